@@ -1,6 +1,6 @@
 /**
- * Makes the boot artefacts: `build-boot [--update] [--firmware-only] [--plain] [OUTPUT]`, from the
- * root of the checkout.
+ * Makes the boot artefacts: `build-boot [--update] [--firmware-only] [--plain]
+ * [--platform linux/arm64] [OUTPUT]`, from the root of the checkout.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Firmware, firmware } from '../src/boot/firmware.ts';
 import { buildBootSet } from '../src/boot/make/build.ts';
+import { buildArm64BootSet } from '../src/boot/make/build-arm64.ts';
 import { buildPlainBootSet } from '../src/boot/make/build-plain.ts';
 import { A3sError } from '../src/errors.ts';
 import { EROFS_WRITER } from '../src/images/erofs/format.ts';
@@ -20,6 +21,7 @@ async function main(): Promise<void> {
       update: { type: 'boolean', default: false },
       'firmware-only': { type: 'boolean', default: false },
       plain: { type: 'boolean', default: false },
+      platform: { type: 'string', default: 'linux/amd64' },
     },
   });
   const { update } = values;
@@ -31,8 +33,16 @@ async function main(): Promise<void> {
     await make(join(root, 'build', 'cache'));
     return;
   }
-  const output = resolve(positionals[0] ?? 'dist/boot');
+  if (!['linux/amd64', 'linux/arm64'].includes(values.platform)) {
+    throw new RangeError(`Cannot make a boot set for ${values.platform}: it is no such platform`);
+  }
+  const isArm64 = values.platform === 'linux/arm64';
+  const output = resolve(positionals[0] ?? (isArm64 ? 'dist/boot-arm64' : 'dist/boot'));
   const common = { root, output, erofsWriter: EROFS_WRITER, step };
+  if (isArm64) {
+    await buildArm64BootSet({ ...common, update });
+    return;
+  }
   if (values.plain) {
     await buildPlainBootSet(common);
     return;

@@ -40,6 +40,12 @@ const CHECKS = [
   // With the tests that run in a guest.
   { name: 'go vet', run: ['go', 'vet', '-tags', 'guest', './...'], cwd: agent, env: goEnv },
   {
+    name: 'go vet for arm64',
+    run: ['go', 'vet', '-tags', 'guest', './...'],
+    cwd: agent,
+    env: { ...goEnv, GOARCH: 'arm64', CGO_ENABLED: '0' },
+  },
+  {
     name: 'staticcheck',
     run: ['go-staticcheck', '-tags', 'guest', './...'],
     cwd: agent,

@@ -15,6 +15,9 @@ RUN_PACKAGES=(
 )
 TEST_PACKAGES=(apparmor chromium git ovmf openssl cosign cryptsetup-bin dbus docker-registry erofs-utils go-staticcheck golang-google-grpc-dev inotify-tools libpam-systemd skopeo umoci docker-buildx docker-cli docker-compose docker.io podman runc procps strace systemd qemu-utils)
 
+# What runs boxes of linux/arm64.
+ARM64_PACKAGES=(qemu-system-arm)
+
 # Services that those packages bring and start. The tests start their own, out of sight of any
 # other.
 UNWANTED_SERVICES=(docker.io:docker.socket docker.io:docker.service containerd:containerd.service)
@@ -92,6 +95,7 @@ wanted_packages() {
   # The agent's tests and checks run with Debian's Go, whatever compiles it.
   printf '%s\n' "${RUN_PACKAGES[@]}"
   if [ "$with_tests" = yes ]; then printf '%s\n' "${TEST_PACKAGES[@]}" | unless_docker_is_there; fi
+  if [ "${with_arm64:-no}" = yes ]; then printf '%s\n' "${ARM64_PACKAGES[@]}"; fi
   # Without the headers of this very Node, the add-on cannot be compiled.
   if ! node_headers >/dev/null; then echo libnode-dev; fi
 }
@@ -331,6 +335,19 @@ build_boot() {
   node build/build-boot.cjs || fail 'Cannot make the boot artefacts.' 'Read the lines above, mend it, and run this again.'
   go_key >"$STATE/boot.go"
   mv "$STATE/boot.new" "$STATE/boot"
+}
+
+# Beside the set of this machine's architecture, and never part of it.
+arm64_boot_done() {
+  [ -f dist/boot-arm64/boot.json ] && [ "$(cat "$STATE/arm64-boot.go" 2>/dev/null)" = "$(go_key)" ] &&
+    unchanged_since "$STATE/arm64-boot" native/agent src/boot scripts
+}
+
+build_arm64_boot() {
+  touch "$STATE/arm64-boot.new"
+  node build/build-boot.cjs --platform linux/arm64 || fail 'Cannot make the boot artefacts of linux/arm64.' 'Read the lines above, mend it, and run this again.'
+  go_key >"$STATE/arm64-boot.go"
+  mv "$STATE/arm64-boot.new" "$STATE/arm64-boot"
 }
 
 builder_done() { [ -f dist/builder/builder.json ] && unchanged_since "$STATE/builder" src/builders/make scripts/build-builder.ts; }

@@ -8,15 +8,17 @@
 #   scripts/setup.sh --tests        what the tests need as well
 #   scripts/setup.sh --test-tools   of that, what the tests need that boot nothing
 #   scripts/setup.sh --plain        what plain boxes need: without the firmware, where that is not made yet
+#   scripts/setup.sh --arm64        what boxes of linux/arm64 need as well; --tests has it too
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup-steps.sh
 
-with_tests=no with_boot=yes plain_alone=no
+with_tests=no with_boot=yes plain_alone=no with_arm64=no
 case "${1:-}" in
-  --tests) with_tests=yes ;;
+  --tests) with_tests=yes with_arm64=yes ;;
   --test-tools) with_tests=yes with_boot=no ;;
   --plain) plain_alone=yes ;;
+  --arm64) with_arm64=yes ;;
 esac
 
 lock_setup
@@ -39,5 +41,8 @@ if [ "$plain_alone" = yes ] && ! firmware_done; then
 fi
 step firmware 'firmware of confidential boxes, about two minutes' build_firmware
 step boot 'guest agent, kernel and initrd' build_boot
+if [ "$with_arm64" = yes ]; then
+  step arm64_boot 'guest agent, kernel and initrd of linux/arm64' build_arm64_boot
+fi
 step builder 'image of the builder, for docker build' build_builder
 finish_setup

@@ -32,7 +32,9 @@ const BUILD = 'Run npm run setup, or let A3S_BOOT name a directory with a boot s
 export interface BootSet {
   readonly id: string;
   readonly directory: string;
-  /** The ELF kernel. */
+  /** Of the guests that it boots. */
+  readonly architecture: 'amd64' | 'arm64';
+  /** The kernel: ELF of amd64, an Image of arm64. */
   readonly kernelPath: string;
   readonly initrdPath: string;
   readonly commandLine: readonly string[];
@@ -79,10 +81,12 @@ export async function readBootSet(directory: string, remedy = BUILD): Promise<Bo
     if (found?.isFile() === true && found.size === size) continue;
     throw missing(`${join(directory, name)} is missing or has another size`, remedy);
   }
+  const architecture = 'architecture' in document ? document.architecture : 'amd64';
   return {
     id: document.id,
     directory,
-    kernelPath: join(directory, 'vmlinux'),
+    architecture,
+    kernelPath: join(directory, architecture === 'arm64' ? 'Image' : 'vmlinux'),
     initrdPath: join(directory, 'initrd'),
     commandLine: 'plain' in document ? document.plain.commandLine : document.commandLine,
     confidential: confidentialBoot(directory, document),

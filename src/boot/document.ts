@@ -12,6 +12,7 @@ import { KernelPackage } from './make/kernel-package.ts';
 
 export const BOOT_SET_SCHEMA = 'a3s-box/boot-set/v2';
 export const PLAIN_BOOT_SET_SCHEMA = 'a3s-box/boot-set/v1';
+export const ARM64_BOOT_SET_SCHEMA = 'a3s-box/boot-set-arm64/v1';
 
 /** Longest `boot.json`. */
 export const MAX_DOCUMENT = 1024 * 1024;
@@ -102,8 +103,27 @@ export const PlainBootDocument = z.strictObject({
 });
 export type PlainBootDocument = z.infer<typeof PlainBootDocument>;
 
-/** Either of them. */
-export const AnyBootDocument = z.discriminatedUnion('schema', [BootDocument, PlainBootDocument]);
+/** Of a set for boxes of arm64, which are plain. */
+export const Arm64BootDocument = z.strictObject({
+  schema: z.literal(ARM64_BOOT_SET_SCHEMA),
+  id: digest,
+  architecture: z.literal('arm64'),
+  profile: z.literal('plain'),
+  files: z.strictObject({ Image: Artefact, initrd: Artefact }),
+  commandLine: CommandLine,
+  kernel: Kernel,
+  agent: Agent.extend({ binary: Artefact }),
+  modules: Modules,
+  erofs: line,
+});
+export type Arm64BootDocument = z.infer<typeof Arm64BootDocument>;
+
+/** Any of them. */
+export const AnyBootDocument = z.discriminatedUnion('schema', [
+  BootDocument,
+  PlainBootDocument,
+  Arm64BootDocument,
+]);
 export type AnyBootDocument = z.infer<typeof AnyBootDocument>;
 
 /** `boot.json` itself: one document, one text. */

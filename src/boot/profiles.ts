@@ -27,11 +27,21 @@ const COMMON = [
   'GODEBUG=asyncpreemptoff=1',
 ];
 
+/** The kernel of arm64 resets by PSCI, and has a counter of known rate. */
+const X86_WORDS: ReadonlySet<string> = new Set(['reboot=t', 'tsc=reliable', 'no_timer_check']);
+
 export const PLAIN_COMMAND_LINE: readonly string[] = [
   'console=ttyS0',
   ...COMMON,
   // RAM that can be attached lies above 4 GiB, for which the kernel would set 64 MiB aside: no
   // device here needs copies below.
+  'swiotlb=noforce',
+];
+
+/** Of arm64: the same, without what x86 alone has. */
+export const ARM64_COMMAND_LINE: readonly string[] = [
+  'console=ttyAMA0',
+  ...COMMON.filter((word) => !X86_WORDS.has(word)),
   'swiotlb=noforce',
 ];
 

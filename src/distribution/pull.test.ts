@@ -334,15 +334,28 @@ describe('an image', () => {
   it('refuses an image for another platform by its configuration, before a layer is fetched', async () => {
     const image = imageOf('a', { architecture: 'arm64' });
     registry.push('1', image);
-    await expect(pull('team/app:1')).rejects.toThrow(/it is for linux\/arm64, and/);
+    await expect(pull('team/app:1')).rejects.toThrow(
+      /it is for linux\/arm64, and not for linux\/amd64/,
+    );
     expect(registry.fetched).toEqual([image.config.digest]);
     expect(await temporary.remains()).toEqual([]);
   });
 
+  it('pulls an image for arm64 where that platform is asked for, and no other', async () => {
+    const image = imageOf('a', { architecture: 'arm64' });
+    registry.push('1', image);
+    const { image: pulled } = await pull('team/app:1', { platform: 'linux/arm64' });
+    expect(pulled).toMatchObject({ architecture: 'arm64' });
+    registry.push('2', imageOf('b'));
+    await expect(pull('team/app:2', { platform: 'linux/arm64' })).rejects.toThrow(
+      /it is for linux\/amd64, and not for linux\/arm64/,
+    );
+  });
+
   it('refuses a platform that boxes on this host cannot have without asking the registry', async () => {
-    await expect(pull('team/app:1', { platform: 'linux/arm64' })).rejects.toMatchObject({
+    await expect(pull('team/app:1', { platform: 'linux/386' })).rejects.toMatchObject({
       code: 'invalid-argument',
-      message: 'Cannot pull for linux/arm64: boxes on this host are linux/amd64',
+      message: 'Cannot pull for linux/386: boxes on this host are linux/amd64',
     });
     expect(registry.asked).toEqual([]);
   });

@@ -99,6 +99,7 @@ async function pull(
     {
       manifest: remote.manifest,
       indexes: remote.index === undefined ? [] : [remote.index],
+      platform,
       blob: (descriptor) => repository.blob(descriptor),
       names: reference.digest === undefined ? [canonicalName(reference)] : [],
       repoDigest: { repository: canonicalRepository(reference), digest: remote.digest },

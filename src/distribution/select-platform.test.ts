@@ -43,7 +43,13 @@ describe('a platform', () => {
     expect(choosePlatform(text, HOST)).toEqual(platform);
   });
 
-  it.each(['linux/arm64', 'arm64', 'windows/amd64', 'windows', 'linux/386'])(
+  it('lets this host pull for arm64, which it emulates, and arm64 not for amd64', () => {
+    expect(choosePlatform('linux/arm64/v8', HOST)).toEqual({ ...ARM, variant: '' });
+    expect(choosePlatform('aarch64', HOST)).toEqual({ ...ARM, variant: '' });
+    expect(() => choosePlatform('amd64', ARM)).toThrow(/boxes on this host are linux\/arm64/);
+  });
+
+  it.each(['linux/arm', 'windows/amd64', 'windows', 'linux/386'])(
     'refuses the platform %s on this host by name',
     (text) => {
       expect(() => choosePlatform(text, HOST)).toThrow(/boxes on this host are linux\/amd64/);

@@ -5,7 +5,7 @@
  */
 import { A3sError } from '../errors.ts';
 import { type Descriptor, type Index, isManifest } from '../oci/manifest.ts';
-import type { Platform } from '../oci/platform.ts';
+import { canRun, type Platform } from '../oci/platform.ts';
 
 /** A platform as users and indexes name it. */
 export interface PlatformChoice extends Platform {
@@ -46,7 +46,7 @@ export function choosePlatform(text: string | undefined, host: Platform): Platfo
         ? [first, host.architecture]
         : [host.os, first];
   const choice = normalize({ os, architecture, variant });
-  if (choice.os === host.os && choice.architecture === host.architecture) return choice;
+  if (canRun(choice, host)) return choice;
   throw new A3sError(
     'invalid-argument',
     `Cannot pull for ${nameOf(choice)}: boxes on this host are ${host.os}/${host.architecture}`,

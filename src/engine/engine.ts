@@ -206,6 +206,9 @@ export interface HostLimits {
   };
 }
 
+/** What a guest runs on, in Go's spelling. */
+export type GuestArchitecture = 'amd64' | 'arm64';
+
 /** Everything an engine needs to start one microVM. */
 export interface VmSpec {
   /**
@@ -223,6 +226,8 @@ export interface VmSpec {
     readonly kernelPath: string;
     readonly initrdPath: string;
     readonly commandLine: readonly string[];
+    /** Of the guest; absent: amd64. */
+    readonly architecture?: GuestArchitecture;
   };
   readonly disks: readonly Disk[];
   readonly nic: Nic | undefined;

@@ -6,6 +6,7 @@
 
 import type { ImageConfig } from '../oci/config.ts';
 import type { Digest } from '../oci/digest.ts';
+import type { Platform } from '../oci/platform.ts';
 import type { Attachment } from './attachments/attachment.ts';
 import type { ExtendOptions } from './extend/extend-options.ts';
 import type { HistoryEntry } from './history/history.ts';
@@ -111,6 +112,8 @@ export interface ImageSource {
   readonly manifest: StoredDocument;
   /** Those that list the manifest. */
   readonly indexes: readonly StoredDocument[];
+  /** Of the image; this host's where it is left out. */
+  readonly platform?: Platform;
   /** The content of a blob, opened once for each that is missing here. */
   blob(descriptor: { readonly digest: Digest; readonly size: number }): AsyncIterable<Uint8Array>;
   /** Canonical names with a tag, which move to the image. */

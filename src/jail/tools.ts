@@ -18,6 +18,7 @@ const PACKAGES = {
   passt: 'passt',
   pasta: 'passt',
   prlimit: 'util-linux',
+  'qemu-system-aarch64': 'qemu-system-arm',
   'qemu-system-x86_64': 'qemu-system-x86',
   setpriv: 'util-linux',
   umount: 'mount',

@@ -49,7 +49,7 @@ export async function kernelOf(suite: Suite, into: string): Promise<KernelTree> 
   const images = [join(into, 'boot', `vmlinuz-${release}`), join(modules, 'vmlinuz')];
   const [image] = images.filter(existsSync);
   if (image === undefined) throw new Error(`${suite} has no kernel at ${images.join(' or ')}`);
-  return { release, modules, bzImage: readFileSync(image) };
+  return { release, modules, image: readFileSync(image) };
 }
 
 /**

@@ -9,14 +9,14 @@ import (
 	"syscall"
 )
 
-// System call numbers of x86_64.
+// Newer system calls have equal numbers on all architectures. Those of older ones that package
+// syscall lacks on one architecture are in unistd_amd64.go and unistd_arm64.go.
+//
+// All of the agent's code is the same on both architectures, except for constants in such files
+// and the assembly of the init.
 const (
-	sysKeyctl       = 250
-	sysSyncfs       = 306
-	sysFinitModule  = 313
-	sysSeccomp      = 317
-	sysMemfdCreate  = 319
-	sysStatx        = 332
+	sysKeyctl = syscall.SYS_KEYCTL
+
 	sysOpenTree     = 428
 	sysMoveMount    = 429
 	sysFsopen       = 430

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	sysClockGettime = 228
+	sysClockGettime = syscall.SYS_CLOCK_GETTIME
 	clockBoottime   = 7
 )
 

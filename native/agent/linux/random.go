@@ -9,9 +9,9 @@ import (
 const (
 	ioctlAddEntropy = 0x40085203
 	ioctlReseed     = 0x5207
-	sysGetrandom    = 318
-	sysClockSettime = 227
-	clockRealtime   = 0
+	sysClockSettime = syscall.SYS_CLOCK_SETTIME
+
+	clockRealtime = 0
 )
 
 // AddEntropy mixes secret random bytes into the kernel's pool, counts them as entropy, and has the

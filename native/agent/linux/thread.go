@@ -139,7 +139,6 @@ func namespaceName(kind uintptr) string {
 
 // SetNamespace moves the thread into the namespace that fd is open on. Its errors name the kind.
 func SetNamespace(fd int, kind uintptr) error {
-	const sysSetns = 308
 	_, errno := call(sysSetns, uintptr(fd), kind, 0, 0, 0, 0)
 	return failed("setns", namespaceName(kind), errno)
 }

@@ -29,8 +29,8 @@ const (
 
 // Architectures as the kernel reports them, linux/audit.h.
 const (
-	archX8664 = 0xc000003e
-	archI386  = 0x40000003
+	auditX8664, auditI386 = 0xc000003e, 0x40000003
+	auditARM64, auditARM  = 0xc00000b7, 0x40000028
 )
 
 // x32Bit marks a system call of the x32 ABI, which shares its architecture with x86_64.
@@ -53,8 +53,8 @@ type span[Key comparable] struct {
 // set.
 func Default(capabilities uint64) []linux.Instruction {
 	profile := rules(capabilities)
-	amd := tree(spans(profile, x8664, x32), body)
-	intel := tree(spans(profile, i386), body)
+	amd := tree(spans(profile, native, x32), body)
+	intel := tree(spans(profile, compat), body)
 	return byArchitecture(amd, intel)
 }
 
@@ -63,9 +63,9 @@ func byArchitecture(amd, intel []linux.Instruction) []linux.Instruction {
 	var program []linux.Instruction
 	program = append(program,
 		linux.Instruction{Code: opLoad, K: offsetArch},
-		linux.Instruction{Code: opJumpEqual, K: archX8664, Jf: 1},
+		linux.Instruction{Code: opJumpEqual, K: archNative, Jf: 1},
 		linux.Instruction{Code: opJump, K: 3},
-		linux.Instruction{Code: opJumpEqual, K: archI386, Jf: 1},
+		linux.Instruction{Code: opJumpEqual, K: archCompat, Jf: 1},
 		linux.Instruction{Code: opJump, K: uint32(2 + len(amd))},
 		linux.Instruction{Code: opReturn, K: returnKillProcess},
 		linux.Instruction{Code: opLoad, K: offsetNumber},

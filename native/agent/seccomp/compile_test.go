@@ -77,59 +77,6 @@ const (
 	enosys = returnErrno | 38
 )
 
-func TestDefaultDecides(t *testing.T) {
-	plain := docker()
-	for name, c := range map[string]struct {
-		capabilities uint64
-		call         call
-		want         uint32
-	}{
-		"read":                           {plain, call{archX8664, 0, 0}, returnAllow},
-		"mount":                          {plain, call{archX8664, 165, 0}, eperm},
-		"mount with CAP_SYS_ADMIN":       {docker("CAP_SYS_ADMIN"), call{archX8664, 165, 0}, returnAllow},
-		"unshare":                        {plain, call{archX8664, 272, 0}, eperm},
-		"chroot":                         {plain, call{archX8664, 161, 0}, returnAllow},
-		"chroot without CAP_SYS_CHROOT":  {0, call{archX8664, 161, 0}, eperm},
-		"keyctl":                         {docker("CAP_SYS_ADMIN"), call{archX8664, 250, 0}, eperm},
-		"io_uring_setup":                 {plain, call{archX8664, 425, 0}, eperm},
-		"clone of a thread":              {plain, call{archX8664, 56, 0x3d0f00}, returnAllow},
-		"clone with CLONE_NEWUSER":       {plain, call{archX8664, 56, 0x10000011}, eperm},
-		"clone with CLONE_NEWNET, admin": {docker("CAP_SYS_ADMIN"), call{archX8664, 56, 0x40000011}, returnAllow},
-		"clone3":                         {plain, call{archX8664, 435, 0}, enosys},
-		"clone3 with CAP_SYS_ADMIN":      {docker("CAP_SYS_ADMIN"), call{archX8664, 435, 0}, returnAllow},
-		"socket AF_UNIX":                 {plain, call{archX8664, 41, 1}, returnAllow},
-		"socket AF_INET6":                {plain, call{archX8664, 41, 10}, returnAllow},
-		"socket AF_NETLINK":              {plain, call{archX8664, 41, 16}, returnAllow},
-		"socket AF_VSOCK":                {plain, call{archX8664, 41, 40}, eperm},
-		"socket AF_VSOCK, all":           {capability.All, call{archX8664, 41, 40}, eperm},
-		"socket AF_VSOCK, high bits":     {plain, call{archX8664, 41, 1<<32 | 40}, eperm},
-		"socket AF_ALG":                  {plain, call{archX8664, 41, 38}, eperm},
-		"personality PER_LINUX":          {plain, call{archX8664, 135, 0}, returnAllow},
-		"personality query":              {plain, call{archX8664, 135, 0xffffffff}, returnAllow},
-		"personality NO_RANDOMIZE":       {plain, call{archX8664, 135, 0x40000}, eperm},
-		"an unknown number":              {plain, call{archX8664, 5000, 0}, eperm},
-		"the largest number":             {plain, call{archX8664, 0xffffffff, 0}, eperm},
-		"x32 read":                       {plain, call{archX8664, x32Bit, 0}, returnAllow},
-		"x32 mount":                      {plain, call{archX8664, x32Bit | 165, 0}, eperm},
-		"x32 socket AF_VSOCK":            {plain, call{archX8664, x32Bit | 41, 40}, eperm},
-		"x32 execve":                     {plain, call{archX8664, x32Bit | 520, 0}, returnAllow},
-		"i386 read":                      {plain, call{archI386, 3, 0}, returnAllow},
-		"i386 mount":                     {plain, call{archI386, 21, 0}, eperm},
-		"i386 clone with CLONE_NEWNS":    {plain, call{archI386, 120, 0x20000}, eperm},
-		"i386 clone3":                    {plain, call{archI386, 435, 0}, enosys},
-		"i386 socket AF_VSOCK":           {plain, call{archI386, 359, 40}, eperm},
-		"i386 socket AF_INET":            {plain, call{archI386, 359, 2}, returnAllow},
-		"i386 clock_gettime64":           {plain, call{archI386, 403, 0}, returnAllow},
-		"another architecture":           {plain, call{0xc00000b7, 0, 0}, returnKillProcess},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := interpret(t, Default(c.capabilities), c.call); got != c.want {
-				t.Errorf("got %#x, want %#x", got, c.want)
-			}
-		})
-	}
-}
-
 // The filter is a search tree: every number of the table must come out by its own rule.
 func TestDefaultAgreesWithTheTable(t *testing.T) {
 	for _, capabilities := range []uint64{0, docker(), docker("CAP_SYS_ADMIN"), capability.All} {
@@ -140,9 +87,9 @@ func TestDefaultAgreesWithTheTable(t *testing.T) {
 				if number < 0 {
 					continue
 				}
-				c := call{archX8664, address(abi, number), 0}
-				if abi == i386 {
-					c.arch = archI386
+				c := call{archNative, address(abi, number), 0}
+				if abi == compat {
+					c.arch = archCompat
 				}
 				want := uint32(eperm)
 				switch profile[name] {

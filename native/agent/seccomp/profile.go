@@ -8,12 +8,12 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Profile is a system call profile, as a box spec has it. The native architecture, x86_64, is
-// always in it.
+// Profile is a system call profile, as a box spec has it. The native architecture, x86_64 or
+// arm64, is always in it.
 type Profile struct {
 	Default Action `json:"default"`
-	// X86 and X32 say whether the profile holds for programs of these architectures. A call of any
-	// other ends its process.
+	// X86 and X32 say whether the profile holds for programs of these architectures, X86 on arm64
+	// for 32-bit ones of arm. A call of any other ends its process.
 	X86 bool `json:"x86"`
 	X32 bool `json:"x32"`
 	// Log has the kernel log calls that are not allowed; SpecAllow omits a mitigation of
@@ -122,11 +122,11 @@ func Compile(p *Profile) ([]linux.Instruction, error) {
 	c := &compiler{outcomes, otherwise, newer}
 	intel := []linux.Instruction{{Code: opReturn, K: returnKillProcess}}
 	if p.X86 {
-		intel = c.program(i386)
+		intel = c.program(compat)
 	}
-	amd := c.program(x8664)
+	amd := c.program(native)
 	if p.X32 {
-		amd = c.program(x8664, x32)
+		amd = c.program(native, x32)
 	}
 	program := byArchitecture(amd, intel)
 	if len(program) > maxInstructions {
@@ -191,7 +191,7 @@ func (c *compiler) program(abis ...int) []linux.Instruction {
 	old, younger, foreign := &outcome{last: c.otherwise}, &outcome{last: c.newer}, &outcome{last: returnKillProcess}
 	return tree(stretches(byNumber, func(number uint32) *outcome {
 		abi := abis[0]
-		if abi == x8664 && number >= x32Bit {
+		if abi == native && number >= x32Bit {
 			if len(abis) == 1 {
 				return foreign
 			}

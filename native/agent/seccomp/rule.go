@@ -1,9 +1,11 @@
 // Package seccomp compiles Docker's default system call profile, and those that boxes bring, into
-// filters for x86_64 kernels.
+// filters for x86_64 and arm64 kernels.
+//
+// Its code is the same on both. The numbers, the names of the architectures and the calls that one
+// of them alone has are in files of their own.
 package seccomp
 
 import (
-	_ "embed"
 	"strconv"
 	"strings"
 	"sync"
@@ -11,9 +13,6 @@ import (
 
 	"a3s.dev/box/agent/capability"
 )
-
-//go:embed syscalls.txt
-var syscallTable string
 
 // rule decides about a system call.
 type rule int
@@ -35,10 +34,11 @@ const (
 	absentErrno = syscall.ENOSYS
 )
 
-// number columns of the table.
+// Number columns of the table, which syscalls_amd64.txt and syscalls_arm64.txt have alike: the
+// kernel's own architecture, that of 32-bit programs (i386 or arm), and x32, which arm64 lacks.
 const (
-	x8664 = iota
-	i386
+	native = iota
+	compat
 	x32
 	abiCount
 )

@@ -11,7 +11,8 @@ import (
 // initBounds says where the code of process 1 is in memory.
 func initBounds() (start, end uintptr)
 
-// Where the parts of the init's image are in its one segment, as init_amd64.s has them.
+// Where the parts of the init's image are in its one segment, as init_amd64.s and init_arm64.s have
+// them.
 const (
 	imageBase = 0x400000
 	imagePid  = 64 + 2*56
@@ -28,10 +29,10 @@ func newInitImage() []byte {
 	code := unsafe.Slice((*byte)(pointer(start)), end-start)
 	size := uint64(imageCode + len(code))
 	image := make([]byte, 0, size)
-	// The header of a 64-bit, little-endian executable for x86-64.
+	// The header of a 64-bit, little-endian executable.
 	image = append(image, 0x7f, 'E', 'L', 'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 	image = binary.LittleEndian.AppendUint16(image, 2)
-	image = binary.LittleEndian.AppendUint16(image, 62)
+	image = binary.LittleEndian.AppendUint16(image, elfMachine)
 	image = binary.LittleEndian.AppendUint32(image, 1)
 	for _, n := range []uint64{imageBase + imageCode, 64, 0} {
 		image = binary.LittleEndian.AppendUint64(image, n)
@@ -82,10 +83,7 @@ func (l *launch) prepareInit(args []string) (err error) {
 //go:noinline
 //go:nosplit
 func becomeInit(l *launch) {
-	const (
-		sysExecveat = 322
-		emptyPath   = 0x1000
-	)
+	const emptyPath = 0x1000
 	all := ^uint64(0)
 	// They stay blocked for the init, which waits for them.
 	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, sigSetmask, uintptr(unsafe.Pointer(&all)), 0, 8, 0, 0)

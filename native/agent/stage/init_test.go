@@ -16,7 +16,7 @@ func TestTheInitIsASmallProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	load, stack := file.Progs[0], file.Progs[1]
-	if file.Machine != elf.EM_X86_64 || file.Type != elf.ET_EXEC || file.Entry != imageBase+imageCode {
+	if file.Machine != elf.Machine(elfMachine) || file.Type != elf.ET_EXEC || file.Entry != imageBase+imageCode {
 		t.Errorf("got %+v", file.FileHeader)
 	}
 	if load.Vaddr != imageBase || load.Filesz != uint64(len(image)) || load.Flags != elf.PF_R|elf.PF_X {

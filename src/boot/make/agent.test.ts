@@ -34,7 +34,8 @@ it.each(['go1.24', 'go1.24.4', 'go1.25.7', 'go1.26.0'])(
   async (version) => {
     await useGo(`go version ${version} linux/amd64`);
     expect(await goVersion()).toBe(version);
-    const options = { package: './x', version: '1', cache: join(root, 'cache') };
+    const where = { package: './x', architecture: 'amd64', cache: join(root, 'cache') } as const;
+    const options = { ...where, version: '1' };
     const agent = await buildAgent(root, join(root, 'agent'), options);
     expect(agent.toString()).toBe('local ./x\n');
   },

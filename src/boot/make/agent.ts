@@ -12,6 +12,9 @@ const REMEDY =
 /** Of the 1.x series; what the agent's go.mod asks for. */
 const OLDEST_MINOR = 24;
 
+/** What guests run on, in Go's spelling. */
+export type Architecture = 'amd64' | 'arm64';
+
 /** The compiler: Debian's, or the one that `A3S_GO` names. */
 function goProgram(): string {
   const named = process.env['A3S_GO'];
@@ -47,7 +50,7 @@ export async function goVersion(): Promise<string> {
 export async function buildAgent(
   source: string,
   output: string,
-  options: { package: string; version: string; cache: string },
+  options: { package: string; architecture: Architecture; version: string; cache: string },
 ): Promise<Buffer> {
   // Go interrupts code that runs for longer than 10 ms by a signal. In a copy of a running VM all
   // code is slow at first, since it is translated then, and handling the signal in kernel and
@@ -63,8 +66,10 @@ export async function buildAgent(
     env: {
       CGO_ENABLED: '0',
       GOOS: 'linux',
-      GOARCH: 'amd64',
+      GOARCH: options.architecture,
+      // Of either architecture the oldest processors.
       GOAMD64: 'v1',
+      GOARM64: 'v8.0',
       GOPROXY: 'off',
       GOTOOLCHAIN: 'local',
       GOENV: 'off',

@@ -45,11 +45,11 @@ export async function buildPlainBootSet(
     step(`kernel    ${kernel.package} ${kernel.version}`);
     const deb = await fetchKernelPackage(cache, kernel);
     const tree = await unpackKernelPackage(deb, join(work, 'kernel'));
-    const { bzImage } = tree;
+    const { image: bzImage } = tree;
     step(`agent     ${inputs.version}, compiled by ${inputs.go}`);
     const made = await makeUserland(options, {
       profile: 'plain',
-      ...{ tree, inputs, cache, work },
+      ...{ architecture: 'amd64', tree, inputs, cache, work },
     });
     const files = { vmlinux: await extractVmlinux(bzImage), bzImage, initrd: made.initrd };
     const { agent, modules } = describeUserland(made);

@@ -37,7 +37,7 @@ import {
   LAUNCH_SPEC_REVISION,
   PLAIN_COMMAND_LINE,
 } from '../profiles.ts';
-import { buildAgent, goVersion } from './agent.ts';
+import { type Architecture, buildAgent, goVersion } from './agent.ts';
 import { extractVmlinux } from './bzimage.ts';
 import { makeInitrd } from './initrd.ts';
 import {
@@ -188,11 +188,11 @@ async function build(
     const tree = await unpackKernelPackage(deb, join(work, 'kernel'));
     step(`agent     ${inputs.version}, compiled by ${inputs.go}`);
     const userland = (profile: ModuleProfile): Promise<Userland> =>
-      makeUserland(options, { profile, tree, inputs, cache, work });
+      makeUserland(options, { profile, architecture: 'amd64', tree, inputs, cache, work });
     const made = { plain: await userland('plain'), confidential: await userland('confidential') };
     const files: Files = {
-      vmlinux: await extractVmlinux(tree.bzImage),
-      bzImage: tree.bzImage,
+      vmlinux: await extractVmlinux(tree.image),
+      bzImage: tree.image,
       initrd: made.plain.initrd,
       'initrd-confidential': made.confidential.initrd,
       'OVMF.fd': firmware.image,
@@ -222,13 +222,14 @@ export async function makeUserland(
   { root, step }: Pick<BuildOptions, 'root' | 'step'>,
   from: {
     readonly profile: ModuleProfile;
+    readonly architecture: Architecture;
     readonly tree: KernelTree;
     readonly inputs: Inputs;
     readonly cache: string;
     readonly work: string;
   },
 ): Promise<Userland> {
-  const { profile, tree, inputs, cache, work } = from;
+  const { profile, architecture, tree, inputs, cache, work } = from;
   const loaded = await loadModules(tree.modules, tree.release, MODULE_PROFILES[profile]);
   const { modules, missing } = loaded;
   step(`modules   ${profile}: ${modules.map(({ name }) => name).join(' ')}`);
@@ -237,6 +238,7 @@ export async function makeUserland(
   }
   const agent = await buildAgent(join(root, 'native', 'agent'), join(work, `agent-${profile}`), {
     package: AGENT_PACKAGES[profile],
+    architecture,
     version: inputs.version,
     cache: join(cache, 'go'),
   });

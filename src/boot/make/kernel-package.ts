@@ -8,9 +8,12 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { sha256OfFile } from '../digest.ts';
+import type { AptEnvironment } from './foreign-apt.ts';
 import { runTool } from './tool.ts';
 
 const META_PACKAGE = 'linux-image-cloud-amd64';
+/** Of the kernel that was used last, in the cache. */
+const PIN = 'kernel.json';
 const UPDATE = 'Run apt-get update, and check /etc/apt/sources.list.d.';
 
 export const KernelPackage = z.strictObject({
@@ -21,6 +24,9 @@ export const KernelPackage = z.strictObject({
   size: z.int().min(1),
 });
 export type KernelPackage = z.infer<typeof KernelPackage>;
+
+/** Variables for apt, besides those of this process. */
+type Environment = Partial<AptEnvironment>;
 
 /** `Key: value` paragraphs, as apt prints them; continuation lines are left out. */
 export function parseParagraphs(text: string): ReadonlyMap<string, string>[] {
@@ -37,22 +43,33 @@ export function parseParagraphs(text: string): ReadonlyMap<string, string>[] {
     });
 }
 
-async function show(args: readonly string[]): Promise<ReadonlyMap<string, string>[]> {
-  const output = await runTool('apt-cache', ['show', ...args], { remedy: UPDATE });
+async function show(
+  args: readonly string[],
+  env: Environment,
+): Promise<ReadonlyMap<string, string>[]> {
+  const output = await runTool('apt-cache', ['show', ...args], { env, remedy: UPDATE });
   return parseParagraphs(output.toString('utf8'));
 }
 
-/** The package that apt would install now. */
-export async function resolveKernelPackage(): Promise<KernelPackage> {
-  const [meta] = await show(['--no-all-versions', META_PACKAGE]);
+/**
+ * The package that apt would install now.
+ *
+ * @param metaPackage stands for the newest kernel
+ * @param env of an apt that is configured otherwise
+ */
+export async function resolveKernelPackage(
+  metaPackage = META_PACKAGE,
+  env: Environment = {},
+): Promise<KernelPackage> {
+  const [meta] = await show(['--no-all-versions', metaPackage], env);
   const depend = /^(linux-image-\S+) \(= (\S+)\)$/m.exec(meta?.get('Depends') ?? '');
   const name = depend?.[1];
   const version = depend?.[2];
   if (name === undefined || version === undefined) {
-    throw missing(`${META_PACKAGE} does not say which kernel it stands for`);
+    throw missing(`${metaPackage} does not say which kernel it stands for`);
   }
   const digests = new Map<string, number>();
-  for (const fields of await show([`${name}=${version}`])) {
+  for (const fields of await show([`${name}=${version}`], env)) {
     if (fields.get('Package') !== name || fields.get('Version') !== version) continue;
     const digest = fields.get('SHA256');
     if (digest !== undefined) digests.set(digest, Number(fields.get('Size')));
@@ -64,9 +81,12 @@ export async function resolveKernelPackage(): Promise<KernelPackage> {
 }
 
 /** The package pinned in `cache`, or the one of today. */
-export async function pinnedKernelPackage(cache: string): Promise<KernelPackage | undefined> {
+export async function pinnedKernelPackage(
+  cache: string,
+  pin = PIN,
+): Promise<KernelPackage | undefined> {
   try {
-    const text = await readFile(join(cache, 'kernel.json'), 'utf8');
+    const text = await readFile(join(cache, pin), 'utf8');
     return KernelPackage.safeParse(JSON.parse(text)).data;
   } catch {
     // Without a usable pin, the package is resolved anew.
@@ -74,15 +94,23 @@ export async function pinnedKernelPackage(cache: string): Promise<KernelPackage 
   }
 }
 
-export async function pinKernelPackage(cache: string, kernel: KernelPackage): Promise<void> {
+export async function pinKernelPackage(
+  cache: string,
+  kernel: KernelPackage,
+  pin = PIN,
+): Promise<void> {
   await mkdir(cache, { recursive: true });
-  const path = join(cache, 'kernel.json');
+  const path = join(cache, pin);
   await writeFile(`${path}.new`, `${JSON.stringify(kernel, null, 2)}\n`);
   await rename(`${path}.new`, path);
 }
 
 /** The `.deb` in `cache`, downloaded where it is missing, its digest checked in either case. */
-export async function fetchKernelPackage(cache: string, kernel: KernelPackage): Promise<string> {
+export async function fetchKernelPackage(
+  cache: string,
+  kernel: KernelPackage,
+  env: Environment = {},
+): Promise<string> {
   const path = cachedPath(cache, kernel);
   if (await isIntact(path, kernel)) return path;
   await mkdir(cache, { recursive: true });
@@ -94,7 +122,7 @@ export async function fetchKernelPackage(cache: string, kernel: KernelPackage): 
     await runTool(
       'apt-get',
       [...sandbox, '-q', 'download', `${kernel.package}=${kernel.version}`],
-      { cwd: work, remedy: UPDATE },
+      { cwd: work, env, remedy: UPDATE },
     );
     const [file] = (await readdir(work)).filter((name) => name.endsWith('.deb'));
     if (file === undefined) throw missing(`apt-get downloaded nothing for ${kernel.package}`);
@@ -125,7 +153,8 @@ async function isIntact(path: string, kernel: KernelPackage): Promise<boolean> {
 export interface KernelTree {
   /** What `uname -r` says in the guest. */
   readonly release: string;
-  readonly bzImage: Buffer;
+  /** The file `vmlinuz`: a bzImage of amd64, an Image of arm64. */
+  readonly image: Buffer;
   /** The directory of its modules. */
   readonly modules: string;
 }
@@ -141,7 +170,7 @@ export async function unpackKernelPackage(deb: string, into: string): Promise<Ke
   const parents = [join(into, 'usr/lib/modules', release), join(into, 'lib/modules', release)];
   for (const modules of parents) {
     if ((await stat(modules).catch(() => undefined))?.isDirectory() !== true) continue;
-    return { release, bzImage: await readFile(join(into, 'boot', image)), modules };
+    return { release, image: await readFile(join(into, 'boot', image)), modules };
   }
   throw missing(`the package has no modules for ${release}`);
 }

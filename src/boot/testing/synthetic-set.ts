@@ -7,6 +7,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256 } from '../digest.ts';
 import {
+  type Arm64BootDocument,
   BOOT_FILES,
   type BootDocument,
   type BootFile,
@@ -77,4 +78,26 @@ export async function writeSyntheticSet(
 
 function artefact(data: Buffer): { sha256: string; size: number } {
   return { sha256: sha256(data), size: data.length };
+}
+
+/** A set of arm64, written to a new directory; its id. */
+export async function writeSyntheticArm64Set(directory: string): Promise<string> {
+  const files = { Image: Buffer.from('the file Image'), initrd: Buffer.from('the file initrd') };
+  const { kernel, agent, erofs } = syntheticSet().document;
+  const content: Omit<Arm64BootDocument, 'id'> = {
+    schema: 'a3s-box/boot-set-arm64/v1',
+    architecture: 'arm64',
+    profile: 'plain',
+    files: { Image: artefact(files.Image), initrd: artefact(files.initrd) },
+    commandLine: ['quiet'],
+    kernel,
+    agent: { ...agent, binary: artefact(Buffer.from('agent')) },
+    modules: [],
+    erofs,
+  };
+  const document = { ...content, id: bootSetId(content) };
+  await mkdir(directory);
+  for (const [name, data] of Object.entries(files)) await writeFile(join(directory, name), data);
+  await writeFile(join(directory, 'boot.json'), documentText(document));
+  return document.id;
 }

@@ -28,6 +28,7 @@ import { checkResources } from '../spec/check-resources.ts';
 import { checkEgress, expectLimits } from '../spec/egress.ts';
 import { resolveEndpoints } from '../spec/endpoints.ts';
 import { checkVolumes } from '../spec/volumes.ts';
+import { foreignArchitecture } from './architecture.ts';
 import { recordSources } from './binds.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
@@ -63,6 +64,7 @@ export async function createBox(
   const wanted = sealedMounts(rt, mountsOf(rt, request), asked);
   if (asked !== undefined) checkConfidential({ ...request, ...wanted }, asked);
   const image = await rt.images.resolve(request.image);
+  const architecture = foreignArchitecture(image, rt.host, request);
   checkVolumes(image.config.volumes);
   const mounts = withImageVolumes(rt, wanted, request, image);
   checkVolumeDriver(request.volumeDriver, mounts);
@@ -82,7 +84,7 @@ export async function createBox(
   checkHealth(planned, asked);
   // A host name that is made of the id cannot fail this check, so a default stands for it.
   checkSpec({ ...planned, hostname: hostname ?? DEFAULT_HOSTNAME }, image.config);
-  const bootSet = await rt.boot.current(asked?.bootSet);
+  const bootSet = await rt.boot.current(asked?.bootSet, architecture);
   const confidential =
     asked === undefined
       ? {}
@@ -95,6 +97,7 @@ export async function createBox(
   const define = (unique: Unique): BoxDefinition => ({
     ...unique,
     bootSet,
+    ...(architecture === undefined ? {} : { architecture }),
     image: {
       reference: request.image,
       id: image.id,

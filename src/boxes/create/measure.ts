@@ -19,6 +19,7 @@ import { checkSealed, withIds } from '../confidential/sealed-volumes.ts';
 import { EVIDENCE_TEE } from '../record/tee-names.ts';
 import type { Services } from '../services/services.ts';
 import { askedCpus, vmCpus } from '../spec/resources.ts';
+import { foreignArchitecture } from './architecture.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
 import { planBox } from './plan.ts';
@@ -43,7 +44,7 @@ export interface Measured {
  * @throws A3sError as `createBox` does for the same request, except for what depends on this host
  */
 export async function measureBox(
-  rt: Pick<Services, 'boot' | 'images'>,
+  rt: Pick<Services, 'boot' | 'host' | 'images'>,
   request: CreateRequest,
   allowKnownVulnerable: readonly string[] = [],
 ): Promise<Measured> {
@@ -61,6 +62,7 @@ export async function measureBox(
   checkSealed(request.volumeMounts, asked);
   const sealedVolumes = withIds(undefined, request.volumeMounts);
   const image = await rt.images.resolve(request.image);
+  foreignArchitecture(image, rt.host, request);
   const planned = planBox(request, image);
   const hostname = request.hostname ?? DEFAULT_HOSTNAME;
   checkSpec({ ...planned, hostname }, image.config);

@@ -169,6 +169,8 @@ export const BoxDefinition = z.strictObject({
   trust: TrustDecision.optional(),
   /** Digest of the boot set that every start of this box uses. */
   bootSet: z.string(),
+  /** Of its guest, where it is not the host's. */
+  architecture: z.literal('arm64').optional(),
   /** The identity that the box's VMM and its helpers run as. */
   identity: z.strictObject({ uid: z.int().min(0), gid: z.int().min(0) }),
   entrypoint: z.array(z.string()),

@@ -6,7 +6,7 @@
  */
 import type { KeyedLock } from '../../async/keyed-lock.ts';
 import type { BootSet } from '../../boot/bootset.ts';
-import type { Engine } from '../../engine/engine.ts';
+import type { Engine, GuestArchitecture } from '../../engine/engine.ts';
 import type { ImageStore } from '../../images/image.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import type { HostNetworks } from '../../networks/host/host-networks.ts';
@@ -23,6 +23,7 @@ import type { Events } from './events.ts';
  * for them.
  */
 export type BootFiles = Pick<BootSet, 'kernelPath' | 'initrdPath' | 'commandLine'> & {
+  readonly architecture?: GuestArchitecture;
   readonly confidential?: BootSet['confidential'];
 };
 
@@ -33,9 +34,10 @@ export interface BootSets {
    *
    * @param asked id of an existing set, or the absolute path of a directory with one; without it,
    * the set of this installation
+   * @param architecture of the set of this installation
    * @throws A3sError `boot-set-missing`
    */
-  current(asked?: string): Promise<string>;
+  current(asked?: string, architecture?: GuestArchitecture): Promise<string>;
   /** @throws A3sError `boot-set-missing` */
   open(id: string): Promise<BootFiles>;
 }

@@ -143,6 +143,13 @@ function checkCopyable(
       { remedy: 'Run a plain box where snapshots are wanted.' },
     );
   }
+  if (definition.architecture !== undefined) {
+    throw new A3sError(
+      'unsupported-option',
+      `Cannot snapshot the memory of ${name}: it is of linux/${definition.architecture}, and emulated guests of another architecture have no forks`,
+      { remedy: 'Snapshot its disk alone, or run an image of the host.' },
+    );
+  }
   if (definition.network === 'user' || definition.endpoints.length > 0) {
     throw new A3sError(
       'unsupported-option',

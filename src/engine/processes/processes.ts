@@ -35,6 +35,7 @@ const PROGRAMS = new Set([
   KEEPER,
   'passt',
   'prlimit',
+  'qemu-system-aarch64',
   'qemu-system-x86_64',
   'setpriv',
   'virtiofsd',

@@ -135,7 +135,7 @@ export class QemuEngine implements Engine {
     signal.throwIfAborted();
     await checkMemory(spec.memoryBytes);
     for (const port of spec.nic?.ports ?? []) await checkPort(port);
-    const { accelerator } = await this.#accelerator();
+    const accelerator = isForeign(spec.boot) ? 'tcg' : (await this.#accelerator()).accelerator;
     signal.throwIfAborted();
     await prepareDirectory(spec.runtimeDir, spec.identity);
     try {
@@ -187,6 +187,8 @@ export class QemuEngine implements Engine {
   readonly templateMemoryBytes = TEMPLATE_BYTES;
 
   async templateInputs(shape: VmShape): Promise<Readonly<Record<string, string>> | undefined> {
+    // virt attaches RAM only where it has tables of ACPI, which need firmware.
+    if (isForeign(shape.boot)) return undefined;
     const { accelerator } = await this.#accelerator();
     const { cacheFile, runtimeDir } = this.#options;
     return await this.#inputs.of(shape, {
@@ -339,6 +341,11 @@ async function limited(vm: QemuVm, limits: HostLimits): Promise<void> {
     await vm.kill();
     throw error;
   }
+}
+
+/** Whether a guest has another architecture than this host: it is emulated then. */
+function isForeign({ architecture = 'amd64' }: VmSpec['boot']): boolean {
+  return architecture !== (process.arch === 'x64' ? 'amd64' : process.arch);
 }
 
 const Status = z.object({ status: z.string() });

@@ -218,7 +218,7 @@ describe('refused archives', () => {
     [
       'an image of another architecture',
       () => ociArchive([buildImage({ name: 'x:1', layers: [], architecture: 's390x' })]),
-      'it is for linux/s390x, and boxes on this host are linux/',
+      'it is for linux/s390x, and not for linux/',
     ],
     [
       'an index without this platform',

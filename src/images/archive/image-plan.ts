@@ -86,7 +86,7 @@ export function wrongPlatform(what: string, has: Platform | undefined, needs: Pl
     'invalid-image',
     has === undefined
       ? `Cannot use ${what}: it has no image for ${name(needs)}`
-      : `Cannot use ${what}: it is for ${name(has)}, and boxes on this host are ${name(needs)}`,
+      : `Cannot use ${what}: it is for ${name(has)}, and not for ${name(needs)}`,
     { remedy: `Get the image for ${name(needs)}.` },
   );
 }

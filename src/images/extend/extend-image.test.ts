@@ -50,6 +50,16 @@ const extend = async (layer: AsyncIterable<Uint8Array>, options: Partial<ExtendO
   temporary.store.extend(await parent(), layer, { ...OPTIONS, ...options });
 
 describe('an image that extends another one', () => {
+  it('keeps the architecture of its parent, also of one that was imported for arm64', async () => {
+    const imported = await temporary.store.import(streamed(writeTar([{ path: 'a', data: 'a' }])), {
+      ...{ name: 'team/arm:1', changes: [], message: '', created: '2026-01-01T00:00:00Z' },
+      platform: { os: 'linux', architecture: 'arm64' },
+    });
+    expect(imported).toMatchObject({ architecture: 'arm64' });
+    const child = await temporary.store.extend(imported, streamed(LAYER), OPTIONS);
+    expect(child).toMatchObject({ architecture: 'arm64' });
+  });
+
   it('makes an image of the layers of its parent and the new one', async () => {
     const image = await extend(streamed(LAYER));
     expect(image).toMatchObject({

@@ -93,7 +93,10 @@ async function makeImage(
     const image = {
       ...{ names, mediaType: OCI_MANIFEST, configBlob, layers },
       manifest: await staging.addBytes(await makeManifest(configBlob, layers)),
-      config: await readConfig(configBlob, layers.length, parts),
+      config: await readConfig(configBlob, layers.length, {
+        limits: parts.limits,
+        platform: parent,
+      }),
     };
     return await storeImage(parts, image, 'commit', parent.id);
   });

@@ -8,7 +8,7 @@
 import { A3sError } from '../../errors.ts';
 import { type Digest, Digester } from '../../oci/digest.ts';
 import { OCI_MANIFEST } from '../../oci/media-types.ts';
-import { type Platform, samePlatform } from '../../oci/platform.ts';
+import { canRun, type Platform } from '../../oci/platform.ts';
 import { type ImagePlan, readConfig, wrongPlatform } from '../archive/image-plan.ts';
 import { makeManifest } from '../archive/make-manifest.ts';
 import { bytesOf, type StagedFile, Staging, streamFile } from '../content/staging.ts';
@@ -38,7 +38,7 @@ export async function importImage(
 ): Promise<Image> {
   const names = options.name === undefined ? [] : [tagTarget(options.name)];
   const platform = options.platform ?? parts.platform;
-  if (!samePlatform(platform, parts.platform)) throw wrongPlatform(WHAT, platform, parts.platform);
+  if (!canRun(platform, parts.platform)) throw wrongPlatform(WHAT, platform, parts.platform);
   if (options.message.length > MAX_MESSAGE) {
     throw new A3sError('invalid-argument', `A message has up to ${MAX_MESSAGE} characters`);
   }
@@ -94,7 +94,7 @@ async function planImage(
     manifest: await staging.add(bytesOf(await makeManifest(configBlob, layers))),
     mediaType: OCI_MANIFEST,
     configBlob,
-    config: await readConfig(configBlob, layers.length, parts),
+    config: await readConfig(configBlob, layers.length, { limits: parts.limits, platform }),
     layers,
   };
 }

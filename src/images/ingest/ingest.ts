@@ -95,7 +95,9 @@ class IngestTask {
       const configBlob = await this.#fetch(config);
       // A file that was there already may have changed since.
       await readStoredDocument(config.digest, this.#parts);
-      const parsed = await readConfig(configBlob, layers.length, this.#parts);
+      const { platform = this.#parts.platform } = this.#source;
+      const options = { limits: this.#parts.limits, platform };
+      const parsed = await readConfig(configBlob, layers.length, options);
       const planned = parsed.diffIds.map((diffId) => ({ diffId }));
       return await this.#hold('diskPins', possibleDisks(planned), async () => {
         await this.#checkSpace(layers);

@@ -44,7 +44,7 @@ const CONNECT_SUMMARIES = {
   unseal: 'Connect to the RA-TLS server of a guest that unseals; the connection leaves HTTP',
 } as const;
 
-type ConfidentialHost = Pick<Runtime, 'store' | 'running' | 'boot' | 'images'>;
+type ConfidentialHost = Pick<Runtime, 'store' | 'running' | 'boot' | 'host' | 'images'>;
 
 export const CONFIDENTIAL_ROUTES: readonly Route<ConfidentialHost>[] = [
   route('GET', '/a3s/v1/boxes/:id/evidence', {

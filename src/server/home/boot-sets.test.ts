@@ -3,7 +3,11 @@ import { tmpdir, uptime } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { importBootDirectory } from '../../boot/sets.ts';
-import { syntheticSet, writeSyntheticSet } from '../../boot/testing/synthetic-set.ts';
+import {
+  syntheticSet,
+  writeSyntheticArm64Set,
+  writeSyntheticSet,
+} from '../../boot/testing/synthetic-set.ts';
 import { PinnedBootSets } from './boot-sets.ts';
 
 let root: string;
@@ -49,6 +53,28 @@ test('a directory whose files do not match its boot.json is not a boot set', asy
   await writeFile(join(directory, 'OVMF.fd'), 'the file OVMF.FD');
   await expect(bootSets.current(directory)).rejects.toMatchObject({ code: 'boot-set-missing' });
   expect(await readdir(join(home, 'boot'))).toEqual([]);
+});
+
+test('a box of arm64 pins the boot set beside the installed one, and says how to make it', async () => {
+  await expect(bootSets.current(undefined, 'arm64')).rejects.toMatchObject({
+    code: 'boot-set-missing',
+    message: expect.stringContaining('boot-arm64 holds no boot set of it'),
+    remedy: 'Make it, in the checkout: bash scripts/setup.sh --arm64',
+  });
+  const id = await writeSyntheticArm64Set(join(root, 'boot-arm64'));
+  expect(await bootSets.current(undefined, 'arm64')).toBe(id);
+  expect(await bootSets.open(id)).toMatchObject({
+    architecture: 'arm64',
+    kernelPath: join(home, 'boot', id, 'Image'),
+  });
+  expect(await bootSets.current()).toBe(installed.document.id);
+});
+
+test('a set of another architecture is no boot set of arm64', async () => {
+  await writeSyntheticSet(join(root, 'boot-arm64'), other);
+  await expect(bootSets.current(undefined, 'arm64')).rejects.toMatchObject({
+    code: 'boot-set-missing',
+  });
 });
 
 test('boot sets that are neither pinned nor imported are swept, except new ones', async () => {

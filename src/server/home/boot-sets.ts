@@ -17,6 +17,8 @@ import {
 } from '../../boot/bootset.ts';
 import { type BootPlaces, findBootSet, isKept } from '../../boot/sets.ts';
 import type { BootSets } from '../../boxes/services/services.ts';
+import type { GuestArchitecture } from '../../engine/engine.ts';
+import { A3sError } from '../../errors.ts';
 
 /** Far longer than a copy of a set takes. */
 const ARRIVAL_MS = 3_600_000;
@@ -32,12 +34,29 @@ export class PinnedBootSets implements BootSets {
     this.#config = config;
   }
 
-  async current(asked?: string): Promise<string> {
+  async current(asked?: string, architecture?: GuestArchitecture): Promise<string> {
     const { bootDir } = this.#config;
+    if (architecture === 'arm64') return (await this.#install(await this.#arm64Directory())).id;
     if (asked === undefined) return (await this.#install(bootDir)).id;
     if (isAbsolute(asked)) return (await this.#install(asked)).id;
     const { set, current } = await findBootSet(this.#config, asked);
     return current ? (await this.#install(bootDir)).id : set.id;
+  }
+
+  /**
+   * The set lies beside the one of this installation.
+   *
+   * @throws A3sError `boot-set-missing` with how to make it
+   */
+  async #arm64Directory(): Promise<string> {
+    const directory = `${this.#config.bootDir}-arm64`;
+    const set = await readBootSet(directory).catch(() => undefined);
+    if (set?.architecture === 'arm64') return directory;
+    throw new A3sError(
+      'boot-set-missing',
+      `Cannot create a box of linux/arm64: ${directory} holds no boot set of it`,
+      { remedy: 'Make it, in the checkout: bash scripts/setup.sh --arm64' },
+    );
   }
 
   #install(from: string): Promise<BootSet> {

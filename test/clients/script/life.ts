@@ -202,7 +202,7 @@ export const ERRORS: readonly Command[] = [
   { line: 'create --log-driver json-file --log-opt color=blue $IMAGE true', code: 1 },
   { line: 'create --health-cmd true --health-interval 1us $IMAGE true', code: 1 },
   { line: 'create --health-cmd true --no-healthcheck $IMAGE true', code: 125 },
-  { line: 'create --platform linux/arm64 $IMAGE true', code: 1 },
+  { line: 'create --platform linux/s390x $IMAGE true', code: 1 },
   { line: 'create --ulimit nofile=9:1 $IMAGE true', code: 125 },
   { line: 'create --ulimit nothing=1 $IMAGE true', code: 125 },
   { line: 'create --expose no-port $IMAGE true', code: 125 },

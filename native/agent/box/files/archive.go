@@ -163,7 +163,7 @@ func (a *archiver) linked(header *tar.Header, stat *syscall.Stat_t) bool {
 	first := a.seen[id]
 	if first == nil {
 		if len(a.seen) < maxSeen {
-			a.seen[id] = &link{header.Name, stat.Nlink - 1}
+			a.seen[id] = &link{header.Name, uint64(stat.Nlink) - 1}
 		}
 		return false
 	}

@@ -111,7 +111,7 @@ func TestAVolumeGetsWhatTheImageHas(t *testing.T) {
 	for _, linked := range [][]string{{"/file", "/beside", "/dir/below/again"}, {"/dir/link", "/dir/below/link"}} {
 		first := statOf(t, volume+linked[0])
 		for _, name := range linked[1:] {
-			if other := statOf(t, volume+name); other.Ino != first.Ino || other.Nlink != uint64(len(linked)) {
+			if other := statOf(t, volume+name); other.Ino != first.Ino || int(other.Nlink) != len(linked) {
 				t.Errorf("%s has %d links, and is not %s", name, other.Nlink, linked[0])
 			}
 		}

@@ -220,7 +220,7 @@ func (c *treeCopy) link(d *copiedDirectory, name string, stat *syscall.Stat_t) (
 	id := inode{stat.Dev, stat.Ino}
 	first := c.links[id]
 	if first == nil {
-		c.links[id] = &firstLink{d.path, name, stat.Nlink - 1}
+		c.links[id] = &firstLink{d.path, name, uint64(stat.Nlink) - 1}
 		return false, nil
 	}
 	if first.missing--; first.missing == 0 {

@@ -8,9 +8,9 @@ import { constants } from 'node:fs';
 import { A3sError } from '../../../errors.ts';
 import { isJailUid, jailGroup } from '../../../jail/identity.ts';
 import type { JailProgram } from '../../../jail/jail.ts';
-import { findTool } from '../../../jail/tools.ts';
+import { findTool, type Tool } from '../../../jail/tools.ts';
 import { deadline } from '../../deadline.ts';
-import type { VmSpec } from '../../engine.ts';
+import type { GuestArchitecture, VmSpec } from '../../engine.ts';
 import { Helper } from '../../helpers/helper.ts';
 import { limitProcess } from '../../processes/process-limits.ts';
 import { type FoundProcess, findDescendant, findProcesses } from '../../processes/processes.ts';
@@ -20,6 +20,12 @@ import { QmpClient, type QmpEvent } from '../monitor/qmp.ts';
 import { VMM } from '../vm.ts';
 
 export const QEMU = 'qemu-system-x86_64';
+/** The VMM, by the architecture of the guest. */
+export const VMMS = {
+  amd64: QEMU,
+  arm64: 'qemu-system-aarch64',
+} as const satisfies Record<GuestArchitecture, Tool>;
+const PROGRAMS: ReadonlySet<string> = new Set(Object.values(VMMS));
 const { O_RDONLY, O_RDWR } = constants;
 const READY_MS = 30_000;
 
@@ -64,7 +70,7 @@ export async function startVmm(
   const { monitor: socket } = vmmSockets(spec.runtimeDir);
   const helper = await spawnVmm(plan, inherited, socket);
   spawned();
-  return await answeringVmm(spec, helper, onEvent, signal);
+  return await answeringVmm(spec, helper, onEvent, signal, spec.boot.architecture);
 }
 
 /**
@@ -77,6 +83,7 @@ export async function answeringVmm(
   helper: Helper,
   onEvent: (event: QmpEvent) => void,
   signal: AbortSignal,
+  architecture: GuestArchitecture = 'amd64',
 ): Promise<StartedVmm> {
   const { monitor: socket } = vmmSockets(spec.runtimeDir);
   const waiting = AbortSignal.any([
@@ -87,7 +94,8 @@ export async function answeringVmm(
   try {
     let found: FoundProcess | undefined;
     const monitor = await QmpClient.connect(socket, onEvent, waiting, () => {
-      if (helper.pid !== undefined) found = findDescendant(helper.pid, QEMU, spec.runtimeDir);
+      if (helper.pid === undefined) return;
+      found = findDescendant(helper.pid, VMMS[architecture], spec.runtimeDir);
     });
     const process = found ?? findVmm(spec.id, spec.runtimeDir);
     if (process === undefined) throw new A3sError('vmm-failed', 'Cannot find the VMM in /proc');
@@ -112,7 +120,7 @@ export function findVmm(id: string, runtimeDir: string): FoundProcess | undefine
   const grouped = process.geteuid?.() === 0;
   return findProcesses(runtimeDir, isJailUid).find(
     ({ program, args, inGroup }) =>
-      program === QEMU && args.some((arg) => arg.startsWith(name)) && (inGroup || !grouped),
+      PROGRAMS.has(program) && args.some((arg) => arg.startsWith(name)) && (inGroup || !grouped),
   );
 }
 
@@ -139,7 +147,7 @@ export function vmmJail({
 
 async function spawnVmm(plan: VmmPlan, inherited: InheritedFiles, socket: string): Promise<Helper> {
   const { spec, accelerator } = plan;
-  const path = await findTool(QEMU);
+  const path = await findTool(VMMS[spec.boot.architecture ?? 'amd64']);
   await using table = new DescriptorTable();
   const lend = (fd: number | undefined): number | undefined =>
     fd === undefined ? undefined : table.lend(fd);

@@ -86,3 +86,14 @@ it('makes guest memory shared only for file servers', () => {
     'memory-backend-memfd,id=memory,size=268435456B,dump=off,merge=off,share=on',
   );
 });
+
+it('emulates arm64 on the machine virt, which has no tables of ACPI and no time stamp counter', () => {
+  const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, disks: [] };
+  const boot = { ...spec.boot, architecture: 'arm64' } as const;
+  const line = qemuArguments(plan({ spec: { ...spec, boot }, tscKhz: 1 }), fds).join(' ');
+  expect(line).toContain(
+    '-machine virt,gic-version=3,memory-backend=memory,dump-guest-core=off,usb=off -accel tcg,thread=multi -cpu max,pauth=off -smp',
+  );
+  expect(line).not.toContain('tsc_early_khz');
+  expect(line).toContain(rootPorts.join(' '));
+});

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { VmSpec } from '../../engine.ts';
+import type { GuestArchitecture, VmSpec } from '../../engine.ts';
 import { backingSet, diskSet, KVM_SET, STATE_SET, setFile } from './descriptor-sets.ts';
 import { forkDevices, forkMemory } from './fork-devices.ts';
 import { rootPorts, templatePorts } from './slots.ts';
@@ -60,10 +60,25 @@ export const CONSOLE = 'console';
 export const CONTROL = 'control';
 
 /**
- * Everything that QEMU can emulate, except the flag that `rep movsb` is fast. Emulated, it copies
- * byte by byte, and without the flag the kernel clears and copies memory by eight bytes at a time.
+ * Everything that QEMU can emulate, by architecture.
+ *
+ * amd64 is without the flag that `rep movsb` is fast. Emulated, it copies byte by byte, and without
+ * the flag the kernel clears and copies memory by eight bytes at a time. arm64 is without pointer
+ * authentication: QEMU would compute a cipher at every call and return of a function.
  */
-const EMULATED_CPU = 'max,erms=off,fsrm=off';
+const EMULATED_CPUS: Readonly<Record<GuestArchitecture, string>> = {
+  amd64: 'max,erms=off,fsrm=off',
+  arm64: 'max,pauth=off',
+};
+
+/**
+ * The machine without what no guest uses. virt describes itself by a device tree: tables of ACPI
+ * would need firmware. It resets and powers off by PSCI.
+ */
+const MACHINES: Readonly<Record<GuestArchitecture, string>> = {
+  amd64: 'q35,memory-backend=memory,dump-guest-core=off,smbus=off,sata=off,vmport=off,usb=off',
+  arm64: 'virt,gic-version=3,memory-backend=memory,dump-guest-core=off,usb=off',
+};
 
 export function vmmSockets(runtimeDir: string): VmmSockets {
   return {
@@ -79,8 +94,11 @@ export function guestName(id: string): string {
 }
 
 /** The guest's CPU. */
-export function cpuModel(accelerator: Accelerator): string {
-  return accelerator === 'kvm' ? 'host' : EMULATED_CPU;
+export function cpuModel(
+  accelerator: Accelerator,
+  architecture: GuestArchitecture = 'amd64',
+): string {
+  return accelerator === 'kvm' ? 'host' : EMULATED_CPUS[architecture];
 }
 
 /** The input of a command line. */
@@ -140,12 +158,13 @@ export function confinement(): string[] {
 }
 
 function platform({ spec, accelerator }: VmmPlan, fds: VmmDescriptors): string[] {
+  const { architecture = 'amd64' } = spec.boot;
   return [
     '-machine',
-    'q35,memory-backend=memory,dump-guest-core=off,smbus=off,sata=off,vmport=off,usb=off',
+    MACHINES[architecture],
     ...acceleration(accelerator),
     '-cpu',
-    cpuModel(accelerator),
+    cpuModel(accelerator, architecture),
     ...addFd(fds.kvm, KVM_SET),
     ...fds.disks.flatMap((fd, index) => addFd(fd, diskSet(index))),
     ...(fds.backing ?? []).flatMap((below, disk) =>
@@ -220,7 +239,9 @@ function boot(plan: VmmPlan, fds: VmmDescriptors): string[] {
  * The kernel need not measure the counter then. On a busy host an emulated processor may stand
  * still while the kernel measures, and its clock would be many times too fast. KVM tells the guest.
  */
-function counterRate({ accelerator, tscKhz }: VmmPlan): string[] {
+function counterRate({ spec, accelerator, tscKhz }: VmmPlan): string[] {
+  // The counter of arm64 says its rate itself.
+  if (spec.boot.architecture === 'arm64') return [];
   return accelerator === 'kvm' || tscKhz === undefined ? [] : [`tsc_early_khz=${tscKhz}`];
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from 'zod';
+import { emulationWarning } from '../../../../boxes/create/architecture.ts';
 import { type CreateHost, createBox } from '../../../../boxes/create/create.ts';
 import { CreateBody, Created } from '../../../../docker-api/containers/create.ts';
 import { json } from '../../../http/answer.ts';
@@ -34,7 +35,9 @@ export const CREATE_ROUTES: readonly Route<CreateHost>[] = [
       const request = { ...asked, name: query.name || undefined };
       await expectPlatform(rt, platform, request.image);
       const box = await createBox(rt, request, trustOptions(query, headers));
-      return json({ Id: box.definition.id, Warnings: warnings }, 201);
+      const { id, architecture } = box.definition;
+      const emulated = architecture === undefined ? [] : [emulationWarning(architecture, rt.host)];
+      return json({ Id: id, Warnings: [...warnings, ...emulated] }, 201);
     },
   }),
 ];

@@ -63,12 +63,12 @@ func TestConditionsCompareWholeArguments(t *testing.T) {
 		t.Run(c.condition.Op, func(t *testing.T) {
 			program := compiled(t, &Profile{Default: allowed0, Rules: []Rule{{[]string{"mkdir"}, deniedHere, []Condition{c.condition}}}})
 			for _, argument := range c.holds {
-				if got := decide(t, program, archX8664, 83, argument); got != returnErrno|13 {
+				if got := decide(t, program, archNative, 83, argument); got != returnErrno|13 {
 					t.Errorf("%#x: got %#x", argument, got)
 				}
 			}
 			for _, argument := range c.fails {
-				if got := decide(t, program, archX8664, 83, argument); got != returnAllow {
+				if got := decide(t, program, archNative, 83, argument); got != returnAllow {
 					t.Errorf("%#x: got %#x", argument, got)
 				}
 			}
@@ -85,7 +85,7 @@ func TestAllConditionsOfARuleHaveToHold(t *testing.T) {
 		second, sixth uint64
 		want          uint32
 	}{{4, 1 << 34, returnErrno | 13}, {4, 1, returnAllow}, {5, 1 << 34, 0x00030000}} {
-		if got := decide(t, program, archX8664, 83, 0, c.second, 0, 0, 0, c.sixth); got != c.want {
+		if got := decide(t, program, archNative, 83, 0, c.second, 0, 0, 0, c.sixth); got != c.want {
 			t.Errorf("%d, %#x: got %#x, want %#x", c.second, c.sixth, got, c.want)
 		}
 	}
@@ -109,22 +109,22 @@ func TestAProfileDecides(t *testing.T) {
 		arch, number uint32
 		want         uint32
 	}{
-		"an allowed call":                         {strict, archX8664, 0, returnAllow},
-		"a call that is not named":                {strict, archX8664, 41, returnErrno | 1},
-		"a rule without conditions":               {strict, archX8664, 83, returnAllow},
-		"a call that ends its thread":             {strict, archX8664, 90, 0},
-		"a call with the default action":          {strict, archX8664, 434, returnErrno | 1},
-		"a call newer than the profile":           {strict, archX8664, 435, enosys},
-		"an allowed call of x86":                  {strict, archI386, 3, returnAllow},
-		"a call of x86 newer than the profile":    {strict, archI386, 440, enosys},
-		"an allowed call of x32":                  {strict, archX8664, x32Bit, returnAllow},
-		"a call of x32 newer than the profile":    {strict, archX8664, x32Bit | 512, enosys},
-		"a call of x86 where that is not in it":   {&only, archI386, 3, returnKillProcess},
-		"a call of x32 where that is not in it":   {&only, archX8664, x32Bit, returnKillProcess},
-		"a number below that x32 begins with":     {&only, archX8664, x32Bit - 1, enosys},
-		"the largest number":                      {&only, archX8664, 0xffffffff, returnKillProcess},
-		"a new call where all calls are allowed":  {&Profile{Default: allowed0, Rules: strict.Rules}, archX8664, 500, returnAllow},
-		"a profile without rules that allows all": {&Profile{Default: allowed0}, archX8664, 0, returnAllow},
+		"an allowed call":                         {strict, archNative, 0, returnAllow},
+		"a call that is not named":                {strict, archNative, 41, returnErrno | 1},
+		"a rule without conditions":               {strict, archNative, 83, returnAllow},
+		"a call that ends its thread":             {strict, archNative, 90, 0},
+		"a call with the default action":          {strict, archNative, 434, returnErrno | 1},
+		"a call newer than the profile":           {strict, archNative, 435, enosys},
+		"an allowed call of x86":                  {strict, archCompat, 3, returnAllow},
+		"a call of x86 newer than the profile":    {strict, archCompat, 440, enosys},
+		"an allowed call of x32":                  {strict, archNative, x32Bit, returnAllow},
+		"a call of x32 newer than the profile":    {strict, archNative, x32Bit | 512, enosys},
+		"a call of x86 where that is not in it":   {&only, archCompat, 3, returnKillProcess},
+		"a call of x32 where that is not in it":   {&only, archNative, x32Bit, returnKillProcess},
+		"a number below that x32 begins with":     {&only, archNative, x32Bit - 1, enosys},
+		"the largest number":                      {&only, archNative, 0xffffffff, returnKillProcess},
+		"a new call where all calls are allowed":  {&Profile{Default: allowed0, Rules: strict.Rules}, archNative, 500, returnAllow},
+		"a profile without rules that allows all": {&Profile{Default: allowed0}, archNative, 0, returnAllow},
 		"another architecture":                    {strict, 0xc00000b7, 0, returnKillProcess},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -163,9 +163,9 @@ func TestAProfileOfTheDefaultsAgreesWithThem(t *testing.T) {
 			if number < 0 {
 				continue
 			}
-			arch := uint32(archX8664)
-			if abi == i386 {
-				arch = archI386
+			arch := uint32(archNative)
+			if abi == compat {
+				arch = archCompat
 			}
 			for _, argument := range []uint64{0, 1, 40, 0x20008, 0x10000011} {
 				got, want := decide(t, program, arch, address(abi, number), argument), decide(t, builtin, arch, address(abi, number), argument)
