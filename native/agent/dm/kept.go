@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"syscall"
+	"unsafe"
 )
 
 // A kept disk is encrypted as those of Encrypt are, and used again by a later guest that has its
@@ -45,20 +47,28 @@ func FormatKept(name, disk string, keys *KeptKeys) (*Encrypted, error) {
 // OpenKept opens a disk that FormatKept has made. It writes nothing to a disk without a superblock.
 // With other keys, sectors cannot be read.
 func OpenKept(name, disk string, keys *KeptKeys) (*Encrypted, error) {
-	file, err := os.Open(disk)
+	block, err := readDirect(disk, KeptStart)
 	if err != nil {
 		return nil, err
 	}
 	const magic = "integrt\x00"
-	found := make([]byte, len(magic))
-	_, err = file.ReadAt(found, KeptStart)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return nil, err
-	}
-	if string(found) != magic {
+	if string(block[:len(magic)]) != magic {
 		return nil, ErrNoKept
 	}
 	return keep(name, disk, keys)
+}
+
+// readDirect reads a block past the guest's cache, which does not see what dm-integrity writes.
+func readDirect(disk string, at int64) ([]byte, error) {
+	file, err := os.OpenFile(disk, os.O_RDONLY|syscall.O_DIRECT, 0)
+	if err != nil {
+		return nil, err
+	}
+	buffer := make([]byte, 2*blockBytes)
+	skip := -int(uintptr(unsafe.Pointer(&buffer[0]))) & (blockBytes - 1)
+	block := buffer[skip:][:blockBytes]
+	_, err = file.ReadAt(block, at)
+	return block, errors.Join(err, file.Close())
 }
 
 func keep(name, disk string, keys *KeptKeys) (*Encrypted, error) {
