@@ -133,7 +133,7 @@ describe('the client of the agent', () => {
     expect(await fetched()).toMatchObject({ values: {}, code: 'kbs-evidence' });
   });
 
-  it('is in the audit log with its evidence, and once for each secret', async () => {
+  it('records the evidence of the agent, and each release once', async () => {
     await fetched({ resources: ['a/db/password', 'a/db/large'] });
     const released = (await entries()).filter(({ action }) => action === 'resource-released');
     expect(released).toHaveLength(2);
