@@ -4,7 +4,8 @@
  *
  * @module
  */
-// The command line reads its flags without a schema library, so the schema's rules stand here again.
+// The command line reads its flags without a schema library, so the schema's rules stand here
+// again.
 import type { BrokerEndpoint } from '@a3s-box/policies';
 
 const DEFAULT_TENANT = 'default';

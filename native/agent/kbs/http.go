@@ -20,8 +20,8 @@ const (
 	cookieName     = "kbs-session-id"
 	maxCookie      = 256
 	maxHeaderBytes = 16 << 10
-	// handshakeTime bounds the handshake, and answerTime each answer. A broker may ask AMD's service
-	// for endorsements before it answers.
+	// handshakeTime bounds the handshake, and answerTime each answer. A broker may ask AMD's
+	// service for endorsements before it answers.
 	handshakeTime = 15 * time.Second
 	answerTime    = 60 * time.Second
 	codePrefix    = "urn:a3s-box:error:"
@@ -30,8 +30,8 @@ const (
 // ErrKey is a peer whose key is not the broker's.
 var ErrKey = errors.New("the peer does not have the key of the broker in the launch spec")
 
-// connect makes a client for one connection after the other. It speaks HTTP/1.1 over TLS 1.3, follows
-// no redirection, uses no proxy, keeps no session of TLS, and accepts no compression.
+// connect makes a client for one connection after the other. It speaks HTTP/1.1 over TLS 1.3,
+// follows no redirection, uses no proxy, keeps no session of TLS, and accepts no compression.
 func (c *Client) connect() *http.Client {
 	return &http.Client{
 		Timeout:       answerTime,
@@ -56,9 +56,9 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	conn := tls.Client(carried, &tls.Config{
 		MinVersion: tls.VersionTLS13,
 		ServerName: c.config.Broker.Host,
-		// The key decides, not who issued the certificate, and not its dates: the host sets the
-		// guest's clock.
-		InsecureSkipVerify: true, //nolint:gosec // VerifyConnection compares the key.
+		// The key decides, which VerifyConnection compares: not who issued the certificate, and not
+		// its dates, since the host sets the guest's clock.
+		InsecureSkipVerify: true,
 		VerifyConnection:   c.verify,
 	})
 	if err := conn.HandshakeContext(ctx); err != nil {
@@ -68,7 +68,8 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	return conn, nil
 }
 
-// verify is called in every handshake, after the peer has signed it with the key of its certificate.
+// verify is called in every handshake. The handshake fails as well where the peer does not sign it
+// with the key of that certificate.
 func (c *Client) verify(state tls.ConnectionState) error {
 	if state.Version != tls.VersionTLS13 || state.DidResume || len(state.PeerCertificates) == 0 {
 		return ErrKey

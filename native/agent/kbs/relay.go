@@ -5,9 +5,9 @@ import (
 	"net"
 )
 
-// Relay is the guest's way to its broker: the host opens streams in advance, and connects one to the
-// broker when the guest takes it. So a guest without a network has it too, and so does one whose
-// workload has the network for itself.
+// Relay is the guest's way to its broker: the host opens streams in advance, and connects one to
+// the broker when the guest takes it. So a guest without a network has it too, and so does one
+// whose workload has the network for itself.
 type Relay struct{ wanted chan net.Conn }
 
 // NewRelay makes one.

@@ -67,7 +67,7 @@ async function eventsOf(id: string): Promise<readonly Record<string, unknown>[]>
 }
 
 describe('a box that fetches its secrets', () => {
-  it('has its bytes carried to its broker and back, again and again', async () => {
+  it('carries the bytes of a box to its broker and back, again and again', async () => {
     const id = await running(fetching());
     for (const word of ['one', 'two']) {
       const stream = await next();
@@ -85,7 +85,7 @@ describe('a box that fetches its secrets', () => {
     await changed(id, ({ state }) => state.launch?.secrets.state === 'ready');
   });
 
-  it('has the connection of its agent ended with that of its broker', async () => {
+  it('ends the connection of an agent with that of its broker', async () => {
     await running(fetching());
     const stream = await next();
     stream.write('x');
@@ -95,7 +95,7 @@ describe('a box that fetches its secrets', () => {
     expect((await next()).destroyed).toBe(false);
   });
 
-  it('is told of a broker that nobody is by the end of its connection', async () => {
+  it('ends the connection of an agent where nobody is its broker', async () => {
     const asked = fetching();
     server.close();
     const id = await running(asked);
@@ -149,7 +149,7 @@ describe('a box that fetches its secrets', () => {
     expect(String(answer)).toBe('AGAIN');
   });
 
-  it('is not made from a boot set whose agent does not fetch', async () => {
+  it('refuses a broker where the agent of the boot set does not fetch', async () => {
     const { confidential } = home.boot;
     if (confidential === undefined) throw new Error('no confidential boot files');
     home.boot = { ...home.boot, confidential: { ...confidential, launchSpec: 4 } };

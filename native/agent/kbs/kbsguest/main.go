@@ -1,8 +1,8 @@
 // Kbsguest is the broker client of the agent as a program of its own: tests run it against a real
 // broker, without a microVM. It is in no guest.
 //
-// It reads and writes lines of JSON: first its task, then the processor's answers to the reports that
-// it asks for, and it ends with what came of it.
+// It reads and writes lines of JSON: first its task, then the processor's answers to the reports
+// that it asks for, and it ends with what came of it.
 package main
 
 import (
