@@ -136,6 +136,34 @@ describe.runIf(process.getuid?.() === 0)('a full disk', () => {
     const id = await actor.ok(['create', BUSYBOX, 'true']);
     expect(await actor.ok(['rm', id])).toBe(id);
   });
+
+  it('leaves nothing of a commit and a snapshot on a full disk, and the box running', async () => {
+    execFileSync('mount', ['-o', 'remount,size=1g', actor.home]);
+    await actor.load('busybox');
+    const write =
+      'dd if=/dev/urandom of=/big bs=1M count=24 && sync && echo ready && exec sleep 1000';
+    await actor.ok([
+      ...['run', '-d', '--name', 'full', '--network', 'none', BUSYBOX, 'sh', '-c', write],
+    ]);
+    await expect.poll(() => actor.ok(['logs', 'full']), { timeout: 60_000 }).toContain('ready');
+    const before = kept().slice(1);
+    fill(8_000_000);
+    expectRefusal(await actor.run(['commit', 'full', 'made']), 1, 'disk-full');
+    expect(kept().slice(1)).toEqual(before);
+    expect(await actor.ok(['images', '--format', '{{.Repository}}'])).not.toContain('made');
+    fill(0);
+    expectRefusal(
+      await actor.run(['snapshot', 'create', '--memory=false', 'full']),
+      1,
+      'disk-full',
+    );
+    expect([await actor.ok(['snapshot', 'ls', '--quiet']), kept().slice(1)]).toEqual(['', before]);
+    // The box goes on.
+    expect(await actor.ok(['exec', 'full', 'echo', 'runs'])).toBe('runs');
+
+    rmSync(ballast());
+    await actor.ok(['rm', '--force', '--volumes', 'full']);
+  });
 });
 
 function listing(directory: string): readonly string[] {
