@@ -333,7 +333,7 @@ build_boot() {
   mv "$STATE/boot.new" "$STATE/boot"
 }
 
-builder_done() { [ -f dist/builder/builder.json ] && unchanged_since "$STATE/builder" src/builders/make scripts/build-builder.ts; }
+builder_done() { [ -f dist/builder/builder.json ] && unchanged_since "$STATE/builder" src/builders/make src/builders/ports.ts scripts/build-builder.ts; }
 
 # What docker build runs in, of 80 MB of packages.
 build_builder() {

@@ -153,13 +153,13 @@ export class Builds {
     return {
       refusedSince: (time) => held.refusedSince(time),
       frontendSolve: async (message, ref) => {
-        const solve = readFrontendSolve(message);
+        const solve = readFrontendSolve(message, held.builder.stepProxy);
         await this.#refuseLayouts(solve.hasLayouts);
         if (solve.pulls) running.get(ref)?.pull();
         return solve.message;
       },
       solve: async (message, signal) => {
-        const solve = readSolve(message);
+        const solve = readSolve(message, held.builder.stepProxy);
         requireResultNames(solve.names);
         await this.#refuseLayouts(solve.hasLayouts);
         const build = await held.begin(await this.#host.trust.standing(), BUILDKIT, signal);

@@ -88,15 +88,22 @@ it('starts a privileged box without a network, whose daemon it waits for, once f
   connection.end();
 });
 
-it('hands over the connections of its programs until that is ended', async () => {
+it('hands over the connections of its programs and of steps until that is ended', async () => {
   const { builder } = await used();
   const end = builder.serveProxy((connection) => connection.end('from the proxy'));
+  const endSteps = builder.serveStepProxy((connection) => connection.end('to a step'));
   const agent = await agentOf(0);
-  for (const dialled of await Promise.all([agent.sockets.dial(3128), agent.sockets.dial(3128)])) {
-    expect(await text(dialled)).toBe('from the proxy');
+  for (const [port, words] of [
+    [3128, 'from the proxy'],
+    [3128, 'from the proxy'],
+    [3129, 'to a step'],
+  ] as const) {
+    const dialled = await agent.sockets.dial(port);
+    expect(await text(dialled)).toBe(words);
     dialled.end();
   }
   end();
+  endSteps();
 });
 
 it('starts another one where its microVM has ended', async () => {

@@ -13,6 +13,8 @@ import type { Credentials } from '../../registry/registry.ts';
 import { testAuthority } from '../../registry/testing/test-authority.ts';
 import { allow, deny, FakeTrust, signedOnly } from '../../server/testing/signed-images.ts';
 import type { Builder } from '../builder.ts';
+import { BuildEgress } from '../egress/build-egress.ts';
+import { Dialer } from '../egress/dialer.ts';
 import type { BuildHost } from '../host.ts';
 import { BaseImages } from './base-images.ts';
 import { servePolicyProxy } from './policy-proxy.ts';
@@ -67,6 +69,8 @@ beforeEach(async () => {
       },
       close: async () => undefined,
     },
+    egress: new BuildEgress({ home: directory, system: directory, hostSubnets: async () => [] }),
+    dialer: new Dialer(),
     judge: nothing,
     refused: (name) => refusals.push(name),
     log: { info: (_, fields = {}) => log.push(fields), error: () => undefined },
@@ -74,7 +78,8 @@ beforeEach(async () => {
   };
   let server: Server | undefined;
   const builder: Builder = {
-    ...{ name: 'default', authority, cacheDisk: 'disk', dial: nothing },
+    ...{ name: 'default', authority, cacheDisk: 'disk', dial: nothing, stepProxy: '' },
+    serveStepProxy: () => () => undefined,
     serveProxy: (serve) => {
       server = createServer({ allowHalfOpen: true }, serve).listen(0, '127.0.0.1');
       return () => server?.close();
