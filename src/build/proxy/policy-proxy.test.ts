@@ -189,6 +189,26 @@ it('decides on an index by the manifest for this host, with the index as a subje
   ]);
 });
 
+it('remembers the last eight indexes that list a manifest, however many do', async () => {
+  trust.rules = [allow('**')];
+  const host = { os: 'linux', architecture: process.arch === 'x64' ? 'amd64' : process.arch };
+  const digests = Array.from({ length: 10 }, (_, n) =>
+    registry.pushIndex(`i${n}`, [
+      { image, platform: host },
+      { image, platform: { os: 'linux', architecture: 'arm', variant: `v${n}` } },
+    ]),
+  );
+  for (const n of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 3]) {
+    expect(await ask('HEAD', `${V2}/app/manifests/i${n}`)).toMatch(/^HTTP\/1\.1 200 /);
+  }
+  // The third decision holds for a minute, and its index is one of the last again.
+  registry.push('other', image);
+  expect(await ask('HEAD', `${V2}/app/manifests/other`)).toMatch(/^HTTP\/1\.1 200 /);
+  expect(trust.asked.at(-1)?.indexDigests).toEqual(
+    [2, 4, 5, 6, 7, 8, 9, 3].map((n) => digests[n]),
+  );
+});
+
 it('uses the client’s credentials for the registry of the request, and asks for them', async () => {
   registry.before = () => {
     throw new A3sError('registry-unauthorized', 'Cannot read it without a login');
