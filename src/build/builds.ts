@@ -15,6 +15,7 @@ import type { BuildHost } from './host.ts';
 import { refusesFiles } from './policy.ts';
 import { BaseImages } from './proxy/base-images.ts';
 import { askBuilder } from './relay/builder-api.ts';
+import { cacheUsage } from './relay/cache-usage.ts';
 import { type BuildCalls, relayGrpc } from './relay/grpc-relay.ts';
 import { namedResponse, readFrontendSolve, readSolve, resultDigest } from './relay/solve.ts';
 import { upgrade } from './relay/upgrade.ts';
@@ -121,6 +122,17 @@ export class Builds {
     const { held, release } = await this.use(request.signal);
     try {
       yield* classicBuild(held, await this.#host.trust.standing(), request);
+    } finally {
+      release();
+    }
+  }
+
+  /** The records of the cache; none where no builder runs. @throws A3sError `builder-failed` */
+  async caches(signal: AbortSignal) {
+    if (!this.hasBuilder) return [];
+    const { held, release } = await this.use(signal);
+    try {
+      return await cacheUsage(held.builder, signal);
     } finally {
       release();
     }

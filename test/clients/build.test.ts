@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { BUILDX, findPlugin } from '../../src/cli/commands/docker/find-plugin.ts';
+import type { DiskUsage } from '../../src/docker-api/system/system.ts';
 import { A3sError } from '../../src/errors.ts';
 import type { Image } from '../../src/images/image.ts';
 import { until } from '../e2e/processes.ts';
@@ -271,11 +272,20 @@ it('builds by docker-buildx itself, as a3s-box build runs it', async () => {
   expect((await image('alone:1')).tags).toContain('alone:1');
 });
 
-it('answers buildx for the builder itself: du, prune, ls', async () => {
+it('answers for the builder itself: du, system df, prune, ls', async () => {
+  const usage = async () =>
+    (await build.home.call('GET', '/system/df?type=build-cache')).body as DiskUsage;
+  const { BuildCache = [] } = await usage();
+  expect(BuildCache.length).toBeGreaterThan(0);
+  expect(BuildCache.some(({ Size }) => Size > 0)).toBe(true);
+  expect(succeeded(await build.docker(['system', 'df'])).stdout).toMatch(
+    new RegExp(`Build Cache +${BuildCache.length} `),
+  );
   expect(succeeded(await build.docker(['buildx', 'du'])).stdout).toContain('Total:');
   expect(succeeded(await build.docker(['builder', 'prune', '--force', '--all'])).stdout).toMatch(
     /Total/,
   );
+  expect(await usage()).toEqual({ BuildCache: [], BuilderSize: 0 });
   expect(succeeded(await build.docker(['buildx', 'ls'])).stdout).toMatch(/default\*?\s+docker/);
 });
 

@@ -204,9 +204,7 @@ it('remembers the last eight indexes that list a manifest, however many do', asy
   // The third decision holds for a minute, and its index is one of the last again.
   registry.push('other', image);
   expect(await ask('HEAD', `${V2}/app/manifests/other`)).toMatch(/^HTTP\/1\.1 200 /);
-  expect(trust.asked.at(-1)?.indexDigests).toEqual(
-    [2, 4, 5, 6, 7, 8, 9, 3].map((n) => digests[n]),
-  );
+  expect(trust.asked.at(-1)?.indexDigests).toEqual([2, 4, 5, 6, 7, 8, 9, 3].map((n) => digests[n]));
 });
 
 it('uses the client’s credentials for the registry of the request, and asks for them', async () => {
