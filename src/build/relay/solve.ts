@@ -239,8 +239,8 @@ function given(attrs: number): readonly Buffer[] {
 }
 
 /**
- * Without the proxies of the client, which no step could reach: BuildKit takes any spelling of their
- * names.
+ * Without the proxies of the client, which no step could reach: BuildKit takes any spelling of
+ * their names.
  */
 function withoutProxies(fields: readonly Field[], frontendAttrs: number): readonly Field[] {
   return fields.filter(

@@ -55,6 +55,8 @@ const FILES: Readonly<Record<string, string>> = {
   'etc/docker/daemon.json': `${JSON.stringify({
     features: { 'containerd-snapshotter': true },
     'userland-proxy': false,
+    // The disk has 32 GiB, and a build needs room beside its cache.
+    builder: { gc: { enabled: true, defaultKeepStorage: '20GB' } },
   })}\n`,
   // What dockerd gives the containerd that it starts itself.
   'etc/containerd/config.toml': [

@@ -42,7 +42,7 @@ printf '%s' "$A3S_BUILDER_AUTHORITY" > /run/builder/authority.pem
 unset A3S_BUILDER_AUTHORITY
 cd /
 { containerd; kill $$; } &
-while :; do nc -ll -p ${BRIDGE_PORT} -e setsid ${CARRY_PATH}; sleep 1; done &
+while :; do nc -ll -p ${BRIDGE_PORT} -e setsid ${CARRY_PATH} || sleep 1; done &
 until test -S /run/containerd/containerd.sock; do sleep 0.1; done
 exec dockerd -H unix:///run/docker.sock --containerd=/run/containerd/containerd.sock --bip=${BRIDGE}/16
 `;
