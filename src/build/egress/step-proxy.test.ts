@@ -222,6 +222,20 @@ it('refuses everything while no build is under way, and ends what a build has le
   expect(await tunnel(`site.test:${to}`)).toMatch(/^HTTP\/1\.1 403 .*no build is under way/);
 });
 
+it('ends a request whose step has left', async () => {
+  const waiting = createServer();
+  const to = await listen(waiting);
+  const socket = await dial();
+  const [[reached]] = await Promise.all([
+    once(waiting, 'connection') as Promise<[Socket]>,
+    socket.write(`GET http://site.test:${to}/ HTTP/1.1\r\nHost: x\r\n\r\n`),
+  ]);
+  reached.on('error', () => undefined);
+  const ended = once(reached.resume(), 'close');
+  socket.destroy();
+  await ended;
+});
+
 it('ends connections without a head, and tunnels without a byte', async () => {
   times = { headMs: 1, silentMs: 1 };
   const to = await echo();

@@ -188,6 +188,7 @@ export class StepProxy {
         ...(proxy === undefined ? {} : proxyLogin(proxy)),
       },
     });
+    response.once('close', () => sent.destroy());
     sent.setTimeout(this.#options.silentMs ?? SILENT_MS, () => sent.destroy());
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       sent.once('response', resolve);
