@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -104,6 +105,21 @@ it('hands over the connections of its programs and of steps until that is ended'
   }
   end();
   endSteps();
+});
+
+it('hands over connections to which an HTTP server can write heads and bytes at once', async () => {
+  const { builder } = await used();
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-length': 6 });
+    response.write(Buffer.from('answer'));
+    response.end();
+  });
+  const end = builder.serveStepProxy((connection) => server.emit('connection', connection));
+  const dialled = await (await agentOf(0)).sockets.dial(3129);
+  dialled.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  expect(await text(dialled)).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nanswer$/);
+  dialled.end();
+  end();
 });
 
 it('starts another one where its microVM has ended', async () => {

@@ -10,6 +10,7 @@ import type { RunningBox } from '../boxes/run/running-box.ts';
 import type { Logger } from '../boxes/services/services.ts';
 import type { Builder } from '../build/builder.ts';
 import { GuestRefusal } from '../guest/refusal.ts';
+import { bytesOnly } from './bytes-only.ts';
 import { BRIDGE, BRIDGE_PORT, PROXY_PORT, STEP_PROXY_PORT } from './ports.ts';
 import { DOCKER_SOCKET } from './request.ts';
 
@@ -82,7 +83,7 @@ export class RunningBuilder implements Builder {
         const guest = await this.#box.guest();
         const connection = await guest.acceptConnection(port, signal);
         const closed = new Promise((resolve) => connection.once('close', resolve));
-        serve(connection);
+        serve(bytesOnly(connection));
         await closed;
       } catch (error) {
         if (signal.aborted) return;
