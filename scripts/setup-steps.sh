@@ -350,7 +350,7 @@ build_arm64_boot() {
   mv "$STATE/arm64-boot.new" "$STATE/arm64-boot"
 }
 
-builder_done() { [ -f dist/builder/builder.json ] && unchanged_since "$STATE/builder" src/builders/make scripts/build-builder.ts; }
+builder_done() { [ -f dist/builder/builder.json ] && unchanged_since "$STATE/builder" src/builders/make src/builders/ports.ts scripts/build-builder.ts; }
 
 # What docker build runs in, of 80 MB of packages.
 build_builder() {

@@ -109,6 +109,9 @@ const ROOMS = {
   // Builds meet registries, the store and the image policy; what runs a builder is passed in.
   build: [
     'build',
+    // A network policy says the same of a build as of a box.
+    'networks/egress/decide',
+    'networks/ipv4',
     'oci',
     'distribution',
     'images',

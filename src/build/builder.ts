@@ -11,6 +11,10 @@ export interface Builder {
    * function that it returns ends that.
    */
   serveProxy(serve: (connection: Duplex) => void): () => void;
+  /** The same of the steps of builds, whose proxy is at `stepProxy`. */
+  serveStepProxy(serve: (connection: Duplex) => void): () => void;
+  /** URL of the proxy that steps reach. */
+  readonly stepProxy: string;
   /**
    * The authority that the builder trusts, made for this builder alone: PEM. Its certificate is
    * backdated against a restored clock.

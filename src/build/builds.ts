@@ -15,6 +15,7 @@ import type { BuildHost } from './host.ts';
 import { refusesFiles } from './policy.ts';
 import { BaseImages } from './proxy/base-images.ts';
 import { askBuilder } from './relay/builder-api.ts';
+import { cacheUsage } from './relay/cache-usage.ts';
 import { type BuildCalls, relayGrpc } from './relay/grpc-relay.ts';
 import { namedResponse, readFrontendSolve, readSolve, resultDigest } from './relay/solve.ts';
 import { upgrade } from './relay/upgrade.ts';
@@ -126,6 +127,17 @@ export class Builds {
     }
   }
 
+  /** The records of the cache; none where no builder runs. @throws A3sError `builder-failed` */
+  async caches(signal: AbortSignal) {
+    if (!this.hasBuilder) return [];
+    const { held, release } = await this.use(signal);
+    try {
+      return await cacheUsage(held.builder, signal);
+    } finally {
+      release();
+    }
+  }
+
   /** Passes a request without a body on. @throws A3sError `builder-failed` */
   async ask<T>(path: string, schema: z.ZodType<T>, signal: AbortSignal): Promise<T> {
     const { held, release } = await this.use(signal);
@@ -153,13 +165,13 @@ export class Builds {
     return {
       refusedSince: (time) => held.refusedSince(time),
       frontendSolve: async (message, ref) => {
-        const solve = readFrontendSolve(message);
+        const solve = readFrontendSolve(message, held.builder.stepProxy);
         await this.#refuseLayouts(solve.hasLayouts);
         if (solve.pulls) running.get(ref)?.pull();
         return solve.message;
       },
       solve: async (message, signal) => {
-        const solve = readSolve(message);
+        const solve = readSolve(message, held.builder.stepProxy);
         requireResultNames(solve.names);
         await this.#refuseLayouts(solve.hasLayouts);
         const build = await held.begin(await this.#host.trust.standing(), BUILDKIT, signal);

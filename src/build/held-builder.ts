@@ -10,11 +10,13 @@ import type { Credentials } from '../registry/registry.ts';
 import type { LoadedPolicy } from '../trust/policy.ts';
 import type { Builder } from './builder.ts';
 import { CachePolicy } from './cache-policy.ts';
+import { StepProxy } from './egress/step-proxy.ts';
 import type { BuildHost } from './host.ts';
 import type { BaseImages } from './proxy/base-images.ts';
 import { servePolicyProxy } from './proxy/policy-proxy.ts';
 import { ProxyAnswers } from './proxy/proxy-answers.ts';
 import { pruneAll, removeContainers, removeNames } from './relay/builder-api.ts';
+import type { RefusedRequests } from './relay/explain.ts';
 import { importAndRemove, type Result } from './result/import-result.ts';
 
 /** How a build is asked for. */
@@ -43,7 +45,9 @@ export class HeldBuilder {
   readonly #host: BuildHost;
   readonly #cachePolicy: CachePolicy;
   readonly #answers: ProxyAnswers;
+  readonly #steps: StepProxy;
   readonly #endProxy: () => void;
+  readonly #endStepProxy: () => void;
   readonly #beginning = new Semaphore(1);
   readonly #importing = new Semaphore(1);
   readonly #builds = new Set<Running>();
@@ -60,19 +64,24 @@ export class HeldBuilder {
       policy: () => [...this.#builds][0]?.policy,
     });
     this.#endProxy = servePolicyProxy(builder, this.#answers);
+    const { egress, dialer, log } = host;
+    this.#steps = new StepProxy({ egress, dialer, log, isUsed: () => this.#builds.size > 0 });
+    this.#endStepProxy = builder.serveStepProxy((connection) => this.#steps.serve(connection));
   }
 
   /**
    * Begins a build by this policy: nothing in the builder has a name, and its cache has nothing
    * that another policy let in.
    *
-   * @throws A3sError `conflict` while builds by another policy run, `builder-failed`
+   * @throws A3sError `conflict` while builds by another policy run, `policy-invalid` for what steps
+   *   may reach, `builder-failed`
    */
   async begin(
     { digest: policy }: LoadedPolicy,
     { isClassic, logins }: BuildKind,
     signal: AbortSignal,
   ): Promise<BegunBuild> {
+    await this.#host.egress.standing();
     return await this.#beginning.run(async () => {
       const cache = await this.#cachePolicy.read();
       if (cache?.policy !== policy) {
@@ -92,6 +101,8 @@ export class HeldBuilder {
         },
         end: () => {
           this.#builds.delete(build);
+          // A step that goes on belongs to no build.
+          if (this.#builds.size === 0) this.#steps.cut();
         },
       };
     });
@@ -117,13 +128,18 @@ export class HeldBuilder {
     );
   }
 
-  /** Why requests for files were refused since a time. */
-  refusedSince(time: number): readonly string[] {
-    return this.#answers.refusedSince(time);
+  /** Why requests were refused since a time. */
+  refusedSince(time: number): RefusedRequests {
+    return {
+      files: this.#answers.refusedSince(time),
+      steps: this.#steps.refusedSince(time),
+    };
   }
 
   close(): void {
     this.#endProxy();
+    this.#endStepProxy();
+    this.#steps.cut();
   }
 }
 

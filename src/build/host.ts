@@ -10,12 +10,18 @@ import type { TrustDecision } from '../trust/decision.ts';
 import type { LoadedPolicy } from '../trust/policy.ts';
 import type { TrustQuestion } from '../trust/question.ts';
 import type { Builders } from './builder.ts';
+import type { BuildEgress } from './egress/build-egress.ts';
+import type { Dialer } from './egress/dialer.ts';
 
 export interface BuildHost {
   readonly builders: Builders;
   readonly images: Pick<ImageStore, 'load' | 'resolve' | 'content'>;
   readonly registry: Registry;
   readonly downloads: Downloads;
+  /** What steps and downloads may reach. */
+  readonly egress: Pick<BuildEgress, 'standing'>;
+  /** Connects steps to other hosts. */
+  readonly dialer: Dialer;
   readonly trust: {
     standing(): Promise<LoadedPolicy>;
     decide(question: TrustQuestion, policy: LoadedPolicy, now: Date): Promise<TrustDecision>;

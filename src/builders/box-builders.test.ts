@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -88,14 +89,36 @@ it('starts a privileged box without a network, whose daemon it waits for, once f
   connection.end();
 });
 
-it('hands over the connections of its programs until that is ended', async () => {
+it('hands over the connections of its programs and of steps until that is ended', async () => {
   const { builder } = await used();
   const end = builder.serveProxy((connection) => connection.end('from the proxy'));
+  const endSteps = builder.serveStepProxy((connection) => connection.end('to a step'));
   const agent = await agentOf(0);
-  for (const dialled of await Promise.all([agent.sockets.dial(3128), agent.sockets.dial(3128)])) {
-    expect(await text(dialled)).toBe('from the proxy');
+  for (const [port, words] of [
+    [3128, 'from the proxy'],
+    [3128, 'from the proxy'],
+    [3129, 'to a step'],
+  ] as const) {
+    const dialled = await agent.sockets.dial(port);
+    expect(await text(dialled)).toBe(words);
     dialled.end();
   }
+  end();
+  endSteps();
+});
+
+it('hands over connections to which an HTTP server can write heads and bytes at once', async () => {
+  const { builder } = await used();
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-length': 6 });
+    response.write(Buffer.from('answer'));
+    response.end();
+  });
+  const end = builder.serveStepProxy((connection) => server.emit('connection', connection));
+  const dialled = await (await agentOf(0)).sockets.dial(3129);
+  dialled.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  expect(await text(dialled)).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nanswer$/);
+  dialled.end();
   end();
 });
 

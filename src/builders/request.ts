@@ -9,14 +9,14 @@ import { NO_NAMES } from '../boxes/record/names.ts';
 import { NO_SECURITY } from '../boxes/record/security.ts';
 import type { Builder } from '../build/builder.ts';
 import { A3sError } from '../errors.ts';
+import { PROXY_PORT } from './ports.ts';
 
 /** What tells a builder from other boxes, in `inspect` and `ps --filter`. */
 const ROLE_LABEL = 'dev.a3s.role';
 export const NAME_LABEL = 'dev.a3s.builder';
 
-/** Where the daemon listens, and where its programs find their proxy, in the box. */
+/** Where the daemon listens in the box. */
 export const DOCKER_SOCKET = '/run/docker.sock';
-export const PROXY_PORT = 3128;
 
 const GIB = 1024 ** 3;
 /** Of the disk with layers and caches, which grows as it is used. */

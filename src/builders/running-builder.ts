@@ -10,13 +10,16 @@ import type { RunningBox } from '../boxes/run/running-box.ts';
 import type { Logger } from '../boxes/services/services.ts';
 import type { Builder } from '../build/builder.ts';
 import { GuestRefusal } from '../guest/refusal.ts';
-import { DOCKER_SOCKET, PROXY_PORT } from './request.ts';
+import { bytesOnly } from './bytes-only.ts';
+import { BRIDGE, BRIDGE_PORT, PROXY_PORT, STEP_PROXY_PORT } from './ports.ts';
+import { DOCKER_SOCKET } from './request.ts';
 
 /**
- * How many connections to the proxy are served at once. More of them wait in the guest, whose
- * agent takes no more than 128.
+ * How many connections to each proxy are served at once. More of them wait in the guest, whose
+ * agent takes no more than 128, with those to the daemon.
  */
-const PROXY_CONNECTIONS = 64;
+const PROXY_CONNECTIONS = 40;
+const STEP_CONNECTIONS = 48;
 const RETRY_MS = 200;
 /** Longest answer to a ping. */
 const PING_BYTES = 16 * 1024;
@@ -25,6 +28,7 @@ export class RunningBuilder implements Builder {
   readonly name: string;
   readonly authority: Builder['authority'];
   readonly cacheDisk: string;
+  readonly stepProxy = `http://${BRIDGE}:${BRIDGE_PORT}`;
   readonly #box: Pick<RunningBox, 'guest' | 'signal'>;
   readonly #log: Logger;
 
@@ -51,23 +55,35 @@ export class RunningBuilder implements Builder {
     return await guest.connectSocket(DOCKER_SOCKET, signal);
   }
 
-  /** Where it is called twice, each gets some of the connections. */
   serveProxy(serve: (connection: Duplex) => void): () => void {
+    return this.#serveAll(PROXY_PORT, PROXY_CONNECTIONS, serve);
+  }
+
+  serveStepProxy(serve: (connection: Duplex) => void): () => void {
+    return this.#serveAll(STEP_PROXY_PORT, STEP_CONNECTIONS, serve);
+  }
+
+  /** Where it is called twice for a port, each gets some of the connections. */
+  #serveAll(port: number, places: number, serve: (connection: Duplex) => void): () => void {
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, this.#box.signal]);
     setMaxListeners(0, signal);
-    for (let place = 0; place < PROXY_CONNECTIONS; place += 1) void this.#serve(serve, signal);
+    for (let place = 0; place < places; place += 1) void this.#serve(port, serve, signal);
     return () => stop.abort();
   }
 
   /** Serves one connection after the other. Never rejects. */
-  async #serve(serve: (connection: Duplex) => void, signal: AbortSignal): Promise<void> {
+  async #serve(
+    port: number,
+    serve: (connection: Duplex) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
     while (!signal.aborted) {
       try {
         const guest = await this.#box.guest();
-        const connection = await guest.acceptConnection(PROXY_PORT, signal);
+        const connection = await guest.acceptConnection(port, signal);
         const closed = new Promise((resolve) => connection.once('close', resolve));
-        serve(connection);
+        serve(bytesOnly(connection));
         await closed;
       } catch (error) {
         if (signal.aborted) return;

@@ -6,13 +6,14 @@
  */
 import { readSystemRoots } from './hosts/system-roots.ts';
 import { tlsTrust } from './hosts/tls-trust.ts';
+import type { AddressRule } from './http/address-guard.ts';
 import type { HttpResponse } from './http/message.ts';
 import { Network, type NetworkOptions } from './transport/network.ts';
 
 export interface Downloads {
   /**
    * One request. A redirect is an answer. Throws Unreached, and A3sError `registry-failed` for an
-   * address of this host.
+   * address of this host, or one that is refused.
    */
   send(request: DownloadRequest): Promise<HttpResponse>;
   close(): Promise<void>;
@@ -23,6 +24,8 @@ export interface DownloadRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
+  /** Refuses addresses beside those of this host and its link. */
+  readonly addresses?: AddressRule;
 }
 
 /** No registry: whatever is asked is foreign, and thus elsewhere. */

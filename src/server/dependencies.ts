@@ -7,6 +7,7 @@
 import type { Trust } from '../boxes/policy/trust.ts';
 import type { BootSets, Logger } from '../boxes/services/services.ts';
 import type { Builders } from '../build/builder.ts';
+import type { Dialer } from '../build/egress/dialer.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';
 import type { HostNetworks } from '../networks/host/host-networks.ts';
@@ -25,6 +26,8 @@ export interface Dependencies {
   readonly builders?: Builders | undefined;
   /** What builds fetch that is in no registry. */
   readonly downloads: Downloads;
+  /** Connects the steps of builds to other hosts. */
+  readonly dialer: Dialer;
 }
 
 /** Makes the dependencies. Called once the home is locked. */

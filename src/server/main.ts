@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
+import { Dialer } from '../build/egress/dialer.ts';
 import { readConfig, readyDescriptor } from '../config.ts';
 import { QemuEngine } from '../engine/qemu/qemu-engine.ts';
 import { converterInJail } from '../images/converter/converter.ts';
@@ -84,6 +85,7 @@ async function run(
       }),
       registry: openRegistry(reached),
       downloads: openDownloads(reached),
+      dialer: new Dialer(reached),
       trust: openTrust(config.home),
       hostNetworks: new NamespaceNetworks(
         join(config.runtimeDir, 'networks'),

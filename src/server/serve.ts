@@ -31,9 +31,11 @@ import { endUnfinishedSnapshots } from '../boxes/verbs/snapshot.ts';
 import { type StopAllHost, stopForHost } from '../boxes/verbs/stop-for-host.ts';
 import type { Builders } from '../build/builder.ts';
 import { Builds } from '../build/builds.ts';
+import { BuildEgress } from '../build/egress/build-egress.ts';
 import { BoxBuilders } from '../builders/box-builders.ts';
 import type { Config } from '../config.ts';
 import { identityFor } from '../jail/identity.ts';
+import { hostSubnets } from '../networks/host-subnets.ts';
 import { NetworkRecords } from '../networks/records.ts';
 import { SnapshotRecords } from '../snapshots/records.ts';
 import { Snapshots } from '../snapshots/snapshots.ts';
@@ -285,9 +287,10 @@ function openBuilds(
   builders: Builders,
   given: Dependencies & Pick<Runtime, 'events' | 'log' | 'shutdown'>,
 ): Builds {
-  const { images, registry, downloads, trust, events, log, shutdown } = given;
+  const { images, registry, downloads, dialer, trust, events, log, shutdown } = given;
   return new Builds({
-    ...{ builders, images, registry, downloads, trust, log, shutdown },
+    ...{ builders, images, registry, downloads, dialer, trust, log, shutdown },
+    egress: new BuildEgress({ home, hostSubnets }),
     directory: join(home, 'build'),
     judge: (image, name) =>
       judgeImage(given, { image, reference: name, names: [name], confidential: false }),

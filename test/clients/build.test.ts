@@ -1,10 +1,15 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { BUILDX, findPlugin } from '../../src/cli/commands/docker/find-plugin.ts';
+import type { DiskUsage } from '../../src/docker-api/system/system.ts';
 import { A3sError } from '../../src/errors.ts';
 import type { Image } from '../../src/images/image.ts';
 import { until } from '../e2e/processes.ts';
+import { hostAddress } from '../e2e/support/host-address.ts';
 import { BASE, BuildHome, type Ran } from './build-home.ts';
 
 let build: BuildHome;
@@ -95,6 +100,48 @@ it('gives a failing step to the client, with its line', async () => {
     expect(ran.stdout + ran.stderr).toMatch(/why[\s\S]*(?:exit code: 7|non-zero code: 7)/);
   }
   await expect(image('failed:1')).rejects.toMatchObject({ code: 'no-such-image' });
+});
+
+it('connects steps to what the network policy of builds permits, and to nothing else', async () => {
+  const asked: string[] = [];
+  const server = createServer(({ url = '' }, response) => {
+    asked.push(url);
+    response.end('fetched');
+  });
+  server.listen(0, '0.0.0.0');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const address = hostAddress();
+  const policy = join(build.home.config.home, 'build-network-policy.yaml');
+  const shell = `${BASE}COPY busybox /bin/busybox\n`;
+  try {
+    for (const DOCKER_BUILDKIT of ['1', '0']) {
+      const env = { DOCKER_BUILDKIT, HTTP_PROXY: 'http://client.invalid:1' };
+      const url = `http://${address}:${port}/${DOCKER_BUILDKIT}`;
+      const fetching = `${shell}RUN busybox wget -q -O /fetched ${url} && busybox grep fetched /fetched\n`;
+      writeFileSync(policy, 'default: public\n');
+      const refused = await build.docker(['build', build.context(fetching)], { env });
+      expect(refused.status).not.toBe(0);
+      expect(refused.stdout + refused.stderr).toMatch(/403 Forbidden: it has a private address/);
+      writeFileSync(policy, `rules: ["allow:${address}:tcp:${port}"]\n`);
+      const name = `fetched:${DOCKER_BUILDKIT}`;
+      succeeded(await build.docker(['build', '-t', name, build.context(fetching)], { env }));
+      const { config } = await image(name);
+      expect(config.env.join()).not.toMatch(/proxy/i);
+      const history = ['history', '--no-trunc', '--format', '{{.CreatedBy}}', name];
+      expect((await build.docker(history)).stdout).not.toMatch(/proxy|172\.17/i);
+      expect(asked.splice(0)).toEqual([`/${DOCKER_BUILDKIT}`]);
+    }
+    const metadata = `${shell}RUN busybox wget -O - http://169.254.169.254/latest\n`;
+    const ran = await build.docker(['build', build.context(metadata)]);
+    expect(ran.stderr).toMatch(/Refused meanwhile: http:\/\/169\.254\.169\.254\/latest: it has an/);
+    writeFileSync(policy, 'rules: [allow]\n');
+    const broken = await build.docker(['build', build.context(BASE)]);
+    expect(broken.stderr).toMatch(/Cannot use the network policy .*rules\[0\]/);
+  } finally {
+    server.close();
+    rmSync(policy, { force: true });
+  }
 });
 
 it('runs two builds of one name at once, and the name means one of them', async () => {
@@ -225,11 +272,20 @@ it('builds by docker-buildx itself, as a3s-box build runs it', async () => {
   expect((await image('alone:1')).tags).toContain('alone:1');
 });
 
-it('answers buildx for the builder itself: du, prune, ls', async () => {
+it('answers for the builder itself: du, system df, prune, ls', async () => {
+  const usage = async () =>
+    (await build.home.call('GET', '/system/df?type=build-cache')).body as DiskUsage;
+  const { BuildCache = [] } = await usage();
+  expect(BuildCache.length).toBeGreaterThan(0);
+  expect(BuildCache.some(({ Size }) => Size > 0)).toBe(true);
+  expect(succeeded(await build.docker(['system', 'df'])).stdout).toMatch(
+    new RegExp(`Build Cache +${BuildCache.length} `),
+  );
   expect(succeeded(await build.docker(['buildx', 'du'])).stdout).toContain('Total:');
   expect(succeeded(await build.docker(['builder', 'prune', '--force', '--all'])).stdout).toMatch(
     /Total/,
   );
+  expect(await usage()).toEqual({ BuildCache: [], BuilderSize: 0 });
   expect(succeeded(await build.docker(['buildx', 'ls'])).stdout).toMatch(/default\*?\s+docker/);
 });
 

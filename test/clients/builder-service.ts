@@ -9,17 +9,23 @@ import { connect, createServer, type Socket } from 'node:net';
 import { basename, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Builder, Builders } from '../../src/build/builder.ts';
+import { BRIDGE, BRIDGE_PORT } from '../../src/builders/ports.ts';
 import { testAuthority } from '../../src/registry/testing/test-authority.ts';
 import { type EngineService, startEngine } from './engine-service.ts';
 
-/** In the network namespace of the engine, which no socket of a path belongs to. */
+/**
+ * In the network namespace of the engine, which no socket of a path belongs to. Steps reach the
+ * second one by the engine's bridge.
+ */
 const FORWARDER = `
 const net = require('node:net');
-net.createServer((one) => {
-  const other = net.connect(process.argv[2]);
+const forward = (path) => net.createServer({ allowHalfOpen: true }, (one) => {
+  const other = net.connect({ path, allowHalfOpen: true });
   for (const each of [one, other]) each.on('error', () => { one.destroy(); other.destroy(); });
   one.pipe(other).pipe(one);
-}).listen(3128, '127.0.0.1');
+});
+forward(process.argv[2]).listen(3128, '127.0.0.1');
+forward(process.argv[3]).listen(${BRIDGE_PORT}, '0.0.0.0');
 `;
 
 export interface BuilderService {
@@ -54,10 +60,10 @@ export async function startBuilderService(): Promise<BuilderService | undefined>
       const socket = at('docker.sock');
       const places = `--config-file ${at('daemon.json')} --pidfile ${at('docker.pid')}`;
       const storage = `--data-root ${at('root')} --exec-root ${at('run')}`;
-      const network = '--iptables=false --ip6tables=false --userland-proxy=false';
+      const network = `--bip ${BRIDGE}/16 --iptables=false --ip6tables=false --userland-proxy=false`;
       const groups = `--group root --cgroup-parent /${basename(directory)}`;
       const start = `dockerd ${places} ${storage} ${network} ${groups} --host unix://${socket}`;
-      const forward = `${process.execPath} ${at('forwarder.cjs')} ${at('proxy.sock')}`;
+      const forward = `${process.execPath} ${at('forwarder.cjs')} ${at('proxy.sock')} ${at('steps.sock')}`;
       return {
         words: ['sh', '-c', `${forward} & exec ${start}`],
         socket,
@@ -70,6 +76,13 @@ export async function startBuilderService(): Promise<BuilderService | undefined>
   });
   if (engine === undefined || authority === undefined) return undefined;
   return serviceOf(engine, directory, authority);
+}
+
+function listenAt(path: string, serve: (connection: Duplex) => void): () => void {
+  rmSync(path, { force: true });
+  const server = createServer({ allowHalfOpen: true }, serve);
+  server.listen(path);
+  return () => server.close();
 }
 
 function serviceOf(
@@ -91,13 +104,9 @@ function serviceOf(
         connection.once('connect', () => resolve(connection));
         connection.once('error', reject);
       }),
-    serveProxy: (serve: (connection: Duplex) => void) => {
-      const path = join(directory, 'proxy.sock');
-      rmSync(path, { force: true });
-      const server = createServer({ allowHalfOpen: true }, serve);
-      server.listen(path);
-      return () => server.close();
-    },
+    stepProxy: `http://${BRIDGE}:${BRIDGE_PORT}`,
+    serveProxy: (serve) => listenAt(join(directory, 'proxy.sock'), serve),
+    serveStepProxy: (serve) => listenAt(join(directory, 'steps.sock'), serve),
   };
   return {
     socket: engine.socket,

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { createServer as createHttp } from 'node:http';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Duplex, pipeline } from 'node:stream';
@@ -11,6 +13,7 @@ import type { ApiHost } from '../../src/server/routes.ts';
 import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
 import { processesWith, until } from './processes.ts';
 import { closeEngines } from './support/engines.ts';
+import { hostAddress } from './support/host-address.ts';
 import { TestServer } from './support/server.ts';
 import { scaled } from './time-scale.ts';
 
@@ -93,6 +96,8 @@ it(
     expect(await docker('version', '-f', '{{.Server.Os}}/{{.Server.Arch}}')).toBe('linux/amd64');
     const store = await docker('info', '-f', '{{.DriverStatus}}');
     expect(store).toContain('io.containerd.snapshotter');
+    // It collects what is beyond that, so that its disk does not fill.
+    expect(await docker('buildx', 'inspect')).toMatch(/GC Policy rule#[\s\S]*Keep Bytes:\s+20GiB/);
   },
   SLOW_MS,
 );
@@ -130,6 +135,44 @@ COPY --from=made /loud /cards /alone /
     const inspect = ['image', 'inspect', '-f', '{{.Config.Labels.of}} {{len .RootFS.Layers}}'];
     expect(await dockerAt(server.socket, [...inspect, 'made:1'])).toBe('builder 4');
     expect(await docker('images', '--format', '{{.Repository}}')).toBe('');
+  },
+  SLOW_MS,
+);
+
+it(
+  'connects steps to what the network policy of builds permits, and not to the loopback of the host',
+  async () => {
+    const asked: string[] = [];
+    const site = createHttp(({ url = '' }, response) => {
+      asked.push(url);
+      response.end('fetched\n');
+    });
+    site.listen(0, '0.0.0.0');
+    await once(site, 'listening');
+    const { port } = site.address() as AddressInfo;
+    const url = `http://${hostAddress()}:${port}/file`;
+    const policy = join(server.home, 'home/build-network-policy.yaml');
+    writeFileSync(policy, `default: public\nrules: ["allow:${hostAddress()}:tcp:${port}"]\n`);
+    const fetching = join(directory, 'fetching');
+    mkdirSync(fetching);
+    writeFileSync(
+      join(fetching, 'Dockerfile'),
+      `FROM ${BASE} AS made
+RUN wget -q -O /fetched ${url}
+RUN printf 'CONNECT 127.0.0.1:${port} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | nc 172.17.0.1 3130 > /loopback || true
+RUN --network=none wget -q -O /none ${url} || echo nothing > /none
+FROM scratch
+COPY --from=made /fetched /loopback /none /
+`,
+    );
+    const out = join(directory, 'fetched');
+    await dockerAt(server.socket, [...BUILD, '--output', `type=local,dest=${out}`, fetching]);
+    site.close();
+    const file = (name: string): string => readFileSync(join(out, name), 'utf8');
+    expect(file('fetched')).toBe('fetched\n');
+    expect(file('loopback')).toMatch(/^HTTP\/1\.1 403 Forbidden: it has an address of the host/);
+    expect(file('none')).toBe('nothing\n');
+    expect(asked).toEqual(['/file']);
   },
   SLOW_MS,
 );

@@ -5,6 +5,7 @@
  * @module
  */
 import { Readable } from 'node:stream';
+import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import {
@@ -18,6 +19,7 @@ import type { LoadedPolicy } from '../../trust/policy.ts';
 import type { HeldBuilder } from '../held-builder.ts';
 import { errorWords } from '../relay/answer-body.ts';
 import { callBuilder } from '../relay/builder-api.ts';
+import { isProxyVariable, proxyArguments } from '../relay/proxy-arguments.ts';
 import { failed } from '../relay/upgrade.ts';
 import { requireResultNames } from '../result/result-names.ts';
 import { BuildLines } from './build-lines.ts';
@@ -57,7 +59,12 @@ export async function* classicBuild(
   try {
     if (isTrue(query.get('pull'))) build.pull();
     const answer = await callBuilder(held.builder, {
-      ...{ method: 'POST', path: `/build?${asked(query)}`, headers, signal },
+      ...{
+        method: 'POST',
+        path: `/build?${asked(query, held.builder.stepProxy)}`,
+        headers,
+        signal,
+      },
       body: Readable.from(context, { objectMode: false }),
     });
     const status = answer.statusCode ?? 0;
@@ -100,14 +107,37 @@ function namesOf(query: URLSearchParams) {
 }
 
 /**
- * The query for the builder: without names, with each image asked for, and without containers that
- * stay and hold images.
+ * The query for the builder: without names, with each image asked for, with the proxy of steps, and
+ * without containers that stay and hold images.
  */
-function asked(query: URLSearchParams): URLSearchParams {
+function asked(query: URLSearchParams, stepProxy: string): URLSearchParams {
   const asked = new URLSearchParams(query);
   asked.delete('t');
   for (const name of ['pull', 'rm', 'forcerm']) asked.set(name, '1');
+  asked.set('buildargs', argumentsOf(query.get('buildargs') ?? '', stepProxy));
   return asked;
+}
+
+const Arguments = z.record(z.string(), z.string().nullable()).nullable();
+
+/** The client's, with the proxy of steps in place of one that no step could reach. */
+function argumentsOf(text: string, stepProxy: string): string {
+  const given = text === '' ? {} : Arguments.safeParse(documentOf(text)).data;
+  if (given === undefined) {
+    throw new A3sError('invalid-argument', 'Cannot build: its build arguments are no JSON object', {
+      remedy: 'Write buildargs as {"NAME": "VALUE"}.',
+    });
+  }
+  const others = Object.entries(given ?? {}).filter(([name]) => !isProxyVariable(name));
+  return JSON.stringify({ ...Object.fromEntries(others), ...proxyArguments(stepProxy) });
+}
+
+function documentOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function refuseOutputs(query: URLSearchParams): void {

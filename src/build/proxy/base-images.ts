@@ -26,8 +26,10 @@ import type { BuildHost } from '../host.ts';
 import { changedMeanwhile, Refusal } from './refusal.ts';
 
 /** Of one repository, images and blobs that builds have asked for. */
-const MAX_REPOSITORIES = 1024;
-const MAX_ENTRIES = 16 * 1024;
+const MAX_REPOSITORIES = 128;
+const MAX_ENTRIES = 4096;
+/** Of one manifest, the last ones: a registry can make any number that list it. */
+const MAX_INDEXES = 8;
 /** A decision holds for the requests of one pull. */
 const DECIDED_MS = 60_000;
 
@@ -134,8 +136,8 @@ export class BaseImages {
     const index = parseIndex(found.bytes, `index ${found.digest}`);
     const { indexes } = this.#state(reference);
     for (const { digest } of index.manifests) {
-      const known = indexes.get(digest) ?? [];
-      if (!known.includes(found.digest)) remember(indexes, digest, [...known, found.digest]);
+      const others = (indexes.get(digest) ?? []).filter((each) => each !== found.digest);
+      remember(indexes, digest, [...others, found.digest].slice(-MAX_INDEXES));
     }
     const name = familiarName(reference);
     let own: Descriptor;

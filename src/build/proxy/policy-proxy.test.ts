@@ -13,6 +13,8 @@ import type { Credentials } from '../../registry/registry.ts';
 import { testAuthority } from '../../registry/testing/test-authority.ts';
 import { allow, deny, FakeTrust, signedOnly } from '../../server/testing/signed-images.ts';
 import type { Builder } from '../builder.ts';
+import { BuildEgress } from '../egress/build-egress.ts';
+import { Dialer } from '../egress/dialer.ts';
 import type { BuildHost } from '../host.ts';
 import { BaseImages } from './base-images.ts';
 import { servePolicyProxy } from './policy-proxy.ts';
@@ -67,6 +69,8 @@ beforeEach(async () => {
       },
       close: async () => undefined,
     },
+    egress: new BuildEgress({ home: directory, system: directory, hostSubnets: async () => [] }),
+    dialer: new Dialer(),
     judge: nothing,
     refused: (name) => refusals.push(name),
     log: { info: (_, fields = {}) => log.push(fields), error: () => undefined },
@@ -74,7 +78,8 @@ beforeEach(async () => {
   };
   let server: Server | undefined;
   const builder: Builder = {
-    ...{ name: 'default', authority, cacheDisk: 'disk', dial: nothing },
+    ...{ name: 'default', authority, cacheDisk: 'disk', dial: nothing, stepProxy: '' },
+    serveStepProxy: () => () => undefined,
     serveProxy: (serve) => {
       server = createServer({ allowHalfOpen: true }, serve).listen(0, '127.0.0.1');
       return () => server?.close();
@@ -182,6 +187,24 @@ it('decides on an index by the manifest for this host, with the index as a subje
   expect(trust.asked).toMatchObject([
     { manifestDigest: image.manifest.digest, indexDigests: [digest], tag: '2' },
   ]);
+});
+
+it('remembers the last eight indexes that list a manifest, however many do', async () => {
+  trust.rules = [allow('**')];
+  const host = { os: 'linux', architecture: process.arch === 'x64' ? 'amd64' : process.arch };
+  const digests = Array.from({ length: 10 }, (_, n) =>
+    registry.pushIndex(`i${n}`, [
+      { image, platform: host },
+      { image, platform: { os: 'linux', architecture: 'arm', variant: `v${n}` } },
+    ]),
+  );
+  for (const n of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 3]) {
+    expect(await ask('HEAD', `${V2}/app/manifests/i${n}`)).toMatch(/^HTTP\/1\.1 200 /);
+  }
+  // The third decision holds for a minute, and its index is one of the last again.
+  registry.push('other', image);
+  expect(await ask('HEAD', `${V2}/app/manifests/other`)).toMatch(/^HTTP\/1\.1 200 /);
+  expect(trust.asked.at(-1)?.indexDigests).toEqual([2, 4, 5, 6, 7, 8, 9, 3].map((n) => digests[n]));
 });
 
 it('uses the client’s credentials for the registry of the request, and asks for them', async () => {

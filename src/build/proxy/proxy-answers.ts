@@ -11,6 +11,7 @@ import { pipeline } from 'node:stream/promises';
 import { A3sError } from '../../errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { canonicalRepository, type Reference } from '../../oci/reference.ts';
+import { bareHost } from '../../registry/hosts/addresses.ts';
 import type { Credentials } from '../../registry/registry.ts';
 import type { LoadedPolicy } from '../../trust/policy.ts';
 import type { BuildHost } from '../host.ts';
@@ -171,8 +172,11 @@ export class ProxyAnswers {
       );
     }
     const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
+    const host = bareHost(url.hostname);
+    const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
+    const egress = await this.#host.egress.standing();
     const answer = await this.#host.downloads.send({
-      ...{ method, url, signal },
+      ...{ method, url, signal, addresses: egress.rule({ host, port }) },
       headers: endToEnd(request.headers),
     });
     response.writeHead(answer.status, endToEnd(answer.headers));

@@ -58,7 +58,7 @@ export function sendRefusal(
 }
 
 /** A status line holds printable ASCII alone. A missing image has the usual words. */
-function phraseOf(status: number, message: string): string {
+export function phraseOf(status: number, message: string): string {
   const usual = STATUS_CODES[status] ?? 'Refused';
   if (status === 404 || status === 401) return usual;
   const printable = message.replace(/[^ -~]+/g, ' ').slice(0, MAX_PHRASE);

@@ -24,7 +24,7 @@ async function hostile(answer: (connection: Socket, request: string) => void): P
   };
   return {
     ...{ name: 'default', serveProxy: unused, authority: { certificate: '', privateKey: '' } },
-    cacheDisk: 'disk',
+    ...{ cacheDisk: 'disk', serveStepProxy: unused, stepProxy: '' },
     dial: async () => {
       const connection = connect(port, '127.0.0.1');
       await once(connection, 'connect');

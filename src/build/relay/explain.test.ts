@@ -9,8 +9,10 @@ const trailers = {
   'grpc-status-details-bin': status.toString('base64').replace(/=+$/, ''),
 };
 
+const files = (...reasons: string[]) => ({ files: reasons, steps: ['of a step'] });
+
 it('adds the reasons to the words and to the status that clients show', () => {
-  const passed = explained(trailers, ['GET http://a/b: why', 'GET http://a/b: why']);
+  const passed = explained(trailers, files('GET http://a/b: why', 'GET http://a/b: why'));
   const expected = `${WORDS}: GET http://a/b: why`;
   expect(passed).toMatchObject({ 'grpc-status': '2', 'grpc-message': expected });
   const fields = readFields(Buffer.from(String(passed['grpc-status-details-bin']), 'base64'));
@@ -20,11 +22,21 @@ it('adds the reasons to the words and to the status that clients show', () => {
 
 it('leaves other errors alone, and those without a reason', () => {
   const other = { 'grpc-status': '2', 'grpc-message': 'exit code: 7' };
-  expect(explained(other, ['why'])).toEqual(other);
-  expect(explained(trailers, [])).toEqual(trailers);
+  expect(explained(other, files('why'))).toEqual(other);
+  expect(explained(trailers, files())).toEqual(trailers);
 });
 
 it.each(['/w==', '!', ''])('passes details on that are no message: %j', (details) => {
-  const passed = explained({ ...trailers, 'grpc-status-details-bin': details }, ['why']);
+  const passed = explained({ ...trailers, 'grpc-status-details-bin': details }, files('why'));
   expect(passed['grpc-message']).toBe(`${WORDS}: why`);
+});
+
+it('adds what was refused to a step that fails', () => {
+  const words = 'process "/bin/sh -c x" did not complete successfully: exit code: 4';
+  const failed = { 'grpc-status': '2', 'grpc-message': words };
+  const refused = { files: ['of a file'], steps: ['a.test:80: why', 'a.test:80: why'] };
+  expect(explained(failed, refused)['grpc-message']).toBe(
+    `${words}. Refused meanwhile: a.test:80: why`,
+  );
+  expect(explained(failed, { ...refused, steps: [] })).toEqual(failed);
 });

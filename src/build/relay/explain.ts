@@ -1,6 +1,6 @@
 /**
  * Adds the reason to an error of a build whose words lack it: of a file that `ADD` names, BuildKit
- * says the status of the answer alone.
+ * says the status of the answer alone, and of a step, its exit code.
  *
  * @module
  */
@@ -9,23 +9,40 @@ import { answerHeaders, percentDecoded, percentEncoded } from '../wire/grpc.ts';
 import { bytesField, ProtobufError, readFields, textOf } from '../wire/protobuf.ts';
 
 const BARE_STATUS = /invalid response status \d{3}/;
+const FAILED_STEP = /did not complete successfully: exit code: \d+/;
 /** A `google.rpc.Status`, whose message clients show in place of the other one. */
 const DETAILS = 'grpc-status-details-bin';
 const MESSAGE = 2;
 
-/** @param reasons why requests of the build were refused */
+/** Why requests were refused while a build ran. */
+export interface RefusedRequests {
+  /** Those for files that `ADD` names. */
+  readonly files: readonly string[];
+  /** Those of steps. */
+  readonly steps: readonly string[];
+}
+
+/** Adds what was refused to an error about a file, or about a step. */
 export function explained(
   trailers: IncomingHttpHeaders,
-  reasons: readonly string[],
+  { files, steps }: RefusedRequests,
 ): OutgoingHttpHeaders {
   const passed = answerHeaders(trailers);
   const words = percentDecoded(String(trailers['grpc-message'] ?? ''));
-  if (reasons.length === 0 || !BARE_STATUS.test(words)) return passed;
-  const added = `: ${[...new Set(reasons)].join('; ')}`;
+  const added = BARE_STATUS.test(words)
+    ? listed(': ', files)
+    : FAILED_STEP.test(words)
+      ? listed('. Refused meanwhile: ', steps)
+      : '';
+  if (added === '') return passed;
   passed['grpc-message'] = percentEncoded(words + added);
   const details = trailers[DETAILS];
   if (typeof details === 'string') passed[DETAILS] = withMessage(details, added);
   return passed;
+}
+
+function listed(before: string, reasons: readonly string[]): string {
+  return reasons.length === 0 ? '' : before + [...new Set(reasons)].join('; ');
 }
 
 /** As they came, where they are no message: the builder's words are not worth a failure here. */

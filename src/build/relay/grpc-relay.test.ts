@@ -16,7 +16,7 @@ const STATUS = '/moby.buildkit.v1.Control/Status';
 const GRPC_OK = { ':status': 200, 'content-type': 'application/grpc' } as const;
 
 const calls: BuildCalls = {
-  refusedSince: () => ['why'],
+  refusedSince: () => ({ files: ['why'], steps: [] }),
   frontendSolve: (message) => Promise.resolve(message),
   solve: (message) =>
     Promise.resolve({ message, finish: (response) => Promise.resolve(response), end: () => {} }),

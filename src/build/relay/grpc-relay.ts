@@ -32,7 +32,7 @@ import {
 } from '../wire/grpc.ts';
 import { ProtobufError } from '../wire/protobuf.ts';
 import { BudgetError, type BudgetShare, ByteBudget } from './byte-budget.ts';
-import { explained } from './explain.ts';
+import { explained, type RefusedRequests } from './explain.ts';
 import { FRONTEND_SOLVE, PASSED, SOLVE } from './methods.ts';
 
 /** Metadata of the calls of a frontend that runs in the client. */
@@ -53,7 +53,7 @@ const BUFFERED = new ByteBudget(4 * MAX_MESSAGE);
 /** What the control server does with the calls of a build. */
 export interface BuildCalls {
   /** Why requests of builds were refused since a time, in milliseconds of `performance.now()`. */
-  refusedSince(time: number): readonly string[];
+  refusedSince(time: number): RefusedRequests;
   /** Changes the call that runs a build. Throws what refuses it. */
   solve(message: Buffer, signal: AbortSignal): Promise<RunningSolve>;
   /**
@@ -284,14 +284,14 @@ function wholeAnswer(sent: ClientHttp2Stream, share: BudgetShare): Promise<Whole
   });
 }
 
-/** @param reasons why requests of the build were refused, for an error that lacks them */
+/** @param refused for an error that lacks the reasons */
 function send(
   stream: ServerHttp2Stream,
   { head, body, trailers }: WholeAnswer,
-  reasons: readonly string[],
+  refused: RefusedRequests,
 ): void {
   if (isOver(stream)) return;
-  const last = explained(trailers ?? head, reasons);
+  const last = explained(trailers ?? head, refused);
   if (trailers === undefined) {
     stream.respond(last, { endStream: true });
     return;

@@ -7,7 +7,16 @@ import {
   textsOf,
   bytesField as written,
 } from '../wire/protobuf.ts';
-import { namedResponse, readFrontendSolve, readSolve, resultDigest } from './solve.ts';
+import {
+  readFrontendSolve as frontendSolve,
+  namedResponse,
+  resultDigest,
+  readSolve as solveOf,
+} from './solve.ts';
+
+const PROXY = 'http://proxy.test:1';
+const readSolve = (message: Buffer) => solveOf(message, PROXY);
+const readFrontendSolve = (message: Buffer) => frontendSolve(message, PROXY);
 
 /** The field of a text, or of the fields of a message. */
 const bytesField = (number: number, content: string | Buffer | readonly Buffer[]): Buffer =>
@@ -159,6 +168,29 @@ it('makes a frontend ask for each image, whatever the client says', () => {
     mapEntry(7, 'image-resolve-mode', 'pull'),
   ]);
   expect(readSolve(server)).toMatchObject({ pulls: true });
+});
+
+it('gives the steps of a frontend their proxy in place of the client’s, in any spelling', () => {
+  const theirs = ['HTTP_PROXY', 'https_proxy', 'No_Proxy', 'ALL_PROXY', 'ftp_proxy'];
+  const given = (field: number) => [
+    ...theirs.map((name) => mapEntry(field, `build-arg:${name}`, 'http://client')),
+    mapEntry(field, 'build-arg:PROXY', 'kept'),
+  ];
+  const expected = {
+    'build-arg:PROXY': 'kept',
+    'image-resolve-mode': 'pull',
+    ...{ 'build-arg:HTTP_PROXY': PROXY, 'build-arg:http_proxy': PROXY },
+    ...{ 'build-arg:HTTPS_PROXY': PROXY, 'build-arg:https_proxy': PROXY },
+    'build-arg:NO_PROXY': 'localhost,127.0.0.1,::1',
+    'build-arg:no_proxy': 'localhost,127.0.0.1,::1',
+  };
+  const solve = readSolve(Buffer.concat([bytesField(6, 'dockerfile.v0'), ...given(7)]));
+  expect(Object.fromEntries(mapOf(readFields(solve.message), 7))).toEqual(expected);
+  const frontend = readFrontendSolve(Buffer.concat([bytesField(2, 'dockerfile.v0'), ...given(3)]));
+  expect(Object.fromEntries(mapOf(readFields(frontend.message), 3))).toEqual(expected);
+  // What has no frontend has no arguments.
+  const { message } = readSolve(Buffer.concat(given(7)));
+  expect(Object.fromEntries(mapOf(readFields(message), 7))).toEqual({ 'build-arg:PROXY': 'kept' });
 });
 
 it.each(['oci-layout://x@sha256:1', 'oci-layout:x@sha256:1', 'OCI-Layout:x'])(

@@ -20,6 +20,7 @@ import {
   textOf,
 } from '../wire/protobuf.ts';
 import { CACHE_IMPORTS, checkCache, checkedImports, checkImports } from './cache-options.ts';
+import { ARGUMENT, isProxyArgument, proxyArguments } from './proxy-arguments.ts';
 import { pushes } from './pushes.ts';
 
 /** Fields of `moby.buildkit.v1.SolveRequest`. */
@@ -90,11 +91,12 @@ export interface Solve {
 }
 
 /**
+ * @param stepProxy URL of the proxy for the steps of the build
  * @throws ProtobufError; A3sError `invalid-reference`, `unsupported-option` for a result or a cache
  *   that the builder would push,
  *   and for a cache that is not from a registry
  */
-export function readSolve(message: Buffer): Solve {
+export function readSolve(message: Buffer, stepProxy: string): Solve {
   const fields = readFields(message);
   const exporters = exportersOf(fields);
   const names = new Set<string>();
@@ -107,11 +109,16 @@ export function readSolve(message: Buffer): Solve {
   checkCache(fields.filter(({ number }) => number === SOLVE.cache));
   const frontendAttrs = mapOf(fields, SOLVE.frontendAttrs);
   const olderStores = STORING.includes(textOf(fields, SOLVE.exporter));
-  const kept = fields.flatMap((field) => rewritten(field, olderStores));
+  const kept = withoutProxies(fields, SOLVE.frontendAttrs).flatMap((field) =>
+    rewritten(field, olderStores),
+  );
   if (olderStores) kept.push(...given(SOLVE.exporterAttrs));
   return {
     ref: textOf(fields, SOLVE.ref),
-    message: Buffer.concat([...kept, ...resolving(fields, SOLVE.frontend, SOLVE.frontendAttrs)]),
+    message: Buffer.concat([
+      ...kept,
+      ...resolving(fields, SOLVE.frontend, SOLVE.frontendAttrs, stepProxy),
+    ]),
     stores: exporters.some(({ type }) => STORING.includes(type)),
     names: [...names].map(namedHere),
     spelledNames: [...names].join(','),
@@ -123,14 +130,14 @@ export function readSolve(message: Buffer): Solve {
 export interface FrontendSolve extends Pick<Solve, 'message' | 'pulls' | 'hasLayouts'> {}
 
 /** @throws ProtobufError; A3sError `unsupported-option` for a cache that is not from a registry */
-export function readFrontendSolve(message: Buffer): FrontendSolve {
+export function readFrontendSolve(message: Buffer, stepProxy: string): FrontendSolve {
   const fields = readFields(message);
   const { frontend, frontendAttrs, cacheImports } = FRONTEND_SOLVE;
   checkImports(fields.filter(({ number }) => number === cacheImports));
   return {
     message: Buffer.concat([
-      ...fields.map(({ encoded }) => encoded),
-      ...resolving(fields, frontend, frontendAttrs),
+      ...withoutProxies(fields, frontendAttrs).map(({ encoded }) => encoded),
+      ...resolving(fields, frontend, frontendAttrs, stepProxy),
     ]),
     pulls: mapOf(fields, frontendAttrs).get(RESOLVE_MODE) === PULL,
     hasLayouts: mayHaveLayouts(message, fields, [FRONTEND_SOLVE.sourcePolicies]),
@@ -232,8 +239,20 @@ function given(attrs: number): readonly Buffer[] {
 }
 
 /**
- * Entries that have the frontend ask for each image, and read no cache of the client. The last
- * entry of a key counts; without the first, the builder would use what it has under a name.
+ * Without the proxies of the client, which no step could reach: BuildKit takes any spelling of
+ * their names.
+ */
+function withoutProxies(fields: readonly Field[], frontendAttrs: number): readonly Field[] {
+  return fields.filter(
+    ({ number, content }) =>
+      number !== frontendAttrs || content === undefined || !isProxyArgument(entryOf(content)[0]),
+  );
+}
+
+/**
+ * Entries that have the frontend ask for each image, give steps their proxy, and read no cache of
+ * the client. The last entry of a key counts; without the first, the builder would use what it has
+ * under a name.
  *
  * @throws A3sError `unsupported-option`
  */
@@ -241,12 +260,20 @@ function resolving(
   fields: readonly Field[],
   frontend: number,
   frontendAttrs: number,
+  stepProxy: string,
 ): readonly Buffer[] {
   const imports = mapOf(fields, frontendAttrs).get(CACHE_IMPORTS);
   return [
     ...(imports === undefined
       ? []
       : [mapEntry(frontendAttrs, CACHE_IMPORTS, checkedImports(imports))]),
-    ...(textOf(fields, frontend) === '' ? [] : [mapEntry(frontendAttrs, RESOLVE_MODE, PULL)]),
+    ...(textOf(fields, frontend) === ''
+      ? []
+      : [
+          mapEntry(frontendAttrs, RESOLVE_MODE, PULL),
+          ...Object.entries(proxyArguments(stepProxy)).map(([name, value]) =>
+            mapEntry(frontendAttrs, ARGUMENT + name, value),
+          ),
+        ]),
   ];
 }

@@ -9,7 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import { elfNeeded } from '../../boot/make/elf.ts';
 import { runTool } from '../../boot/make/tool.ts';
 import { A3sError } from '../../errors.ts';
-import { START } from './start-script.ts';
+import { CARRY, CARRY_PATH, START } from './start-script.ts';
 
 const LIBRARIES = 'usr/lib/x86_64-linux-gnu';
 const LOADER = `${LIBRARIES}/ld-linux-x86-64.so.2`;
@@ -55,6 +55,8 @@ const FILES: Readonly<Record<string, string>> = {
   'etc/docker/daemon.json': `${JSON.stringify({
     features: { 'containerd-snapshotter': true },
     'userland-proxy': false,
+    // The disk has 32 GiB, and a build needs room beside its cache.
+    builder: { gc: { enabled: true, defaultKeepStorage: '20GB' } },
   })}\n`,
   // What dockerd gives the containerd that it starts itself.
   'etc/containerd/config.toml': [
@@ -66,7 +68,9 @@ const FILES: Readonly<Record<string, string>> = {
   ].join('\n'),
   'usr/lib/os-release': 'ID=debian\nPRETTY_NAME="a3s-box builder, of Debian packages"\n',
   'usr/lib/a3s-builder/start': START,
+  [CARRY_PATH.slice(1)]: CARRY,
 };
+const OF_PROGRAMS = 'usr/lib/a3s-builder/';
 
 /** Makes it in an empty directory, of packages that were unpacked into another. */
 export async function makeRoot(unpacked: string, root: string): Promise<void> {
@@ -80,7 +84,8 @@ export async function makeRoot(unpacked: string, root: string): Promise<void> {
   for (const [path, target] of Object.entries(LINKS)) await symlink(target, join(root, path));
   for (const [path, content] of Object.entries(FILES)) {
     await mkdir(dirname(join(root, path)), { recursive: true });
-    await writeFile(join(root, path), content, { mode: path.endsWith('/start') ? 0o755 : 0o644 });
+    const mode = path.startsWith(OF_PROGRAMS) ? 0o755 : 0o644;
+    await writeFile(join(root, path), content, { mode });
   }
   const applets = await runTool(join(unpacked, 'usr/bin/busybox'), ['--list'], {
     remedy: 'Use a Debian machine.',

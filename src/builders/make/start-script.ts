@@ -4,12 +4,31 @@
  * @module
  */
 
+import { BRIDGE, BRIDGE_PORT, STEP_PROXY_PORT } from '../ports.ts';
+
+/** Where the program is that carries one connection of a step. */
+export const CARRY_PATH = '/usr/lib/a3s-builder/carry';
+
+/**
+ * Carries a connection, its standard input and output, to the agent.
+ *
+ * The end of what a program sends would end both directions there, and some programs end theirs
+ * after the request, busybox's `wget` among them: it gets to the agent a minute later. The end of
+ * the answer ends all of this program's processes.
+ */
+export const CARRY = `#!/bin/sh
+{ dd bs=32k 2> /dev/null; exec sleep 60; } | { nc 127.0.0.1 ${STEP_PROXY_PORT}; kill 0; }
+`;
+
 /**
  * - Control groups that share controllers out have no processes: the daemon's are moved.
  * - The authority is all that the builder's programs trust: their requests end at the control
  *   server's proxy.
  * - A daemon that starts containerd itself gives up after 15 s, which is too short for a busy host
  *   without hardware virtualization. Where containerd ends, the daemon ends, and the box with it.
+ * - The agent listens on 127.0.0.1, which the steps' network does not have: `nc` carries their
+ *   connections to it, each by a program of its own, and is started anew where the box has no room
+ *   for another process.
  */
 export const START = `#!/bin/sh
 set -e
@@ -23,6 +42,7 @@ printf '%s' "$A3S_BUILDER_AUTHORITY" > /run/builder/authority.pem
 unset A3S_BUILDER_AUTHORITY
 cd /
 { containerd; kill $$; } &
+while :; do nc -ll -p ${BRIDGE_PORT} -e setsid ${CARRY_PATH} || sleep 1; done &
 until test -S /run/containerd/containerd.sock; do sleep 0.1; done
-exec dockerd -H unix:///run/docker.sock --containerd=/run/containerd/containerd.sock
+exec dockerd -H unix:///run/docker.sock --containerd=/run/containerd/containerd.sock --bip=${BRIDGE}/16
 `;

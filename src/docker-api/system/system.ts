@@ -8,6 +8,7 @@ import { ContainerSummary } from '../containers/container.ts';
 import type { Document } from '../document.ts';
 import { ImageSummary } from '../images/image.ts';
 import { Volume } from '../volume.ts';
+import { BuildCache } from './build-cache.ts';
 
 const details = {
   ApiVersion: z.string(),
@@ -121,7 +122,7 @@ export const DiskUsage = z.strictObject({
   Images: z.array(ImageSummary).optional(),
   Containers: z.array(ContainerSummary).optional(),
   Volumes: z.array(Volume).optional(),
-  BuildCache: none.optional(),
+  BuildCache: z.array(BuildCache).optional(),
   BuilderSize: z.literal(0).optional(),
 });
 export type DiskUsage = Document<typeof DiskUsage>;

@@ -87,7 +87,7 @@ export function mayResolveTo(
   address: number,
   own: readonly Subnet[],
 ): boolean {
-  if (isSpecial(address) && !isIn(OPENABLE, address)) return false;
+  if (isNeverReached(address)) return false;
   if (!isSpecial(address) && !isIn(own, address)) return true;
   return policies.every(({ rules }) => {
     const first = rules.find(
@@ -95,6 +95,11 @@ export function mayResolveTo(
     );
     return first !== undefined && allows(first);
   });
+}
+
+/** Whether an address leads to the host itself, to its link or nowhere, whatever a rule says. */
+export function isNeverReached(address: number): boolean {
+  return isSpecial(address) && !isIn(OPENABLE, address);
 }
 
 export function isSpecial(address: number): boolean {

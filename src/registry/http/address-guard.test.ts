@@ -1,7 +1,7 @@
 import { createServer, type LookupFunction, Socket } from 'node:net';
 import { type buildConnector, buildConnector as connectorOf } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { AddressGuard, LocalAddress } from './address-guard.ts';
+import { AddressGuard, type AddressRule, LocalAddress, RefusedAddress } from './address-guard.ts';
 
 const REGISTRY = 'http://registry.test';
 const server = createServer((socket) => socket.destroy());
@@ -102,6 +102,33 @@ describe('AddressGuard', () => {
       [remote],
       [{ address: '127.0.0.1', family: 4 }, remote, { address: '::1', family: 6 }],
     ]);
+  });
+
+  it('connects to no address that the rule of a request refuses, by name or by itself', async () => {
+    const guard = new AddressGuard(to('10.0.0.1', '127.0.0.1', '192.0.2.1'));
+    const rule: AddressRule = {
+      id: 'public',
+      refusal: (address) => (address === '192.0.2.1' ? undefined : `${address} is private`),
+    };
+    const taken: unknown[] = [];
+    const record =
+      (lookup: LookupFunction): buildConnector.connector =>
+      ({ hostname }, callback) => {
+        lookup(hostname, { all: true }, (error, found) => {
+          taken.push(found);
+          callback(error ?? new Error('recorded'), null);
+        });
+      };
+    await connect(guard.foreign('loopback', record, rule));
+    expect(taken).toEqual([[{ address: '192.0.2.1', family: 4 }]]);
+    const inner = new AddressGuard(to('10.0.0.1'));
+    const refused = new RefusedAddress('10.0.0.1 is private');
+    expect(await connect(inner.foreign('elsewhere', build, rule))).toEqual(refused);
+    expect(await connect(guard.foreign('elsewhere', build, rule), '10.0.0.1')).toEqual(refused);
+    // An address of this host is refused as such.
+    expect(await connect(guard.foreign('elsewhere', build, rule), '127.0.0.1')).toBeInstanceOf(
+      LocalAddress,
+    );
   });
 
   it('returns one address to a caller that requests one', async () => {

@@ -17,6 +17,20 @@ import { bareHost } from '../hosts/addresses.ts';
 /** Bound on the remembered registries: users name them, registries do not. */
 const MAX_REGISTRIES = 1024;
 
+/** Which addresses a request may go to, beside those of this host and its link. */
+export interface AddressRule {
+  /** Equal for rules that permit the same. */
+  readonly id: string;
+  /**
+   * Why an address is refused; `undefined` stands for one that a proxy finds, which is not seen
+   * here.
+   */
+  refusal(address: string | undefined): string | undefined;
+}
+
+/** No request was sent: the rule of the request refuses the address. */
+export class RefusedAddress extends Error {}
+
 /** No request was sent: the address is one of this host. */
 export class LocalAddress extends Error {
   readonly address: string;
@@ -64,9 +78,18 @@ export class AddressGuard {
     return this.#connector(permitted, build, (address) => this.#record(registry, address));
   }
 
-  /** For a host that a registry named; the registry itself is at `place`. */
-  foreign(place: AddressKind, build: ConnectorBuilder): buildConnector.connector {
-    return this.#connector((kind) => kind === 'elsewhere' || kind === place, build);
+  /**
+   * For a host that a registry named; the registry itself is at `place`.
+   *
+   * @param rule refuses more
+   */
+  foreign(
+    place: AddressKind,
+    build: ConnectorBuilder,
+    rule?: AddressRule,
+  ): buildConnector.connector {
+    const permitted = (kind: AddressKind): boolean => kind === 'elsewhere' || kind === place;
+    return this.#connector(permitted, build, undefined, rule);
   }
 
   #record(registry: string, address: string): void {
@@ -82,13 +105,20 @@ export class AddressGuard {
     permitted: (kind: AddressKind) => boolean,
     build: ConnectorBuilder,
     record: (address: string) => void = () => undefined,
+    rule?: AddressRule,
   ): buildConnector.connector {
-    const connect = build(this.#lookup(permitted));
+    const refusal = (address: string): Error | undefined => {
+      if (!permitted(addressKind(address))) return new LocalAddress(address);
+      const reason = rule?.refusal(address);
+      return reason === undefined ? undefined : new RefusedAddress(reason);
+    };
+    const connect = build(this.#lookup(refusal));
     return (options, callback) => {
       // A literal address needs no lookup.
       const literal = bareHost(options.hostname);
-      if (isIP(literal) !== 0 && !permitted(addressKind(literal))) {
-        queueMicrotask(() => callback(new LocalAddress(literal), null));
+      const refused = isIP(literal) === 0 ? undefined : refusal(literal);
+      if (refused !== undefined) {
+        queueMicrotask(() => callback(refused, null));
         return;
       }
       connect(options, (...[error, socket]) => {
@@ -101,15 +131,16 @@ export class AddressGuard {
     };
   }
 
-  #lookup(permitted: (kind: AddressKind) => boolean): LookupFunction {
+  #lookup(refusal: (address: string) => Error | undefined): LookupFunction {
     return (hostname, options, callback) => {
       this.#resolve(hostname, { ...options, all: true }, (error, found) => {
         if (error !== null) return callback(error, []);
         const addresses = found as LookupAddress[];
-        const [first, ...rest] = addresses.filter(({ address }) => permitted(addressKind(address)));
+        const permitted = addresses.filter(({ address }) => refusal(address) === undefined);
+        const [first, ...rest] = permitted;
         if (first === undefined) {
-          const refused = new LocalAddress(addresses[0]?.address ?? hostname);
-          return callback(refused, []);
+          const address = addresses[0]?.address ?? hostname;
+          return callback(refusal(address) ?? new LocalAddress(address), []);
         }
         if (options.all === true) callback(null, [first, ...rest]);
         else callback(null, first.address, first.family);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { TlsTrust } from '../hosts/tls-trust.ts';
+import type { AddressRule } from './address-guard.ts';
 
 export interface RegistryRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -51,6 +52,8 @@ export interface HttpRequest {
   readonly trust: TlsTrust;
   /** Origin of the registry, or mirror, that is asked or that named the host. */
   readonly registry: string;
+  /** For a URL of another host than the registry's. */
+  readonly addresses?: AddressRule | undefined;
 }
 
 export type HttpResponse = RegistryResponse;

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { A3sError } from '../../errors.ts';
 import { shown } from '../hosts/addresses.ts';
-import { LocalAddress } from './address-guard.ts';
+import { LocalAddress, RefusedAddress } from './address-guard.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import type { HttpRequest, HttpResponse, Send } from './message.ts';
 import type { TransportLimits } from './transport-limits.ts';
@@ -25,10 +25,10 @@ export function wire(dispatchers: Dispatchers, limits: TransportLimits): Send {
     request.signal?.throwIfAborted();
     const late = new AbortController();
     const clock = new HeadClock(late, limits);
-    const { signal, url } = request;
+    const { signal, url, trust, registry, addresses } = request;
     const body = bodyOf(request, clock);
     try {
-      const dispatcher = await dispatchers.for(url, request.trust, request.registry);
+      const dispatcher = await dispatchers.for(url, trust, registry, addresses);
       const answer = await dispatcher.request({
         origin: url.origin,
         path: url.pathname + url.search,
@@ -41,6 +41,9 @@ export function wire(dispatchers: Dispatchers, limits: TransportLimits): Send {
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof LocalAddress) throw refused(request, error);
+      if (error instanceof RefusedAddress) {
+        throw new A3sError('registry-failed', `Cannot reach ${shown(url)}: ${error.message}`);
+      }
       throw new Unreached(url.host, late.signal.aborted ? late.signal.reason : error);
     } finally {
       clock.stop();

@@ -14,6 +14,7 @@ import type { AdoptionTiming } from '../../boxes/adopt/adopt.ts';
 import type { Trust } from '../../boxes/policy/trust.ts';
 import type { BootFiles } from '../../boxes/services/services.ts';
 import type { Builders } from '../../build/builder.ts';
+import { Dialer } from '../../build/egress/dialer.ts';
 import type { Config } from '../../config.ts';
 import { FakeEngine, type FakeGuest, FakeHost } from '../../engine/testing/fake.ts';
 import { FakeAgent } from '../../guest/testing/fake-agent.ts';
@@ -46,6 +47,7 @@ export class TestHome {
   realTrust: Trust | undefined;
   registry: Registry = NO_REGISTRY;
   downloads: Downloads = NO_DOWNLOADS;
+  dialer = new Dialer({ lookup: (name, _, found) => found(new Error(`no ${name} here`), []) });
   /** Nothing is built, unless a test says something else. */
   builders: Builders | undefined;
   /** The agent inside each VM, by the box's id. */
@@ -147,6 +149,7 @@ export class TestHome {
             images: this.images,
             registry: this.registry,
             downloads: this.downloads,
+            dialer: this.dialer,
             builders: this.builders,
             trust: this.realTrust ?? this.trust,
             hostNetworks: this.hostNetworks,

@@ -6,6 +6,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { Dialer } from '../../../src/build/egress/dialer.ts';
 import { type Config, readConfig } from '../../../src/config.ts';
 import { converterInJail } from '../../../src/images/converter/converter.ts';
 import { openImageStore } from '../../../src/images/store.ts';
@@ -62,6 +63,7 @@ export class TestServer {
           }),
           registry: openRegistry(reached),
           downloads: openDownloads(reached),
+          dialer: new Dialer(reached),
           trust: openTrust(config.home),
           hostNetworks: new NamespaceNetworks(
             join(config.runtimeDir, 'networks'),

@@ -106,6 +106,8 @@ describe('build', () => {
       `${words.map((word) => `<${word}>\n`).join('')}at unix://${cli.config.socket}  pid bluedefault\ntyped\n`,
     );
     expect((await callAs('buildx', 'du', '--verbose')).stdout).toMatch(/^<du>\n<--verbose>\n/);
+    expect((await callAs('builder', 'du', '--verbose')).stdout).toMatch(/^<du>\n<--verbose>\n/);
+    expect((await callAs('builder', 'prune', '-af')).stdout).toMatch(/^<prune>\n<-af>\n/);
   });
 
   it('names the package of docker-buildx where there is none', () => {

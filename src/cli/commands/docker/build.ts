@@ -24,6 +24,22 @@ export const build: Command = {
   run: (invocation) => becomeBuildx(['build', ...invocation.operands], invocation),
 };
 
+export const pruneBuilder: Command = {
+  ...VERBATIM,
+  usage: '[OPTIONS]',
+  description:
+    'Become docker buildx prune, with the builder of this installation: remove build cache. All arguments are those of docker buildx prune.',
+  run: (invocation) => becomeBuildx(['prune', ...invocation.operands], invocation),
+};
+
+export const builderUsage: Command = {
+  ...VERBATIM,
+  usage: '[OPTIONS]',
+  description:
+    'Become docker buildx du, with the builder of this installation: list the records of the build cache. All arguments are those of docker buildx du.',
+  run: (invocation) => becomeBuildx(['du', ...invocation.operands], invocation),
+};
+
 export const buildx: Command = {
   ...VERBATIM,
   usage: '[COMMAND] [ARG...]',

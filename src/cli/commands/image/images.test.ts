@@ -104,8 +104,17 @@ describe('system df', () => {
       volume('spare', { Size: 1_500_000, RefCount: 0 }),
       volume('unmeasured', { Size: -1, RefCount: 0 }),
     ],
-    BuildCache: [],
+    BuildCache: [
+      cache('abcdefghijklmnop', { Size: 5_000_000, InUse: true }),
+      cache('b', { Size: 1_234_567, Type: 'source.local', UsageCount: 3 }),
+      cache('c', { Size: 7_000_000, Shared: true, LastUsedAt: null }),
+    ],
   };
+  function cache(ID: string, more: object) {
+    const times = { CreatedAt: '2026-01-02T03:04:05Z', LastUsedAt: '2026-01-03T03:04:05Z' };
+    const none = { InUse: false, Shared: false, UsageCount: 0 };
+    return { ID, Type: 'regular', Description: 'of a test', ...none, ...times, ...more };
+  }
   function volume(Name: string, UsageData: object) {
     return { Name, Driver: 'local', Labels: null, Mountpoint: '/v', Scope: 'local', UsageData };
   }
@@ -127,7 +136,7 @@ describe('system df', () => {
   it('shows the same detailed disk usage as docker with -v', async () => {
     server.answers.set('GET /system/df', { json: USAGE });
     const theirs = await docker(socket, ['system', 'df', '-v']);
-    expect(theirs.stdout).toContain('\nBuild cache usage: 0B\n');
+    expect(theirs.stdout).toContain('\nBuild cache usage: 6.235MB\n');
     const { stdout } = await a3s(['system', 'df', '-v']);
     expect(stdout).toBe(theirs.stdout);
     expect(stdout).toMatch(/\nVOLUME NAME +LINKS +SIZE\ndata +2 +3MB\nspare +0 +1.5MB\n/);

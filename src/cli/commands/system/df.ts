@@ -3,11 +3,14 @@ import { objectOf, objectsOf, type Received } from '../../client/json.ts';
 import type { Command } from '../../command.ts';
 import { bool, string } from '../../flags/flag.ts';
 import { Template } from '../../output/go-template/template.ts';
+import { humanSize } from '../../output/human.ts';
 import { prepareFormat } from '../../output/listing.ts';
 import {
   BOX_USAGE_LISTING,
   BUILD_USAGE_LISTING,
   boxUsageRow,
+  cacheSize,
+  cacheUsageRows,
   IMAGE_USAGE_LISTING,
   imageUsageRow,
   USAGE_LISTING,
@@ -16,6 +19,8 @@ import {
 } from '../../output/rows/usage-rows.ts';
 import { volumeRow } from '../../output/rows/volume-row.ts';
 import { FORMAT_HELP } from '../format-help.ts';
+
+const DIGITS = 4;
 
 export const df: Command = {
   usage: '[OPTIONS]',
@@ -45,6 +50,7 @@ function prepare(format: string, verbose: boolean): Show {
   const images = prepareFormat(undefined, IMAGE_USAGE_LISTING);
   const boxes = prepareFormat(undefined, BOX_USAGE_LISTING);
   const volumes = prepareFormat(undefined, VOLUME_USAGE_LISTING);
+  const caches = prepareFormat(undefined, BUILD_USAGE_LISTING);
   if (format === '' || format === 'table') {
     return (usage, now) => {
       const rows = details(usage, now);
@@ -52,7 +58,7 @@ function prepare(format: string, verbose: boolean): Show {
         `Images space usage:\n\n${images(rows.Images)}`,
         `Containers space usage:\n\n${boxes(rows.Containers)}`,
         `Local Volumes space usage:\n\n${volumes(rows.Volumes)}`,
-        `Build cache usage: 0B\n\n${prepareFormat(undefined, BUILD_USAGE_LISTING)([])}`,
+        `Build cache usage: ${humanSize(cacheSize(objectsOf(usage.BuildCache)), DIGITS)}\n\n${caches(rows.BuildCache)}`,
       ].join('\n');
     };
   }
@@ -66,7 +72,6 @@ function details(usage: Received<DiskUsage>, now: number) {
     Images: objectsOf(usage.Images).map((image) => imageUsageRow(image, now)),
     Containers: objectsOf(usage.Containers).map((box) => boxUsageRow(box, now)),
     Volumes: objectsOf(usage.Volumes).map(volumeRow),
-    // No command makes these yet.
-    BuildCache: [],
+    BuildCache: cacheUsageRows(objectsOf(usage.BuildCache), now),
   };
 }

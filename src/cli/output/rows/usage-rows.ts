@@ -5,15 +5,17 @@
  */
 import type { ContainerSummary } from '../../../docker-api/containers/container.ts';
 import type { ImageSummary } from '../../../docker-api/images/image.ts';
+import type { BuildCache } from '../../../docker-api/system/build-cache.ts';
 import type { DiskUsage } from '../../../docker-api/system/system.ts';
 import type { Volume } from '../../../docker-api/volume.ts';
-import { numberOf, objectOf, objectsOf, type Received } from '../../client/json.ts';
-import { humanSize } from '../human.ts';
+import { numberOf, objectOf, objectsOf, type Received, stringOf } from '../../client/json.ts';
+import { humanDuration, humanSize } from '../human.ts';
 import type { Listing, Row } from '../listing.ts';
 import { boxRow } from './box-row.ts';
 import { imageRows } from './image-row.ts';
 
 const DIGITS = 4;
+const SHORT_ID = 12;
 
 export const USAGE_LISTING: Listing = {
   defaults: '{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}',
@@ -50,15 +52,30 @@ export function usageRows(usage: Received<DiskUsage>): readonly Row[] {
     },
     volumesRow(objectsOf(usage.Volumes)),
   ];
-  // Nothing here builds yet; scripts look for Docker's four rows.
-  rows.push({ type: 'Build Cache', total: 0, active: 0, size: 0, free: 0 });
-  return rows.map(({ type, total, active, size, free }) => ({
-    Type: type,
-    TotalCount: String(total),
-    Active: String(active),
-    Size: humanSize(size, DIGITS),
-    Reclaimable: share(free, size),
-  }));
+  const shown = rows.map((row) => ({ ...row, reclaimable: share(row.free, row.size) }));
+  return [...shown, cachesRow(objectsOf(usage.BuildCache))].map(
+    ({ type, total, active, size, reclaimable }) => ({
+      Type: type,
+      TotalCount: String(total),
+      Active: String(active),
+      Size: humanSize(size, DIGITS),
+      Reclaimable: reclaimable,
+    }),
+  );
+}
+
+/** Without a percentage, as Docker has it. */
+function cachesRow(caches: readonly Received<BuildCache>[]) {
+  const size = cacheSize(caches);
+  const used = caches.filter(({ InUse }) => InUse === true);
+  const free = size - cacheSize(used);
+  const reclaimable = humanSize(free, DIGITS);
+  return { type: 'Build Cache', total: caches.length, active: used.length, size, reclaimable };
+}
+
+/** What is shared with an image counts there. */
+export function cacheSize(caches: readonly Received<BuildCache>[]): number {
+  return sum(caches.filter(({ Shared }) => Shared !== true).map(({ Size }) => numberOf(Size)));
 }
 
 function volumesRow(volumes: readonly Received<Volume>[]) {
@@ -124,7 +141,6 @@ export const VOLUME_USAGE_LISTING: Listing = {
   headers: { Name: 'VOLUME NAME', Links: 'LINKS', Size: 'SIZE' },
 };
 
-/** Without rows: nothing here builds yet. */
 export const BUILD_USAGE_LISTING: Listing = {
   defaults:
     '{{.ID}}\t{{.CacheType}}\t{{.Size}}\t{{.CreatedSince}}\t{{.LastUsedSince}}\t{{.UsageCount}}\t{{.Shared}}',
@@ -138,6 +154,35 @@ export const BUILD_USAGE_LISTING: Listing = {
     Shared: 'SHARED',
   },
 };
+
+/** What was never used comes first, then what was used longest ago, as Docker has it. */
+export function cacheUsageRows(caches: readonly Received<BuildCache>[], now: number): Row[] {
+  const used = (cache: Received<BuildCache>): number => Date.parse(stringOf(cache.LastUsedAt)) || 0;
+  const sorted = [...caches].sort(
+    (a, b) => used(a) - used(b) || (stringOf(a.ID) < stringOf(b.ID) ? -1 : 1),
+  );
+  return sorted.map((cache) => cacheUsageRow(cache, now));
+}
+
+function cacheUsageRow(cache: Received<BuildCache>, now: number): Row {
+  const since = (time: string): string => `${humanDuration(now - Date.parse(time))} ago`;
+  const lastUsed = stringOf(cache.LastUsedAt);
+  return {
+    // A star for what is in use.
+    ID: `${stringOf(cache.ID).slice(0, SHORT_ID)}${cache.InUse === true ? '*' : ''}`,
+    Parent: '',
+    CacheType: stringOf(cache.Type),
+    Size: humanSize(numberOf(cache.Size)),
+    CreatedSince: since(stringOf(cache.CreatedAt)),
+    CreatedAt: stringOf(cache.CreatedAt),
+    LastUsedAt: lastUsed,
+    LastUsedSince: lastUsed === '' ? '' : since(lastUsed),
+    UsageCount: String(numberOf(cache.UsageCount)),
+    InUse: String(cache.InUse === true),
+    Shared: String(cache.Shared === true),
+    Description: stringOf(cache.Description),
+  };
+}
 
 function isMeasured(image: Received<ImageSummary>): boolean {
   return numberOf(image.Size) >= 0 && numberOf(image.SharedSize) >= 0;

@@ -1,5 +1,6 @@
 /**
- * `docker system df`: what images, boxes and volumes take on disk.
+ * `docker system df`: what images, boxes, volumes and the cache of the builder that runs take on
+ * disk.
  *
  * @module
  */
@@ -12,16 +13,17 @@ import { type ListHost, listBoxes } from '../containers/inspect/list.ts';
 import { imageSummary } from '../images/image-summary.ts';
 import { noBody, query } from '../query.ts';
 import { describeUsage } from '../volumes/volumes.ts';
+import type { BuilderHost } from './builder-host.ts';
 
 const access = 'owner';
 
 const OBJECTS = ['container', 'image', 'volume', 'build-cache'] as const;
 const object = z.enum(OBJECTS);
 
-export const DISK_USAGE_ROUTES: readonly Route<ListHost>[] = [
+export const DISK_USAGE_ROUTES: readonly Route<ListHost & BuilderHost>[] = [
   route('GET', '/system/df', {
     access,
-    summary: 'Get the disk usage of images, boxes and volumes',
+    summary: 'Get the disk usage of images, boxes, volumes and the build cache',
     answers: { 200: DiskUsage },
     query: query({
       type: z
@@ -30,12 +32,15 @@ export const DISK_USAGE_ROUTES: readonly Route<ListHost>[] = [
         .transform((value) => new Set([value].flat())),
     }),
     body: noBody,
-    handler: async ({ query: { type }, apiVersion }, rt) => {
+    handler: async ({ query: { type }, apiVersion, signal }, rt) => {
       return json({
         ...(type.has('image') && (await images(rt, apiVersion))),
         ...(type.has('container') && { Containers: await boxes(rt) }),
         ...(type.has('volume') && { Volumes: await volumes(rt) }),
-        ...(type.has('build-cache') && { BuildCache: [], BuilderSize: 0 }),
+        ...(type.has('build-cache') && {
+          BuildCache: await rt.builds.caches(signal),
+          BuilderSize: 0 as const,
+        }),
       });
     },
   }),

@@ -1,0 +1,272 @@
+/**
+ * The HTTP proxy of the steps of builds in one builder: tunnels (`CONNECT`), in which TLS stays
+ * between a step and the host that it asks for, and requests of plain HTTP.
+ *
+ * What a step fetches is content of the build. So this proxy looks at hosts alone, and the one for
+ * base images and `ADD` has nothing to do with it.
+ *
+ * @module
+ */
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+  type ServerResponse,
+  request as sendRequest,
+} from 'node:http';
+import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { A3sError } from '../../errors.ts';
+import type { BuildHost } from '../host.ts';
+import { phraseOf, Refusal, refusalOf } from '../proxy/refusal.ts';
+import type { Asked, StandingEgress } from './build-egress.ts';
+import { type Dialer, proxyLogin, shown } from './dialer.ts';
+
+const CONNECTED = 'HTTP/1.1 200 Connection established\r\n\r\n';
+const AUTHORITY = /^([A-Za-z0-9_.-]{1,255}|\[[0-9a-fA-F:.]{2,45}\]):(\d{1,5})$/;
+/** Headers of one connection. Node's own code has said `100 Continue` by then. */
+const OF_CONNECTION =
+  /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|http2-settings|expect)$/;
+const MAX_HEADERS = 64 * 1024;
+const MAX_PORT = 65_535;
+/** For the head of each request. */
+const HEAD_MS = 30_000;
+/** Without a byte in either direction. */
+const SILENT_MS = 600_000;
+/** How many hosts are remembered, so that the log has each once. */
+const MAX_LOGGED = 1024;
+/** How many refusals are remembered for the errors of builds. */
+const MAX_REFUSED = 32;
+
+export interface StepProxyOptions {
+  readonly egress: { standing(): Promise<Pick<StandingEgress, 'rule'>> };
+  readonly dialer: Dialer;
+  readonly log: BuildHost['log'];
+  /** Whether a build is under way: without one, no step is. */
+  readonly isUsed: () => boolean;
+  readonly headMs?: number;
+  readonly silentMs?: number;
+}
+
+export class StepProxy {
+  readonly #options: StepProxyOptions;
+  readonly #server = createServer({ maxHeaderSize: MAX_HEADERS, requestTimeout: 0 });
+  /** Those of steps, and those to other hosts. */
+  readonly #connections = new Set<Duplex>();
+  readonly #timers = new WeakMap<object, NodeJS.Timeout>();
+  readonly #logged = new Set<string>();
+  /** The last ones. */
+  readonly #refused: { readonly at: number; readonly reason: string }[] = [];
+
+  constructor(options: StepProxyOptions) {
+    this.#options = options;
+    this.#server.on('clientError', (_error, connection) => connection.destroy());
+    this.#server.on('request', (request, response) => void this.#answer(request, response));
+    this.#server.on('connect', (request, connection, head) => {
+      void this.#tunnel(request.url ?? '', connection, head);
+    });
+  }
+
+  serve(connection: Duplex): void {
+    this.#keep(connection);
+    this.#awaitHead(connection);
+    this.#server.emit('connection', connection);
+  }
+
+  /** Ends all connections: those of steps that are over. */
+  cut(): void {
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  /** Why connections were refused since a time, in milliseconds of `performance.now()`. */
+  refusedSince(time: number): readonly string[] {
+    return this.#refused.filter(({ at }) => at >= time).map(({ reason }) => reason);
+  }
+
+  #keep(connection: Duplex): void {
+    this.#connections.add(connection);
+    connection.on('error', () => undefined);
+    connection.once('close', () => {
+      this.#connections.delete(connection);
+      this.#disarm(connection);
+    });
+  }
+
+  #disarm(connection: Duplex): void {
+    clearTimeout(this.#timers.get(connection));
+  }
+
+  #awaitHead(connection: Duplex): void {
+    this.#arm(connection, this.#options.headMs ?? HEAD_MS, () => connection.destroy());
+  }
+
+  #arm(connection: Duplex, ms: number, late: () => void): void {
+    this.#disarm(connection);
+    if (!connection.destroyed) this.#timers.set(connection, setTimeout(late, ms));
+  }
+
+  /** Never rejects. */
+  async #tunnel(authority: string, connection: Duplex, head: Buffer): Promise<void> {
+    this.#disarm(connection);
+    const left = leftWith(connection);
+    let other: Duplex;
+    try {
+      const [, host = '', port] = AUTHORITY.exec(authority) ?? [];
+      const asked = await this.#permitted(host, Number(port));
+      other = await this.#options.dialer.tunnel(asked, asked.rule, left);
+      this.#record(asked);
+    } catch (error) {
+      const refusal = this.#refusal(authority, error);
+      connection.end(headOf(refusal));
+      this.#awaitHead(connection);
+      return;
+    }
+    if (connection.destroyed) {
+      other.destroy();
+      return;
+    }
+    this.#keep(other);
+    this.#watch(connection, other);
+    connection.write(CONNECTED);
+    if (head.length > 0) other.write(head);
+    // Each direction ends by itself; a failure of either ends both.
+    const both = [pipeline(connection, other), pipeline(other, connection)];
+    await Promise.allSettled(both);
+  }
+
+  /** Ends a tunnel that carries nothing. */
+  #watch(connection: Duplex, other: Duplex): void {
+    const alive = (): void =>
+      this.#arm(connection, this.#options.silentMs ?? SILENT_MS, () => {
+        connection.destroy();
+        other.destroy();
+      });
+    connection.on('data', alive);
+    other.on('data', alive);
+    alive();
+  }
+
+  /** Never rejects. */
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = request;
+    this.#disarm(socket);
+    response.once('close', () => this.#awaitHead(socket));
+    try {
+      await this.#pass(request, response);
+    } catch (error) {
+      request.resume();
+      if (response.headersSent || response.destroyed) {
+        response.destroy();
+        return;
+      }
+      const { status, message } = this.#refusal(request.url ?? '', error);
+      response.writeHead(status, phraseOf(status, message), { 'content-type': 'text/plain' });
+      response.end(`${message}\n`);
+    }
+  }
+
+  async #pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const text = request.url ?? '';
+    if (!/^http:\/\/[^/]/i.test(text) || !URL.canParse(text)) {
+      throw new Refusal(400, 'it is no request to a proxy: it names no whole URL of plain HTTP');
+    }
+    const url = new URL(text);
+    const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
+    const asked = await this.#permitted(host, Number(url.port || 80));
+    const left = leftWith(response);
+    const { socket, proxy } = await this.#options.dialer.plain(asked, asked.rule, left);
+    this.#record(asked);
+    this.#keep(socket);
+    const path = `${url.pathname}${url.search}`;
+    const sent = sendRequest({
+      ...{ createConnection: () => socket, method: request.method ?? 'GET', setHost: false },
+      path: proxy === undefined ? path : `${url.origin}${path}`,
+      headers: {
+        ...passedOn(request.headers),
+        ...{ host: url.host, connection: 'close' },
+        ...(proxy === undefined ? {} : proxyLogin(proxy)),
+      },
+    });
+    response.once('close', () => sent.destroy());
+    sent.setTimeout(this.#options.silentMs ?? SILENT_MS, () => sent.destroy());
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      sent.once('response', resolve);
+      sent.once('error', () => reject(new Refusal(502, `${shown(asked)} has hung up`)));
+      // Another protocol was not asked for.
+      sent.once('upgrade', (_, other) => {
+        other.destroy();
+        reject(new Refusal(502, `${shown(asked)} leaves HTTP`));
+      });
+    });
+    // The answer may come before the end of the body, or without it.
+    pipeline(request, sent).catch(() => undefined);
+    const answer = await answered;
+    const { statusCode = 502, statusMessage } = answer;
+    response.writeHead(statusCode, statusMessage, passedOn(answer.headers));
+    await pipeline(answer, response);
+  }
+
+  /** @throws Refusal; A3sError `policy-invalid` */
+  async #permitted(host: string, port: number) {
+    if (!this.#options.isUsed()) throw new Refusal(403, 'no build is under way');
+    if (host === '' || port < 1 || port > MAX_PORT) {
+      throw new Refusal(400, 'it names no host and port');
+    }
+    const bare = host.startsWith('[') ? host.slice(1, -1) : host.toLowerCase();
+    const asked: Asked = { host: bare.replace(/\.$/, ''), port };
+    const egress = await this.#options.egress.standing();
+    return { ...asked, rule: egress.rule(asked) };
+  }
+
+  #record(asked: Asked): void {
+    this.#logOnce('a step of a build has reached a host', { host: shown(asked) });
+  }
+
+  #refusal(asked: string, error: unknown): Refusal {
+    const refusal = refusalOf(error);
+    // A program that leaves is refused nothing.
+    if (error instanceof Error && error.name === 'AbortError') return refusal;
+    if (!(error instanceof Refusal || error instanceof A3sError)) {
+      this.#options.log.error('a connection of a step of a build failed', error);
+    }
+    const host = asked.slice(0, 300);
+    this.#refused.push({ at: performance.now(), reason: `${host}: ${refusal.message}` });
+    this.#refused.splice(0, this.#refused.length - MAX_REFUSED);
+    const { message: reason } = refusal;
+    this.#logOnce('a connection of a step of a build was refused', { host, reason });
+    return refusal;
+  }
+
+  #logOnce(message: string, fields: Readonly<Record<string, string>>): void {
+    const key = JSON.stringify([message, fields]);
+    if (this.#logged.has(key) || this.#logged.size >= MAX_LOGGED) return;
+    this.#logged.add(key);
+    this.#options.log.info(message, fields);
+  }
+}
+
+/** Aborts when a step has hung up. */
+function leftWith(connection: Duplex | ServerResponse): AbortSignal {
+  const left = new AbortController();
+  connection.once('close', () => left.abort());
+  if (connection.destroyed) left.abort();
+  return left.signal;
+}
+
+/** Without what is about one connection, and not about the one behind the proxy. */
+function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
+  const named = (headers.connection ?? '').toLowerCase().split(/[\s,]+/);
+  const kept = Object.entries(headers).filter(
+    ([name]) => !OF_CONNECTION.test(name) && !named.includes(name),
+  );
+  const isChunked = headers['transfer-encoding'] !== undefined;
+  return { ...Object.fromEntries(kept), ...(isChunked ? { 'transfer-encoding': 'chunked' } : {}) };
+}
+
+/** The whole answer to a `CONNECT` that is refused. */
+function headOf({ status, message }: Refusal): string {
+  const body = `${message}\n`;
+  const phrase = phraseOf(status, message);
+  return `HTTP/1.1 ${status} ${phrase}\r\ncontent-type: text/plain\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`;
+}
