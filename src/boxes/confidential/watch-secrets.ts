@@ -41,11 +41,13 @@ export async function watchSecrets(
   }
 }
 
+/** Whether the secrets of this run may still arrive. */
 export function isWaiting(rt: Pick<Services, 'store'>, running: RunningBox): boolean {
   const state = rt.store.get(running.id)?.state;
-  const present =
-    !running.signal.aborted && state?.run === running.run && state.status === 'running';
-  return present && state.launch?.secrets.state === 'waiting';
+  if (running.signal.aborted || state?.run !== running.run) return false;
+  // A pause freezes the workload alone: the agent goes on, and so does what follows it.
+  const isPresent = state.status === 'running' || state.status === 'paused';
+  return isPresent && state.launch?.secrets.state === 'waiting';
 }
 
 /**

@@ -85,6 +85,25 @@ describe('a box that fetches its secrets', () => {
     await changed(id, ({ state }) => state.launch?.secrets.state === 'ready');
   });
 
+  it('goes on with its broker and its secrets while it is paused, and afterwards', async () => {
+    const id = await running({
+      ...fetching(),
+      HostMay: ['signals'],
+      Secrets: ['one', 'two'].map((Name) => ({ Name, Resource: `default/db/${Name}` })),
+    });
+    (await next()).close();
+    expect((await home.call('POST', `/containers/${id}/pause`)).status).toBe(204);
+    // More than can have been under way when it was paused.
+    for (let count = 0; count < 6; count += 1) (await next()).close();
+    guestOf(id).deliver('one');
+    await changed(id, ({ state }) => state.launch?.secrets.delivered.length === 1);
+    expect(record(id).state.status).toBe('paused');
+    expect((await home.call('POST', `/containers/${id}/unpause`)).status).toBe(204);
+    for (let count = 0; count < 6; count += 1) (await next()).close();
+    guestOf(id).deliver('two');
+    await changed(id, ({ state }) => state.launch?.secrets.state === 'ready');
+  });
+
   it('ends the connection of an agent with that of its broker', async () => {
     await running(fetching());
     const stream = await next();
