@@ -42,7 +42,10 @@ export async function watchSecrets(
 }
 
 /** Whether the secrets of this run may still arrive. */
-export function isWaiting(rt: Pick<Services, 'store'>, running: RunningBox): boolean {
+export function isWaiting(
+  rt: Pick<Services, 'store'>,
+  running: Pick<RunningBox, 'id' | 'run' | 'signal'>,
+): boolean {
   const state = rt.store.get(running.id)?.state;
   if (running.signal.aborted || state?.run !== running.run) return false;
   // A pause freezes the workload alone: the agent goes on, and so does what follows it.

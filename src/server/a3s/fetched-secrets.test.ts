@@ -1,6 +1,8 @@
 import { EventEmitter, once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { ServerHttp2Stream } from 'node:http2';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { confidentialBoxes } from '../testing/confidential-boxes.ts';
 import { TestHome } from '../testing/home.ts';
@@ -121,6 +123,8 @@ describe('a box that fetches its secrets', () => {
     const stream = await next();
     if (!stream.closed) await once(stream, 'close');
     expect(record(id).state.status).toBe('running');
+    const log = readFileSync(join(home.config.home, 'server.log'), 'utf8');
+    expect(log).toContain('cannot connect to the broker of a box');
   });
 
   it.each([
