@@ -148,16 +148,17 @@ describe('a box that fetches its secrets', () => {
     });
   });
 
-  it('ends with exit code 125 when its guest is gone before its exit is known', async () => {
+  it.each([
+    ['refused', 'a secret was refused to it'],
+    ['expired', 'its broker did not give its secrets in time'],
+  ] as const)('says why it ended when no server saw its exit: %s', async (state, error) => {
     const id = await running(fetching());
     const { launch } = record(id).state;
     if (launch === undefined) throw new Error('it was not launched');
-    home.runtime.store.amend(id, {
-      launch: { ...launch, secrets: { state: 'refused', delivered: [] } },
-    });
+    home.runtime.store.amend(id, { launch: { ...launch, secrets: { state, delivered: [] } } });
     home.host.vm(id)?.poweroff();
     await changed(id, (box) => box.state.status === 'exited');
-    expect(record(id).state).toMatchObject({ exitCode: 125, error: 'a secret was refused to it' });
+    expect(record(id).state).toMatchObject({ exitCode: 125, error });
   });
 
   it('goes on with its broker after a restart of the server', async () => {
