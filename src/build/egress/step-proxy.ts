@@ -21,6 +21,7 @@ import { A3sError } from '../../errors.ts';
 import type { BuildHost } from '../host.ts';
 import { phraseOf, Refusal, refusalOf } from '../proxy/refusal.ts';
 import type { Asked, StandingEgress } from './build-egress.ts';
+import { ConnectionLog } from './connection-log.ts';
 import { type Dialer, proxyLogin, shown } from './dialer.ts';
 
 const CONNECTED = 'HTTP/1.1 200 Connection established\r\n\r\n';
@@ -34,8 +35,6 @@ const MAX_PORT = 65_535;
 const HEAD_MS = 30_000;
 /** Without a byte in either direction. */
 const SILENT_MS = 600_000;
-/** How many hosts are remembered, so that the log has each once. */
-const MAX_LOGGED = 1024;
 /** How many refusals are remembered for the errors of builds. */
 const MAX_REFUSED = 32;
 
@@ -55,12 +54,13 @@ export class StepProxy {
   /** Those of steps, and those to other hosts. */
   readonly #connections = new Set<Duplex>();
   readonly #timers = new WeakMap<object, NodeJS.Timeout>();
-  readonly #logged = new Set<string>();
+  readonly #hosts: ConnectionLog;
   /** The last ones. */
   readonly #refused: { readonly at: number; readonly reason: string }[] = [];
 
   constructor(options: StepProxyOptions) {
     this.#options = options;
+    this.#hosts = new ConnectionLog(options.log);
     this.#server.on('clientError', (_error, connection) => connection.destroy());
     this.#server.on('request', (request, response) => void this.#answer(request, response));
     this.#server.on('connect', (request, connection, head) => {
@@ -115,7 +115,7 @@ export class StepProxy {
       const [, host = '', port] = AUTHORITY.exec(authority) ?? [];
       const asked = await this.#permitted(host, Number(port));
       other = await this.#options.dialer.tunnel(asked, asked.rule, left);
-      this.#record(asked);
+      this.#hosts.reached(shown(asked));
     } catch (error) {
       const refusal = this.#refusal(authority, error);
       connection.end(headOf(refusal));
@@ -176,7 +176,7 @@ export class StepProxy {
     const asked = await this.#permitted(host, Number(url.port || 80));
     const left = leftWith(response);
     const { socket, proxy } = await this.#options.dialer.plain(asked, asked.rule, left);
-    this.#record(asked);
+    this.#hosts.reached(shown(asked));
     this.#keep(socket);
     const path = `${url.pathname}${url.search}`;
     const sent = sendRequest({
@@ -219,10 +219,6 @@ export class StepProxy {
     return { ...asked, rule: egress.rule(asked) };
   }
 
-  #record(asked: Asked): void {
-    this.#logOnce('a step of a build has reached a host', { host: shown(asked) });
-  }
-
   #refusal(asked: string, error: unknown): Refusal {
     const refusal = refusalOf(error);
     // A program that leaves is refused nothing.
@@ -233,16 +229,8 @@ export class StepProxy {
     const host = asked.slice(0, 300);
     this.#refused.push({ at: performance.now(), reason: `${host}: ${refusal.message}` });
     this.#refused.splice(0, this.#refused.length - MAX_REFUSED);
-    const { message: reason } = refusal;
-    this.#logOnce('a connection of a step of a build was refused', { host, reason });
+    this.#hosts.refused(host, refusal.message);
     return refusal;
-  }
-
-  #logOnce(message: string, fields: Readonly<Record<string, string>>): void {
-    const key = JSON.stringify([message, fields]);
-    if (this.#logged.has(key) || this.#logged.size >= MAX_LOGGED) return;
-    this.#logged.add(key);
-    this.#options.log.info(message, fields);
   }
 }
 
