@@ -90,6 +90,8 @@ const ROOMS = {
     'trust',
     'distribution',
     'registry/registry',
+    // The broker of a box is no service of this host's link.
+    'registry/hosts/address-kind',
     'engine',
     'templates',
     'snapshots',

@@ -1,4 +1,14 @@
-import { linkSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  watch,
+  writeFileSync,
+} from 'node:fs';
 import { connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
 import { connect as connectUnix, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,7 +16,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ImageService, RuntimeService } from '../cri/grpc/library.ts';
 import { CriClient } from '../cri/testing/cri-client.ts';
-import { checkCriSocket } from './cri.ts';
+import { checkCriSocket, serveCri } from './cri.ts';
 import { TestHome } from './testing/home.ts';
 
 const { version, runPodSandbox, getContainerEvents } = RuntimeService.method;
@@ -47,6 +57,60 @@ describe('the socket of CRI', () => {
     await expect(home.start()).rejects.toMatchObject({ code: 'invalid-argument' });
     expect(statSync(socket).isDirectory()).toBe(true);
     rmSync(join(home.config.home, '..'), { recursive: true, force: true });
+  });
+});
+
+describe('a server whose socket of CRI cannot be made', () => {
+  it('replaces nothing that came to the path after it was checked', async () => {
+    const home = new TestHome();
+    await home.start();
+    try {
+      await checkCriSocket(socket);
+      writeFileSync(socket, 'of somebody');
+      await expect(serveCri(home.runtime, socket)).rejects.toMatchObject({
+        ...{ code: 'invalid-argument', message: expect.stringContaining('is not a socket') },
+      });
+      expect(readFileSync(socket, 'utf8')).toBe('of somebody');
+      rmSync(socket);
+      const other = createServer().listen(socket);
+      await new Promise((resolve) => other.once('listening', resolve));
+      await expect(serveCri(home.runtime, socket)).rejects.toThrow('another process listens on it');
+      await expect(checkCriSocket(socket)).rejects.toThrow('another process listens on it');
+      await new Promise((resolve) => other.close(resolve));
+      expect(readdirSync(directory)).toEqual([]);
+    } finally {
+      await home.remove();
+    }
+  });
+
+  it('makes its socket in the directory of the path and nowhere else', async () => {
+    const home = new TestHome();
+    await home.start();
+    const made: string[] = [];
+    const watcher = watch(directory, (_, name) => void made.push(name ?? ''));
+    try {
+      const served = await serveCri(home.runtime, socket);
+      await expect.poll(() => made).toContain('cri.sock');
+      expect(made.some((name) => /^\.\w{6}$/.test(name))).toBe(true);
+      await served.close();
+    } finally {
+      watcher.close();
+      await home.remove();
+    }
+  });
+
+  it('says which directory it may not write to', async () => {
+    const home = new TestHome();
+    await home.start();
+    try {
+      await expect(serveCri(home.runtime, '/sys/a3s-cri.sock')).rejects.toMatchObject({
+        code: 'invalid-argument',
+        message: expect.stringMatching(/EACCES|EPERM|EROFS/),
+        remedy: expect.stringContaining('let it write to /sys'),
+      });
+    } finally {
+      await home.remove();
+    }
   });
 });
 

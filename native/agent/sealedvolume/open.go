@@ -127,7 +127,9 @@ func isEmpty(disk Disk) (bool, error) {
 	return true, nil
 }
 
-// find returns the newest copy of the header that is whole, and the volume's key.
+// find returns the newest copy of the header that is whole, and the volume's key. An older copy
+// decides only where the newer one is known not to be whole or not to be of this guest, and in the
+// latter case it never says that the volume has still to be made.
 func (o *opener) find() (*header, []byte, error) {
 	var copies []*header
 	for _, at := range copiesAt {
@@ -145,10 +147,16 @@ func (o *opener) find() (*header, []byte, error) {
 	var refused error
 	for _, h := range copies {
 		key, err := o.keyOf(h)
-		if err == nil {
+		switch {
+		case err == nil && h.state == making && isSaidMade(copies[0], refused):
+			clear(key)
+			return nil, nil, refused
+		case err == nil:
 			return h, key, nil
-		}
-		if refused == nil {
+		case !isRefusal(err):
+			// The processor may answer the next time: nothing is known of this copy.
+			return nil, nil, err
+		case refused == nil:
 			refused = err
 		}
 	}
@@ -156,6 +164,12 @@ func (o *opener) find() (*header, []byte, error) {
 		refused = errHeaders
 	}
 	return nil, nil, refused
+}
+
+// isSaidMade says whether a copy that was refused calls its volume made. A copy that a power cut tore
+// has the envelope of the volume and no valid MAC: what it says counts for nothing.
+func isSaidMade(h *header, refused error) bool {
+	return refused != nil && !errors.Is(refused, errHeaders) && h.state != making
 }
 
 // keyOf returns the volume's key where the header is of it.

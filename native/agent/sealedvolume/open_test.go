@@ -236,6 +236,62 @@ func TestTheCopyWithTheHigherGenerationDecides(t *testing.T) {
 	}
 }
 
+// failing is a sealer that fails at the first request.
+type failing struct {
+	Sealer
+	failure error
+}
+
+func (f *failing) Unseal(envelope []byte, purpose string) ([]byte, error) {
+	if err := f.failure; err != nil {
+		f.failure = nil
+		return nil, err
+	}
+	return f.Sealer.Unseal(envelope, purpose)
+}
+
+// makingBehind is a disk with a volume, one copy of whose header is older and says that the volume
+// was never made completely.
+func makingBehind(t *testing.T, at int64) *disk {
+	t.Helper()
+	d, _ := made(t)
+	older := *mustParse(t, d.pages[at])
+	key, err := usual.sealer().Unseal(older.envelope, "volume/data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	older.state, older.generation = making, 1
+	if d.pages[at], err = older.encode(key); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestAProcessorThatDoesNotAnswerLeavesTheDecisionToNoOlderCopy(t *testing.T) {
+	for _, at := range copiesAt {
+		for _, failure := range []error{jsonapi.ErrProcessor, jsonapi.ErrTooMany, errors.New("no answer")} {
+			d := makingBehind(t, at)
+			m := &mapper{disk: d}
+			v, err := Open(d, &failing{usual.sealer(), failure}, m, initTerms())
+			if v != nil || !errors.Is(err, failure) || m.formats > 0 {
+				t.Errorf("at %d: got %+v, %v, %d formats, want %v", at, v, err, m.formats, failure)
+			}
+		}
+	}
+}
+
+func TestAnOlderCopyMakesNoVolumeThatANewerOneCallsMade(t *testing.T) {
+	for _, at := range copiesAt {
+		d := makingBehind(t, at)
+		// The newer copy has an envelope that this guest does not open.
+		newer := copiesAt[0] + copiesAt[1] - at
+		changed := append([]byte(nil), d.pages[newer]...)
+		changed[envelopeAt+len(mustParse(t, changed).envelope)-1] ^= 1
+		d.pages[newer] = changed
+		refused(t, d, usual, initTerms(), CodeRefused, "does not get the key")
+	}
+}
+
 func TestTheEnvelopeOfAnotherVolumeDoesNotFit(t *testing.T) {
 	d, _ := made(t)
 	other, _ := made(t)

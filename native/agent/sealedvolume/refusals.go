@@ -33,11 +33,17 @@ func damaged(cause error) error {
 	return refusal(CodeDamaged, damagedWords+cause.Error())
 }
 
-// keyRefused says which rule of sealing keeps the guest from the key. A processor that does not
-// answer says nothing of the volume.
+// isRefusal says whether an error tells something of the volume. A processor that does not answer
+// tells nothing.
+func isRefusal(err error) bool {
+	var rule *jsonapi.Error
+	return errors.As(err, &rule) && rule != jsonapi.ErrProcessor && rule != jsonapi.ErrTooMany
+}
+
+// keyRefused says which rule of sealing keeps the guest from the key.
 func keyRefused(err error) error {
 	var rule *jsonapi.Error
-	if !errors.As(err, &rule) || rule == jsonapi.ErrProcessor || rule == jsonapi.ErrTooMany {
+	if !isRefusal(err) || !errors.As(err, &rule) {
 		return err
 	}
 	return refusal(CodeRefused, "this guest does not get the key of the volume ("+rule.Code+"): "+rule.Message)

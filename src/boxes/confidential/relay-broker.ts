@@ -4,63 +4,106 @@
  *
  * @module
  */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BrokerEndpoint } from '@a3s-box/policies';
 import type { RunningBox } from '../run/running-box.ts';
 import type { Services } from '../services/services.ts';
+import { connectBroker } from './connect-broker.ts';
 import { isWaiting } from './watch-secrets.ts';
 
-/** How long a connection may go without a byte: longer than the agent waits for an answer. */
-const IDLE_MS = 90_000;
 /** A guest that connects again and again has so many connections, and one each pause. */
 const MAX_CONNECTIONS = 4;
 const PAUSE_MS = 100;
+/** After a guest has refused, doubled each time. */
 const RETRY_MS = 1000;
+const MAX_RETRY_MS = 8000;
 
-/** Returns when the guest has its secrets, or will not get them any more. Never rejects. */
+/**
+ * Returns when the guest has its secrets, or will not get them any more. Never rejects.
+ *
+ * @param retryMs the first pause after a guest has refused
+ */
 export async function relayBroker(
   rt: Pick<Services, 'log' | 'store'>,
-  running: RunningBox,
+  running: Pick<RunningBox, 'id' | 'run' | 'signal' | 'guest'>,
+  retryMs = RETRY_MS,
 ): Promise<void> {
   const broker = rt.store.get(running.id)?.definition.confidential?.broker;
   if (broker === undefined) return;
+  const { host, port } = broker;
+  const ofBroker = changes((failure) => {
+    const fields = { box: running.id, host, port };
+    rt.log.error('cannot connect to the broker of a box', failure, fields);
+  });
+  const ofGuest = changes((failure) => {
+    rt.log.error('cannot open a broker connection to a guest', failure, { box: running.id });
+  });
   const carried = new Set<Promise<void>>();
+  let retry = retryMs;
   while (isWaiting(rt, running)) {
     let failure: unknown;
     try {
       const guest = await (await running.guest()).brokerConnection(running.signal);
-      const carrying = carry(guest, broker, running.signal);
+      const carrying = carry(guest, connectBroker(broker), running.signal, ofBroker);
       carried.add(carrying);
       void carrying.then(() => carried.delete(carrying));
     } catch (error) {
       failure = error;
     }
-    const pause = failure === undefined ? PAUSE_MS : RETRY_MS;
+    const pause = failure === undefined ? PAUSE_MS : retry;
     await delay(pause, undefined, { signal: running.signal, ref: false }).catch(() => undefined);
+    retry = failure === undefined ? retryMs : Math.min(2 * retry, MAX_RETRY_MS);
     // A guest with nothing to fetch any more refuses, which its secrets' state then tells.
-    if (failure !== undefined && isWaiting(rt, running)) {
-      rt.log.error('a guest takes no connection to its broker', failure, { box: running.id });
-    }
+    if (isWaiting(rt, running)) ofGuest(failure);
     if (carried.size >= MAX_CONNECTIONS) await Promise.race(carried);
   }
 }
 
-/** Both directions end together. Resolves then, whatever ended them. */
-function carry(guest: Duplex, { host, port }: BrokerEndpoint, signal: AbortSignal): Promise<void> {
+/** Reports the first failure, and each that differs from the one before. */
+function changes(report: (failure: unknown) => void): (failure: unknown) => void {
+  let last: string | undefined;
+  return (failure) => {
+    const reason = failure === undefined ? undefined : reasonOf(failure);
+    if (reason !== undefined && reason !== last) report(failure);
+    last = reason;
+  };
+}
+
+/** The same for all addresses of a name. */
+function reasonOf(failure: unknown): string {
+  if (!(failure instanceof Error)) return String(failure);
+  return 'code' in failure ? String(failure.code) : failure.message;
+}
+
+/**
+ * Both directions end together. Resolves then, whatever ended them.
+ *
+ * @param connected learns why the broker was not connected to, or with `undefined` that it was
+ */
+function carry(
+  guest: Duplex,
+  broker: Socket,
+  signal: AbortSignal,
+  connected: (failure: unknown) => void,
+): Promise<void> {
   return new Promise((resolve) => {
-    const broker: Socket = connect({ host, port });
-    broker.setTimeout(IDLE_MS);
+    let isConnected = false;
     const end = (): void => {
       signal.removeEventListener('abort', end);
       guest.destroy();
       broker.destroy();
       resolve();
     };
-    // What went wrong the agent finds out itself, and says.
+    broker.once('connect', () => {
+      isConnected = true;
+      connected(undefined);
+    });
+    // What goes wrong later, the agent finds out itself, and says.
+    broker.once('error', (error) => {
+      if (!isConnected) connected(error);
+    });
     for (const side of [guest, broker]) side.once('error', end).once('close', end);
-    broker.once('timeout', end);
     signal.addEventListener('abort', end, { once: true });
     if (signal.aborted) end();
     guest.pipe(broker);

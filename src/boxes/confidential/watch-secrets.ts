@@ -12,6 +12,7 @@ import { teeAttributes } from '../record/tee-names.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
+import { isFetching, lackOf } from './secrets-lack.ts';
 
 /** The pause between two requests. A guest that always answers at once is asked no more often. */
 const PAUSE_MS = 100;
@@ -41,11 +42,16 @@ export async function watchSecrets(
   }
 }
 
-export function isWaiting(rt: Pick<Services, 'store'>, running: RunningBox): boolean {
+/** Whether the secrets of this run may still arrive. */
+export function isWaiting(
+  rt: Pick<Services, 'store'>,
+  running: Pick<RunningBox, 'id' | 'run' | 'signal'>,
+): boolean {
   const state = rt.store.get(running.id)?.state;
-  const present =
-    !running.signal.aborted && state?.run === running.run && state.status === 'running';
-  return present && state.launch?.secrets.state === 'waiting';
+  if (running.signal.aborted || state?.run !== running.run) return false;
+  // A pause freezes the workload alone: the agent goes on, and so does what follows it.
+  const isPresent = state.status === 'running' || state.status === 'paused';
+  return isPresent && state.launch?.secrets.state === 'waiting';
 }
 
 /**
@@ -80,23 +86,12 @@ function recordSecrets(
   publish(rt, amended, `secrets-${state}`, teeAttributes(amended));
 }
 
-function isFetching({ definition }: Box): boolean {
-  return definition.confidential?.broker !== undefined;
-}
-
-/** What an exit of a main process, which never started, says about its secrets. */
-const LACKING: ReadonlyMap<string, 'expired' | 'refused'> = new Map([
-  ['secrets-deadline', 'expired'],
-  ['secrets-not-fetched', 'expired'],
-  ['secret-refused', 'refused'],
-]);
-
 /**
  * The secrets' state at the exit of the main process, which may be known before the guest's report
  * about them.
  */
 export function secretsAfter(exit: Exit, { launch }: BoxState): Pick<BoxState, 'launch'> {
-  const state = LACKING.get(exit.error?.code ?? '');
+  const state = lackOf(exit.error?.code);
   if (launch?.secrets.state !== 'waiting' || state === undefined) return {};
   return { launch: { ...launch, secrets: { ...launch.secrets, state } } };
 }
@@ -111,7 +106,7 @@ export function publishLack(
   before: BoxState,
   { error }: Exit,
 ): void {
-  const state = LACKING.get(error?.code ?? '');
+  const state = lackOf(error?.code);
   if (!error || state === undefined) return;
   const fetching = isFetching(ended);
   if (!fetching && before.launch?.secrets.state !== 'waiting') return;

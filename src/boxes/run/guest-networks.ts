@@ -24,7 +24,7 @@ interface Joined {
 
 /** By the definition of the box, as far as its places are on record. */
 export function guestNetworks(
-  rt: Pick<Services, 'networks'> & { readonly store: Pick<BoxStore, 'get'> },
+  rt: Pick<Services, 'networks' | 'log'> & { readonly store: Pick<BoxStore, 'get'> },
   { definition }: Pick<Box, 'definition'>,
 ): GuestNetworks {
   const { networks } = rt;

@@ -64,8 +64,9 @@ export function linkedHosts(
   rt: {
     readonly networks: Pick<Networks, 'endpointsOf'>;
     readonly store: { get(id: string): Pick<Box, 'name' | 'definition'> | undefined };
+    readonly log: { info(message: string, fields: Readonly<Record<string, unknown>>): void };
   },
-  { endpoints }: Pick<BoxDefinition, 'endpoints'>,
+  { id, endpoints }: Pick<BoxDefinition, 'id' | 'endpoints'>,
 ): HostLine[] {
   const lines = new Map<string, HostLine>();
   for (const { network, links = [] } of endpoints) {
@@ -82,7 +83,11 @@ export function linkedHosts(
     }
   }
   // Always in one order, so that a guest that has them already changes nothing.
-  return [...lines.values()].sort(byNameAndAddress).slice(0, MAX_LINES);
+  const sorted = [...lines.values()].sort(byNameAndAddress);
+  const leftOut = sorted.length - MAX_LINES;
+  if (leftOut > 0)
+    rt.log.info('names of links are left out: there are too many', { box: id, leftOut });
+  return sorted.slice(0, MAX_LINES);
 }
 
 function byNameAndAddress(a: HostLine, b: HostLine): number {

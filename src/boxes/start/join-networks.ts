@@ -8,6 +8,7 @@ import type { BoxStore } from '../record/store.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
 import { attachCard, type PlacesHost, publishingPlace } from '../run/network-places.ts';
 import type { RunningBox } from '../run/running-box.ts';
+import type { Services } from '../services/services.ts';
 import { hasLinks } from '../spec/links.ts';
 
 /**
@@ -15,7 +16,7 @@ import { hasLinks } from '../spec/links.ts';
  * The end of the run takes them.
  */
 export async function joinNetworks(
-  rt: PlacesHost & { readonly store: Pick<BoxStore, 'expect' | 'get'> },
+  rt: PlacesHost & Pick<Services, 'log'> & { readonly store: Pick<BoxStore, 'expect' | 'get'> },
   box: Pick<Box, 'definition' | 'name'>,
   running: RunningBox,
 ): Promise<void> {

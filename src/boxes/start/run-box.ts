@@ -136,7 +136,7 @@ async function recordFilled(
 
 /** The main process finds all networks of its box. */
 async function joinAll(
-  rt: PlacesHost & Pick<RunServices, 'running' | 'store'>,
+  rt: PlacesHost & Pick<RunServices, 'running' | 'store' | 'log'>,
   box: Box,
   { running }: Launched,
 ): Promise<void> {

@@ -5,7 +5,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { settleAll } from '../../async/settle-all.ts';
-import { A3sError } from '../../errors.ts';
+import { unseenLack } from '../confidential/secrets-lack.ts';
 import type { Box, BoxState } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { mayHaveVm } from '../record/states.ts';
@@ -53,11 +53,12 @@ export async function finishRun(rt: EndHost, box: Box, detail: string): Promise<
   else if (ended.definition.autoRemove && running?.kept !== true) void removeAfterEnd(rt, id);
 }
 
-function recordEnd(rt: Pick<Services, 'store'>, { definition, state }: Box, detail: string): Box {
+function recordEnd(rt: Pick<Services, 'store'>, box: Box, detail: string): Box {
+  const { definition, state } = box;
   const known = state.status === 'stopping';
   const finished = {
     ...{ exitCode: state.exitCode, finishedAt: state.finishedAt },
-    ...(known ? {} : { ...unseenExit(state, detail), finishedAt: timestamp(now()) }),
+    ...(known ? {} : { ...unseenExit(box, detail), finishedAt: timestamp(now()) }),
   };
   const { startedAt, restartDelayMs: delayMs, restartCount, stopRequested } = state;
   const ranMs = Date.parse(finished.finishedAt ?? '') - Date.parse(startedAt ?? '');
@@ -71,21 +72,12 @@ function recordEnd(rt: Pick<Services, 'store'>, { definition, state }: Box, deta
   });
 }
 
-/** By the state of a run's secrets: why it ended, where no server heard what its guest says. */
-const LACKING: Readonly<Record<string, A3sError>> = {
-  expired: new A3sError('secrets-deadline', 'its secrets did not arrive in time'),
-  refused: new A3sError('secret-refused', 'a secret was refused to it'),
-};
-
 /** The result of a run whose end no server reported. */
-function unseenExit(
-  { launch, stopRequested }: BoxState,
-  detail: string,
-): Pick<BoxState, 'exitCode' | 'error'> {
-  const lacking = LACKING[launch?.secrets.state ?? ''];
-  if (lacking !== undefined) return { exitCode: exitCodeOf(lacking), error: lacking.message };
+function unseenExit(box: Box, detail: string): Pick<BoxState, 'exitCode' | 'error'> {
+  const lack = unseenLack(box);
+  if (lack !== undefined) return { exitCode: exitCodeOf(lack), error: lack.message };
   const why = detail === '' ? 'it was killed' : detail;
-  const error = stopRequested ? '' : `the microVM ended unexpectedly: ${why}`;
+  const error = box.state.stopRequested ? '' : `the microVM ended unexpectedly: ${why}`;
   return { exitCode: KILLED, error };
 }
 

@@ -19,25 +19,21 @@ import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { A3sError } from '../../errors.ts';
 import type { BuildHost } from '../host.ts';
+import { endToEnd } from '../proxy/headers.ts';
 import { phraseOf, Refusal, refusalOf } from '../proxy/refusal.ts';
+import { Refusals } from '../proxy/refusals.ts';
 import type { Asked, StandingEgress } from './build-egress.ts';
+import { ConnectionLog } from './connection-log.ts';
 import { type Dialer, proxyLogin, shown } from './dialer.ts';
 
 const CONNECTED = 'HTTP/1.1 200 Connection established\r\n\r\n';
 const AUTHORITY = /^([A-Za-z0-9_.-]{1,255}|\[[0-9a-fA-F:.]{2,45}\]):(\d{1,5})$/;
-/** Headers of one connection. Node's own code has said `100 Continue` by then. */
-const OF_CONNECTION =
-  /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|http2-settings|expect)$/;
 const MAX_HEADERS = 64 * 1024;
 const MAX_PORT = 65_535;
 /** For the head of each request. */
 const HEAD_MS = 30_000;
 /** Without a byte in either direction. */
 const SILENT_MS = 600_000;
-/** How many hosts are remembered, so that the log has each once. */
-const MAX_LOGGED = 1024;
-/** How many refusals are remembered for the errors of builds. */
-const MAX_REFUSED = 32;
 
 export interface StepProxyOptions {
   readonly egress: { standing(): Promise<Pick<StandingEgress, 'rule'>> };
@@ -55,12 +51,12 @@ export class StepProxy {
   /** Those of steps, and those to other hosts. */
   readonly #connections = new Set<Duplex>();
   readonly #timers = new WeakMap<object, NodeJS.Timeout>();
-  readonly #logged = new Set<string>();
-  /** The last ones. */
-  readonly #refused: { readonly at: number; readonly reason: string }[] = [];
+  readonly #hosts: ConnectionLog;
+  readonly #refused = new Refusals();
 
   constructor(options: StepProxyOptions) {
     this.#options = options;
+    this.#hosts = new ConnectionLog(options.log);
     this.#server.on('clientError', (_error, connection) => connection.destroy());
     this.#server.on('request', (request, response) => void this.#answer(request, response));
     this.#server.on('connect', (request, connection, head) => {
@@ -81,7 +77,7 @@ export class StepProxy {
 
   /** Why connections were refused since a time, in milliseconds of `performance.now()`. */
   refusedSince(time: number): readonly string[] {
-    return this.#refused.filter(({ at }) => at >= time).map(({ reason }) => reason);
+    return this.#refused.since(time);
   }
 
   #keep(connection: Duplex): void {
@@ -115,7 +111,7 @@ export class StepProxy {
       const [, host = '', port] = AUTHORITY.exec(authority) ?? [];
       const asked = await this.#permitted(host, Number(port));
       other = await this.#options.dialer.tunnel(asked, asked.rule, left);
-      this.#record(asked);
+      this.#hosts.reached(shown(asked));
     } catch (error) {
       const refusal = this.#refusal(authority, error);
       connection.end(headOf(refusal));
@@ -176,7 +172,7 @@ export class StepProxy {
     const asked = await this.#permitted(host, Number(url.port || 80));
     const left = leftWith(response);
     const { socket, proxy } = await this.#options.dialer.plain(asked, asked.rule, left);
-    this.#record(asked);
+    this.#hosts.reached(shown(asked));
     this.#keep(socket);
     const path = `${url.pathname}${url.search}`;
     const sent = sendRequest({
@@ -219,10 +215,6 @@ export class StepProxy {
     return { ...asked, rule: egress.rule(asked) };
   }
 
-  #record(asked: Asked): void {
-    this.#logOnce('a step of a build has reached a host', { host: shown(asked) });
-  }
-
   #refusal(asked: string, error: unknown): Refusal {
     const refusal = refusalOf(error);
     // A program that leaves is refused nothing.
@@ -231,18 +223,9 @@ export class StepProxy {
       this.#options.log.error('a connection of a step of a build failed', error);
     }
     const host = asked.slice(0, 300);
-    this.#refused.push({ at: performance.now(), reason: `${host}: ${refusal.message}` });
-    this.#refused.splice(0, this.#refused.length - MAX_REFUSED);
-    const { message: reason } = refusal;
-    this.#logOnce('a connection of a step of a build was refused', { host, reason });
+    this.#refused.add(`${host}: ${refusal.message}`);
+    this.#hosts.refused(host, refusal.message);
     return refusal;
-  }
-
-  #logOnce(message: string, fields: Readonly<Record<string, string>>): void {
-    const key = JSON.stringify([message, fields]);
-    if (this.#logged.has(key) || this.#logged.size >= MAX_LOGGED) return;
-    this.#logged.add(key);
-    this.#options.log.info(message, fields);
   }
 }
 
@@ -254,14 +237,10 @@ function leftWith(connection: Duplex | ServerResponse): AbortSignal {
   return left.signal;
 }
 
-/** Without what is about one connection, and not about the one behind the proxy. */
+/** A body stays chunked, which only its sender knows. */
 function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
-  const named = (headers.connection ?? '').toLowerCase().split(/[\s,]+/);
-  const kept = Object.entries(headers).filter(
-    ([name]) => !OF_CONNECTION.test(name) && !named.includes(name),
-  );
   const isChunked = headers['transfer-encoding'] !== undefined;
-  return { ...Object.fromEntries(kept), ...(isChunked ? { 'transfer-encoding': 'chunked' } : {}) };
+  return { ...endToEnd(headers), ...(isChunked ? { 'transfer-encoding': 'chunked' } : {}) };
 }
 
 /** The whole answer to a `CONNECT` that is refused. */

@@ -17,15 +17,13 @@ import type { LoadedPolicy } from '../../trust/policy.ts';
 import type { BuildHost } from '../host.ts';
 import { refusesFiles } from '../policy.ts';
 import type { Asker, BaseImages } from './base-images.ts';
+import { endToEnd } from './headers.ts';
 import { changedMeanwhile, Refusal, refusalOf, sendRefusal } from './refusal.ts';
+import { Refusals } from './refusals.ts';
 import { targetOf } from './target.ts';
 
-/** Headers that belong to one connection, or name whom it leads through. */
-const HOP_BY_HOP =
-  /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|host|content-length|accept-encoding|via|x-forwarded-.*)$/;
-
-/** How many refusals are remembered for the errors of builds. */
-const MAX_REFUSED = 32;
+/** Headers that a request of this host's own has anew, or that name whom it leads through. */
+const OWN = /^(?:host|content-length|accept-encoding|via|x-forwarded-.*)$/;
 
 const VERSION = { 'docker-distribution-api-version': 'registry/2.0' };
 
@@ -43,8 +41,7 @@ export class ProxyAnswers {
   readonly #host: BuildHost;
   readonly #images: BaseImages;
   readonly #builds: BuildsUnderWay;
-  /** The last ones. */
-  readonly #refused: { readonly at: number; readonly reason: string }[] = [];
+  readonly #refused = new Refusals();
 
   constructor(host: BuildHost, images: BaseImages, builds: BuildsUnderWay) {
     this.#host = host;
@@ -54,7 +51,7 @@ export class ProxyAnswers {
 
   /** Why requests for files were refused since a time, in milliseconds of `performance.now()`. */
   refusedSince(time: number): readonly string[] {
-    return this.#refused.filter(({ at }) => at >= time).map(({ reason }) => reason);
+    return this.#refused.since(time);
   }
 
   /** Never rejects. */
@@ -177,9 +174,9 @@ export class ProxyAnswers {
     const egress = await this.#host.egress.standing();
     const answer = await this.#host.downloads.send({
       ...{ method, url, signal, addresses: egress.rule({ host, port }) },
-      headers: endToEnd(request.headers),
+      headers: passedOn(request.headers),
     });
-    response.writeHead(answer.status, endToEnd(answer.headers));
+    response.writeHead(answer.status, passedOn(answer.headers));
     const hash = createHash('sha256');
     let size = 0;
     const counted = async function* (): AsyncGenerator<Uint8Array> {
@@ -199,10 +196,7 @@ export class ProxyAnswers {
   #refuse(request: IncomingMessage, response: ServerResponse, url: URL, error: unknown): void {
     const refusal = refusalOf(error);
     const shown = `${request.method} ${url.origin}${url.pathname}`;
-    if (!url.pathname.startsWith('/v2/')) {
-      this.#refused.push({ at: performance.now(), reason: `${shown}: ${refusal.message}` });
-      this.#refused.splice(0, this.#refused.length - MAX_REFUSED);
-    }
+    if (!url.pathname.startsWith('/v2/')) this.#refused.add(`${shown}: ${refusal.message}`);
     if (error instanceof Refusal || error instanceof A3sError) {
       this.#host.log.info('a request of a build was refused', {
         ...{ request: shown, status: refusal.status, reason: refusal.message },
@@ -237,13 +231,9 @@ function challenge(url: URL): Readonly<Record<string, string>> {
   return { 'www-authenticate': `Basic realm="${url.host}"` };
 }
 
-function endToEnd(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
-  const kept: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || HOP_BY_HOP.test(name)) continue;
-    kept[name] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return kept;
+function passedOn(headers: NodeJS.Dict<string | string[]>): Record<string, string> {
+  const kept = Object.entries(endToEnd(headers)).filter(([name]) => !OWN.test(name));
+  return Object.fromEntries(kept.map(([name, value]) => [name, [value].flat().join(', ')]));
 }
 
 async function* rest(

@@ -58,6 +58,7 @@ export async function startEgressProgram(
   inside: string,
 ): Promise<void> {
   const directory = directoryOf(namespace);
+  const filterProgram = egressFilter(process.arch);
   await stopEgressProgram(namespace);
   await mkdir(directory, { recursive: true });
   // Whatever the umask of this process.
@@ -73,13 +74,11 @@ export async function startEgressProgram(
   await writeFile(refusals, '', { flag: 'wx', mode: 0o600 });
   await chown(refusals, egress.uid, egress.uid);
   const filter = join(directory, FILTER_FILE);
-  await writeFile(filter, systemCallFilter(), { mode: 0o400 });
+  await writeFile(filter, filterProgram, { mode: 0o400 });
   await using calls = await open(filter, 'r');
   await using failures = await open(join(directory, FAILURES_FILE), 'ax', 0o600);
   try {
-    // The filter has the numbers of this processor's system calls alone.
-    const filters = process.arch === 'x64' ? [calls.fd] : [];
-    const stdio = ['ignore', 'pipe', failures.fd, ...filters] as const;
+    const stdio = ['ignore', 'pipe', failures.fd, calls.fd] as const;
     const jailed = jailOf(namespace, { uid: egress.uid, stdio, refusals });
     await startProgram(
       { start: () => spawnInJail(jailed), pidFile: pidFileOf(namespace), signal },
@@ -90,6 +89,21 @@ export async function startEgressProgram(
     await endPrograms({ namespace, uid: egress.uid });
     throw error;
   }
+}
+
+/**
+ * The filter of system calls, which has the numbers of one processor's alone. The program does not
+ * run without it: it reads what boxes send.
+ *
+ * @throws A3sError `network-unavailable`
+ */
+export function egressFilter(architecture: string): Buffer {
+  if (architecture === 'x64') return systemCallFilter();
+  throw new A3sError(
+    'network-unavailable',
+    `Cannot limit what the box reaches: there is no filter of system calls for ${architecture}`,
+    { remedy: 'Run it on a host of x86-64, or with no egress policy.' },
+  );
 }
 
 async function copyBundle(bundle: string, program: string): Promise<void> {
@@ -125,7 +139,7 @@ function jailOf(
       ...(node.startsWith('/usr/') ? [] : [node]),
     ],
     ...{ network: true, networkNamespace: namespace },
-    ...(stdio.length > FILTER_FD ? { systemCalls: FILTER_FD } : {}),
+    systemCalls: FILTER_FD,
     outlives: true,
     limits: LIMITS,
   };

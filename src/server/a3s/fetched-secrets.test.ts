@@ -1,6 +1,8 @@
 import { EventEmitter, once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { ServerHttp2Stream } from 'node:http2';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { confidentialBoxes } from '../testing/confidential-boxes.ts';
 import { TestHome } from '../testing/home.ts';
@@ -85,6 +87,25 @@ describe('a box that fetches its secrets', () => {
     await changed(id, ({ state }) => state.launch?.secrets.state === 'ready');
   });
 
+  it('goes on with its broker and its secrets while it is paused, and afterwards', async () => {
+    const id = await running({
+      ...fetching(),
+      HostMay: ['signals'],
+      Secrets: ['one', 'two'].map((Name) => ({ Name, Resource: `default/db/${Name}` })),
+    });
+    (await next()).close();
+    expect((await home.call('POST', `/containers/${id}/pause`)).status).toBe(204);
+    // More than can have been under way when it was paused.
+    for (let count = 0; count < 6; count += 1) (await next()).close();
+    guestOf(id).deliver('one');
+    await changed(id, ({ state }) => state.launch?.secrets.delivered.length === 1);
+    expect(record(id).state.status).toBe('paused');
+    expect((await home.call('POST', `/containers/${id}/unpause`)).status).toBe(204);
+    for (let count = 0; count < 6; count += 1) (await next()).close();
+    guestOf(id).deliver('two');
+    await changed(id, ({ state }) => state.launch?.secrets.state === 'ready');
+  });
+
   it('ends the connection of an agent with that of its broker', async () => {
     await running(fetching());
     const stream = await next();
@@ -102,6 +123,8 @@ describe('a box that fetches its secrets', () => {
     const stream = await next();
     if (!stream.closed) await once(stream, 'close');
     expect(record(id).state.status).toBe('running');
+    const log = readFileSync(join(home.config.home, 'server.log'), 'utf8');
+    expect(log).toContain('cannot connect to the broker of a box');
   });
 
   it.each([
@@ -125,16 +148,17 @@ describe('a box that fetches its secrets', () => {
     });
   });
 
-  it('ends with exit code 125 when its guest is gone before its exit is known', async () => {
+  it.each([
+    ['refused', 'a secret was refused to it'],
+    ['expired', 'its broker did not give its secrets in time'],
+  ] as const)('says why it ended when no server saw its exit: %s', async (state, error) => {
     const id = await running(fetching());
     const { launch } = record(id).state;
     if (launch === undefined) throw new Error('it was not launched');
-    home.runtime.store.amend(id, {
-      launch: { ...launch, secrets: { state: 'refused', delivered: [] } },
-    });
+    home.runtime.store.amend(id, { launch: { ...launch, secrets: { state, delivered: [] } } });
     home.host.vm(id)?.poweroff();
     await changed(id, (box) => box.state.status === 'exited');
-    expect(record(id).state).toMatchObject({ exitCode: 125, error: 'a secret was refused to it' });
+    expect(record(id).state).toMatchObject({ exitCode: 125, error });
   });
 
   it('goes on with its broker after a restart of the server', async () => {

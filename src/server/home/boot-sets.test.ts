@@ -58,7 +58,10 @@ test('a directory whose files do not match its boot.json is not a boot set', asy
 test('a box of arm64 pins the boot set beside the installed one, and says how to make it', async () => {
   await expect(bootSets.current(undefined, 'arm64')).rejects.toMatchObject({
     code: 'boot-set-missing',
-    message: expect.stringContaining('boot-arm64 holds no boot set of it'),
+    message: expect.stringMatching(
+      /boot-arm64 has no usable boot set: .*boot-arm64\/boot\.json cannot be read/,
+    ),
+    cause: expect.objectContaining({ code: 'boot-set-missing' }),
     remedy: 'Make it, in the checkout: bash scripts/setup.sh --arm64',
   });
   const id = await writeSyntheticArm64Set(join(root, 'boot-arm64'));
@@ -74,6 +77,7 @@ test('a set of another architecture is no boot set of arm64', async () => {
   await writeSyntheticSet(join(root, 'boot-arm64'), other);
   await expect(bootSets.current(undefined, 'arm64')).rejects.toMatchObject({
     code: 'boot-set-missing',
+    message: expect.stringContaining('boot-arm64 has no usable boot set: it is of amd64'),
   });
 });
 

@@ -50,12 +50,19 @@ export class PinnedBootSets implements BootSets {
    */
   async #arm64Directory(): Promise<string> {
     const directory = `${this.#config.bootDir}-arm64`;
-    const set = await readBootSet(directory).catch(() => undefined);
-    if (set?.architecture === 'arm64') return directory;
+    let cause: unknown;
+    try {
+      const { architecture } = await readBootSet(directory);
+      if (architecture === 'arm64') return directory;
+      cause = new Error(`it is of ${architecture}`);
+    } catch (error) {
+      cause = error;
+    }
+    const reason = cause instanceof Error ? cause.message : String(cause);
     throw new A3sError(
       'boot-set-missing',
-      `Cannot create a box of linux/arm64: ${directory} holds no boot set of it`,
-      { remedy: 'Make it, in the checkout: bash scripts/setup.sh --arm64' },
+      `Cannot create a box of linux/arm64: ${directory} has no usable boot set: ${reason}`,
+      { remedy: 'Make it, in the checkout: bash scripts/setup.sh --arm64', cause },
     );
   }
 

@@ -20,8 +20,14 @@ const BACKLOG = 2048;
  *
  * The socket is made in a private directory and moved when its mode is right: other users can
  * connect at no moment.
+ *
+ * @param publish moves it; what is at the path is replaced otherwise
  */
-export async function listenPrivately(server: Server, path: string): Promise<void> {
+export async function listenPrivately(
+  server: Server,
+  path: string,
+  publish: (made: string) => Promise<void> = (made) => rename(made, path),
+): Promise<void> {
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH) {
     throw new A3sError(
       'state-unusable',
@@ -29,7 +35,8 @@ export async function listenPrivately(server: Server, path: string): Promise<voi
       { remedy: 'Choose a shorter XDG_RUNTIME_DIR.' },
     );
   }
-  const directory = await mkdtemp(join(dirname(path), '.'));
+  // In the directory of the path, since nothing is moved to another file system.
+  const directory = await mkdtemp(`${dirname(path)}/.`);
   try {
     const made = join(directory, 's');
     await new Promise<void>((resolve, reject) => {
@@ -40,7 +47,7 @@ export async function listenPrivately(server: Server, path: string): Promise<voi
       });
     });
     await chmod(made, 0o600);
-    await rename(made, path);
+    await publish(made);
   } finally {
     await rm(directory, { recursive: true, force: true });
   }

@@ -47,13 +47,14 @@ export class Pins {
   /**
    * Opens the way to the addresses. They are open when this returns.
    *
-   * @throws Error where no more can be open at a time
+   * @throws Error where no more can be open at a time, or not for this long
    */
   async add(name: string, addresses: readonly number[], ttl: number): Promise<void> {
     const now = this.#now();
     this.#forgetPast(now);
     const least = Math.min(ttl, MAX_SECONDS) + GRACE_SECONDS;
-    const seconds = PIN_SECONDS.find((each) => each >= least) ?? least;
+    const seconds = PIN_SECONDS.find((each) => each >= least);
+    if (seconds === undefined) throw new Error(`no address is open for ${least} seconds`);
     const until = now + seconds;
     const elements = this.#setsOf(name).flatMap((set) =>
       addresses

@@ -19,18 +19,26 @@ export async function openSets(policies: readonly Policy[]): Promise<AddToSets> 
   const socket = createSocket('udp4');
   socket.connect(PIN_TO.port, PIN_TO.address);
   await once(socket, 'connect');
-  const numbers = new Map(namedSets(policies).map(({ set }, number) => [set, number]));
+  const sets = namedSets(policies).map(({ set }) => set);
   return async (elements) => {
-    await Promise.all(
-      elements.map(({ set, address, seconds }) => {
-        const message = Buffer.alloc(BYTES);
-        message.writeUInt32BE(address, 0);
-        message.writeUInt16BE(numbers.get(set) ?? numbers.size, 4);
-        message.writeUInt16BE(PIN_SECONDS.indexOf(seconds) & 0xffff, 6);
-        return send(socket, message);
-      }),
-    );
+    const messages = elements.map((element) => pinMessage(sets, element));
+    await Promise.all(messages.map((message) => send(socket, message)));
   };
+}
+
+/** @throws Error where the rules have no such set or time: they would drop the message in silence */
+export function pinMessage(
+  sets: readonly string[],
+  { set, address, seconds }: Parameters<AddToSets>[0][number],
+): Buffer {
+  const [setNumber, timeNumber] = [sets.indexOf(set), PIN_SECONDS.indexOf(seconds)];
+  if (setNumber < 0) throw new Error(`the packet filter has no set ${set}`);
+  if (timeNumber < 0) throw new Error(`the packet filter has no time of ${seconds} seconds`);
+  const message = Buffer.alloc(BYTES);
+  message.writeUInt32BE(address, 0);
+  message.writeUInt16BE(setNumber, 4);
+  message.writeUInt16BE(timeNumber, 6);
+  return message;
 }
 
 /** The rules decide before this returns; what they do not take is refused to the sender. */

@@ -1,0 +1,104 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { Duplex } from 'node:stream';
+import { expect, it } from 'vitest';
+import type { Guest } from '../../guest/guest.ts';
+import type { Services } from '../services/services.ts';
+import { relayBroker } from './relay-broker.ts';
+
+const ID = 'a'.repeat(64);
+
+interface Logged {
+  readonly message: string;
+  readonly error: unknown;
+  readonly fields: unknown;
+}
+
+/** Relays for a box that waits until `open` has been asked for all of its connections. */
+async function relayed(port: number, open: readonly (() => Promise<Duplex>)[]): Promise<Logged[]> {
+  const logged: Logged[] = [];
+  const ended = new AbortController();
+  const broker = { host: '127.0.0.1', port, tenant: 'default', key: 'a'.repeat(64) };
+  const box = {
+    definition: { confidential: { broker } },
+    state: { run: 1, status: 'running', launch: { secrets: { state: 'waiting' } } },
+  };
+  const log = {
+    error: (message: string, error: unknown, fields: unknown) =>
+      logged.push({ message, error, fields }),
+  };
+  const rt = { store: { get: () => box }, log } as unknown as Pick<Services, 'log' | 'store'>;
+  const left = [...open];
+  const guest = {
+    brokerConnection: async () => {
+      const next = left.shift();
+      if (next !== undefined) return await next();
+      ended.abort();
+      throw new Error('the box has ended');
+    },
+  } as unknown as Guest;
+  const running = { id: ID, run: 1, signal: ended.signal, guest: async () => guest };
+  await relayBroker(rt, running, 1);
+  return logged;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** A connection of a guest, whose end the next one waits for. */
+function connection(): { readonly guest: Duplex; readonly closed: Promise<unknown> } {
+  const guest = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+  return { guest, closed: once(guest, 'close') };
+}
+
+const refusing = (reason: string) => async () => {
+  throw new Error(reason);
+};
+
+it('logs the first failure to connect to a broker, and each change of it', async () => {
+  const port = await freePort();
+  const [one, two, three] = [connection(), connection(), connection()];
+  const server = createServer((socket) => socket.end());
+  const logged = await relayed(port, [
+    async () => one.guest,
+    async () => {
+      await one.closed;
+      return two.guest;
+    },
+    async () => {
+      await two.closed;
+      server.listen(port, '127.0.0.1');
+      await once(server, 'listening');
+      return three.guest;
+    },
+    async () => {
+      await three.closed;
+      return await refusing('done')();
+    },
+  ]);
+  server.close();
+  expect(logged).toEqual([
+    {
+      message: 'cannot connect to the broker of a box',
+      error: expect.objectContaining({ code: 'ECONNREFUSED' }),
+      fields: { box: ID, host: '127.0.0.1', port },
+    },
+    expect.objectContaining({ message: 'cannot open a broker connection to a guest' }),
+  ]);
+});
+
+it('logs once that a guest refuses, until it refuses for another reason', async () => {
+  const logged = await relayed(1, [
+    ...[refusing('one'), refusing('one'), refusing('one'), refusing('other'), refusing('other')],
+  ]);
+  expect(logged.map(({ message, error }) => [message, String(error)])).toEqual([
+    ['cannot open a broker connection to a guest', 'Error: one'],
+    ['cannot open a broker connection to a guest', 'Error: other'],
+  ]);
+});
