@@ -105,7 +105,7 @@ describe('a box that fetches its secrets', () => {
   });
 
   it.each([
-    ['secret-refused', 'refused', 'a secret will not come: the broker answers kbs-denied'],
+    ['secret-refused', 'refused', 'the secret was refused: the broker answers kbs-denied'],
     [
       'secrets-not-fetched',
       'expired',
