@@ -340,7 +340,7 @@ build_boot() {
 # Beside the set of this machine's architecture, and never part of it.
 arm64_boot_done() {
   [ -f dist/boot-arm64/boot.json ] && [ "$(cat "$STATE/arm64-boot.go" 2>/dev/null)" = "$(go_key)" ] &&
-    unchanged_since "$STATE/arm64-boot" native/agent src/boot scripts
+    unchanged_since "$STATE/arm64-boot" native/agent src/boot scripts/build-boot.ts scripts/setup-steps.sh
 }
 
 build_arm64_boot() {

@@ -46,7 +46,10 @@ describe('the path of a secret at its broker', () => {
     expect(parseResource('broker.pub')).toBeUndefined();
   });
 
-  it.each(['', 'a/b', 'a/b/c/d', 'a/../c', 'a/b/c?'])('refuses broker/%s', (path) => {
-    expect(() => parseResource(`broker/${path}`)).toThrow('repository/type/tag');
-  });
+  it.each(['', 'a/b', 'a/b/c/d', 'a/../c', 'a/b/c?'])(
+    'refuses broker/%s as the path of a secret',
+    (path) => {
+      expect(() => parseResource(`broker/${path}`)).toThrow('repository/type/tag');
+    },
+  );
 });

@@ -34,7 +34,7 @@ export const Volume = z.strictObject({
   Status: z
     .strictObject({
       ...{ SizeBytes: z.int(), AllocatedBytes: z.int(), Box: z.string() },
-      /** Of a sealed volume, with the id that its last guest has told; empty before one has. */
+      /** Of a sealed volume, with its id as the last guest reported; empty before one has. */
       Sealed: z.literal(true).optional(),
       Id: z.string().optional(),
     })

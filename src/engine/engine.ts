@@ -7,6 +7,7 @@
 import type { Duplex } from 'node:stream';
 import type { LaunchRecord, VcpuType } from '@a3s-box/attestation/measure';
 import type { JailIdentity } from '../jail/jail.ts';
+import type { EngineReport } from './engine-report.ts';
 
 export interface Disk {
   /** Absolute path of a raw image. */
@@ -338,23 +339,6 @@ export interface Vm {
   readonly exited: Promise<VmExit>;
   /** Releases the VM without touching it; it keeps running. */
   release(): Promise<void>;
-}
-
-/** What an engine can do on this host, and the reason where it cannot. */
-export interface EngineReport {
-  readonly name: string;
-  readonly available: boolean;
-  readonly version: string | undefined;
-  /** Why it is not available, and what to install. */
-  readonly reason: string | undefined;
-  readonly accelerators: readonly Capability[];
-  readonly tees: readonly Capability[];
-}
-
-export interface Capability {
-  readonly name: string;
-  readonly available: boolean;
-  readonly reason: string | undefined;
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import { constants } from 'node:fs';
 import { access, readdir, readFile, stat } from 'node:fs/promises';
-import type { Capability } from './engine.ts';
+import type { Capability } from './engine-report.ts';
 
 const CPU_FLAG = 'sev_snp';
 const PARAMETER = '/sys/module/kvm_amd/parameters/sev_snp';

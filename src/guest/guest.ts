@@ -6,13 +6,12 @@
 import type { Duplex } from 'node:stream';
 import type { BoxSpec, ProcessSpec, Resources } from '@a3s-box/policies';
 import * as z from 'zod';
-import { answerStatus, parseJson, readAnswer } from './body.ts';
 import { openByteStream } from './byte-stream.ts';
 import { expectProtocol } from './expect-protocol.ts';
 import { GuestFiles } from './guest-files.ts';
 import type { GuestConnection } from './http2-connection.ts';
 import type { GuestNetworks } from './networks.ts';
-import { OutputReader } from './output.ts';
+import { type OutputReader, openOutput } from './output.ts';
 import {
   Exit,
   Fork,
@@ -35,7 +34,6 @@ import {
   Stats,
   type TerminalSize,
 } from './protocol.ts';
-import { refusal } from './refusal.ts';
 import { StdinWriter } from './stdin.ts';
 
 /** The timeout of requests that the agent answers from memory. */
@@ -295,22 +293,7 @@ export class Guest {
 
   /** The process's output from `offset` on. A new reader displaces the old one. */
   async output(id: string, offset: number, signal?: AbortSignal): Promise<OutputReader> {
-    const route = `${path(id)}/output?offset=${offset}`;
-    const stream = await this.#connection.openInOrder('POST', route, { signal });
-    const reader = new OutputReader(stream, offset, signal);
-    const onAbort = (): void => reader.close();
-    signal?.addEventListener('abort', onAbort, { once: true });
-    try {
-      const status = await answerStatus(stream);
-      if (status === 200) return reader;
-      throw refusal(`POST ${route}`, status, parseJson(await readAnswer(stream, 64 * 1024)));
-    } catch (error) {
-      reader.close();
-      signal?.throwIfAborted();
-      throw error;
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
+    return await openOutput(this.#connection, path(id), offset, signal);
   }
 
   /**

@@ -4,9 +4,10 @@
  * @module
  */
 import type { ClientHttp2Stream } from 'node:http2';
-import { bytesOf } from './body.ts';
+import { answerStatus, bytesOf, parseJson, readAnswer } from './body.ts';
 import { FrameParser, type OutputChunk } from './frame.ts';
-import { discard } from './http2-connection.ts';
+import { discard, type GuestConnection } from './http2-connection.ts';
+import { refusal } from './refusal.ts';
 
 /**
  * The output from an offset to its end, to be iterated once. The iteration ends after the last
@@ -86,5 +87,30 @@ export class OutputReader implements AsyncIterable<OutputChunk> {
       this.#sending = false;
       if (error === undefined || error === null) this.#send();
     });
+  }
+}
+
+/** The output of the process with this route. */
+export async function openOutput(
+  connection: GuestConnection,
+  process: string,
+  offset: number,
+  signal?: AbortSignal,
+): Promise<OutputReader> {
+  const route = `${process}/output?offset=${offset}`;
+  const stream = await connection.openInOrder('POST', route, { signal });
+  const reader = new OutputReader(stream, offset, signal);
+  const onAbort = (): void => reader.close();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    const status = await answerStatus(stream);
+    if (status === 200) return reader;
+    throw refusal(`POST ${route}`, status, parseJson(await readAnswer(stream, 64 * 1024)));
+  } catch (error) {
+    reader.close();
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
   }
 }

@@ -137,7 +137,7 @@ describe('a server of CRI', () => {
     expect((await home.call('GET', '/_ping')).status).toBe(200);
   });
 
-  it('removes its socket at its end, and takes over that of a server that was killed', async () => {
+  it('removes the CRI socket at shutdown, and replaces that of a killed server', async () => {
     await home.stop();
     expect(() => statSync(socket)).toThrow('ENOENT');
     // What SIGKILL leaves behind.
@@ -197,12 +197,12 @@ describe('a server of CRI', () => {
   });
 
   it('ends calls that are under way when it ends', async () => {
-    let begun: () => void = () => undefined;
+    let started: () => void = () => undefined;
     const asked = new Promise<void>((resolve) => {
-      begun = resolve;
+      started = resolve;
     });
     home.images.list = async () => {
-      begun();
+      started();
       return await new Promise(() => undefined);
     };
     const listed = client.call(ImageService.method.listImages, {});

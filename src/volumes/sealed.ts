@@ -1,6 +1,6 @@
 /**
- * Sealed volumes: disks that only the guests of one launch spec can read. The host knows how long
- * one is, and which id its guest has told.
+ * Sealed volumes: disks that only the guests of one launch spec can read. The host knows the length
+ * of one, and its id as the last guest reported.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { A3sError } from '../errors.ts';
 
 /** What is on record of one. */
 export const Sealed = z.strictObject({
-  /** As the last guest has told. Absent: no box has made the volume yet. */
+  /** As the last guest reported. Absent: no box has made the volume yet. */
   id: z
     .string()
     .regex(/^[0-9a-f]{32}$/)
@@ -47,7 +47,7 @@ export function expectSealed(
     'invalid-argument',
     expected
       ? `cannot mount volume ${name} as a sealed one: it is another kind of volume`
-      : `cannot mount volume ${name}: it is a sealed one`,
+      : `cannot mount volume ${name}: it is sealed`,
     {
       remedy: expected
         ? 'Choose another name: a volume that others can read does not become a sealed one.'

@@ -163,12 +163,12 @@ export class Volumes {
     return { options, diskBytes, ...(sealed === undefined ? {} : { sealed: true }) };
   }
 
-  /** Id of a sealed volume, as its last guest has told; undefined where none has made it. */
+  /** Id of a sealed volume, as the last guest reported; undefined where none has made it. */
   sealedId(name: string): string | undefined {
     return this.#get(name)?.sealed?.id;
   }
 
-  /** Records what a guest has told of a sealed volume. */
+  /** Records the id of a sealed volume, as the last guest reported. */
   recordSealed(name: string, id: string): void {
     const volume = this.#get(name);
     if (volume?.sealed === undefined || volume.sealed.id === id) return;

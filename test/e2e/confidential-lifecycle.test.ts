@@ -144,7 +144,7 @@ describe.each(ANY_ACTOR)('a confidential box of %s', (name) => {
     const ended = await actor.run(['wait', 'fetching']);
     expect(ended).toMatchObject({ code: 0, stdout: '125\n' });
     const { State, Confidential } = await inspect('fetching');
-    expect(State.Error).toBe('a secret will not come: the broker answers kbs-evidence');
+    expect(State.Error).toBe('the secret was refused: the broker answers kbs-evidence');
     expect(ended.stderr).toContain(State.Error);
     expect(Confidential).toMatchObject({ SecretsState: 'refused' });
     const times = ['--since', '0', '--until', String(Math.ceil(Date.now() / 1000))];

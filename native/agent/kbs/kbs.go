@@ -48,7 +48,7 @@ var _ Evidence = (*evidence.Source)(nil)
 type Config struct {
 	Broker   launchspec.Broker
 	Evidence Evidence
-	// Dial opens a stream of bytes to the broker. Whoever carries them is not trusted.
+	// Dial opens a stream of bytes to the broker. The carrier is not trusted.
 	Dial func(ctx context.Context) (net.Conn, error)
 }
 

@@ -134,7 +134,7 @@ func (f *fetch) reason(state secrets.State) *process.ExitError {
 	defer f.mu.Unlock()
 	code, message := process.SecretsNotFetched, "the secrets did not come in time: "
 	if state == secrets.Refused {
-		code, message = process.SecretRefused, "a secret will not come: "
+		code, message = process.SecretRefused, "the secret was refused: "
 	}
 	return &process.ExitError{Code: code, Message: message + describe(f.err)}
 }

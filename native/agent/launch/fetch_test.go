@@ -105,8 +105,8 @@ func TestARefusalEndsTheBoxWithTheBrokersCode(t *testing.T) {
 		err  error
 		want string
 	}{
-		{&kbs.Refusal{Status: 403, Code: "kbs-denied"}, "a secret will not come: the broker answers kbs-denied"},
-		{secrets.ErrNUL, "a secret will not come: " + secrets.ErrNUL.Error()},
+		{&kbs.Refusal{Status: 403, Code: "kbs-denied"}, "the secret was refused: the broker answers kbs-denied"},
+		{secrets.ErrNUL, "the secret was refused: " + secrets.ErrNUL.Error()},
 	} {
 		l, b := fetches(t, vector(t, "fetched-env"), fails(c.err))
 		if reason := <-l.box.abandoned; reason.Code != "secret-refused" || reason.Message != c.want {

@@ -30,8 +30,8 @@ export const SealedVolume = z
     /** Which guests get its key: those of this launch digest, or also of a later boot set. */
     policy: z.enum(['exact', 'upgradable']),
     /**
-     * The guest may make a volume of an empty disk. The host can always give it one: whoever relies
-     * on what the volume has expects an id.
+     * The guest may make a volume of an empty disk, which the host can always supply. Boxes that
+     * rely on existing content must name an id.
      */
     init: z.boolean(),
     /** The only volume that the guest opens. */

@@ -122,7 +122,7 @@ function checkVolumes(
   if (launchSpec >= WITH_VOLUMES || sealedVolumes.length === 0) return;
   throw new A3sError(
     'unsupported-option',
-    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} is from before sealed volumes`,
+    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support sealed volumes`,
     { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
   );
 }
@@ -166,7 +166,7 @@ function checkBroker(
   if (broker === undefined || launchSpec >= WITH_BROKER) return;
   throw new A3sError(
     'unsupported-option',
-    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} is from before confidential boxes fetched secrets from a broker`,
+    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support secrets from a broker`,
     { remedy: 'Run npm run setup, which makes a boot set that can.' },
   );
 }

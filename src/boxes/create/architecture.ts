@@ -42,7 +42,7 @@ export function foreignArchitecture(
   return architecture;
 }
 
-/** What its client is told of such a box. */
+/** The warning for clients that create such a box. */
 export function emulationWarning(
   architecture: ForeignArchitecture,
   host: { readonly architecture: string },

@@ -9,7 +9,7 @@ import { hasLinks } from '../spec/links.ts';
 import { guestNetworks } from './guest-networks.ts';
 import type { RunServices } from './run-services.ts';
 
-/** What it takes of the server that boxes are told of others. */
+/** Dependencies of link updates. */
 export type LinksHost = Pick<RunServices, 'running' | 'locks'> &
   Pick<Services, 'store' | 'networks' | 'log'>;
 
@@ -41,6 +41,6 @@ async function updateBox(rt: LinksHost, id: string): Promise<void> {
   } catch (error) {
     // The end of its run takes its network too.
     if (rt.running.get(id)?.signal.aborted !== false) return;
-    rt.log.error('a box was not told of those that it is linked to', error, { box: id });
+    rt.log.error('cannot update the links of a box', error, { box: id });
   }
 }

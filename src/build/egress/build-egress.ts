@@ -96,7 +96,7 @@ export class StandingEgress {
     if (host.includes(':')) throw new Refusal(403, 'builds reach IPv4 addresses alone');
     const name = hostName(host);
     if (name === undefined) throw new Refusal(403, 'it is neither a host name nor an IPv4 address');
-    if (LOCAL.test(name)) throw new Refusal(403, 'it is a name of the host itself');
+    if (LOCAL.test(name)) throw new Refusal(403, 'the name means this host');
     const { allowed, by } = decideName(this.#policy, name);
     if (!allowed) throw new Refusal(403, this.#words(by));
     return name;

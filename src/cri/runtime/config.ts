@@ -23,21 +23,21 @@ export function runtimeConfig(): Answer<cri.RuntimeConfigResponse> {
 export class PodCidr {
   #value = '';
 
-  /** Empty before kubelet has told. */
+  /** Empty until kubelet sends it. */
   get value(): string {
     return this.#value;
   }
 
   /** @throws A3sError `invalid-argument` */
   update(request: cri.UpdateRuntimeConfigRequest): Answer<cri.UpdateRuntimeConfigResponse> {
-    const told = request.runtimeConfig?.networkConfig?.podCidr ?? '';
+    const podCidr = request.runtimeConfig?.networkConfig?.podCidr ?? '';
     // One of each family, where the cluster has both.
-    if (told !== '' && !told.split(',').every(isSubnet)) {
-      throw new A3sError('invalid-argument', `Cannot use ${told} as the addresses of pods`, {
+    if (podCidr !== '' && !podCidr.split(',').every(isSubnet)) {
+      throw new A3sError('invalid-argument', `Cannot use ${podCidr} as the addresses of pods`, {
         remedy: 'Write subnets as ADDRESS/PREFIX, separated by commas.',
       });
     }
-    this.#value = told;
+    this.#value = podCidr;
     return {};
   }
 }

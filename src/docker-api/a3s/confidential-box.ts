@@ -33,7 +33,7 @@ export const ConfidentialShown = z.strictObject({
   ),
   SecretsState: secretsState,
   SecretsDeadline: z.int(),
-  /** Sealed volumes, as the guest of the last start has told. Absent: none. */
+  /** Sealed volumes, as the last guest reported. Absent: none. */
   Volumes: z
     .array(z.strictObject({ Name: z.string(), Id: z.string(), Created: z.boolean() }))
     .optional(),

@@ -5,7 +5,7 @@
  * @module
  */
 import { access } from 'node:fs/promises';
-import type { EngineReport } from '../engine.ts';
+import type { EngineReport } from '../engine-report.ts';
 
 const LIBRARIES = [
   '/usr/local/lib64/libkrun.so.1',

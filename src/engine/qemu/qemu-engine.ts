@@ -11,7 +11,6 @@ import { deadline } from '../deadline.ts';
 import {
   type ConfidentialLaunch,
   type Engine,
-  type EngineReport,
   type HostLimits,
   PROBE_DIRECTORIES,
   type Tee,
@@ -20,6 +19,7 @@ import {
   type VmShape,
   type VmSpec,
 } from '../engine.ts';
+import type { EngineReport } from '../engine-report.ts';
 import { checkPort } from '../helpers/passt.ts';
 import { checkMemory } from '../memory.ts';
 import { endProcesses } from '../processes/sweep.ts';

@@ -9,7 +9,7 @@ import { allows, carries, DNS_PORTS, type Policy, SPECIAL_SUBNETS, sparesDns } f
 import { type Egress, readPolicy } from './egress.ts';
 import { REPEAT_SECONDS } from './recent.ts';
 
-/** A client that was told N seconds may connect at the end of them. */
+/** A client that received a TTL of N seconds may connect at its end. */
 export const GRACE_SECONDS = 5;
 /** For how long an address can be open: a rule of the packet filter has one time. */
 export const PIN_SECONDS: readonly number[] = [30, 60, 120, 300, 600, 1200, 1800, 3600].map(

@@ -4,7 +4,7 @@ import type { ServerHttp2Stream } from 'node:http2';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { confidentialBoxes } from '../testing/confidential-boxes.ts';
+import { confidentialBoxes, TIMEOUT } from '../testing/confidential-boxes.ts';
 import { TestHome } from '../testing/home.ts';
 import { FakeImages, TEST_IMAGE } from '../testing/images.ts';
 import { allowConfidential } from '../testing/signed-images.ts';
@@ -56,7 +56,7 @@ const fetching = () => ({
 async function next(): Promise<ServerHttp2Stream> {
   const stream = streams.shift();
   if (stream !== undefined) return stream;
-  await once(arrivals, 'stream', { signal: AbortSignal.timeout(10_000) });
+  await once(arrivals, 'stream', { signal: TIMEOUT() });
   return await next();
 }
 
@@ -128,7 +128,7 @@ describe('a box that fetches its secrets', () => {
   });
 
   it.each([
-    ['secret-refused', 'refused', 'a secret will not come: the broker answers kbs-denied'],
+    ['secret-refused', 'refused', 'the secret was refused: the broker answers kbs-denied'],
     [
       'secrets-not-fetched',
       'expired',

@@ -6,6 +6,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
+  type FSWatcher,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -38,10 +39,17 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(programs, { recursive: true, force: true }));
 
+/** By which factor each moment is later than the one before: an operation makes some 200 changes. */
+const LATER_BY = process.env['SOAK'] === undefined ? 4 : 1.7;
+
 let home: TestHome | undefined;
+let root: string | undefined;
 afterEach(async () => {
   await home?.remove();
   home = undefined;
+  // Where the home was never opened.
+  if (root !== undefined) rmSync(root, { recursive: true, force: true });
+  root = undefined;
 });
 
 /**
@@ -49,25 +57,34 @@ afterEach(async () => {
  *
  * @returns whether it was done before
  */
-async function killed(root: string, what: string, moment: number): Promise<boolean> {
-  const child = fork(join(programs, 'killed-server.mjs'), [root, what], {
+async function killed(directory: string, what: string, moment: number): Promise<boolean> {
+  const child = fork(join(programs, 'killed-server.mjs'), [directory, what], {
     execArgv: [],
     stdio: 'inherit',
   });
   const ended = once(child, 'exit');
-  const ready = await Promise.race([once(child, 'message'), ended]);
-  expect(ready).toEqual(['ready', undefined]);
-  let changes = 0;
-  const watchers = directoriesOf(join(root, 'home')).map((directory) =>
-    watch(directory, () => {
-      changes += 1;
-      if (changes === moment) child.kill('SIGKILL');
-    }),
-  );
-  child.send('go');
-  const [code] = await ended;
-  for (const watcher of watchers) watcher.close();
-  return code === 0;
+  const watchers: FSWatcher[] = [];
+  try {
+    const ready = await Promise.race([once(child, 'message'), ended]);
+    expect(ready).toEqual(['ready', undefined]);
+    let changes = 0;
+    for (const each of directoriesOf(join(directory, 'home'))) {
+      const watcher = watch(each, () => {
+        changes += 1;
+        if (changes === moment) child.kill('SIGKILL');
+      });
+      watchers.push(watcher);
+    }
+    child.send('go');
+    const [code, signal] = await ended;
+    // An operation that fails by itself was not killed.
+    if (code !== 0) expect({ code, signal }).toEqual({ code: null, signal: 'SIGKILL' });
+    return code === 0;
+  } finally {
+    for (const watcher of watchers) watcher.close();
+    child.kill('SIGKILL');
+    await ended;
+  }
 }
 
 function directoriesOf(directory: string): string[] {
@@ -80,9 +97,11 @@ function directoriesOf(directory: string): string[] {
 /** Kills it at ever later moments, until it completes first. */
 async function atEveryMoment(what: string, check: (finished: boolean) => Promise<void>) {
   let finished = false;
-  for (let moment = 1; !finished; moment = Math.ceil(moment * 1.7)) {
-    const root = mkdtempSync(join(tmpdir(), 'a3s-killed-'));
+  let kills = 0;
+  for (let moment = 1; !finished; moment = Math.ceil(moment * LATER_BY)) {
+    root = mkdtempSync(join(tmpdir(), 'a3s-killed-'));
     finished = await killed(root, what, moment);
+    if (!finished) kills += 1;
     home = new TestHome(new FakeImages(TEST_IMAGE), root);
     // The microVMs of the fakes have ended with their process.
     home.adoption = { attempts: 1, pauseMs: 10, serveAfterMs: 60_000 };
@@ -93,6 +112,7 @@ async function atEveryMoment(what: string, check: (finished: boolean) => Promise
     await home.remove();
     home = undefined;
   }
+  expect(kills).toBeGreaterThan(0);
 }
 
 const present = (): TestHome => home ?? expect.fail('there is no home');

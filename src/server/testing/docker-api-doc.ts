@@ -17,8 +17,9 @@ import type { RouteEntry } from '../http/route.ts';
 import { ROUTES } from '../routes.ts';
 import { API_VERSION, MIN_API_VERSION } from '../version.ts';
 import type { Field } from './create-field.ts';
-import { CONFIG_FIELDS, HOST_CONFIG_FIELDS } from './create-fields.ts';
+import { CONFIG_FIELDS } from './create-fields.ts';
 import { ENDPOINT_FIELDS } from './endpoint-fields.ts';
+import { HOST_CONFIG_FIELDS } from './host-config-fields.ts';
 
 /** Where a route does less than Docker's, or differs from it. */
 export const ROUTE_NOTES: Readonly<Record<string, string>> = {

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { FakeVm } from '../../engine/testing/fake.ts';
+import type { FakeVm } from '../../engine/testing/fake-vm.ts';
 import type { TestHome } from './home.ts';
 import { TEMPLATE_KEY } from './templates.ts';
 

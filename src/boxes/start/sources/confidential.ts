@@ -152,17 +152,17 @@ async function prepareGuest(
 }
 
 /**
- * Records the ids that the guest tells of the sealed volumes which the box mounts. A volume that
- * was made although it had an id is another one: its host has lost the disk, or replaced it.
+ * Records the ids that the guest reports of the sealed volumes which the box mounts. A volume
+ * that was made although it had an id is another one: its host has lost the disk, or replaced it.
  */
 function recordVolumes(
   rt: Pick<Services, 'log' | 'store' | 'volumes'>,
   box: string,
-  { volumes: told = [] }: Pick<LaunchSpecTaken, 'volumes'>,
+  { volumes: reported = [] }: Pick<LaunchSpecTaken, 'volumes'>,
 ): Pick<ConfidentialState, 'volumes'> {
   const { volumeMounts } = rt.store.expect(box).definition;
   const mounted = new Set(volumeMounts.filter(({ sealed }) => sealed).map(({ name }) => name));
-  const volumes = told.filter(({ name }) => mounted.has(name));
+  const volumes = reported.filter(({ name }) => mounted.has(name));
   for (const { name, id, created } of volumes) {
     if (created) rt.log.info('a guest has made a sealed volume', { box, volume: name, id });
     rt.volumes.recordSealed(name, id);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BoxEvent } from '../../../boxes/record/states.ts';
 import type { Config } from '../../../config.ts';
-import type { FakeVm } from '../../../engine/testing/fake.ts';
+import type { FakeVm } from '../../../engine/testing/fake-vm.ts';
 import { TestHome } from '../../testing/home.ts';
 import { FakeTemplates, TEMPLATE_KEY } from '../../testing/templates.ts';
 import { WARM, warmBoxes } from '../../testing/warm-boxes.ts';

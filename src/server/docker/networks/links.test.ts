@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TestHome } from '../../testing/home.ts';
 
+const DEADLINE = { timeout: 60_000 };
 let home: TestHome;
 beforeEach(async () => {
   home = new TestHome();
@@ -45,11 +46,11 @@ async function end(id: string): Promise<void> {
   await expect.poll(() => home.runtime.networks.endpointsOfBox(id)).toEqual([]);
 }
 
-/** The lines of other boxes that the guest was last told of. */
+/** The lines of other boxes that the guest last got. */
 const linesOf = (id: string) =>
   home.agents.get(id)?.networks?.hosts?.map(({ name, address }) => `${address} ${name}`);
 const untilLines = (id: string, lines: readonly string[]) =>
-  expect.poll(() => linesOf(id), { timeout: 10_000 }).toEqual(lines);
+  expect.poll(() => linesOf(id), DEADLINE).toEqual(lines);
 
 describe('links in a user-defined network', () => {
   it('gives a box its own names for others before its main process runs, and no other box', async () => {
@@ -64,7 +65,7 @@ describe('links in a user-defined network', () => {
     expect(home.agents.get(other)?.networks).toBeUndefined();
   });
 
-  it('follows a box that ends, comes later, and has another address', async () => {
+  it('updates a link when its target stops, restarts or changes address', async () => {
     const id = await started('two', { Links: ['one:database'] });
     expect(linesOf(id)).toEqual([]);
     const one = await started('one');
@@ -77,7 +78,7 @@ describe('links in a user-defined network', () => {
     await untilLines(id, ['10.1.2.4 database']);
   });
 
-  it('leads to all boxes of an alias, and to none of another network', async () => {
+  it('links an alias to all its boxes in the network, and to no other network', async () => {
     await started('one', { Aliases: ['pool'] });
     await started('two', { Aliases: ['pool'] });
     const elsewhere = await created('three', { Aliases: ['pool'] }, { NetworkMode: 'web' });
@@ -87,7 +88,7 @@ describe('links in a user-defined network', () => {
     expect(linesOf(id)).toEqual(['10.1.2.2 all', '10.1.2.3 all']);
   });
 
-  it('comes and goes with a network that a running box is connected to', async () => {
+  it('adds and removes links when a running box joins or leaves a network', async () => {
     await started('one');
     const id = await started('two', {}, { NetworkMode: 'web' });
     await home.call('POST', '/networks/db/disconnect', { Container: id });
@@ -103,7 +104,7 @@ describe('links in a user-defined network', () => {
     expect(home.agents.get(id)?.networks?.cards).toHaveLength(1);
   });
 
-  it('tells a paused box too, and one that outlives the server, of what has changed', async () => {
+  it('updates links of paused boxes and of boxes that outlive the server', async () => {
     const one = await started('one');
     const id = await started('two', { Links: ['one:database'] });
     expect((await home.call('POST', `/containers/${id}/pause`)).status).toBe(204);

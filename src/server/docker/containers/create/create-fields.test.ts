@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Field, Refused, Works } from '../../../testing/create-field.ts';
-import { CONFIG_FIELDS, HOST_CONFIG_FIELDS } from '../../../testing/create-fields.ts';
+import { CONFIG_FIELDS } from '../../../testing/create-fields.ts';
 import { ENDPOINT_FIELDS } from '../../../testing/endpoint-fields.ts';
 import { TestHome } from '../../../testing/home.ts';
+import { HOST_CONFIG_FIELDS } from '../../../testing/host-config-fields.ts';
 import { CONFIG_KEYS, HOST_CONFIG_KEYS } from './parse-create.ts';
 import {
   UNSUPPORTED_ENDPOINT,

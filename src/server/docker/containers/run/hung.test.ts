@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { waitBox } from '../../../../boxes/verbs/wait.ts';
-import type { FakeVm } from '../../../../engine/testing/fake.ts';
+import type { FakeVm } from '../../../../engine/testing/fake-vm.ts';
 import { TestHome } from '../../../testing/home.ts';
 
 let home: TestHome;

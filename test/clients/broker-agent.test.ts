@@ -6,23 +6,23 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { BrokerEndpoint } from '@a3s-box/policies';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { buildAgent } from '../../boot/make/agent.ts';
-import { keyPin } from '../testing/certificate.ts';
+import { buildAgent } from '../../src/boot/make/agent.ts';
+import { keyPin } from '../../src/broker/testing/certificate.ts';
 import {
   launchGuest,
   policyDocument,
   SERVER,
   startTestBroker,
   type TestBroker,
-} from '../testing/test-broker.ts';
+} from '../../src/broker/testing/test-broker.ts';
 
-const ROOT = join(import.meta.dirname, '../../..');
+const ROOT = join(import.meta.dirname, '../..');
 const AGENT = join(ROOT, 'native/agent');
 const PROGRAM = mkdtempSync(join(tmpdir(), 'a3s-kbs-guest-'));
 const GUEST = join(PROGRAM, 'guest');
 const BUILD_MS = 600_000;
 
-// The cache of the set-up has most of it.
+// The cache of the boot set has most of it; where that is not made yet, Go compiles all.
 beforeAll(async () => {
   const cache = join(ROOT, 'build/cache/go');
   await buildAgent(AGENT, GUEST, {
@@ -131,7 +131,7 @@ describe('the client of the agent', () => {
     expect(await fetched(task)).toMatchObject({ values: {}, ...outcome });
   });
 
-  it('gets nothing after its grant was revoked', async () => {
+  it('gives the agent no secret after its grant is revoked', async () => {
     expect(text((await fetched()).values['a/db/password'])).toBe('hunter2');
     const revoked = await broker.admin('PUT', '/v1/tenants/default/grants/g/revoked', {});
     expect(revoked.status).toBe(204);
