@@ -1,6 +1,9 @@
 package dm
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"os"
@@ -12,7 +15,7 @@ import (
 // A kept disk is encrypted as those of Encrypt are, and used again by a later guest that has its
 // keys. So dm-integrity keeps a journal: without one, a crash between the write of a sector and
 // that of its tag would leave a sector that nobody can read. The journal has a MAC, and with
-// fix_hmac the superblock too, which tells the kernel's parser of changes that the host has made.
+// fix_hmac the superblock too: see checkSuperblock.
 const (
 	// KeptStart is where dm-integrity's area begins. The bytes before it are the caller's.
 	KeptStart = 1 << 20
@@ -32,8 +35,13 @@ type KeptKeys struct {
 // Clear overwrites the keys.
 func (k *KeptKeys) Clear() { *k = KeptKeys{} }
 
-// ErrNoKept is a disk without dm-integrity's superblock. The kernel would write a new one.
-var ErrNoKept = errors.New("the disk has no superblock of dm-integrity")
+// Errors of a disk that is not as FormatKept makes them.
+var (
+	// ErrNoKept is a disk without dm-integrity's superblock. The kernel would write a new one.
+	ErrNoKept = errors.New("the disk has no superblock of dm-integrity")
+	// ErrSuperblock is one that differs from what the kernel has written under these keys.
+	ErrSuperblock = errors.New("the superblock of dm-integrity was changed, or is of other keys")
+)
 
 // FormatKept makes a kept disk of a disk with any content. No sector of it can be read before it
 // is written.
@@ -44,16 +52,18 @@ func FormatKept(name, disk string, keys *KeptKeys) (*Encrypted, error) {
 	return keep(name, disk, keys)
 }
 
-// OpenKept opens a disk that FormatKept has made. It writes nothing to a disk without a superblock.
-// With other keys, sectors cannot be read.
+// OpenKept opens a disk that FormatKept has made. It writes nothing to a disk whose superblock is
+// not of these keys. With other keys, sectors cannot be read.
+//
+// The kernel reads the superblock again, so the host can have given the agent another one. The
+// check here is of disks at rest: it keeps what was changed on one from the kernel's parser.
 func OpenKept(name, disk string, keys *KeptKeys) (*Encrypted, error) {
 	block, err := readDirect(disk, KeptStart)
 	if err != nil {
 		return nil, err
 	}
-	const magic = "integrt\x00"
-	if string(block[:len(magic)]) != magic {
-		return nil, ErrNoKept
+	if err := checkSuperblock(block, &keys.Journal); err != nil {
+		return nil, err
 	}
 	return keep(name, disk, keys)
 }
@@ -69,6 +79,42 @@ func readDirect(disk string, at int64) ([]byte, error) {
 	block := buffer[skip:][:blockBytes]
 	_, err = file.ReadAt(block, at)
 	return block, errors.Join(err, file.Close())
+}
+
+// Where the fields of dm-integrity's superblock are, in little-endian order, and its flags.
+const (
+	superblockMagic  = "integrt\x00"
+	atSBVersion      = 8
+	atSBInterleave   = 9
+	atSBTag          = 10
+	atSBFlags        = 24
+	atSBBlock        = 28
+	atSBMAC          = SectorBytes - sha256.Size
+	sbVersion        = 5
+	sbHaveJournalMAC = 1 << 0
+	sbFixedPadding   = 1 << 3
+	sbFixedHMAC      = 1 << 4
+)
+
+// checkSuperblock says whether the kernel has written a superblock under a key. The kernel itself
+// checks the MAC only where a flag in the superblock says that there is one, so a host that clears
+// the flag could choose all the other fields.
+func checkSuperblock(block []byte, key *[32]byte) error {
+	if string(block[:len(superblockMagic)]) != superblockMagic {
+		return ErrNoKept
+	}
+	mac := hmac.New(sha256.New, key[:])
+	mac.Write(block[:atSBMAC])
+	isOurs := block[atSBVersion] == sbVersion &&
+		1<<block[atSBInterleave] == runSectors &&
+		binary.LittleEndian.Uint16(block[atSBTag:]) == tagBytes &&
+		binary.LittleEndian.Uint32(block[atSBFlags:]) == sbHaveJournalMAC|sbFixedPadding|sbFixedHMAC &&
+		1<<block[atSBBlock] == encryptedSector/SectorBytes &&
+		hmac.Equal(mac.Sum(nil), block[atSBMAC:SectorBytes])
+	if !isOurs {
+		return ErrSuperblock
+	}
+	return nil
 }
 
 func keep(name, disk string, keys *KeptKeys) (*Encrypted, error) {
