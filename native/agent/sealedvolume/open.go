@@ -60,8 +60,8 @@ type Volume struct {
 }
 
 // Open opens the volume on a disk. It makes one only where the launch spec permits that, and only
-// of a disk that is empty or on which one was never made completely: a volume that cannot be opened
-// is left as it is.
+// of a disk that is empty or whose header says that one was never made completely: a volume that
+// cannot be opened is left as it is.
 func Open(disk Disk, sealer Sealer, mapper Mapper, terms Terms) (*Volume, error) {
 	o := &opener{disk, sealer, mapper, terms}
 	size, err := disk.Size()
