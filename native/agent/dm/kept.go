@@ -1,12 +1,14 @@
 package dm
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"unsafe"
@@ -55,8 +57,11 @@ func FormatKept(name, disk string, keys *KeptKeys) (*Encrypted, error) {
 // OpenKept opens a disk that FormatKept has made. It writes nothing to a disk whose superblock is
 // not of these keys. With other keys, sectors cannot be read.
 //
-// The kernel reads the superblock again, so the host can have given the agent another one. The
-// check here is of disks at rest: it keeps what was changed on one from the kernel's parser.
+// The check here is of disks at rest: it keeps what was changed on one from the kernel's parser.
+// The kernel reads the superblock twice again, when it loads the table and when the device goes on,
+// and the host can give it another one each time. What it has read is in the table that it tells
+// then: see checkKept. Zeros are the exception: the kernel writes a new superblock in place of them,
+// as good as the old one, and the journal is lost, as with an older copy of it.
 func OpenKept(name, disk string, keys *KeptKeys) (*Encrypted, error) {
 	block, err := readDirect(disk, KeptStart)
 	if err != nil {
@@ -117,6 +122,47 @@ func checkSuperblock(block []byte, key *[32]byte) error {
 	return nil
 }
 
+// journalTold is the length of the journal as the kernel tells it: whole sections, each of 32
+// entries of 4096 bytes and 8 sectors that describe them.
+const journalTold = keptJournal / sectionSectors * sectionSectors
+
+const sectionSectors = 32*encryptedSector/SectorBytes + 8
+
+// checkKept says whether the kernel has read a superblock as checkSuperblock wants it: the table that
+// it tells has flags and sizes of the superblock, in place of those that it was given. With fix_hmac
+// in it, the kernel has checked the MAC.
+func checkKept(t *table, keys *KeptKeys) error {
+	words := bytes.Fields(t.params)
+	const macWord = "journal_mac:hmac(sha256):"
+	// Made at its full length, as in keptTarget.
+	mac := append(make([]byte, 0, len(macWord)+2*len(keys.Journal)), macWord...)
+	mac = hex.AppendEncode(mac, keys.Journal[:])
+	defer clear(mac)
+	options := [][]byte{
+		[]byte("block_size:" + strconv.Itoa(encryptedSector)),
+		[]byte("interleave_sectors:" + strconv.Itoa(runSectors)),
+		[]byte("journal_sectors:" + strconv.Itoa(journalTold)), []byte("fix_padding"), []byte("fix_hmac"), mac,
+	}
+	// What the kernel chooses by itself.
+	chosen := []string{"buffer_sectors:", "journal_watermark:", "commit_time:"}
+	if t.kind != "integrity" || len(words) != 5+len(options)+len(chosen) {
+		return ErrSuperblock
+	}
+	isOurs := string(bytes.Join(words[1:5], []byte(" "))) == strconv.Itoa(KeptStart/SectorBytes)+" "+
+		strconv.Itoa(tagBytes)+" J "+strconv.Itoa(len(options)+len(chosen))
+	// As many words as there are options, and each option is there: none is another or repeated.
+	for _, option := range options {
+		isOurs = isOurs && slices.ContainsFunc(words[5:], func(word []byte) bool { return bytes.Equal(word, option) })
+	}
+	for _, prefix := range chosen {
+		isOurs = isOurs && slices.ContainsFunc(words[5:], func(word []byte) bool { return bytes.HasPrefix(word, []byte(prefix)) })
+	}
+	if !isOurs {
+		return ErrSuperblock
+	}
+	return nil
+}
+
 func keep(name, disk string, keys *KeptKeys) (*Encrypted, error) {
 	size, err := sizeOf(disk)
 	if err != nil {
@@ -128,7 +174,7 @@ func keep(name, disk string, keys *KeptKeys) (*Encrypted, error) {
 	length := keptSectors(size / SectorBytes)
 	integrity := keptTarget(disk, length, keys.Journal[:])
 	defer clear(integrity.Params)
-	return stack(name, integrity, length, keys.Data[:])
+	return stack(name, integrity, func(t *table) error { return checkKept(t, keys) }, length, keys.Data[:])
 }
 
 // keptSectors is how much fits on a disk beside what the caller has, the journal and the tags.

@@ -50,8 +50,9 @@ func TestAKeptDiskIsReadByTheKeysThatItWasMadeWithAlone(t *testing.T) {
 	if bytes.Contains(snapshot(t, host, 16<<20), bytes.Repeat([]byte{'A'}, 64)) {
 		t.Error("the host can read it")
 	}
+	// Of the key of the HMAC: another one of XTS alone gives other bytes, and no error.
 	other := keys
-	other.Data[0] ^= 1
+	other.Data[keyBytes-1] ^= 1
 	if e, err := OpenKept("kept", path, &other); err == nil {
 		if _, err := read(e); !errors.Is(err, syscall.EILSEQ) {
 			t.Errorf("another key reads it: %v", err)
@@ -80,6 +81,12 @@ func TestAKeptDiskIsReadByTheKeysThatItWasMadeWithAlone(t *testing.T) {
 		}
 		if e, err := OpenKept("kept", path, &keys); !errors.Is(err, ErrSuperblock) {
 			t.Errorf("%s: a superblock that was changed is taken: %v, %v", name, e, err)
+		}
+		// As where the host gives it to the kernel alone.
+		if e, err := keep("kept", path, &keys); err == nil {
+			t.Errorf("%s: the kernel's reading of it is taken: %v", name, e.Remove())
+		} else if changed[24]&0x10 == 0 && !errors.Is(err, ErrSuperblock) {
+			t.Errorf("%s: got %v", name, err)
 		}
 	}
 	// It is the one that the kernel has written, all else alike.

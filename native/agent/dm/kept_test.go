@@ -117,6 +117,72 @@ func TestADiskWhoseSuperblockHasNoMACIsNotOpenedAndNotWrittenTo(t *testing.T) {
 	}
 }
 
+// told is a table as the kernel tells it.
+func told(t *testing.T, params string) *table {
+	t.Helper()
+	buffer := make([]byte, headerBytes+specBytes+maxTable)
+	binary.NativeEndian.PutUint32(buffer[atDataStart:], headerBytes)
+	binary.NativeEndian.PutUint32(buffer[atTargetCount:], 1)
+	copy(buffer[headerBytes+24:], "integrity")
+	copy(buffer[headerBytes+specBytes:], params)
+	parsed, err := parseTable(buffer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+func TestTheTableThatTheKernelTellsIsThatOfOurSuperblock(t *testing.T) {
+	keys := &KeptKeys{Journal: [32]byte(bytes.Repeat([]byte{0x5a}, 32))}
+	good := "253:0 2048 48 J 9 block_size:4096 interleave_sectors:32768 buffer_sectors:128 journal_sectors:8184 " +
+		"journal_watermark:50 commit_time:10000 fix_padding fix_hmac journal_mac:hmac(sha256):" + strings.Repeat("5a", 32)
+	if err := checkKept(told(t, good), keys); err != nil {
+		t.Errorf("got %v", err)
+	}
+	for name, change := range map[string][2]string{
+		"no MAC":             {"J 9 ", "J 8 "},
+		"fewer words":        {" fix_hmac", ""},
+		"a word twice":       {"fix_hmac", "fix_padding"},
+		"another padding":    {"fix_padding", "fix_paddings"},
+		"a recalculation":    {" fix_padding", " recalculate fix_padding"},
+		"in place of it":     {"fix_padding", "recalculate"},
+		"another start":      {"2048", "4096"},
+		"another tag":        {" 48 ", " 32 "},
+		"another mode":       {" J ", " D "},
+		"shorter runs":       {"interleave_sectors:32768", "interleave_sectors:16384"},
+		"a shorter journal":  {"journal_sectors:8184", "journal_sectors:264"},
+		"smaller blocks":     {"block_size:4096", "block_size:512"},
+		"another key":        {"sha256):5a", "sha256):5b"},
+		"another algorithm":  {"hmac(sha256)", "hmac(md5)"},
+		"nothing of its own": {"commit_time:10000", "commit_times"},
+	} {
+		if err := checkKept(told(t, strings.Replace(good, change[0], change[1], 1)), keys); !errors.Is(err, ErrSuperblock) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	other := told(t, good)
+	other.kind = "linear"
+	if err := checkKept(other, keys); !errors.Is(err, ErrSuperblock) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestATableThatWasNotToldWholeIsNone(t *testing.T) {
+	for name, change := range map[string]func([]byte){
+		"no room":      func(b []byte) { binary.NativeEndian.PutUint32(b[atFlags:], flagFull) },
+		"no target":    func(b []byte) { binary.NativeEndian.PutUint32(b[atTargetCount:], 0) },
+		"two targets":  func(b []byte) { binary.NativeEndian.PutUint32(b[atTargetCount:], 2) },
+		"another way":  func(b []byte) { binary.NativeEndian.PutUint32(b[atDataStart:], 1<<30) },
+		"without ends": func(b []byte) { copy(b[headerBytes:], bytes.Repeat([]byte{'x'}, len(b))) },
+	} {
+		buffer := append([]byte(nil), told(t, "a b").buffer...)
+		change(buffer)
+		if got, err := parseTable(buffer); !errors.Is(err, errTable) {
+			t.Errorf("%s: got %v, %v", name, got, err)
+		}
+	}
+}
+
 func TestTheSmallestKeptDiskHoldsAFileSystem(t *testing.T) {
 	if got := keptSectors(MinKept / SectorBytes); got*SectorBytes < 24<<20 || got%8 != 0 {
 		t.Errorf("got %d sectors", got)
