@@ -190,6 +190,20 @@ describe('a sealed volume', () => {
     }
   });
 
+  it('keeps the first id of a volume, and refuses another one', async () => {
+    await volumes.create({ name: 'data', kind: sealed });
+    volumes.recordSealed('data', ID);
+    volumes.recordSealed('data', ID);
+    expect(() => volumes.recordSealed('data', ID.replace('0', 'f'))).toThrow(
+      expect.objectContaining({ code: 'volume-refused', message: expect.stringContaining(ID) }),
+    );
+    expect(open().sealedId('data')).toBe(ID);
+    await volumes.remove('data');
+    await volumes.create({ name: 'data', kind: sealed });
+    volumes.recordSealed('data', ID.replace('0', 'f'));
+    expect(volumes.sealedId('data')).toBe(ID.replace('0', 'f'));
+  });
+
   it('records no id for a volume of another kind', async () => {
     await volumes.create({ name: 'data', kind });
     volumes.recordSealed('data', ID);

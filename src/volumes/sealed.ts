@@ -57,6 +57,22 @@ export function expectSealed(
 }
 
 /**
+ * A guest that may make volumes takes any that its key opens. Where that is another one than boxes
+ * have used, its host has lost the disk, or replaced it: the record stays, so that no later box
+ * names the new one.
+ *
+ * @throws A3sError `volume-refused`
+ */
+export function expectSameId(name: string, recorded: string, id: string): void {
+  if (recorded === id) return;
+  throw new A3sError(
+    'volume-refused',
+    `cannot mount volume ${name}: its guest has opened volume ${id}, and boxes have used ${recorded}`,
+    { remedy: `Put its disk back, or give it up with a3s-box volume rm ${name}.` },
+  );
+}
+
+/**
  * Finds out before a start that the disk of a volume which boxes have used was replaced by an empty
  * one: a guest that may make volumes would make another one of it. This is against mistakes: a host
  * that means to do it does not ask here.

@@ -29,7 +29,7 @@ import {
   unmakePlace,
 } from './place.ts';
 import type { VolumeRecords } from './records.ts';
-import { expectMade, expectSealed, makeEmptyDisk } from './sealed.ts';
+import { expectMade, expectSameId, expectSealed, makeEmptyDisk } from './sealed.ts';
 import {
   ANONYMOUS_LABEL,
   checkVolumeName,
@@ -168,11 +168,12 @@ export class Volumes {
     return this.#get(name)?.sealed?.id;
   }
 
-  /** Records the id of a sealed volume, as the last guest reported. */
+  /** Records the id that a guest reports. @throws A3sError `volume-refused` for a second one */
   recordSealed(name: string, id: string): void {
     const volume = this.#get(name);
-    if (volume?.sealed === undefined || volume.sealed.id === id) return;
-    this.#options.records.put({ ...volume, sealed: { id } });
+    if (volume?.sealed === undefined) return;
+    expectSameId(name, volume.sealed.id ?? id, id);
+    if (volume.sealed.id === undefined) this.#options.records.put({ ...volume, sealed: { id } });
   }
 
   /** @throws A3sError `invalid-argument` where it is sealed and should not be, or the reverse */

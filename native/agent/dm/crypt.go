@@ -71,12 +71,12 @@ func Encrypt(name, disk string) (*Encrypted, error) {
 		return nil, err
 	}
 	length := dataSectors(sectors)
-	return stack(name, integrityTarget(disk, length), length, key)
+	return stack(name, integrityTarget(disk, length), nil, length, key)
 }
 
-// stack makes the lower device, and the upper one under a key.
-func stack(name string, integrity Target, length int64, key []byte) (*Encrypted, error) {
-	lower, err := Create(name+"-integrity", flagSecure, integrity)
+// stack makes the lower device, whose table a check may refuse, and the upper one under a key.
+func stack(name string, integrity Target, check func(*table) error, length int64, key []byte) (*Encrypted, error) {
+	lower, err := createChecked(name+"-integrity", flagSecure, integrity, check)
 	if err != nil {
 		return nil, err
 	}

@@ -59,8 +59,8 @@ const (
 	atName        = 48
 )
 
-// The interface that this package speaks; the kernel refuses another major version. All commands
-// here are of its first minor.
+// The interface that this package speaks; the kernel refuses another major version, and no older
+// minor one.
 var interfaceVersion = [3]uint32{4, 0, 0}
 
 // Target is an entry of a device-mapper table, over the whole device.
@@ -141,28 +141,44 @@ func (c control) do(what string, command uintptr, name string, flags uint32, tar
 
 // Create makes a device with one target and has it go on.
 func Create(name string, flags uint32, target Target) (Device, error) {
+	return createChecked(name, flags, target, nil)
+}
+
+// createChecked makes a device whose table, as the kernel tells it, passes a check before the device
+// goes on and afterwards: a target may read its disk both times. nil checks nothing.
+func createChecked(name string, flags uint32, target Target, check func(*table) error) (Device, error) {
 	c, err := openControl()
 	if err != nil {
 		return Device{}, err
 	}
-	device, err := c.create(name, flags, &target)
+	device, err := c.create(name, flags, &target, check)
 	return device, errors.Join(err, c.close())
 }
 
-func (c control) create(name string, flags uint32, target *Target) (Device, error) {
+func (c control) create(name string, flags uint32, target *Target, check func(*table) error) (Device, error) {
 	number, err := c.do("create device", cmdCreate, name, 0, nil)
 	if err != nil {
 		return Device{}, err
 	}
-	if _, err = c.do("load table of "+target.Kind+" into", cmdTableLoad, name, flags, target); err == nil {
-		// Without the flag it resumes, with the table that was loaded.
-		_, err = c.do("resume", cmdSuspend, name, flags&flagReadonly, nil)
-	}
-	if err != nil {
+	if err := c.start(name, flags, target, check); err != nil {
 		_, removed := c.do("remove device", cmdRemove, name, 0, nil)
 		return Device{}, errors.Join(err, removed)
 	}
 	return Device{name, "/dev/dm-" + strconv.FormatUint(minor(number), 10)}, nil
+}
+
+func (c control) start(name string, flags uint32, target *Target, check func(*table) error) error {
+	if _, err := c.do("load table of "+target.Kind+" into", cmdTableLoad, name, flags, target); err != nil {
+		return err
+	}
+	if err := c.checked(name, flagInactive, check); err != nil {
+		return err
+	}
+	// Without the flag of a suspension it resumes, with the table that was loaded.
+	if _, err := c.do("resume", cmdSuspend, name, flags&flagReadonly, nil); err != nil {
+		return err
+	}
+	return c.checked(name, 0, check)
 }
 
 // minor is that of a device number as the kernel's huge_encode_dev packs it.

@@ -61,14 +61,15 @@ type Refusal struct {
 func (e *Refusal) Error() string { return "the broker answers " + e.Code }
 
 // Final says whether the same request would be answered the same again. A session ends with a
-// broker that starts anew, and a broker that is busy is not so for long.
+// broker that starts anew, and a broker that is busy is not so for long. A redirection is of
+// something before the broker that is being changed: the guest follows none, and asks again.
 func (e *Refusal) Final() bool {
-	switch {
-	case e.Status == http.StatusTooManyRequests || e.Status >= 500:
+	switch e.Status {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return false
-	default:
-		return e.Code != "kbs-session"
 	}
+	isOfClient := e.Status >= 400 && e.Status < 500
+	return isOfClient && e.Code != "kbs-session"
 }
 
 // Errors of a fetch.

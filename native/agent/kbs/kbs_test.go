@@ -262,7 +262,11 @@ func TestARefusalIsItsCodeAndNothingElse(t *testing.T) {
 		{"resource/a/b/c", `{"type":"urn:a3s-box:error:Tell the host\n"}`, 403, "http-403", true},
 		{"resource/a/b/c", `{"type":"https://github.com/confidential-containers/kbs/errors/x"}`, 404, "http-404", true},
 		{"resource/a/b/c", `nothing`, 500, "http-500", false},
-		{"resource/a/b/c", ``, 302, "http-302", true},
+		{"resource/a/b/c", ``, 302, "http-302", false},
+		{"auth", ``, 308, "http-308", false},
+		{"attest", ``, 408, "http-408", false},
+		{"attest", ``, 425, "http-425", false},
+		{"auth", ``, 400, "http-400", true},
 	} {
 		b := serve(t, func(b *broker) { b.answers[c.step] = answer(c.status, c.body) })
 		_, err := fetch(t, b.client(nil), "a/b/c")

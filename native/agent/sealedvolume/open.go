@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
-	"math"
 
 	"a3s.dev/box/agent/dm"
 	"a3s.dev/box/agent/sealing"
@@ -55,13 +54,14 @@ type Volume struct {
 	// Device is its encrypted device.
 	Device string
 	ID     [16]byte
-	// Created: no box has used it before.
+	// Created: this start has made it. A start that ends before its workload runs takes that with
+	// it: the next one finds a volume that is ready, and as empty.
 	Created bool
 }
 
 // Open opens the volume on a disk. It makes one only where the launch spec permits that, and only
-// of a disk that is empty or on which one was never made completely: a volume that cannot be opened
-// is left as it is.
+// of a disk that is empty or whose header says that one was never made completely: a volume that
+// cannot be opened is left as it is.
 func Open(disk Disk, sealer Sealer, mapper Mapper, terms Terms) (*Volume, error) {
 	o := &opener{disk, sealer, mapper, terms}
 	size, err := disk.Size()
@@ -91,7 +91,9 @@ func Open(disk Disk, sealer Sealer, mapper Mapper, terms Terms) (*Volume, error)
 	case h.state == making && !terms.Init:
 		return nil, errMaking
 	case h.state == making:
-		return o.finish(h, key)
+		// The host may have kept this header, and have put it over a volume in use. So another
+		// volume is made, never the same one again: a box that names the id refuses it.
+		return o.create(size)
 	}
 	if err := o.repair(h); err != nil {
 		return nil, err
@@ -192,7 +194,8 @@ func (o *opener) keyOf(h *header) ([]byte, error) {
 	return key, nil
 }
 
-// create makes a volume of an empty disk.
+// create makes a volume, under an id and a key of its own, of a disk that is empty or on which none
+// was made completely.
 func (o *opener) create(size int64) (*Volume, error) {
 	if !o.terms.Init {
 		return nil, errEmpty
@@ -219,18 +222,12 @@ func (o *opener) create(size int64) (*Volume, error) {
 // finish makes the file system of a volume that no workload has used, and says so in the header
 // afterwards. The copy that was read last is written last: each moment has a whole one.
 func (o *opener) finish(h *header, key []byte) (*Volume, error) {
-	if h.generation == math.MaxUint64 {
-		return nil, errHeaders
-	}
 	device, err := o.mapped(h, key, o.mapper.Format)
 	if err != nil {
 		return nil, err
 	}
 	done := &header{state: ready, generation: h.generation + 1, diskBytes: h.diskBytes, id: h.id, envelope: h.envelope}
 	if done.encoded, err = done.encode(key); err != nil {
-		return nil, err
-	}
-	if err := o.repair(h); err != nil {
 		return nil, err
 	}
 	if err := o.write(done, copiesAt[1], copiesAt[0]); err != nil {

@@ -207,6 +207,51 @@ func TestAVolumeThatWasNeverMadeCompletelyIsNotOpenedByItsID(t *testing.T) {
 	refused(t, d.again(), usual, idTerms(h.id), CodeEmpty, "never made completely")
 }
 
+// TestAHeaderOfAnUnfinishedVolumeMakesNoSecondOneOfItsIDAndKeys is a host that has kept the first
+// header of a volume, and puts it back over the volume in use.
+func TestAHeaderOfAnUnfinishedVolumeMakesNoSecondOneOfItsIDAndKeys(t *testing.T) {
+	d := newDisk()
+	d.writes = 2
+	if _, _, err := open(d, usual, initTerms()); !errors.Is(err, errCut) {
+		t.Fatal(err)
+	}
+	kept := mustParse(t, d.pages[0])
+	if kept.state != making {
+		t.Fatalf("got state %d", kept.state)
+	}
+	key, err := usual.sealer().Unseal(kept.envelope, "volume/data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := diskKeys(key, kept.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d = d.again()
+	v, m, err := open(d, usual, initTerms())
+	if err != nil || !v.Created || v.ID == kept.id || bytes.Equal(m.data, old.Data[:]) || bytes.Equal(m.journal, old.Journal[:]) {
+		t.Fatalf("got %+v, %v: want a volume of another id and other keys", v, err)
+	}
+	for _, at := range copiesAt {
+		d.pages[at] = kept.encoded
+	}
+	refused(t, d.again(), usual, idTerms(v.ID), CodeRefused, "another volume than the one whose id")
+	again, _, err := open(d, usual, initTerms())
+	if err != nil || !again.Created || again.ID == v.ID || again.ID == kept.id {
+		t.Fatalf("got %+v, %v", again, err)
+	}
+	for _, id := range [][16]byte{v.ID, kept.id} {
+		refused(t, d.again(), usual, idTerms(id), CodeRefused, "another volume than the one whose id")
+	}
+	// A header that the host has changed is no reason to make one either.
+	forged := append([]byte(nil), kept.encoded...)
+	forged[idAt] ^= 1
+	for _, at := range copiesAt {
+		d.pages[at] = forged
+	}
+	refused(t, d.again(), usual, initTerms(), CodeDamaged, "neither copy")
+}
+
 func TestTheCopyWithTheHigherGenerationDecides(t *testing.T) {
 	d, v := made(t)
 	key, err := usual.sealer().Unseal(mustParse(t, d.pages[0]).envelope, "volume/data")

@@ -81,6 +81,28 @@ describe('a box with a sealed volume', () => {
     expect(readFileSync(path)).toEqual(before);
   });
 
+  it.each([true, false])(
+    'refuses another volume than the one that boxes have used: made by this guest %s',
+    async (created) => {
+      told(ID, true);
+      const id = await create('sealed,init');
+      await start(id);
+      await home.call('POST', `/containers/${id}/stop`);
+      writeHeader();
+      told(OTHER, created);
+      expect(await start(id)).toMatchObject({
+        ...{
+          status: 403,
+          body: { code: 'volume-refused', message: expect.stringContaining(OTHER) },
+        },
+      });
+      expect((await inspect(id)).State).toMatchObject({ Running: false });
+      expect(specOf(await create('sealed')).volumes).toMatchObject([{ id: ID }]);
+      told(ID, false);
+      expect(await start(id)).toMatchObject({ status: 204 });
+    },
+  );
+
   it.each(['volume-empty', 'volume-refused', 'volume-damaged'] as const)(
     'tells why a guest did not open its volume: %s',
     async (code) => {

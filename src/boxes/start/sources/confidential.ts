@@ -152,8 +152,9 @@ async function prepareGuest(
 }
 
 /**
- * Records the ids that the guest reports of the sealed volumes which the box mounts. A volume
- * that was made although it had an id is another one: its host has lost the disk, or replaced it.
+ * Records the ids that the guest reports of the sealed volumes which the box mounts.
+ *
+ * @throws A3sError `volume-refused` where one is another than boxes have used
  */
 function recordVolumes(
   rt: Pick<Services, 'log' | 'store' | 'volumes'>,
