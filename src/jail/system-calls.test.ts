@@ -13,12 +13,13 @@ const X86_64 = 0xc000_003e;
 const [ALLOW, KILL, REFUSE, UNKNOWN] = [0x7fff_0000, 0x8000_0000, 0x0005_0001, 0x0005_0026];
 
 /** What the kernel's interpreter of classic BPF would return. */
-function decide(number: number, argument = 0, architecture = X86_64): number {
+function decide(number: number, argument = 0, architecture = X86_64, third = 0): number {
   const filter = systemCallFilter();
   const data = new Map([
     [0, number],
     [4, architecture],
     [16, argument],
+    [32, third],
   ]);
   let loaded = 0;
   for (let at = 0; ; at += 1) {
@@ -36,7 +37,7 @@ function decide(number: number, argument = 0, architecture = X86_64): number {
 describe('the filter of system calls', () => {
   it('refuses each call of its list by the number that the kernel has for it', () => {
     const table = readFileSync(
-      join(import.meta.dirname, '../../native/agent/seccomp/syscalls.txt'),
+      join(import.meta.dirname, '../../native/agent/seccomp/syscalls_amd64.txt'),
       'utf8',
     );
     for (const [name, number] of Object.entries({ ...REFUSED_CALLS, ...CHECKED_CALLS })) {
@@ -54,6 +55,17 @@ describe('the filter of system calls', () => {
     const families = Array.from({ length: 46 }, (_, family) => family);
     const allowed = families.filter((family) => decide(CHECKED_CALLS.socket, family) === ALLOW);
     expect(allowed).toEqual([1, 2]);
+    const pairs = families.filter((family) => decide(CHECKED_CALLS.socketpair, family) === ALLOW);
+    expect(pairs).toEqual([1]);
+  });
+
+  it('allows sockets of TCP and UDP, and of no other protocol', () => {
+    const protocols = Array.from({ length: 300 }, (_, protocol) => protocol);
+    const inet = (protocol: number) => decide(CHECKED_CALLS.socket, 2, X86_64, protocol);
+    expect(protocols.filter((protocol) => inet(protocol) === ALLOW)).toEqual([0, 6, 17]);
+    expect(decide(CHECKED_CALLS.socket, 16, X86_64, 0)).toBe(REFUSE);
+    const openTreeAttr = 467;
+    expect(decide(openTreeAttr)).toBe(REFUSE);
   });
 
   it('ends a program that uses another table of system calls', () => {

@@ -13,12 +13,18 @@
 export const REFUSED_CALLS = {
   // Other processes, and what they have.
   ...{ ptrace: 101, process_vm_readv: 310, process_vm_writev: 311, kcmp: 312, pidfd_getfd: 438 },
+  ...{ pidfd_open: 434, pidfd_send_signal: 424 },
+  // Memory and queues that other programs of the user could share.
+  ...{ shmget: 29, shmat: 30, shmctl: 31, shmdt: 67, semget: 64, semop: 65, semctl: 66 },
+  ...{ semtimedop: 220, msgget: 68, msgsnd: 69, msgrcv: 70, msgctl: 71 },
   // Namespaces and mounts.
   ...{ unshare: 272, setns: 308, mount: 165, umount2: 166, pivot_root: 155, chroot: 161 },
   ...{ open_tree: 428, move_mount: 429, fsopen: 430, fsconfig: 431, fsmount: 432, fspick: 433 },
   ...{ mount_setattr: 442, name_to_handle_at: 303, open_by_handle_at: 304 },
+  ...{ statmount: 457, listmount: 458, fanotify_init: 300 },
   // Parts of the kernel where faults are found again and again.
   ...{ io_uring_setup: 425, io_uring_enter: 426, io_uring_register: 427, bpf: 321 },
+  ...{ io_setup: 206 },
   ...{ userfaultfd: 323, perf_event_open: 298, vmsplice: 278, modify_ldt: 154, personality: 135 },
   ...{ add_key: 248, request_key: 249, keyctl: 250, remap_file_pages: 216 },
   // The host as a whole.
@@ -29,11 +35,17 @@ export const REFUSED_CALLS = {
   ...{ clock_adjtime: 305, migrate_pages: 256, move_pages: 279, mbind: 237 },
 } as const;
 
-/** Other system calls of which some uses are refused. */
-export const CHECKED_CALLS = { socket: 41, clone: 56, clone3: 435 } as const;
+/** Refused as well. The table of the agent is older than this call. */
+const OPEN_TREE_ATTR = 467;
 
+/** Other system calls of which some uses are refused. */
+export const CHECKED_CALLS = { socket: 41, socketpair: 53, clone: 56, clone3: 435 } as const;
+
+const AF_UNIX = 1;
 /** `AF_UNIX` and `AF_INET`. */
-const ALLOWED_FAMILIES = [1, 2];
+const ALLOWED_FAMILIES = [AF_UNIX, 2];
+/** That of the type, TCP and UDP: not SCTP, MPTCP and others that the kernel would load. */
+const ALLOWED_PROTOCOLS = [0, 6, 17];
 /** All of `CLONE_NEW*` that clone(2) has. */
 const NEW_NAMESPACES = 0x7e02_0000;
 
@@ -56,10 +68,16 @@ const ERRNO = 0x0005_0000;
 const NUMBER = 0;
 const ARCHITECTURE = 4;
 const FIRST_ARGUMENT = 16;
+const THIRD_ARGUMENT = 32;
 
 const INSTRUCTION_BYTES = 8;
 
 type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, value: number];
+
+/** Leaves out the instruction behind these where one of the values is loaded. */
+function oneOf(values: readonly number[]): Instruction[] {
+  return values.map((value, at) => [IF_EQUAL, values.length - at, 0, value]);
+}
 
 /** The filter, as bubblewrap reads it from a descriptor. */
 export function systemCallFilter(): Buffer {
@@ -73,7 +91,7 @@ export function systemCallFilter(): Buffer {
     load(NUMBER),
     [IF_AT_LEAST, 0, 1, X32],
     [RETURN, 0, 0, KILL],
-    ...Object.values(REFUSED_CALLS).flatMap((number): Instruction[] => [
+    ...[...Object.values(REFUSED_CALLS), OPEN_TREE_ATTR].flatMap((number): Instruction[] => [
       [IF_EQUAL, 0, 1, number],
       refuse,
     ]),
@@ -85,11 +103,18 @@ export function systemCallFilter(): Buffer {
     [IF_ANY_BIT, 0, 1, NEW_NAMESPACES],
     refuse,
     allow,
-    [IF_EQUAL, 0, ALLOWED_FAMILIES.length + 2, CHECKED_CALLS.socket],
+    [IF_EQUAL, 0, 4, CHECKED_CALLS.socketpair],
     load(FIRST_ARGUMENT),
-    ...ALLOWED_FAMILIES.map(
-      (family, at): Instruction => [IF_EQUAL, ALLOWED_FAMILIES.length - at, 0, family],
-    ),
+    [IF_EQUAL, 1, 0, AF_UNIX],
+    refuse,
+    allow,
+    [IF_EQUAL, 1, 0, CHECKED_CALLS.socket],
+    allow,
+    load(FIRST_ARGUMENT),
+    ...oneOf(ALLOWED_FAMILIES),
+    refuse,
+    load(THIRD_ARGUMENT),
+    ...oneOf(ALLOWED_PROTOCOLS),
     refuse,
     allow,
   ];

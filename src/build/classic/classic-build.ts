@@ -20,6 +20,7 @@ import type { HeldBuilder } from '../held-builder.ts';
 import { errorWords } from '../relay/answer-body.ts';
 import { callBuilder } from '../relay/builder-api.ts';
 import { isProxyVariable, proxyArguments } from '../relay/proxy-arguments.ts';
+import { refuseNetworkMode } from '../relay/step-rights.ts';
 import { failed } from '../relay/upgrade.ts';
 import { requireResultNames } from '../result/result-names.ts';
 import { BuildLines } from './build-lines.ts';
@@ -55,6 +56,7 @@ export async function* classicBuild(
   const names = namesOf(query);
   requireResultNames(names.canonical);
   refuseOutputs(query);
+  for (const mode of query.getAll('networkmode')) refuseNetworkMode(mode);
   const build = await held.begin(policy, { isClassic: true, logins }, signal);
   try {
     if (isTrue(query.get('pull'))) build.pull();

@@ -88,7 +88,13 @@ it('opens a private mirror by its address, and no other address or port', async 
 
 it('opens no address of the host or its link by any rule', async () => {
   const all = 'rules: ["allow:0.0.0.0/0", "allow:name.example"]\n';
-  for (const address of ['127.0.0.1', '169.254.169.254', '0.0.0.0', '168.63.129.16', '224.0.0.1']) {
+  for (const address of [
+    '127.0.0.1',
+    '169.254.169.254',
+    '0.0.0.0',
+    '168.63.129.16',
+    '100.100.100.200',
+  ]) {
     expect(await refusal(all, `${address}:80`)).toMatch(/of the host itself/);
     expect(await refusal(all, 'name.example:80', address)).toMatch(/of the host itself/);
   }
@@ -99,6 +105,9 @@ it('takes a name with a private address for an attack unless a rule allows the a
   expect(await refusal('rules: ["allow:name.example"]\n', 'name.example:80', '10.0.0.1')).toMatch(
     /its name has a private address/,
   );
+  const port = 'rules: ["allow:name.example", "allow:10.0.0.1:tcp:443"]\n';
+  expect(await refusal(port, 'name.example:443', '10.0.0.1')).toBeUndefined();
+  expect(await refusal(port, 'name.example:80', '10.0.0.1')).toMatch(/on this port/);
 });
 
 it('refuses what a policy does not name, before a name is looked up', async () => {

@@ -117,11 +117,12 @@ export class StandingEgress {
     const destination = { name, address, protocol: 'tcp', port } as const;
     const { allowed, by } = decideConnection(this.#policy, destination, this.#own);
     if (!allowed) return this.#words(by);
-    if (address === undefined || mayResolveTo([this.#policy], address, this.#own)) return undefined;
+    if (address === undefined || mayResolveTo([this.#policy], address, this.#own, destination))
+      return undefined;
     // By a rule for the name, or for a part of what an earlier rule refuses.
     return name === undefined
       ? undefined
-      : 'its name has a private address or one of the host’s own networks, which no rule allows by itself';
+      : 'its name has a private address or one of the host’s own networks, which no rule allows by itself on this port';
   }
 
   #words(by: DecidedBy): string {

@@ -112,6 +112,15 @@ it('imports a cache of a registry, and writes what it has read', () => {
   expect(mapOf(fields, 7).get('cache-imports')).toBe('[{"Type":"registry","Attrs":{"ref":"a"}}]');
 });
 
+it.each(['network.host', 'security.insecure', 'device'])('grants no step %s', (entitlement) => {
+  expect(() => readSolve(bytesField(9, entitlement))).toThrow(
+    expect.objectContaining({
+      code: 'unsupported-option',
+      message: expect.stringContaining(entitlement),
+    }),
+  );
+});
+
 it('takes the last of a type that is there twice', () => {
   const twice = [bytesField(3, 'x'), bytesField(3, 'image')];
   const pushed = [bytesField(1, 'x'), bytesField(1, 'image'), mapEntry(2, 'push', 'true')];

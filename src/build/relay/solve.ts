@@ -18,10 +18,12 @@ import {
   ProtobufError,
   readFields,
   textOf,
+  textsOf,
 } from '../wire/protobuf.ts';
 import { CACHE_IMPORTS, checkCache, checkedImports, checkImports } from './cache-options.ts';
 import { ARGUMENT, isProxyArgument, proxyArguments } from './proxy-arguments.ts';
 import { pushes } from './pushes.ts';
+import { refuseEntitlements } from './step-rights.ts';
 
 /** Fields of `moby.buildkit.v1.SolveRequest`. */
 const SOLVE = {
@@ -31,6 +33,7 @@ const SOLVE = {
   frontend: 6,
   frontendAttrs: 7,
   cache: 8,
+  entitlements: 9,
   sourcePolicy: 12,
   exporters: 13,
   sourcePolicySession: 15,
@@ -93,8 +96,8 @@ export interface Solve {
 /**
  * @param stepProxy URL of the proxy for the steps of the build
  * @throws ProtobufError; A3sError `invalid-reference`, `unsupported-option` for a result or a cache
- *   that the builder would push,
- *   and for a cache that is not from a registry
+ *   that the builder would push, for a cache that is not from a registry, and for steps in the
+ *   builder's network
  */
 export function readSolve(message: Buffer, stepProxy: string): Solve {
   const fields = readFields(message);
@@ -106,6 +109,7 @@ export function readSolve(message: Buffer, stepProxy: string): Solve {
     for (const name of (attrs.get('name') ?? '').split(',')) if (name !== '') names.add(name);
     if (names.size > MAX_NAMES) throw new ProtobufError(`a result has over ${MAX_NAMES} names`);
   }
+  refuseEntitlements(textsOf(fields, SOLVE.entitlements));
   checkCache(fields.filter(({ number }) => number === SOLVE.cache));
   const frontendAttrs = mapOf(fields, SOLVE.frontendAttrs);
   const olderStores = STORING.includes(textOf(fields, SOLVE.exporter));

@@ -3,12 +3,26 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { elfNeeded } from '../../boot/make/elf.ts';
-import { makeRoot } from './root.ts';
+import { FILES, makeRoot } from './root.ts';
+import { LOOPBACK_RULE, START } from './start-script.ts';
 
 it('names the libraries that a program loads, and none of a script', () => {
   expect(elfNeeded(readFileSync('/bin/ls'))).toContain('libc.so.6');
   expect(elfNeeded(readFileSync('/bin/busybox'))).toEqual([]);
   expect(elfNeeded(Buffer.from('#!/bin/sh\n'.repeat(20)))).toEqual([]);
+});
+
+it('gives dockerd its proxy of ports, without which it would route the loopback of its bridge', () => {
+  expect(JSON.parse(FILES['etc/docker/daemon.json'] ?? '')).toMatchObject({
+    'userland-proxy': true,
+  });
+});
+
+it('closes the loopback to steps before dockerd runs, and ends where it cannot', () => {
+  const lines = START.split('\n');
+  expect(lines[1]).toBe('set -e');
+  const daemon = lines.findIndex((line) => line.startsWith('exec dockerd'));
+  expect(lines.slice(0, daemon)).toContain(LOOPBACK_RULE);
 });
 
 it('refuses packages that lack a program, and names it', async () => {

@@ -18,6 +18,8 @@ const LOADER = `${LIBRARIES}/ld-linux-x86-64.so.2`;
 const PROGRAMS = [
   ...['usr/bin/busybox', 'usr/sbin/dockerd', 'usr/bin/containerd'],
   ...['usr/bin/containerd-shim-runc-v2', 'usr/sbin/runc', 'usr/sbin/xtables-nft-multi'],
+  // No port is published, and without it dockerd routes 127.0.0.0/8 from its bridge.
+  'usr/sbin/docker-proxy',
   // A context from a repository: what fetches, and what initialises submodules.
   ...['usr/bin/git', 'usr/lib/git-core/git-remote-http', 'usr/lib/git-core/git-submodule'],
   ...['usr/lib/git-core/git-sh-setup', 'usr/lib/git-core/git-sh-i18n'],
@@ -48,13 +50,16 @@ const LINKS: Readonly<Record<string, string>> = {
   'etc/ssl/certs/ca-certificates.crt': AUTHORITY_FILE,
 };
 
-const FILES: Readonly<Record<string, string>> = {
+/** What the root has beside the files of packages. */
+export const FILES: Readonly<Record<string, string>> = {
   'etc/passwd': 'root:x:0:0:root:/root:/bin/sh\n',
   // The daemon gives its socket to this group.
   'etc/group': 'root:x:0:\ndocker:x:101:\n',
   'etc/docker/daemon.json': `${JSON.stringify({
     features: { 'containerd-snapshotter': true },
-    'userland-proxy': false,
+    // Without it, dockerd sets route_localnet on its bridge: a step could send packets to what
+    // listens on 127.0.0.1 here.
+    'userland-proxy': true,
     // The disk has 32 GiB, and a build needs room beside its cache.
     builder: { gc: { enabled: true, defaultKeepStorage: '20GB' } },
   })}\n`,

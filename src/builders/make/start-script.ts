@@ -20,12 +20,17 @@ export const CARRY = `#!/bin/sh
 { dd bs=32k 2> /dev/null; exec sleep 60; } | { nc 127.0.0.1 ${STEP_PROXY_PORT}; kill 0; }
 `;
 
+/** A connection of the loopback itself comes in on `lo`. */
+export const LOOPBACK_RULE = 'iptables -t raw -A PREROUTING ! -i lo -d 127.0.0.0/8 -j DROP';
+
 /**
  * - Control groups that share controllers out have no processes: the daemon's are moved.
  * - The authority is all that the builder's programs trust: their requests end at the control
  *   server's proxy.
  * - A daemon that starts containerd itself gives up after 15 s, which is too short for a busy host
  *   without hardware virtualization. Where containerd ends, the daemon ends, and the box with it.
+ * - What comes from a step's network card and goes to the loopback is dropped, whatever dockerd makes
+ *   of its bridge: the proxy of base images listens there, and a step has CAP_NET_RAW.
  * - The agent listens on 127.0.0.1, which the steps' network does not have: `nc` carries their
  *   connections to it, each by a program of its own, and is started anew where the box has no room
  *   for another process.
@@ -37,6 +42,7 @@ mkdir -p init
 echo $$ > init/cgroup.procs
 sed 's/ / +/g; s/^/+/' cgroup.controllers > cgroup.subtree_control
 echo 1 > /proc/sys/net/ipv4/ip_forward
+${LOOPBACK_RULE}
 mkdir -p /run/builder
 printf '%s' "$A3S_BUILDER_AUTHORITY" > /run/builder/authority.pem
 unset A3S_BUILDER_AUTHORITY

@@ -50,11 +50,13 @@ describe('a name', () => {
       '127.0.0.1',
       '169.254.169.254',
       '168.63.129.16',
+      '100.100.100.200',
       '0.0.0.0',
       '224.0.0.1',
       '255.255.255.255',
     ]) {
       expect(may(all, address)).toBe(false);
+      expect(decideConnection(all, to(address))).toEqual({ allowed: false, by: 'default' });
       expect(mayResolveTo([all], readAddress(address), [readSubnet('0.0.0.0/0')])).toBe(false);
     }
     expect(mayResolveTo([both, names], readAddress('10.1.2.3'), [])).toBe(false);
@@ -69,6 +71,13 @@ it('gives a name no address of the host’s own networks unless a rule allows th
   expect(may(['allow:a.example'], '203.0.113.1')).toBe(true);
   expect(may(['allow:a.example', 'allow:198.51.100.7'], '198.51.100.7')).toBe(true);
   expect(may(['deny:198.51.100.7', 'allow:198.51.100.0/24'], '198.51.100.7')).toBe(false);
+});
+
+it('connects to a private address by a rule for that port and protocol of it alone', () => {
+  const rules = policy(['allow:a.example', 'deny:10.0.0.5:tcp:22', 'allow:10.0.0.5:tcp']);
+  const may = (port: number, protocol: 'tcp' | 'udp') =>
+    mayResolveTo([rules], readAddress('10.0.0.5'), [], { port, protocol });
+  expect([may(22, 'tcp'), may(443, 'tcp'), may(443, 'udp')]).toEqual([false, true, false]);
 });
 
 describe('a connection', () => {

@@ -25,29 +25,29 @@ export interface Verdict {
   readonly by: DecidedBy;
 }
 
-/** Addresses that are not public. */
-export const SPECIAL_SUBNETS = [
+/** Addresses that lead to the host itself, to its link or nowhere: no rule opens one. */
+export const NEVER_REACHED_SUBNETS = [
   '0.0.0.0/8',
-  '10.0.0.0/8',
-  '100.64.0.0/10',
+  // Alibaba's metadata service, which hands out what the host is trusted with.
+  '100.100.100.200/32',
   '127.0.0.0/8',
-  // Azure's WireServer, which hands out what the host is trusted with.
+  // Azure's WireServer, which does so too.
   '168.63.129.16/32',
   '169.254.0.0/16',
-  '172.16.0.0/12',
   '192.0.0.0/24',
-  '192.168.0.0/16',
-  '198.18.0.0/15',
   '224.0.0.0/3',
 ] as const;
-/** Those of them that a rule may open: the others lead to the host itself, or nowhere. */
-const OPENABLE = [
+/** Other addresses that are not public. A rule may open them. */
+const PRIVATE_SUBNETS = [
   '10.0.0.0/8',
   '100.64.0.0/10',
   '172.16.0.0/12',
   '192.168.0.0/16',
   '198.18.0.0/15',
-].map(readSubnet);
+] as const;
+/** Addresses that are not public. */
+export const SPECIAL_SUBNETS = [...NEVER_REACHED_SUBNETS, ...PRIVATE_SUBNETS] as const;
+const NEVER_REACHED = NEVER_REACHED_SUBNETS.map(readSubnet);
 const SPECIAL = SPECIAL_SUBNETS.map(readSubnet);
 
 /** DNS, and DNS over TLS: other servers than the box's own are reached by a rule alone. */
@@ -68,6 +68,7 @@ export function decideConnection(
   own: readonly Subnet[] = [],
 ): Verdict {
   const { address, protocol, port } = destination;
+  if (address !== undefined && isNeverReached(address)) return { allowed: false, by: 'default' };
   const by = rules.findIndex((rule) => targets(rule, destination) && carries(rule, protocol, port));
   const rule = rules[by];
   if (rule !== undefined) return { allowed: allows(rule), by };
@@ -81,17 +82,22 @@ export function decideConnection(
  * or of private ones is taken for an attack, unless a rule allows such an address by itself.
  *
  * @param own the host's own networks
+ * @param connection the rule has to be about it; undefined: the name is only looked up
  */
 export function mayResolveTo(
   policies: readonly Policy[],
   address: number,
   own: readonly Subnet[],
+  connection?: Pick<Destination, 'protocol' | 'port'>,
 ): boolean {
   if (isNeverReached(address)) return false;
   if (!isSpecial(address) && !isIn(own, address)) return true;
   return policies.every(({ rules }) => {
     const first = rules.find(
-      ({ target }) => target.kind === 'addresses' && contains(readSubnet(target.subnet), address),
+      (rule) =>
+        rule.target.kind === 'addresses' &&
+        contains(readSubnet(rule.target.subnet), address) &&
+        (connection === undefined || carries(rule, connection.protocol, connection.port)),
     );
     return first !== undefined && allows(first);
   });
@@ -99,7 +105,7 @@ export function mayResolveTo(
 
 /** Whether an address leads to the host itself, to its link or nowhere, whatever a rule says. */
 export function isNeverReached(address: number): boolean {
-  return isSpecial(address) && !isIn(OPENABLE, address);
+  return isIn(NEVER_REACHED, address);
 }
 
 export function isSpecial(address: number): boolean {

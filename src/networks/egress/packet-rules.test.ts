@@ -33,9 +33,10 @@ const policy: RecordedPolicy = {
 describe('the rules of a limited namespace', () => {
   it('writes packet rules in the order of the policy, with its default at the end', () => {
     expect(chain('policy0', [policy])).toEqual([
+      'ct original ip daddr @never meta mark set 268500991 goto refuse',
       'ct original ip daddr 203.0.113.0/28 meta mark set 268435456 goto refuse',
-      'meta nfproto ipv4 @nh,128,32 @p0r1 meta l4proto tcp th dport != { 53, 853 } return',
-      'meta nfproto ipv4 @nh,128,32 @p0r2 udp dport 5000-5010 return',
+      'meta nfproto ipv4 @nh,128,32 @p0r1 ip daddr != @special meta l4proto tcp th dport != { 53, 853 } return',
+      'meta nfproto ipv4 @nh,128,32 @p0r2 ip daddr != @special udp dport 5000-5010 return',
       'meta nfproto ipv4 @nh,128,32 @p0r3 tcp dport 80-80 meta mark set 268435459 goto refuse',
       'ct original ip daddr 203.0.113.0/24 meta l4proto icmp return',
       'meta l4proto { tcp, udp } th dport { 53, 853 } meta mark set 268500990 goto refuse',
@@ -78,8 +79,24 @@ describe('the rules of a limited namespace', () => {
       'ct state established,related accept',
       'ct state invalid drop',
       'ip daddr { 10.0.2.3 } meta l4proto { tcp, udp } th dport 53 accept',
+      'ip daddr @never reject with icmpx admin-prohibited',
+      'ip daddr @special jump private0',
       'tcp dport { 80, 443 } meta nfproto ipv4 @nh,128,32 @p0r1 accept',
       'tcp dport { 80, 443 } meta nfproto ipv4 @nh,128,32 @p0r2 accept',
+      'reject with icmpx admin-prohibited',
+    ]);
+  });
+
+  it('lets the egress program reach private addresses by rules for them alone', () => {
+    const rules = [
+      'allow:a.example',
+      'deny:10.0.0.1',
+      'allow:10.0.0.0/8:tcp:443',
+      'allow:10.0.0.0/8:udp',
+    ];
+    expect(chain('private0', [{ default: 'public', rules }])).toEqual([
+      'ip daddr 10.0.0.1/32 reject with icmpx admin-prohibited',
+      'ip daddr 10.0.0.0/8 tcp dport 443-443 return',
       'reject with icmpx admin-prohibited',
     ]);
   });

@@ -5,7 +5,15 @@
  * @module
  */
 import type { NetworkRule } from '@a3s-box/policies/network-policy';
-import { allows, carries, DNS_PORTS, type Policy, SPECIAL_SUBNETS, sparesDns } from './decide.ts';
+import {
+  allows,
+  carries,
+  DNS_PORTS,
+  NEVER_REACHED_SUBNETS,
+  type Policy,
+  SPECIAL_SUBNETS,
+  sparesDns,
+} from './decide.ts';
 import { type Egress, readPolicy } from './egress.ts';
 import { REPEAT_SECONDS } from './recent.ts';
 
@@ -37,6 +45,7 @@ export const EGRESS_TABLE = 'inet egress';
 /** The set of refused packets, and what it has of each. Protocols without ports have a number. */
 export const REFUSED_SET = 'refused';
 const REFUSED = 'ip daddr . meta l4proto . ct original proto-dst . meta mark';
+const REJECT = 'reject with icmpx admin-prohibited';
 /** The destination of an IPv4 packet. */
 const DESTINATION = '@nh,128,32';
 const PIN = `ip daddr ${PIN_TO.address} udp dport ${PIN_TO.port}`;
@@ -97,6 +106,7 @@ export function egressRules(place: LimitedPlace): string {
       ({ set }) =>
         `set ${set} { typeof ${DESTINATION}; flags dynamic,timeout; size ${MAX_PINNED}; }`,
     ),
+    `set never { type ipv4_addr; flags interval; elements = { ${NEVER_REACHED_SUBNETS.join(', ')} }; }`,
     `set special { type ipv4_addr; flags interval; auto-merge; elements = { ${[...SPECIAL_SUBNETS, ...egress.ownSubnets].join(', ')} }; }`,
     `set ${REFUSED_SET} { typeof ${REFUSED}; flags dynamic,timeout; size ${MAX_REFUSED}; timeout ${REPEAT_SECONDS}s; }`,
     'chain checked {',
@@ -116,7 +126,7 @@ export function egressRules(place: LimitedPlace): string {
     '}',
     'chain refuse {',
     `update @${REFUSED_SET} { ${REFUSED} }`,
-    'reject with icmpx admin-prohibited',
+    REJECT,
     '}',
     ...policies.flatMap((policy, at) => ['', `chain policy${at} {`, ...forwarded(policy, at), '}']),
     'chain forward { type filter hook forward priority filter + 10; policy drop;',
@@ -131,16 +141,20 @@ export function egressRules(place: LimitedPlace): string {
     'accept',
     '}',
     ...pinned(named, egress.uid),
+    ...policies.flatMap((policy, at) => [`chain private${at} {`, ...privately(policy), '}']),
     'chain program {',
     `${PIN} accept`,
     'ct state established,related accept',
     'ct state invalid drop',
     `ip daddr { ${egress.upstreams.join(', ')} } meta l4proto { tcp, udp } th dport 53 accept`,
+    // The program chooses what is in the sets. Taken over, it could name any address.
+    `ip daddr @never ${REJECT}`,
+    ...policies.map((_, policy) => `ip daddr @special jump private${policy}`),
     ...named
       .filter(({ rule }) => allows(rule))
       .map(({ set }) => `tcp dport { ${HTTP}, ${HTTPS} } ${isIn(set)} accept`),
     // A connection that fails at once can be reported.
-    'reject with icmpx admin-prohibited',
+    REJECT,
     '}',
     'chain out { type filter hook output priority filter; policy accept;',
     `meta skuid ${egress.uid} jump program`,
@@ -165,13 +179,31 @@ function forwarded({ rules, default: byDefault }: Policy, policy: number): strin
   const refuse = (rule: number): string =>
     `meta mark set ${MARK + (policy << POLICY_BITS) + rule} goto refuse`;
   return [
+    `ct original ip daddr @never ${refuse(DEFAULT_MARK)}`,
     ...rules.map((rule, at) => {
       const verdict = allows(rule) ? 'return' : refuse(at);
-      return `${destination(rule, setName(policy, at))}${transport(rule)} ${verdict}`;
+      // A rule for a name opens public addresses alone, whatever is in its set.
+      const isPublic =
+        allows(rule) && rule.target.kind !== 'addresses' ? ' ip daddr != @special' : '';
+      return `${destination(rule, setName(policy, at))}${isPublic}${transport(rule)} ${verdict}`;
     }),
     `meta l4proto { tcp, udp } th dport { ${DNS_PORTS.join(', ')} } ${refuse(DNS_MARK)}`,
     ...(byDefault === 'public' ? ['ct original ip daddr != @special return'] : []),
     refuse(DEFAULT_MARK),
+  ];
+}
+
+/** Addresses that are not public, to which the program may connect by a rule for them alone. */
+function privately({ rules }: Policy): string[] {
+  const isWeb = (rule: NetworkRule): boolean =>
+    [HTTP, HTTPS].some((port) => carries(rule, 'tcp', port));
+  return [
+    ...rules.flatMap((rule) => {
+      if (rule.target.kind !== 'addresses' || !isWeb(rule)) return [];
+      const verdict = allows(rule) ? 'return' : REJECT;
+      return [`ip daddr ${rule.target.subnet}${transport(rule)} ${verdict}`];
+    }),
+    REJECT,
   ];
 }
 

@@ -69,6 +69,7 @@ describe.runIf(await canRun())('a box whose reach is limited', () => {
       await lab.name('db.corp.example', [{ owner: 'db.corp.example', a: PRIVATE }]);
       expect(await lab.lookUp('db.corp.example')).toMatchObject({ addresses: [PRIVATE] });
       expect(await client.tcp(PRIVATE, 5432)).toBe(GUEST);
+      expect(await client.tcp(PRIVATE, 5433)).toEqual(UNREACHABLE);
     });
 
     it('judges datagrams in fragments as a whole', async () => {

@@ -136,11 +136,33 @@ describe('the proxy for web connections', () => {
     expect(reached).toEqual([0xcb007102]);
   });
 
+  it('connects to a private address by a rule for it on that port alone', async () => {
+    const pins = { addressesOf: () => [0x0a000001], isOpen: () => true };
+    const policy = (...rules: string[]) => [
+      parseNetworkPolicy({ rules: ['allow:a.example', ...rules] }),
+    ];
+    const closed = await proxyOf(undefined, {
+      ...{ pins, policies: policy('allow:10.0.0.1:tcp:443', 'allow:10.0.0.1:udp') },
+    });
+    closed.client.write(REQUEST);
+    expect(await read(closed.client)).toBe('ECONNRESET');
+    expect(closed.reached).toEqual([]);
+    expect(closed.refused).toEqual([expect.objectContaining({ target: 'a.example:80/tcp' })]);
+    const open = await proxyOf((socket) => socket.resume().end('reached'), {
+      ...{ pins, policies: policy('allow:10.0.0.1:tcp:80') },
+    });
+    open.client.write(REQUEST);
+    expect(await read(open.client)).toBe('reached');
+  });
+
   it('tries the addresses of a name one after the other', async () => {
     const target = await listen(createServer((socket) => socket.resume().end('reached')));
     let calls = 0;
     const { client } = await proxyOf(undefined, {
-      pins: { addressesOf: () => [1, 2, 3], isOpen: () => true },
+      pins: {
+        addressesOf: () => [0xcb007101, 0xcb007102, 0xcb007103],
+        isOpen: () => true,
+      },
       connect: () => {
         calls += 1;
         const port = calls < 3 ? 9 : target;

@@ -7,7 +7,7 @@
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Subnet } from '../../ipv4.ts';
-import { decideConnection, type Policy } from '../decide.ts';
+import { decideConnection, mayResolveTo, type Policy } from '../decide.ts';
 import { type Peeked, peekClientHello } from './client-hello.ts';
 import type { Pins } from './pins.ts';
 import type { Refuse } from './refusals.ts';
@@ -87,6 +87,11 @@ function permitted(
       const destination = { name, address, protocol: 'tcp', port } as const;
       const { allowed, by } = decideConnection(policy, destination, own);
       if (!allowed) refuse({ target, policy: at, by });
+      else if (!mayResolveTo([policy], address, own, destination)) {
+        const why = 'its address is not public, and no rule allows that address on this port';
+        refuse({ target, policy: at, why });
+        return false;
+      }
       return allowed;
     }),
   );
