@@ -168,8 +168,8 @@ func (o *opener) find() (*header, []byte, error) {
 	return nil, nil, refused
 }
 
-// isSaidMade says whether a copy that was refused calls its volume made. A copy that a power cut tore
-// has the envelope of the volume and no valid MAC: what it says counts for nothing.
+// isSaidMade says whether a copy that was refused calls its volume made. A copy that a power cut
+// tore has the envelope of the volume and no valid MAC: what it says counts for nothing.
 func isSaidMade(h *header, refused error) bool {
 	return refused != nil && !errors.Is(refused, errHeaders) && h.state != making
 }

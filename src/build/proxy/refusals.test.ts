@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Refusals } from './refusals.ts';
 
-it('has the last refusals since a time', () => {
+it('remembers the last refusals, and returns those since a time', () => {
   const refusals = new Refusals();
   for (let number = 0; number < 40; number += 1) refusals.add(`reason ${number}`);
   expect(refusals.since(0)).toHaveLength(32);
