@@ -39,7 +39,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(programs, { recursive: true, force: true }));
 
-/** By which factor each moment is later than the one before: an operation makes some 200 changes. */
+/** Each moment is so many times later than the one before: an operation makes some 200 changes. */
 const LATER_BY = process.env['SOAK'] === undefined ? 4 : 1.7;
 
 let home: TestHome | undefined;
