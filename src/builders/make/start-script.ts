@@ -29,8 +29,8 @@ export const LOOPBACK_RULE = 'iptables -t raw -A PREROUTING ! -i lo -d 127.0.0.0
  *   server's proxy.
  * - A daemon that starts containerd itself gives up after 15 s, which is too short for a busy host
  *   without hardware virtualization. Where containerd ends, the daemon ends, and the box with it.
- * - What comes from a step's network card and goes to the loopback is dropped, whatever dockerd makes
- *   of its bridge: the proxy of base images listens there, and a step has CAP_NET_RAW.
+ * - What comes from a step's network card and goes to the loopback is dropped, whatever dockerd
+ *   makes of its bridge: the proxy of base images listens there, and a step has CAP_NET_RAW.
  * - The agent listens on 127.0.0.1, which the steps' network does not have: `nc` carries their
  *   connections to it, each by a program of its own, and is started anew where the box has no room
  *   for another process.
