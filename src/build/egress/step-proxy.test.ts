@@ -150,21 +150,39 @@ it('passes a request of plain HTTP on, without what belongs to the connection', 
   expect(answer).toContain('made');
 });
 
-it('serves several requests on one connection, each at its own host', async () => {
-  addresses['other.test'] = ['127.0.0.1'];
-  const lines = ['site', 'other'].map((name, index) =>
-    [
-      `GET http://${name}.test:${site}/${index} HTTP/1.1`,
-      ...['Host: x', ...(index === 1 ? ['Connection: close'] : []), '', ''],
-    ].join('\r\n'),
-  );
+it('says with each answer that it is the last one on its connection', async () => {
+  for (const path of [`site.test:${site}/`, 'denied.test/']) {
+    const socket = await dial();
+    socket.write(`GET http://${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    expect(await text(socket)).toMatch(/\r\nconnection: close\r\n/i);
+  }
+});
+
+it.each(['GET http://', 'CONNECT '])(
+  'cuts a connection that asks again too early: %s',
+  async (next) => {
+    const waiting = createServer();
+    const to = await listen(waiting);
+    const reached: Socket[] = [];
+    waiting.on('connection', (each) => reached.push(each.resume().on('error', () => undefined)));
+    const socket = await dial();
+    socket.write(`GET http://site.test:${to}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const [first] = (await once(waiting, 'connection')) as [Socket];
+    const ended = once(first, 'close');
+    socket.write(`${next}site.test:${to} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    expect(await text(socket).catch(() => '')).toBe('');
+    await ended;
+    expect(reached).toHaveLength(1);
+  },
+);
+
+it('refuses a request with a body that is still on its way', async () => {
   const socket = await dial();
-  socket.write(lines.join(''));
-  expect((await text(socket)).match(/201 Made/g)).toHaveLength(2);
-  expect(asked.map(({ request: { url, headers } }) => [url, headers.host])).toEqual([
-    ['/0', `site.test:${site}`],
-    ['/1', `other.test:${site}`],
-  ]);
+  socket.write('POST http://denied.test/ HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbo');
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  expect(answer.toString()).toMatch(/^HTTP\/1\.1 403 /);
+  socket.write('dy');
+  expect(await text(socket)).toBe('');
 });
 
 it('looks a name up once, and connects to an address that was checked', async () => {

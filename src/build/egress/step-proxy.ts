@@ -16,9 +16,10 @@ import {
   request as sendRequest,
 } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import { A3sError } from '../../errors.ts';
 import type { BuildHost } from '../host.ts';
+import { OneRequest } from '../proxy/one-request.ts';
 import { phraseOf, Refusal, refusalOf } from '../proxy/refusal.ts';
 import type { Asked, StandingEgress } from './build-egress.ts';
 import { type Dialer, proxyLogin, shown } from './dialer.ts';
@@ -28,6 +29,8 @@ const AUTHORITY = /^([A-Za-z0-9_.-]{1,255}|\[[0-9a-fA-F:.]{2,45}\]):(\d{1,5})$/;
 /** Headers of one connection. Node's own code has said `100 Continue` by then. */
 const OF_CONNECTION =
   /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|http2-settings|expect)$/;
+/** A client that may ask again on the connection does so too early: apt does. */
+const LAST = { connection: 'close' };
 const MAX_HEADERS = 64 * 1024;
 const MAX_PORT = 65_535;
 /** For the head of each request. */
@@ -54,6 +57,7 @@ export class StepProxy {
   readonly #server = createServer({ maxHeaderSize: MAX_HEADERS, requestTimeout: 0 });
   /** Those of steps, and those to other hosts. */
   readonly #connections = new Set<Duplex>();
+  readonly #oneRequest: OneRequest;
   readonly #timers = new WeakMap<object, NodeJS.Timeout>();
   readonly #logged = new Set<string>();
   /** The last ones. */
@@ -61,6 +65,7 @@ export class StepProxy {
 
   constructor(options: StepProxyOptions) {
     this.#options = options;
+    this.#oneRequest = new OneRequest(options.silentMs ?? SILENT_MS);
     this.#server.on('clientError', (_error, connection) => connection.destroy());
     this.#server.on('request', (request, response) => void this.#answer(request, response));
     this.#server.on('connect', (request, connection, head) => {
@@ -108,8 +113,9 @@ export class StepProxy {
 
   /** Never rejects. */
   async #tunnel(authority: string, connection: Duplex, head: Buffer): Promise<void> {
+    const left = this.#oneRequest.begin(connection);
+    if (left === undefined) return;
     this.#disarm(connection);
-    const left = leftWith(connection);
     let other: Duplex;
     try {
       const [, host = '', port] = AUTHORITY.exec(authority) ?? [];
@@ -150,10 +156,12 @@ export class StepProxy {
   /** Never rejects. */
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket } = request;
+    const left = this.#oneRequest.begin(socket, response);
+    if (left === undefined) return;
     this.#disarm(socket);
     response.once('close', () => this.#awaitHead(socket));
     try {
-      await this.#pass(request, response);
+      await this.#pass(request, response, left);
     } catch (error) {
       request.resume();
       if (response.headersSent || response.destroyed) {
@@ -161,12 +169,24 @@ export class StepProxy {
         return;
       }
       const { status, message } = this.#refusal(request.url ?? '', error);
-      response.writeHead(status, phraseOf(status, message), { 'content-type': 'text/plain' });
-      response.end(`${message}\n`);
+      const body = `${message}\n`;
+      response.writeHead(status, phraseOf(status, message), {
+        ...{ 'content-type': 'text/plain', 'content-length': Buffer.byteLength(body) },
+        ...LAST,
+      });
+      response.write(body);
+      // A connection that ends with bytes unread takes the answer with it.
+      this.#awaitHead(socket);
+      await finished(request, { writable: false }).catch(() => undefined);
+      response.end();
     }
   }
 
-  async #pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #pass(
+    request: IncomingMessage,
+    response: ServerResponse,
+    left: AbortSignal,
+  ): Promise<void> {
     const text = request.url ?? '';
     if (!/^http:\/\/[^/]/i.test(text) || !URL.canParse(text)) {
       throw new Refusal(400, 'it is no request to a proxy: it names no whole URL of plain HTTP');
@@ -174,7 +194,6 @@ export class StepProxy {
     const url = new URL(text);
     const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
     const asked = await this.#permitted(host, Number(url.port || 80));
-    const left = leftWith(response);
     const { socket, proxy } = await this.#options.dialer.plain(asked, asked.rule, left);
     this.#record(asked);
     this.#keep(socket);
@@ -188,7 +207,8 @@ export class StepProxy {
         ...(proxy === undefined ? {} : proxyLogin(proxy)),
       },
     });
-    response.once('close', () => sent.destroy());
+    left.addEventListener('abort', () => sent.destroy());
+    if (left.aborted) sent.destroy();
     sent.setTimeout(this.#options.silentMs ?? SILENT_MS, () => sent.destroy());
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       sent.once('response', resolve);
@@ -203,7 +223,7 @@ export class StepProxy {
     pipeline(request, sent).catch(() => undefined);
     const answer = await answered;
     const { statusCode = 502, statusMessage } = answer;
-    response.writeHead(statusCode, statusMessage, passedOn(answer.headers));
+    response.writeHead(statusCode, statusMessage, { ...passedOn(answer.headers), ...LAST });
     await pipeline(answer, response);
   }
 
@@ -244,14 +264,6 @@ export class StepProxy {
     this.#logged.add(key);
     this.#options.log.info(message, fields);
   }
-}
-
-/** Aborts when a step has hung up. */
-function leftWith(connection: Duplex | ServerResponse): AbortSignal {
-  const left = new AbortController();
-  connection.once('close', () => left.abort());
-  if (connection.destroyed) left.abort();
-  return left.signal;
 }
 
 /** Without what is about one connection, and not about the one behind the proxy. */
