@@ -216,6 +216,16 @@ it.each([
   expect(proxy.refusedSince(0)).toEqual([expect.stringContaining(words)]);
 });
 
+it.each(['Content-Length', 'Transfer-Encoding', 'Host'])(
+  'refuses a request whose connection would drop %s',
+  async (name) => {
+    const head = ['DELETE http://site.test/ HTTP/1.1', 'Host: x', 'Content-Length: 6'];
+    const answer = await ask(...head, `Connection: close, ${name}`, '', 'GET / ');
+    expect(answer).toMatch(/^HTTP\/1\.1 400 .*its header Connection names /);
+    expect(lookedUp).toEqual([]);
+  },
+);
+
 it('logs a host once, whether it was reached or refused', async () => {
   for (let time = 0; time < 2; time += 1) {
     await tunnel('denied.test:443');

@@ -31,6 +31,7 @@ const OF_CONNECTION =
   /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|http2-settings|expect)$/;
 /** A client that may ask again on the connection does so too early: apt does. */
 const LAST = { connection: 'close' };
+const OF_MESSAGE = /^(?:content-length|transfer-encoding|host)$/;
 const MAX_HEADERS = 64 * 1024;
 const MAX_PORT = 65_535;
 /** For the head of each request. */
@@ -191,6 +192,7 @@ export class StepProxy {
     if (!/^http:\/\/[^/]/i.test(text) || !URL.canParse(text)) {
       throw new Refusal(400, 'it is no request to a proxy: it names no whole URL of plain HTTP');
     }
+    refuseUnframed(request.headers);
     const url = new URL(text);
     const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
     const asked = await this.#permitted(host, Number(url.port || 80));
@@ -220,7 +222,8 @@ export class StepProxy {
       });
     });
     // The answer may come before the end of the body, or without it.
-    pipeline(request, sent).catch(() => undefined);
+    if (hasBody(request.headers)) pipeline(request, sent).catch(() => undefined);
+    else sent.end();
     const answer = await answered;
     const { statusCode = 502, statusMessage } = answer;
     response.writeHead(statusCode, statusMessage, { ...passedOn(answer.headers), ...LAST });
@@ -266,9 +269,25 @@ export class StepProxy {
   }
 }
 
+/** What says where a request ends, and whom it is for, is not a connection's to drop. */
+function refuseUnframed(headers: IncomingHttpHeaders): void {
+  const dropped = namedBy(headers).find((name) => OF_MESSAGE.test(name));
+  if (dropped !== undefined) throw new Refusal(400, `its header Connection names ${dropped}`);
+}
+
+/** Node frames no body of GET, HEAD, DELETE and OPTIONS by itself. */
+function hasBody(headers: IncomingHttpHeaders): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+}
+
+/** The headers that belong to the connection, in its own words. */
+function namedBy(headers: IncomingHttpHeaders): readonly string[] {
+  return (headers.connection ?? '').toLowerCase().split(/[\s,]+/);
+}
+
 /** Without what is about one connection, and not about the one behind the proxy. */
 function passedOn(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
-  const named = (headers.connection ?? '').toLowerCase().split(/[\s,]+/);
+  const named = namedBy(headers);
   const kept = Object.entries(headers).filter(
     ([name]) => !OF_CONNECTION.test(name) && !named.includes(name),
   );
