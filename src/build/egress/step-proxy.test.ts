@@ -205,6 +205,7 @@ it.each([
   ['CONNECT site.test:70000', 400, 'it names no host and port'],
   ['CONNECT site.test:0', 400, 'it names no host and port'],
   ['CONNECT a@site.test:80', 400, 'it names no host and port'],
+  ['CONNECT xn--a:443', 400, 'xn--a:443 names no host'],
   ['GET http://denied.test/x', 403, 'the policy refuses it'],
   ['GET /x', 400, 'it names no whole URL'],
   ['GET https://site.test/x', 400, 'it names no whole URL'],
@@ -223,6 +224,21 @@ it.each(['Content-Length', 'Transfer-Encoding', 'Host'])(
     const answer = await ask(...head, `Connection: close, ${name}`, '', 'GET / ');
     expect(answer).toMatch(/^HTTP\/1\.1 400 .*its header Connection names /);
     expect(lookedUp).toEqual([]);
+  },
+);
+
+it.each(['000 None', '099 Low', '101 No upgrade', '200 a\x01b'])(
+  'refuses an answer with the status %j',
+  async (status) => {
+    const to = await listen(
+      createServer((each) => {
+        each.on('error', () => undefined);
+        each.once('data', () => each.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\n\r\n`));
+      }),
+    );
+    const answer = await get(`http://site.test:${to}/`);
+    expect(answer).toMatch(/^HTTP\/1\.1 502 .*answers with a status that is none/);
+    expect(logged.filter((line) => line.includes('Error'))).toEqual([]);
   },
 );
 

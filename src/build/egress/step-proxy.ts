@@ -225,7 +225,11 @@ export class StepProxy {
     if (hasBody(request.headers)) pipeline(request, sent).catch(() => undefined);
     else sent.end();
     const answer = await answered;
-    const { statusCode = 502, statusMessage } = answer;
+    const { statusCode = 0, statusMessage = '' } = answer;
+    if (statusCode < 200 || !/^[\t -~\x80-\xff]*$/.test(statusMessage)) {
+      sent.destroy();
+      throw new Refusal(502, `${shown(asked)} answers with a status that is none`);
+    }
     response.writeHead(statusCode, statusMessage, { ...passedOn(answer.headers), ...LAST });
     await pipeline(answer, response);
   }
