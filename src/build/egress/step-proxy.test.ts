@@ -19,7 +19,7 @@ let lookedUp: string[];
 let logged: string[];
 let proxies: Proxies;
 let isUsed: boolean;
-let times: { headMs?: number; silentMs?: number };
+let times: { headMs?: number; silentMs?: number; maxLogged?: number };
 let proxy: StepProxy;
 let port: number;
 let site: number;
@@ -66,6 +66,7 @@ afterEach(() => {
 /** Permits the addresses of the loopback, where the servers of this test are, and no other. */
 const standing = async () => ({
   rule: ({ host, port }: { readonly host: string; readonly port: number }) => {
+    if (host === 'broken.test') throw new Error('out of order');
     if (host === 'denied.test') throw new Refusal(403, 'the policy refuses it');
     return {
       id: `${host}:${port}`,
@@ -241,6 +242,20 @@ it.each(['000 None', '099 Low', '101 No upgrade', '200 a\x01b'])(
     expect(logged.filter((line) => line.includes('Error'))).toEqual([]);
   },
 );
+
+it('logs an error of its own once in a while', async () => {
+  for (let time = 0; time < 3; time += 1) {
+    expect(await tunnel('broken.test:443')).toMatch(/^HTTP\/1\.1 502 /);
+  }
+  expect(logged.filter((line) => line.includes('out of order'))).toHaveLength(1);
+});
+
+it('logs a host that is reached after any number of refusals', async () => {
+  times = { maxLogged: 2 };
+  for (const denied of [1, 2, 3]) await tunnel(`denied.test:${denied}`);
+  await get(`http://site.test:${site}/`);
+  expect(logged.at(-1)).toContain(`reached a host: {"host":"site.test:${site}"}`);
+});
 
 it('logs a host once, whether it was reached or refused', async () => {
   for (let time = 0; time < 2; time += 1) {

@@ -38,8 +38,10 @@ const MAX_PORT = 65_535;
 const HEAD_MS = 30_000;
 /** Without a byte in either direction. */
 const SILENT_MS = 600_000;
-/** How many hosts are remembered, so that the log has each once. */
+/** How many hosts are remembered, so that the log has each once; of those refused as many. */
 const MAX_LOGGED = 1024;
+/** Between the unexpected errors that are logged. */
+const ERROR_MS = 10_000;
 /** How many refusals are remembered for the errors of builds. */
 const MAX_REFUSED = 32;
 
@@ -51,6 +53,7 @@ export interface StepProxyOptions {
   readonly isUsed: () => boolean;
   readonly headMs?: number;
   readonly silentMs?: number;
+  readonly maxLogged?: number;
 }
 
 export class StepProxy {
@@ -60,7 +63,9 @@ export class StepProxy {
   readonly #connections = new Set<Duplex>();
   readonly #oneRequest: OneRequest;
   readonly #timers = new WeakMap<object, NodeJS.Timeout>();
-  readonly #logged = new Set<string>();
+  #nextError = 0;
+  readonly #reached = new Set<string>();
+  readonly #denied = new Set<string>();
   /** The last ones. */
   readonly #refused: { readonly at: number; readonly reason: string }[] = [];
 
@@ -247,28 +252,36 @@ export class StepProxy {
   }
 
   #record(asked: Asked): void {
-    this.#logOnce('a step of a build has reached a host', { host: shown(asked) });
+    this.#logOnce(this.#reached, 'a step of a build has reached a host', { host: shown(asked) });
   }
 
   #refusal(asked: string, error: unknown): Refusal {
     const refusal = refusalOf(error);
     // A program that leaves is refused nothing.
     if (error instanceof Error && error.name === 'AbortError') return refusal;
-    if (!(error instanceof Refusal || error instanceof A3sError)) {
+    if (!(error instanceof Refusal || error instanceof A3sError) && this.#mayLogError()) {
       this.#options.log.error('a connection of a step of a build failed', error);
     }
     const host = asked.slice(0, 300);
     this.#refused.push({ at: performance.now(), reason: `${host}: ${refusal.message}` });
     this.#refused.splice(0, this.#refused.length - MAX_REFUSED);
     const { message: reason } = refusal;
-    this.#logOnce('a connection of a step of a build was refused', { host, reason });
+    this.#logOnce(this.#denied, 'a connection of a step of a build was refused', { host, reason });
     return refusal;
   }
 
-  #logOnce(message: string, fields: Readonly<Record<string, string>>): void {
-    const key = JSON.stringify([message, fields]);
-    if (this.#logged.has(key) || this.#logged.size >= MAX_LOGGED) return;
-    this.#logged.add(key);
+  /** One error in a while: a step can have a fault of this server happen at will. */
+  #mayLogError(): boolean {
+    const now = performance.now();
+    if (now < this.#nextError) return false;
+    this.#nextError = now + ERROR_MS;
+    return true;
+  }
+
+  #logOnce(logged: Set<string>, message: string, fields: Readonly<Record<string, string>>): void {
+    const key = JSON.stringify(fields);
+    if (logged.has(key) || logged.size >= (this.#options.maxLogged ?? MAX_LOGGED)) return;
+    logged.add(key);
     this.#options.log.info(message, fields);
   }
 }
