@@ -77,7 +77,10 @@ export class Dialer {
 
   #proxyOf(scheme: 'http' | 'https', { host, port }: Asked, rule: AddressRule): URL | undefined {
     const spelled = isIP(host) === 6 ? `[${host}]` : host;
-    const proxy = proxyFor(this.#proxies, new URL(`${scheme}://${spelled}:${port}`));
+    const url = `${scheme}://${spelled}:${port}`;
+    // `xn--` in front of what is no punycode, for one.
+    if (!URL.canParse(url)) throw new Refusal(400, `${shown({ host, port })} names no host`);
+    const proxy = proxyFor(this.#proxies, new URL(url));
     if (proxy !== undefined) refuseBy(rule.refusal(isIP(host) === 0 ? undefined : host));
     return proxy;
   }

@@ -66,6 +66,7 @@ afterEach(() => {
 /** Permits the addresses of the loopback, where the servers of this test are, and no other. */
 const standing = async () => ({
   rule: ({ host, port }: { readonly host: string; readonly port: number }) => {
+    if (host === 'broken.test') throw new Error('out of order');
     if (host === 'denied.test') throw new Refusal(403, 'the policy refuses it');
     return {
       id: `${host}:${port}`,
@@ -150,21 +151,39 @@ it('passes a request of plain HTTP on, without what belongs to the connection', 
   expect(answer).toContain('made');
 });
 
-it('serves several requests on one connection, each at its own host', async () => {
-  addresses['other.test'] = ['127.0.0.1'];
-  const lines = ['site', 'other'].map((name, index) =>
-    [
-      `GET http://${name}.test:${site}/${index} HTTP/1.1`,
-      ...['Host: x', ...(index === 1 ? ['Connection: close'] : []), '', ''],
-    ].join('\r\n'),
-  );
+it('says with each answer that it is the last one on its connection', async () => {
+  for (const path of [`site.test:${site}/`, 'denied.test/']) {
+    const socket = await dial();
+    socket.write(`GET http://${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    expect(await text(socket)).toMatch(/\r\nconnection: close\r\n/i);
+  }
+});
+
+it.each(['GET http://', 'CONNECT '])(
+  'cuts a connection that asks again too early: %s',
+  async (next) => {
+    const waiting = createServer();
+    const to = await listen(waiting);
+    const reached: Socket[] = [];
+    waiting.on('connection', (each) => reached.push(each.resume().on('error', () => undefined)));
+    const socket = await dial();
+    socket.write(`GET http://site.test:${to}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const [first] = (await once(waiting, 'connection')) as [Socket];
+    const ended = once(first, 'close');
+    socket.write(`${next}site.test:${to} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    expect(await text(socket).catch(() => '')).toBe('');
+    await ended;
+    expect(reached).toHaveLength(1);
+  },
+);
+
+it('refuses a request with a body that is still on its way', async () => {
   const socket = await dial();
-  socket.write(lines.join(''));
-  expect((await text(socket)).match(/201 Made/g)).toHaveLength(2);
-  expect(asked.map(({ request: { url, headers } }) => [url, headers.host])).toEqual([
-    ['/0', `site.test:${site}`],
-    ['/1', `other.test:${site}`],
-  ]);
+  socket.write('POST http://denied.test/ HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbo');
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  expect(answer.toString()).toMatch(/^HTTP\/1\.1 403 /);
+  socket.write('dy');
+  expect(await text(socket)).toBe('');
 });
 
 it('looks a name up once, and connects to an address that was checked', async () => {
@@ -184,9 +203,10 @@ it.each([
   ['CONNECT [::1]:443', 403, '::1 is refused'],
   ['CONNECT nowhere.test:443', 502, 'there is no address of nowhere.test'],
   ['CONNECT site.test:1', 502, 'site.test:1 cannot be reached'],
-  ['CONNECT site.test:70000', 400, 'it names no host and port'],
-  ['CONNECT site.test:0', 400, 'it names no host and port'],
-  ['CONNECT a@site.test:80', 400, 'it names no host and port'],
+  ['CONNECT site.test:70000', 400, 'the request has no valid host and port'],
+  ['CONNECT site.test:0', 400, 'the request has no valid host and port'],
+  ['CONNECT a@site.test:80', 400, 'the request has no valid host and port'],
+  ['CONNECT xn--a:443', 400, 'xn--a:443 names no host'],
   ['GET http://denied.test/x', 403, 'the policy refuses it'],
   ['GET /x', 400, 'it names no whole URL'],
   ['GET https://site.test/x', 400, 'it names no whole URL'],
@@ -196,6 +216,38 @@ it.each([
   expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
   expect(answer.split('\r\n\r\n')[1]).toContain(words);
   expect(proxy.refusedSince(0)).toEqual([expect.stringContaining(words)]);
+});
+
+it.each(['Content-Length', 'Transfer-Encoding', 'Host'])(
+  'refuses a request whose connection would drop %s',
+  async (name) => {
+    const head = ['DELETE http://site.test/ HTTP/1.1', 'Host: x', 'Content-Length: 6'];
+    const answer = await ask(...head, `Connection: close, ${name}`, '', 'GET / ');
+    expect(answer).toMatch(/^HTTP\/1\.1 400 .*its header Connection names /);
+    expect(lookedUp).toEqual([]);
+  },
+);
+
+it.each(['000 None', '099 Low', '101 No upgrade', '200 a\x01b'])(
+  'refuses an answer with the status %j',
+  async (status) => {
+    const to = await listen(
+      createServer((each) => {
+        each.on('error', () => undefined);
+        each.once('data', () => each.end(`HTTP/1.1 ${status}\r\ncontent-length: 0\r\n\r\n`));
+      }),
+    );
+    const answer = await get(`http://site.test:${to}/`);
+    expect(answer).toMatch(/^HTTP\/1\.1 502 .*answers with an invalid status/);
+    expect(logged.filter((line) => line.includes('Error'))).toEqual([]);
+  },
+);
+
+it('logs an error of its own once in a while', async () => {
+  for (let time = 0; time < 3; time += 1) {
+    expect(await tunnel('broken.test:443')).toMatch(/^HTTP\/1\.1 502 /);
+  }
+  expect(logged.filter((line) => line.includes('out of order'))).toHaveLength(1);
 });
 
 it('logs a host once, whether it was reached or refused', async () => {

@@ -16,10 +16,11 @@ import {
   request as sendRequest,
 } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import { A3sError } from '../../errors.ts';
 import type { BuildHost } from '../host.ts';
-import { endToEnd } from '../proxy/headers.ts';
+import { endToEnd, namedByConnection } from '../proxy/headers.ts';
+import { OneRequest } from '../proxy/one-request.ts';
 import { phraseOf, Refusal, refusalOf } from '../proxy/refusal.ts';
 import { Refusals } from '../proxy/refusals.ts';
 import type { Asked, StandingEgress } from './build-egress.ts';
@@ -28,12 +29,17 @@ import { type Dialer, proxyLogin, shown } from './dialer.ts';
 
 const CONNECTED = 'HTTP/1.1 200 Connection established\r\n\r\n';
 const AUTHORITY = /^([A-Za-z0-9_.-]{1,255}|\[[0-9a-fA-F:.]{2,45}\]):(\d{1,5})$/;
+/** A client that may ask again on the connection does so too early: apt does. */
+const LAST = { connection: 'close' };
+const OF_MESSAGE = /^(?:content-length|transfer-encoding|host)$/;
 const MAX_HEADERS = 64 * 1024;
 const MAX_PORT = 65_535;
 /** For the head of each request. */
 const HEAD_MS = 30_000;
 /** Without a byte in either direction. */
 const SILENT_MS = 600_000;
+/** Between the unexpected errors that are logged. */
+const ERROR_MS = 10_000;
 
 export interface StepProxyOptions {
   readonly egress: { standing(): Promise<Pick<StandingEgress, 'rule'>> };
@@ -50,13 +56,16 @@ export class StepProxy {
   readonly #server = createServer({ maxHeaderSize: MAX_HEADERS, requestTimeout: 0 });
   /** Those of steps, and those to other hosts. */
   readonly #connections = new Set<Duplex>();
+  readonly #oneRequest: OneRequest;
   readonly #timers = new WeakMap<object, NodeJS.Timeout>();
+  #nextError = 0;
   readonly #hosts: ConnectionLog;
   readonly #refused = new Refusals();
 
   constructor(options: StepProxyOptions) {
     this.#options = options;
     this.#hosts = new ConnectionLog(options.log);
+    this.#oneRequest = new OneRequest(options.silentMs ?? SILENT_MS);
     this.#server.on('clientError', (_error, connection) => connection.destroy());
     this.#server.on('request', (request, response) => void this.#answer(request, response));
     this.#server.on('connect', (request, connection, head) => {
@@ -104,8 +113,9 @@ export class StepProxy {
 
   /** Never rejects. */
   async #tunnel(authority: string, connection: Duplex, head: Buffer): Promise<void> {
+    const left = this.#oneRequest.begin(connection);
+    if (left === undefined) return;
     this.#disarm(connection);
-    const left = leftWith(connection);
     let other: Duplex;
     try {
       const [, host = '', port] = AUTHORITY.exec(authority) ?? [];
@@ -146,10 +156,12 @@ export class StepProxy {
   /** Never rejects. */
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { socket } = request;
+    const left = this.#oneRequest.begin(socket, response);
+    if (left === undefined) return;
     this.#disarm(socket);
     response.once('close', () => this.#awaitHead(socket));
     try {
-      await this.#pass(request, response);
+      await this.#pass(request, response, left);
     } catch (error) {
       request.resume();
       if (response.headersSent || response.destroyed) {
@@ -157,20 +169,32 @@ export class StepProxy {
         return;
       }
       const { status, message } = this.#refusal(request.url ?? '', error);
-      response.writeHead(status, phraseOf(status, message), { 'content-type': 'text/plain' });
-      response.end(`${message}\n`);
+      const body = `${message}\n`;
+      response.writeHead(status, phraseOf(status, message), {
+        ...{ 'content-type': 'text/plain', 'content-length': Buffer.byteLength(body) },
+        ...LAST,
+      });
+      response.write(body);
+      // A connection that ends with bytes unread takes the answer with it.
+      this.#awaitHead(socket);
+      await finished(request, { writable: false }).catch(() => undefined);
+      response.end();
     }
   }
 
-  async #pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #pass(
+    request: IncomingMessage,
+    response: ServerResponse,
+    left: AbortSignal,
+  ): Promise<void> {
     const text = request.url ?? '';
     if (!/^http:\/\/[^/]/i.test(text) || !URL.canParse(text)) {
       throw new Refusal(400, 'it is no request to a proxy: it names no whole URL of plain HTTP');
     }
+    refuseUnframed(request.headers);
     const url = new URL(text);
     const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
     const asked = await this.#permitted(host, Number(url.port || 80));
-    const left = leftWith(response);
     const { socket, proxy } = await this.#options.dialer.plain(asked, asked.rule, left);
     this.#hosts.reached(shown(asked));
     this.#keep(socket);
@@ -184,22 +208,28 @@ export class StepProxy {
         ...(proxy === undefined ? {} : proxyLogin(proxy)),
       },
     });
-    response.once('close', () => sent.destroy());
+    left.addEventListener('abort', () => sent.destroy());
+    if (left.aborted) sent.destroy();
     sent.setTimeout(this.#options.silentMs ?? SILENT_MS, () => sent.destroy());
     const answered = new Promise<IncomingMessage>((resolve, reject) => {
       sent.once('response', resolve);
-      sent.once('error', () => reject(new Refusal(502, `${shown(asked)} has hung up`)));
+      sent.once('error', () => reject(new Refusal(502, `${shown(asked)} closed the connection`)));
       // Another protocol was not asked for.
       sent.once('upgrade', (_, other) => {
         other.destroy();
-        reject(new Refusal(502, `${shown(asked)} leaves HTTP`));
+        reject(new Refusal(502, `${shown(asked)} switched protocols`));
       });
     });
     // The answer may come before the end of the body, or without it.
-    pipeline(request, sent).catch(() => undefined);
+    if (hasBody(request.headers)) pipeline(request, sent).catch(() => undefined);
+    else sent.end();
     const answer = await answered;
-    const { statusCode = 502, statusMessage } = answer;
-    response.writeHead(statusCode, statusMessage, passedOn(answer.headers));
+    const { statusCode = 0, statusMessage = '' } = answer;
+    if (statusCode < 200 || !/^[\t -~\x80-\xff]*$/.test(statusMessage)) {
+      sent.destroy();
+      throw new Refusal(502, `${shown(asked)} answers with an invalid status`);
+    }
+    response.writeHead(statusCode, statusMessage, { ...passedOn(answer.headers), ...LAST });
     await pipeline(answer, response);
   }
 
@@ -207,7 +237,7 @@ export class StepProxy {
   async #permitted(host: string, port: number) {
     if (!this.#options.isUsed()) throw new Refusal(403, 'no build is under way');
     if (host === '' || port < 1 || port > MAX_PORT) {
-      throw new Refusal(400, 'it names no host and port');
+      throw new Refusal(400, 'the request has no valid host and port');
     }
     const bare = host.startsWith('[') ? host.slice(1, -1) : host.toLowerCase();
     const asked: Asked = { host: bare.replace(/\.$/, ''), port };
@@ -217,9 +247,9 @@ export class StepProxy {
 
   #refusal(asked: string, error: unknown): Refusal {
     const refusal = refusalOf(error);
-    // A program that leaves is refused nothing.
+    // A closed connection is not a refusal.
     if (error instanceof Error && error.name === 'AbortError') return refusal;
-    if (!(error instanceof Refusal || error instanceof A3sError)) {
+    if (!(error instanceof Refusal || error instanceof A3sError) && this.#mayLogError()) {
       this.#options.log.error('a connection of a step of a build failed', error);
     }
     const host = asked.slice(0, 300);
@@ -227,14 +257,25 @@ export class StepProxy {
     this.#hosts.refused(host, refusal.message);
     return refusal;
   }
+
+  /** One error in a while: a step can have a fault of this server happen at will. */
+  #mayLogError(): boolean {
+    const now = performance.now();
+    if (now < this.#nextError) return false;
+    this.#nextError = now + ERROR_MS;
+    return true;
+  }
 }
 
-/** Aborts when a step has hung up. */
-function leftWith(connection: Duplex | ServerResponse): AbortSignal {
-  const left = new AbortController();
-  connection.once('close', () => left.abort());
-  if (connection.destroyed) left.abort();
-  return left.signal;
+/** What says where a request ends, and whom it is for, is not a connection's to drop. */
+function refuseUnframed(headers: IncomingHttpHeaders): void {
+  const dropped = namedByConnection(headers).find((name) => OF_MESSAGE.test(name));
+  if (dropped !== undefined) throw new Refusal(400, `its header Connection names ${dropped}`);
+}
+
+/** Node frames no body of GET, HEAD, DELETE and OPTIONS by itself. */
+function hasBody(headers: IncomingHttpHeaders): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 }
 
 /** A body stays chunked, which only its sender knows. */

@@ -15,15 +15,20 @@ const OF_CONNECTION =
 export function endToEnd(
   headers: NodeJS.Dict<string | string[]>,
 ): Record<string, string | string[]> {
-  const named = [headers['connection'] ?? []]
-    .flat()
-    .join(',')
-    .toLowerCase()
-    .split(/[\s,]+/);
+  const named = namedByConnection(headers);
   const kept: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined || OF_CONNECTION.test(name) || named.includes(name)) continue;
     kept[name] = value;
   }
   return kept;
+}
+
+/** The headers that `Connection` names, in lower case. */
+export function namedByConnection(headers: NodeJS.Dict<string | string[]>): readonly string[] {
+  return [headers['connection'] ?? []]
+    .flat()
+    .join(',')
+    .toLowerCase()
+    .split(/[\s,]+/);
 }

@@ -38,7 +38,7 @@ let refusals: string[];
 let sent: string[];
 let close: () => void = () => undefined;
 let port = 0;
-const limits = { connections: 8, requests: 2, headMs: 30_000 };
+const limits = { connections: 8, requests: 2, headMs: 30_000, stalledMs: 30_000 };
 let login: Credentials | undefined;
 /** Digests of the standing policy, and of that by which a build began. */
 let [standing, begun]: [string, string | undefined] = ['', ''];
@@ -60,8 +60,9 @@ beforeEach(async () => {
       decide: (question, policy, now) => trust.decide(question, policy, now),
     },
     downloads: {
-      send: async ({ method, url, headers }) => {
+      send: async ({ method, url, headers, signal }) => {
         sent.push(`${method} ${url} ${JSON.stringify(headers)}`);
+        if (url.pathname === '/waits' && signal?.aborted === false) await once(signal, 'abort');
         const body = (async function* () {
           yield Buffer.from('downloaded');
         })();
@@ -284,4 +285,24 @@ it('serves so many connections and no more, and others again when those have end
 it('answers so many requests at a time, and the others after them', async () => {
   const answers = Array.from({ length: 6 }, () => ask('GET', 'http://files.example/x'));
   for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+it('cuts a connection that asks again before its answer, and gives its place to others', async () => {
+  for (let time = 0; time < limits.requests; time += 1) {
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET http://files.example/waits HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(5));
+    expect(await text(socket).catch(() => '')).toBe('');
+  }
+  expect(await ask('GET', 'http://files.example/x')).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+it('serves a connection on which requests come one after another', async () => {
+  const socket = await secured(connect(port, '127.0.0.1'), 'registry.example');
+  for (let time = 0; time < 3; time += 1) {
+    socket.write('GET /v2/ HTTP/1.1\r\nHost: registry.example\r\n\r\n');
+    let answer = '';
+    while (!answer.endsWith('{}\r\n0\r\n\r\n')) answer += (await once(socket, 'data'))[0];
+    expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  }
+  socket.destroy();
 });

@@ -12,6 +12,7 @@ import { TLSSocket } from 'node:tls';
 import { Semaphore } from '../../async/semaphore.ts';
 import type { Builder } from '../builder.ts';
 import { LeafCertificates } from './leaf-certificates.ts';
+import { OneRequest } from './one-request.ts';
 import type { ProxyAnswers } from './proxy-answers.ts';
 
 const CONNECTED = 'HTTP/1.1 200 Connection established\r\n\r\n';
@@ -25,17 +26,21 @@ const MAX_CONNECTIONS = 256;
 const MAX_REQUESTS = 64;
 /** For the head of each request, and for the beginning of TLS with the first head inside. */
 const HEAD_MS = 30_000;
+/** For a part of a response: the builder writes what it reads to its disk. */
+const STALLED_MS = 120_000;
 
 export interface ProxyLimits {
   readonly connections: number;
   readonly requests: number;
   readonly headMs: number;
+  readonly stalledMs: number;
 }
 
 const LIMITS: ProxyLimits = {
   connections: MAX_CONNECTIONS,
   requests: MAX_REQUESTS,
   headMs: HEAD_MS,
+  stalledMs: STALLED_MS,
 };
 
 /** Serves the builder's proxy; the function that it returns ends that, with all its connections. */
@@ -69,19 +74,25 @@ export function servePolicyProxy(
     arm(connection);
     server.emit('connection', connection);
   };
+  const oneRequest = new OneRequest(limits.stalledMs);
+  // As many wait as there are connections.
   const turns = new Semaphore(limits.requests);
   const serverFor = (originOf: (connection: object) => string | undefined): Server =>
     serverOf((request, response) => {
       const { socket } = request;
+      const left = oneRequest.begin(socket, response);
+      if (left === undefined) return;
       disarm(socket);
       response.once('close', () => arm(socket));
-      void turns.run(() => answer(request, response, originOf(socket), answers));
+      const asked = { request, response, origin: originOf(socket), left };
+      void turns.run(() => answer(asked, answers));
     });
   /** The origin of the requests on a connection whose TLS ends here. */
   const origins = new WeakMap<object, string>();
   const inside = serverFor((connection) => origins.get(connection));
   const outside = serverFor(() => undefined);
   outside.on('connect', (request: IncomingMessage, connection: Duplex, head: Buffer) => {
+    if (oneRequest.begin(connection) === undefined) return;
     disarm(connection);
     const authority = request.url ?? '';
     const url = `https://${authority}`;
@@ -126,19 +137,23 @@ function serverOf(listener: (request: IncomingMessage, response: ServerResponse)
   return server;
 }
 
-/** @param origin of the requests inside of TLS, which name a path; others name a whole URL */
-async function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  origin: string | undefined,
-  answers: ProxyAnswers,
-): Promise<void> {
+interface AskedOfProxy {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Of the requests inside of TLS, which name a path; others name a whole URL. */
+  readonly origin: string | undefined;
+  readonly left: AbortSignal;
+}
+
+async function answer(asked: AskedOfProxy, answers: ProxyAnswers): Promise<void> {
+  const { request, response, origin, left } = asked;
   const text = `${origin ?? ''}${request.url ?? ''}`;
   const isAbsolute = /^https?:\/\/[^/]/.test(text);
   request.resume();
-  if (response.destroyed) return;
-  if (isAbsolute && URL.canParse(text)) await answers.answer(request, response, new URL(text));
-  else {
+  if (left.aborted) return;
+  if (isAbsolute && URL.canParse(text)) {
+    await answers.answer(request, response, new URL(text), left);
+  } else {
     response.writeHead(400);
     response.end();
   }

@@ -54,15 +54,18 @@ export class ProxyAnswers {
     return this.#refused.since(time);
   }
 
-  /** Never rejects. */
-  async answer(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
-    const left = new AbortController();
-    response.once('close', () => left.abort());
-    const signal = AbortSignal.any([left.signal, this.#host.shutdown]);
+  /** Never rejects. @param left aborts when the builder has ended its connection */
+  async answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    url: URL,
+    left: AbortSignal,
+  ): Promise<void> {
+    const signal = AbortSignal.any([left, this.#host.shutdown]);
     try {
       await this.#answer(request, response, url, signal);
     } catch (error) {
-      if (response.headersSent || left.signal.aborted) {
+      if (response.headersSent || left.aborted) {
         response.destroy();
         return;
       }
