@@ -298,10 +298,14 @@ it('cuts a connection that asks again before its answer, and gives its place to 
 
 it('serves a connection on which requests come one after another', async () => {
   const socket = await secured(connect(port, '127.0.0.1'), 'registry.example');
+  let answer = '';
+  socket.on('data', (chunk) => {
+    answer += chunk;
+  });
   for (let time = 0; time < 3; time += 1) {
+    answer = '';
     socket.write('GET /v2/ HTTP/1.1\r\nHost: registry.example\r\n\r\n');
-    let answer = '';
-    while (!answer.endsWith('{}\r\n0\r\n\r\n')) answer += (await once(socket, 'data'))[0];
+    while (!answer.endsWith('\r\n0\r\n\r\n')) await once(socket, 'data');
     expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
   }
   socket.destroy();
