@@ -54,7 +54,6 @@ const FLAGS_AND_COMMANDS: readonly Case[] = [
   [run('--no-such-flag'), 125, 'invalid-argument'],
   [['run'], 1, 'invalid-argument'],
   [['search', 'busybox'], 125, 'unsupported-option'],
-  [['builder', 'prune'], 125, 'unsupported-option'],
   [['cp', 'a', 'b'], 1, 'invalid-argument'],
   [['runn', IMAGE], 1, 'invalid-argument'],
   [['image', 'mangle'], 1, 'invalid-argument'],
