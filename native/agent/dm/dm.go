@@ -144,8 +144,8 @@ func Create(name string, flags uint32, target Target) (Device, error) {
 	return createChecked(name, flags, target, nil)
 }
 
-// createChecked makes a device whose table, as the kernel tells it, passes a check before the device
-// goes on and afterwards: a target may read its disk both times. nil checks nothing.
+// createChecked makes a device whose table, as the kernel reports it, passes a check before the
+// device goes on and afterwards: a target may read its disk both times. nil checks nothing.
 func createChecked(name string, flags uint32, target Target, check func(*table) error) (Device, error) {
 	c, err := openControl()
 	if err != nil {

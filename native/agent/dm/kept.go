@@ -59,9 +59,9 @@ func FormatKept(name, disk string, keys *KeptKeys) (*Encrypted, error) {
 //
 // The check here is of disks at rest: it keeps what was changed on one from the kernel's parser.
 // The kernel reads the superblock twice again, when it loads the table and when the device goes on,
-// and the host can give it another one each time. What it has read is in the table that it tells
-// then: see checkKept. Zeros are the exception: the kernel writes a new superblock in place of them,
-// as good as the old one, and the journal is lost, as with an older copy of it.
+// and the host can give it another one each time. What it has read is in the table that it
+// reports then: see checkKept. Zeros are the exception: the kernel writes a new superblock in place
+// of them, as good as the old one, and the journal is lost, as with an older copy of it.
 func OpenKept(name, disk string, keys *KeptKeys) (*Encrypted, error) {
 	block, err := readDirect(disk, KeptStart)
 	if err != nil {

@@ -26,7 +26,7 @@ export async function openSets(policies: readonly Policy[]): Promise<AddToSets> 
   };
 }
 
-/** @throws Error where the rules have no such set or time: they would drop the message in silence */
+/** @throws Error where the rules have no such set or time: they would drop the message silently */
 export function pinMessage(
   sets: readonly string[],
   { set, address, seconds }: Parameters<AddToSets>[0][number],
