@@ -12,7 +12,9 @@ it('exports exactly these names from the policies entry', () => {
   expect(Object.keys(index).sort()).toEqual([
     'BOX_SPEC_SCHEMA',
     'BoxSpec',
+    'BrokerEndpoint',
     'Confinement',
+    'DEFAULT_BROKER_TENANT',
     'HOST_PERMISSIONS',
     'KNOWN_VULNERABLE_SCHEMA',
     'LAUNCH_SPEC_SCHEMA',
@@ -30,6 +32,7 @@ it('exports exactly these names from the policies entry', () => {
     'TMPFS_FLAGS',
     'Tmpfs',
     'ULIMITS',
+    'brokerResource',
     'canonicalJson',
     'differingFields',
     'launchSpecText',

@@ -128,9 +128,9 @@ const journalTold = keptJournal / sectionSectors * sectionSectors
 
 const sectionSectors = 32*encryptedSector/SectorBytes + 8
 
-// checkKept says whether the kernel has read a superblock as checkSuperblock wants it: the table that
-// it tells has flags and sizes of the superblock, in place of those that it was given. With fix_hmac
-// in it, the kernel has checked the MAC.
+// checkKept says whether the kernel has read a superblock as checkSuperblock wants it: the table
+// that it reports has flags and sizes of the superblock, in place of those that it was given. With
+// fix_hmac in it, the kernel has checked the MAC.
 func checkKept(t *table, keys *KeptKeys) error {
 	words := bytes.Fields(t.params)
 	const macWord = "journal_mac:hmac(sha256):"
