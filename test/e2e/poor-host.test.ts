@@ -137,7 +137,7 @@ describe.runIf(process.getuid?.() === 0)('a full disk', () => {
     expect(await actor.ok(['rm', id])).toBe(id);
   });
 
-  it('leaves nothing of a commit, a snapshot and a filled volume on a full disk, and the box running', async () => {
+  it('leaves nothing of a commit and a snapshot on a full disk, and the box running', async () => {
     execFileSync('mount', ['-o', 'remount,size=1g', actor.home]);
     await actor.load('busybox');
     const write =
@@ -160,20 +160,6 @@ describe.runIf(process.getuid?.() === 0)('a full disk', () => {
     expect([await actor.ok(['snapshot', 'ls', '--quiet']), kept().slice(1)]).toEqual(['', before]);
     // The box goes on.
     expect(await actor.ok(['exec', 'full', 'echo', 'runs'])).toBe('runs');
-
-    rmSync(ballast());
-    const more = 'mkdir /data && dd if=/dev/urandom of=/data/big bs=1M count=64 && sync';
-    await actor.ok(['exec', 'full', 'sh', '-c', more]);
-    await actor.ok(['commit', '--change', 'VOLUME /data', 'full', 'filling']);
-    const run = ['run', '--rm', '--network', 'none', '-v', 'v:/data', 'filling'];
-    const size = [...run, 'stat', '-c', '%s', '/data/big'];
-    // The start has its space, and the fill of the volume has not.
-    fill(40_000_000);
-    expectRefusal(await actor.run(size), 125, 'disk-full');
-    expect(await actor.ok(['ps', '--all', '--format', '{{.Names}}'])).toBe('full');
-    rmSync(ballast());
-    expect(await actor.ok(size)).toBe(String(64 * 2 ** 20));
-    await actor.ok(['volume', 'rm', 'v']);
 
     rmSync(ballast());
     await actor.ok(['rm', '--force', '--volumes', 'full']);
