@@ -17,6 +17,8 @@ interface Debian {
   readonly qemu: RegExp;
   /** What the kernel has as modules, and others have built in. */
   readonly modules?: readonly string[];
+  /** Why this QEMU does not use KVM, as `info` says; boxes are emulated then. */
+  readonly withoutKvm?: RegExp;
 }
 
 const DEBIANS: readonly Debian[] = [
@@ -25,6 +27,8 @@ const DEBIANS: readonly Debian[] = [
     kernel: /^6\.1\./,
     qemu: /^7\.2\./,
     modules: ['virtio_pci', 'virtio_console', 'virtiofs'],
+    // Older than 8.1, which takes an opened /dev/kvm.
+    withoutKvm: /device/,
   },
   { suite: 'bookworm-backports', kernel: /\+deb12-/, qemu: /^10\.0\..*~bpo12/ },
   { suite: 'trixie-backports', kernel: /^7\./, qemu: /^11\./ },
@@ -32,7 +36,7 @@ const DEBIANS: readonly Debian[] = [
 
 describe.each(DEBIANS)(
   'a host with the kernel and the QEMU of $suite',
-  ({ suite, kernel, qemu, modules = [] }) => {
+  ({ suite, kernel, qemu, modules = [], withoutKvm }) => {
     let directory: string;
     let installation: Installation;
     let host: EmulatedHost;
@@ -43,7 +47,7 @@ describe.each(DEBIANS)(
       directory = mkdtempSync(join(tmpdir(), 'a3s-debian-'));
       const tree = await kernelOf(suite, join(directory, 'kernel'));
       const image = join(directory, 'bzImage');
-      writeFileSync(image, tree.image);
+      writeFileSync(image, tree.bzImage);
       const initrd = join(directory, 'initrd');
       const wanted = [...modules, ...HOST_MODULES];
       writeFileSync(
@@ -71,12 +75,16 @@ describe.each(DEBIANS)(
       installation.remove();
     });
 
-    it('info reports kernel and QEMU of the suite, with KVM', async () => {
+    it('info reports kernel and QEMU of the suite, and whether it uses KVM', async () => {
       const info = await user.info();
       expect(info.KernelVersion).toMatch(kernel);
       expect(info.engines.find(({ name }) => name === 'qemu')?.version).toMatch(qemu);
       expect(info.jail).toMatchObject({ identity: true, namespaces: true });
-      expect(kvmOf(info)).toEqual({ name: 'kvm', available: true });
+      expect(kvmOf(info)).toEqual(
+        withoutKvm === undefined
+          ? { name: 'kvm', available: true }
+          : { name: 'kvm', available: false, reason: expect.stringMatching(withoutKvm) },
+      );
     });
 
     it('runs a booted box, and one from a template', async () => {
