@@ -47,7 +47,7 @@ describe.each(DEBIANS)(
       directory = mkdtempSync(join(tmpdir(), 'a3s-debian-'));
       const tree = await kernelOf(suite, join(directory, 'kernel'));
       const image = join(directory, 'bzImage');
-      writeFileSync(image, tree.bzImage);
+      writeFileSync(image, tree.image);
       const initrd = join(directory, 'initrd');
       const wanted = [...modules, ...HOST_MODULES];
       writeFileSync(
