@@ -121,7 +121,7 @@ func TestARefusalEndsTheBoxWithTheBrokersCode(t *testing.T) {
 }
 
 func TestTheDeadlineSaysWhyNothingWasFetched(t *testing.T) {
-	// What a network says is not told.
+	// What a network says is not passed on.
 	network := &net.OpError{Op: "read", Err: tls.AlertError(42)}
 	for err, want := range map[error]string{
 		network:                               "the broker cannot be reached",

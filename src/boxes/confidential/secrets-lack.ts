@@ -35,7 +35,7 @@ export function lackOf(code: string | undefined): Lack | undefined {
   return STATES.get(code ?? '');
 }
 
-/** Why a run ended, by the state of its secrets, where no server heard what its guest says. */
+/** Why a run ended, by the state of its secrets, where no server received what its guest said. */
 export function unseenLack(box: Pick<Box, 'definition' | 'state'>): A3sError | undefined {
   const state = box.state.launch?.secrets.state;
   if (state !== 'expired' && state !== 'refused') return undefined;

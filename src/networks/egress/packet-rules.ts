@@ -219,8 +219,8 @@ function isIn(set: string): string {
 
 /**
  * Adds the addresses that the program sends to sets, before connections are looked at: these
- * datagrams are none. One that is not taken is dropped, which the sender is told. No packet of the
- * guest comes here: it is not sent by a socket of this namespace.
+ * datagrams are none. One that is not taken is dropped, and its sender gets an error. No packet of
+ * the guest comes here: it is not sent by a socket of this namespace.
  */
 function pinned(named: readonly { readonly set: string }[], uid: number): string[] {
   if (named.length === 0) return [];

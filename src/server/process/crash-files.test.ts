@@ -81,7 +81,7 @@ async function dieDuring(operation: Operation, id: string, part: Buffer | undefi
       });
     });
   });
-  // The client is told nothing.
+  // The client gets no answer.
   const answer = ask(id).catch(() => undefined);
   await asked;
   await home.crash();
