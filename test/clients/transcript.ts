@@ -24,7 +24,10 @@ export interface Command {
   readonly says?: string;
   /** Takes out what is each engine's own and no general rule covers. */
   readonly show?: (text: string) => string;
-  /** Asked again until the answer holds this, since nothing tells when it will. */
+  /**
+   * Asked again until the answer, standard output and then standard error, holds this, since nothing
+   * tells when it will. An answer that never does fails the test.
+   */
   readonly until?: string;
   /** Why our answer is not Docker's: the document that says so. */
   readonly differs?: Difference;
@@ -52,7 +55,11 @@ export interface Answer {
 
 const DEADLINE_MS = 120_000;
 
-/** What the engine at `socket` answers, and the entry as it is compared. */
+/**
+ * What the engine at `socket` answers, and the entry as it is compared.
+ *
+ * @throws Error for a command whose answer does not become complete in time.
+ */
 export async function take(
   socket: string,
   command: Command,
@@ -63,7 +70,9 @@ export async function take(
     const raw = await docker(socket, wordsOf(command.line, env), command.input);
     const complete =
       command.until === undefined || `${raw.stdout}${raw.stderr}`.includes(command.until);
-    if (complete || Date.now() > end) return { raw, entry: entryOf(raw, command) };
+    if (complete) return { raw, entry: entryOf(raw, command) };
+    if (Date.now() > end)
+      throw new Error(`${command.line} never says ${command.until}, but ${JSON.stringify(raw)}`);
     await sleep(100);
   }
 }

@@ -6,9 +6,9 @@
 import type { Command } from '../transcript.ts';
 import { columns, keys, reason, size, sorted } from './show.ts';
 
-/** A program that prints its input from a named pipe, and ends on the signal. */
+/** A program that prints its input from a named pipe, and ends on the signal. It may run again. */
 const SPEAKER =
-  'mkfifo /say; trap "echo bye; exit 3" TERM; echo ready; echo wrong >&2; while :; do { read line < /say && echo "$line"; } 2> /dev/null; done';
+  'test -p /say || mkfifo /say; trap "echo bye; exit 3" TERM; echo ready; echo wrong >&2; while :; do { read line < /say && echo "$line"; } 2> /dev/null; done';
 
 export const RUN: readonly Command[] = [
   { line: "run --rm --network none $IMAGE sh -c 'echo out; echo err >&2; exit 7'", code: 7 },
