@@ -37,6 +37,7 @@ import { VmEvents } from './monitor/events.ts';
 import { QmpClient } from './monitor/qmp.ts';
 import {
   chooseAccelerator,
+  closedDevice,
   confirmAccelerator,
   holds,
   type ProbeOptions,
@@ -293,16 +294,18 @@ export class QemuEngine implements Engine {
       // Unless another caller that waited too is already probing again.
       if (this.#verdict === asked) this.#verdict = undefined;
     }
-    this.#verdict ??= qemuVersion()
-      .then((version) =>
-        this.#found({
-          boot,
-          qemuVersion: version,
-          cacheFile,
-          runtimeDir: join(runtimeDir, PROBE_DIRECTORIES.accelerator),
-          probeMs: this.#options.kvmTimeoutMs ?? KVM_TIMEOUT_MS,
-          signal: this.#closing.signal,
-        }),
+    this.#verdict ??= closedDevice()
+      .then(
+        async (closed) =>
+          closed ??
+          this.#found({
+            boot,
+            qemuVersion: await qemuVersion(),
+            cacheFile,
+            runtimeDir: join(runtimeDir, PROBE_DIRECTORIES.accelerator),
+            probeMs: this.#options.kvmTimeoutMs ?? KVM_TIMEOUT_MS,
+            signal: this.#closing.signal,
+          }),
       )
       .catch((error: unknown) => {
         // QEMU may be installed later.

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, type TestContext } from 'vitest';
 import {
   chooseAccelerator,
+  closedDevice,
   confirmAccelerator,
   holds,
   judge,
@@ -51,6 +52,18 @@ it('reuses a stored verdict only for the same QEMU, host and boot set', async (c
   expect((await chooseAccelerator(newer)).accelerator).toBe('tcg');
   await writeFile(options.cacheFile, '{"key": damaged');
   expect((await chooseAccelerator(options)).accelerator).toBe('tcg');
+});
+
+it('asks again for a device that could not be opened', async () => {
+  const device = join(directory, 'kvm');
+  const missing = await closedDevice(device);
+  expect(missing).toMatchObject({
+    accelerator: 'tcg',
+    reason: expect.stringMatching(/no .dev.kvm/),
+  });
+  expect(missing !== undefined && holds(missing, Date.now())).toBe(false);
+  await writeFile(device, '');
+  expect(await closedDevice(device)).toBeUndefined();
 });
 
 it('distrusts after an hour a verdict that came of a timeout, and no other verdict', () => {

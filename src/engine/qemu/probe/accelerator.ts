@@ -6,6 +6,8 @@
  * its agent opens the control port, with a deadline. The verdict is kept until QEMU, the host's
  * kernel or the boot set changes.
  *
+ * A device that cannot be opened is tried again with each start.
+ *
  * A probe that runs out of time proves nothing: the host may have been busy, or be slow. Boxes are
  * then emulated, and a second probe runs in the background with several times as long. If that one
  * is late too, its verdict holds for an hour.
@@ -35,7 +37,8 @@ export interface Verdict {
   readonly reason: string | undefined;
   /**
    * The time until which the verdict holds, in milliseconds since 1970. Undefined: until something
-   * changes.
+   * changes. That the device cannot be opened holds for no later question: its module may be loaded,
+   * or its mode be set, after this process has started, as while the host boots.
    */
   readonly until: number | undefined;
   /** A first probe was late, and no second one has ended. */
@@ -65,12 +68,19 @@ const Cached = z.strictObject({
 });
 
 /**
+ * The verdict where KVM's device cannot be opened, which needs no probe and holds for this one
+ * question.
+ */
+export async function closedDevice(device = '/dev/kvm'): Promise<Verdict | undefined> {
+  const reason = await deviceProblem(device);
+  return reason === undefined ? undefined : { accelerator: 'tcg', reason, until: Date.now() };
+}
+
+/**
  * Any failure to probe means emulation. Rejects only where its signal aborts. Boots only where no
  * simpler check decides. An unsure verdict needs {@link confirmAccelerator}.
  */
 export async function chooseAccelerator(options: ProbeOptions): Promise<Verdict> {
-  const closed = await deviceProblem();
-  if (closed !== undefined) return { accelerator: 'tcg', reason: closed, until: undefined };
   const now = options.now ?? Date.now;
   const key = await cacheKey(options);
   const cached = await readCache(options.cacheFile, key);
@@ -132,9 +142,9 @@ interface ProbeFailure {
   readonly late: boolean;
 }
 
-async function deviceProblem(): Promise<string | undefined> {
+async function deviceProblem(device: string): Promise<string | undefined> {
   try {
-    await access('/dev/kvm', constants.R_OK | constants.W_OK);
+    await access(device, constants.R_OK | constants.W_OK);
     return undefined;
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;

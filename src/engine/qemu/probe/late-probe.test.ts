@@ -73,6 +73,7 @@ it('reports that the second probe found KVM, or why it failed', async () => {
       ['tcg', 'the second probe of KVM failed: Error: ENOSPC'],
     ],
   ] as const) {
+    vi.mocked(accelerator.closedDevice).mockResolvedValue(undefined);
     vi.mocked(accelerator.chooseAccelerator).mockResolvedValueOnce({ ...LATE, unsure: true });
     vi.mocked(accelerator.confirmAccelerator).mockImplementationOnce(second);
     const reported: Reported[] = [];
@@ -82,4 +83,16 @@ it('reports that the second probe found KVM, or why it failed', async () => {
     expect((await kvmOf(engine)).available).toBe(said[0] === 'kvm');
     await engine.close();
   }
+});
+
+it('uses KVM as soon as its device can be opened', async () => {
+  const closed = { accelerator: 'tcg', reason: 'closed', until: Date.now() } as const;
+  const open = { accelerator: 'kvm', reason: undefined, until: undefined } as const;
+  vi.mocked(accelerator.closedDevice).mockResolvedValueOnce(closed).mockResolvedValue(undefined);
+  vi.mocked(accelerator.chooseAccelerator).mockResolvedValueOnce(open);
+  const engine = engineThat(undefined);
+  expect(await kvmOf(engine)).toMatchObject({ available: false, reason: 'closed' });
+  expect(await kvmOf(engine)).toMatchObject({ available: true });
+  expect(await kvmOf(engine)).toMatchObject({ available: true });
+  await engine.close();
 });
