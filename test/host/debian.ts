@@ -78,9 +78,21 @@ export async function qemuOf(suite: Suite): Promise<string> {
 /** Where a host has the directory of {@link qemuOf}. */
 export const QEMU_PLACE = '/usr/local/sbin';
 
+/** The program `qemu-system-x86_64` of the suite, to be run on this machine. */
+export async function qemuProgramOf(suite: Suite): Promise<string> {
+  const directory = await qemuOf(suite);
+  const program = join(directory, 'qemu-here');
+  writeWrapper(program, directory);
+  return program;
+}
+
 function writeProgram(directory: string): void {
-  const program = join(directory, 'qemu-system-x86_64');
-  writeFileSync(program, wrapper());
+  writeWrapper(join(directory, 'qemu-system-x86_64'), QEMU_PLACE);
+}
+
+/** @param place where the directory is to be when the program runs */
+function writeWrapper(program: string, place: string): void {
+  writeFileSync(program, wrapper(place));
   chmodSync(program, 0o755);
 }
 
@@ -88,8 +100,8 @@ function writeProgram(directory: string): void {
  * Debian 12 keeps its libraries in /lib and /usr/lib, which are one only once its base system is
  * installed.
  */
-function wrapper(): string {
-  const root = `${QEMU_PLACE}/root`;
+function wrapper(place: string): string {
+  const root = `${place}/root`;
   const libraries = ['lib', 'usr/lib'].map((path) => `${root}/${path}/${LIBRARIES}`);
   const data = ['qemu', 'seabios'].map((name) => `-L ${root}/usr/share/${name}`).join(' ');
   // The command line begins with the name of QEMU, by which the server finds the process.

@@ -62,6 +62,8 @@ export interface HostSpec {
   readonly disks?: readonly HostDisk[];
   readonly shares?: readonly HostShare[];
   readonly extra?: readonly string[];
+  /** The emulator; this machine's own by default. */
+  readonly qemu?: string;
   /** How QEMU emulates: multi-threaded by default. */
   readonly accelerator?: string;
   /** Goes on from what {@link EmulatedHost.saveMemory} wrote, with the same other fields. */
@@ -128,7 +130,7 @@ export class EmulatedHost implements AsyncDisposable {
           return existsSync(socketOf(directory, index));
         }),
       );
-      const vmm = launch(QEMU, hostArguments(spec, directory));
+      const vmm = launch(spec.qemu ?? QEMU, hostArguments(spec, directory));
       children.push(vmm);
       const ended = new Promise<void>((resolve) => vmm.once('close', () => resolve()));
       const failed = ended.then(() => Promise.reject(new Error(`QEMU ended:\n${messages(vmm)}`)));

@@ -30,7 +30,18 @@ export const HOST_MODULES: readonly string[] = [
 ];
 
 /** What the script may call without a path, and `/bin/busybox` knows. */
-const APPLETS = ['sh', 'mount', 'umount', 'insmod', 'mkdir', 'ln', 'cat', 'cp', 'switch_root'];
+const APPLETS = [
+  'sh',
+  'mount',
+  'umount',
+  'insmod',
+  'mkdir',
+  'ln',
+  'cat',
+  'cp',
+  'chmod',
+  'switch_root',
+];
 
 export interface InitrdSpec {
   /** Modules, in any order, besides what they depend on; loaded before the script goes on. */

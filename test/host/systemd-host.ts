@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import type { Installation } from '../e2e/installation.ts';
 import { until } from '../e2e/processes.ts';
 import { slowHost } from '../e2e/time-scale.ts';
+import { qemuProgramOf } from './debian.ts';
 import { EmulatedHost } from './emulated-host.ts';
 import { hostInitrd, ROOT_TAG } from './initrd.ts';
 import { TIME_SCALE } from './kvm-host.ts';
@@ -32,12 +33,16 @@ const UNIT = 'a3s-box.service';
  */
 const SCRIPT = `
 set -e
+# Before any service looks at it: no udev gives it to the group kvm.
+chmod 666 /dev/kvm
 mkdir -p /lower /disk
 mount -t virtiofs -o ro ${ROOT_TAG} /lower
 mount -t ext4 /dev/vda /disk
 mkdir -p /disk/upper /disk/work /disk/state /disk/home /disk/units /disk/user-units
 mount -t overlay overlay -o lowerdir=/lower,upperdir=/disk/upper,workdir=/disk/work /mnt
 mkdir -p /mnt/var/lib/a3s-box /mnt/home
+# systemd takes a clock for wrong that is years after this file's time, and sets it back.
+: > /mnt/usr/lib/clock-epoch
 mount --bind /disk/state /mnt/var/lib/a3s-box
 mount --bind /disk/home /mnt/home
 mount --bind /disk/units /mnt/etc/systemd/system
@@ -104,6 +109,11 @@ export class SystemdHost implements AsyncDisposable {
     this.#host = await EmulatedHost.start({
       kernel: join(ROOT, 'dist/boot/vmlinux'),
       initrd: this.#initrd,
+      // Hosts with many microVMs did not last with QEMU 10.0 of Debian 13: their kernels panicked, or
+      // idled for minutes without an interrupt of the timer.
+      qemu: await qemuProgramOf('trixie-backports'),
+      // Without udev it would be waited for.
+      append: ['systemd.getty_auto=no'],
       disks: [{ source: this.#disk }],
       shares: [
         { tag: ROOT_TAG, path: '/', readonly: true },
@@ -115,8 +125,6 @@ export class SystemdHost implements AsyncDisposable {
       const { stdout } = await this.host.run(['systemctl', 'is-active', 'multi-user.target']);
       return stdout.toString().trim() === 'active';
     });
-    // No udev gives it to the group kvm.
-    await this.host.sh('chmod 666 /dev/kvm');
   }
 
   /**
