@@ -12,6 +12,8 @@ import { logHeadPath } from './audit/log-head.ts';
 import type { BrokerConfig } from './config/broker-yaml.ts';
 import { createRootKeyFile } from './keys/file-root-keys.ts';
 import { createSigningKeyFile, openSigningKeyFile, publicPem } from './keys/signing-key.ts';
+import { openStore, type StorePlace } from './store/open-store.ts';
+import { isUsed } from './vault/vault.ts';
 
 /**
  * The public key of the audit log, PEM.
@@ -19,7 +21,8 @@ import { createSigningKeyFile, openSigningKeyFile, publicPem } from './keys/sign
  * @throws A3sError `broker-conflict` where any of it exists
  */
 export async function initBroker({ store, rootKey, auditKey }: BrokerConfig): Promise<string> {
-  for (const path of [store, rootKey, auditKey, logHeadPath(rootKey)]) {
+  const files = typeof store === 'string' ? [store] : [];
+  for (const path of [...files, rootKey, auditKey, logHeadPath(rootKey)]) {
     if (statSync(path, { throwIfNoEntry: false }) !== undefined) {
       throw new A3sError('broker-conflict', `Cannot make a new broker: ${path} exists`, {
         remedy: 'Serve with it, or move all of its files away.',
@@ -27,7 +30,21 @@ export async function initBroker({ store, rootKey, auditKey }: BrokerConfig): Pr
     }
     await makeDirectories(dirname(path), 0o700);
   }
+  if (typeof store !== 'string') await requireUnused(store);
   await createRootKeyFile(rootKey);
   await createSigningKeyFile(auditKey);
   return publicPem(await openSigningKeyFile(auditKey));
+}
+
+/** A broker that joins others takes their keys: with new ones it could read nothing. */
+async function requireUnused(place: StorePlace): Promise<void> {
+  const store = await openStore(place);
+  try {
+    if (!(await store.transaction(isUsed))) return;
+  } finally {
+    await store.close();
+  }
+  throw new A3sError('broker-conflict', 'Cannot make a new broker: the database has one', {
+    remedy: 'Copy the keys of that broker, and serve with them.',
+  });
 }

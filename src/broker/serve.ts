@@ -24,7 +24,7 @@ import { SESSION_LIMITS, Sessions } from './kbs/sessions.ts';
 import { openRootKeyFile } from './keys/file-root-keys.ts';
 import { openSigningKeyFile } from './keys/signing-key.ts';
 import type { EvidenceTrust } from './release/evidence.ts';
-import { openSqliteStore } from './store/sqlite-store.ts';
+import { openStore } from './store/open-store.ts';
 import { Rotation } from './vault/rotation.ts';
 import { Vault } from './vault/vault.ts';
 
@@ -46,7 +46,7 @@ export async function serveBroker(
   { now = () => new Date(), onError }: ServeOptions,
 ): Promise<RunningBroker> {
   const trust = await openTrust(config);
-  const store = openSqliteStore(config.store);
+  const store = await openStore(config.store);
   const closers: (() => Promise<unknown>)[] = [() => store.close()];
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer();

@@ -14,6 +14,7 @@ import { RATE_LIMITS, type RateLimits } from '../http/rate-limit.ts';
 import { parseGrant, parseReleasePolicy } from '../record/documents.ts';
 import { isName } from '../record/resource-path.ts';
 import { QUOTAS, type Quotas } from '../record/tenant-quotas.ts';
+import type { StorePlace } from '../store/open-store.ts';
 
 export const ROLES = ['admin', 'writer', 'auditor'] as const;
 export type Role = (typeof ROLES)[number];
@@ -32,7 +33,7 @@ export interface TenantConfig {
 }
 
 export interface BrokerConfig {
-  readonly store: string;
+  readonly store: StorePlace;
   readonly rootKey: string;
   readonly auditKey: string;
   readonly checkpointEntries: number;
@@ -62,6 +63,24 @@ const address = z
   .refine(({ port }) => port <= 65_535, 'expected HOST:PORT');
 const isLoopback = (host: string) => host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 const tls = z.strictObject({ cert: file, key: file });
+const postgresql = z
+  .strictObject({
+    host: z
+      .string()
+      .regex(/^(\/[^\0]+|[0-9A-Za-z.:-]+)$/, 'expected a host or an absolute directory'),
+    port: z._default(z.int().min(1).max(65_535), 5432),
+    database: z.string().min(1).max(63),
+    user: z.string().min(1).max(63),
+    passwordFile: z.optional(file),
+    tls: z.optional(z.strictObject({ ca: file })),
+    insecureWithoutTls: z._default(z.boolean(), false),
+  })
+  .refine(
+    ({ host, tls: files, insecureWithoutTls }) =>
+      files !== undefined || insecureWithoutTls || host.startsWith('/') || isLoopback(host),
+    'expected tls: without it anybody on the network can change what the broker reads; ' +
+      'insecureWithoutTls: true accepts that',
+  );
 const rate = (most: number) => z.optional(z.int().min(1).max(most));
 
 const tenant = z.strictObject({
@@ -74,7 +93,7 @@ const tenant = z.strictObject({
 });
 
 const document = z.strictObject({
-  store: file,
+  store: z.union([file, z.strictObject({ postgresql })]),
   rootKey: z.strictObject({ file }),
   audit: z.strictObject({
     key: file,
@@ -135,7 +154,7 @@ export function parseBrokerConfig(text: Uint8Array, path: string): BrokerConfig 
   const files = (of: TlsFiles): TlsFiles => ({ cert: at(of.cert), key: at(of.key) });
   const { guests, admin, simulated, limits } = data;
   return {
-    store: at(data.store),
+    store: typeof data.store === 'string' ? at(data.store) : databaseOf(data.store.postgresql, at),
     rootKey: at(data.rootKey.file),
     auditKey: at(data.audit.key),
     checkpointEntries: data.audit.checkpointEntries,
@@ -159,6 +178,18 @@ export function parseBrokerConfig(text: Uint8Array, path: string): BrokerConfig 
     tenants: new Map(
       Object.entries(data.tenants).map(([name, each]) => [name, tenantOf(path, name, each)]),
     ),
+  };
+}
+
+function databaseOf(
+  { passwordFile, tls: files, ...found }: z.infer<typeof postgresql>,
+  at: (path: string) => string,
+): StorePlace {
+  const { host, port, database, user } = found;
+  return {
+    ...{ host, port, database, user },
+    ...(passwordFile && { passwordFile: at(passwordFile) }),
+    ...(files && { tls: { ca: at(files.ca) } }),
   };
 }
 

@@ -21,6 +21,11 @@ const STORE_ID = 'store-id';
 const EPOCH = 'root-key-epoch';
 const fingerprintName = (epoch: number) => `root-key-fingerprint:${epoch}`;
 
+/** Whether a broker has begun to keep records in the store. */
+export async function isUsed(transaction: StoreTransaction): Promise<boolean> {
+  return (await transaction.value(STORE_ID)) !== undefined;
+}
+
 /** What is known of a record without its content. */
 export interface RecordFacts {
   readonly name: string;
