@@ -60,7 +60,7 @@ const ROOMS_BESIDE_FILES = {
     release: ['record'],
     core: ['audit', 'record', 'release', 'store', 'vault'],
     http: ['store'],
-    kbs: ['core', 'http', 'record', 'release'],
+    kbs: ['core', 'http', 'keys', 'record', 'release', 'store', 'vault'],
     config: ['http', 'record', 'store'],
     admin: ['audit', 'config', 'core', 'http', 'kbs', 'vault'],
   },

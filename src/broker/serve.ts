@@ -4,6 +4,7 @@
  * @module
  */
 import { readFile, stat } from 'node:fs/promises';
+import type { Evidence } from '@a3s-box/attestation';
 import { EndorsementStore, Endorsements, KdsClient } from '@a3s-box/attestation/endorsements';
 import { parseSimulatedRoots } from '@a3s-box/attestation/simulated';
 import { A3sError } from '../errors.ts';
@@ -20,10 +21,12 @@ import { observabilityListener } from './http/observability.ts';
 import { RateLimiter } from './http/rate-limit.ts';
 import { Guests } from './kbs/guests.ts';
 import { kbsListener } from './kbs/kbs-app.ts';
-import { SESSION_LIMITS, Sessions } from './kbs/sessions.ts';
+import { MemorySessions } from './kbs/memory-sessions.ts';
+import { SESSION_LIMITS } from './kbs/sessions.ts';
+import { StoredSessions } from './kbs/stored-sessions.ts';
 import { openRootKeyFile } from './keys/file-root-keys.ts';
 import { openSigningKeyFile } from './keys/signing-key.ts';
-import type { EvidenceTrust } from './release/evidence.ts';
+import { type EvidenceTrust, type Tee, verifyEvidence } from './release/evidence.ts';
 import { openStore } from './store/open-store.ts';
 import { Rotation } from './vault/rotation.ts';
 import { Vault } from './vault/vault.ts';
@@ -76,7 +79,12 @@ export async function serveBroker(
     });
 
     const clock = (): number => performance.now();
-    const sessions = new Sessions(SESSION_LIMITS, clock);
+    const limits = SESSION_LIMITS;
+    const verify = (tee: Tee, evidence: Evidence) => verifyEvidence(tee, evidence, trust, now());
+    const sessions =
+      typeof config.store === 'string'
+        ? new MemorySessions(limits, clock)
+        : await StoredSessions.open({ store, vault, limits, now, verify });
     const metrics = new Metrics();
     const limiter = () => new RateLimiter(config.rateLimits, clock);
     const guests = await Listener.open({

@@ -11,6 +11,9 @@ import { openPostgresStore } from '../../src/broker/store/postgres-store.ts';
 import type { BrokerStore } from '../../src/broker/store/store.ts';
 import { PostgresServer } from '../../src/broker/testing/postgres.ts';
 import { describeStore } from '../../src/broker/testing/store-contract.ts';
+import { launchGuest, policyDocument } from '../../src/broker/testing/test-broker.ts';
+import { TestGuest } from '../../src/broker/testing/test-guest.ts';
+import { BrokerPair } from './broker-pair.ts';
 
 let server: PostgresServer;
 beforeAll(async () => {
@@ -158,5 +161,121 @@ describe('a store in PostgreSQL', () => {
     await (await open()).close();
     chmodSync(passwordFile, 0o640);
     await expect(open()).rejects.toEqual(refusal('root-key', 'only its owner'));
+  });
+});
+
+describe('two brokers of one PostgreSQL', () => {
+  const GUESTS = process.env['SOAK'] === undefined ? 24 : 200;
+  const AT_ONCE = 8;
+  /** After how many secrets a broker is killed. */
+  const KILL_AFTER = 8;
+  const path = (guest: number) => `default/db/g${guest}`;
+
+  /** How often a guest does not know whether it was given its secret. */
+  interface Pulled {
+    readonly content: string;
+    readonly unknown: number;
+  }
+
+  /** As the agent does: where a broker fails, or knows no session, it begins anew. */
+  async function pull(pair: BrokerPair, guest: number): Promise<Pulled> {
+    const client = new TestGuest((url) => pair.url(url), launchGuest());
+    for (let unknown = 0; ; ) {
+      let asked = false;
+      try {
+        const cookie = await client.enter();
+        asked = true;
+        const { status, body } = await client.resource(cookie, path(guest));
+        if (status === 200) return { content: client.decrypt(body), unknown };
+        if (status !== 401 && status !== 500) throw new Error(`${status} ${JSON.stringify(body)}`);
+      } catch (error) {
+        const again = error instanceof TypeError || /kbs-session|internal/.test(String(error));
+        if (!again) throw error;
+      }
+      if (asked) unknown += 1;
+    }
+  }
+
+  it('record each secret that a guest gets once, while one of them is killed again and again', async () => {
+    await using pair = await BrokerPair.start(server.create('pair'));
+    const api = '/v1/tenants/default';
+    await pair.admin('PUT', `${api}/policies/web`, policyDocument());
+    await pair.admin('PUT', `${api}/grants/db`, { path: 'default/db/*', policy: 'web' });
+    for (let guest = 0; guest < GUESTS; guest += 1) {
+      const put = await pair.admin(
+        'PUT',
+        `${api}/secrets/${path(guest)}`,
+        Buffer.from(`s${guest}`),
+      );
+      expect(put.status).toBe(200);
+    }
+    const pulled: Pulled[] = [];
+    let kills = 0;
+    let restarting: Promise<void> = Promise.resolve();
+    let next = 0;
+    const workers = Array.from({ length: AT_ONCE }, async () => {
+      while (next < GUESTS) {
+        const guest = next;
+        next += 1;
+        pulled[guest] = await pull(pair, guest);
+        if (Object.keys(pulled).length < KILL_AFTER * (kills + 1)) continue;
+        const victim = kills % 2;
+        kills += 1;
+        // The one before has to be back: there is always one that answers.
+        restarting = restarting.then(async () => {
+          await pair.kill(victim);
+          await pair.serve(victim);
+          // A client has up to 128 sessions; those in use begin anew.
+          if (kills % 8 === 0) await pair.admin('DELETE', `${api}/sessions`);
+        });
+      }
+    });
+    await Promise.all(workers);
+    await restarting;
+    expect(kills).toBeGreaterThanOrEqual(GUESTS / KILL_AFTER - 1);
+    expect(pulled.map(({ content }) => content)).toEqual(
+      Array.from({ length: GUESTS }, (_, guest) => `s${guest}`),
+    );
+
+    const { body } = await pair.admin('GET', '/v1/audit/export', undefined, 'olga');
+    const lines = body['lines'] as { readonly body?: string }[];
+    const entries = lines.flatMap((line) => (line.body === undefined ? [] : JSON.parse(line.body)));
+    const released = entries.filter(({ action }) => action === 'resource-released');
+    for (const [guest, { unknown }] of pulled.entries()) {
+      const mine = released.filter(({ object }) => object === path(guest)).length;
+      expect(mine).toBeGreaterThanOrEqual(1);
+      expect(mine).toBeLessThanOrEqual(1 + unknown);
+    }
+    const log = join(pair.directory, 'audit.log');
+    writeFileSync(log, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    const verified = pair.run('verify', '--log', log, '--key', join(pair.directory, 'audit.pem'));
+    expect(verified).toMatchObject({ status: 0, stdout: expect.stringMatching(/: good\n$/) });
+  });
+
+  it('continue with what the other one began, and end when it does as they always do', async () => {
+    await using pair = await BrokerPair.start(server.create('survivors'));
+    const api = '/v1/tenants/default';
+    await pair.admin('PUT', `${api}/policies/web`, policyDocument());
+    await pair.admin('PUT', `${api}/grants/db`, { path: 'default/db/*', policy: 'web' });
+    await pair.admin('PUT', `${api}/secrets/default/db/one`, Buffer.from('hunter2'));
+    const guest = new TestGuest((path) => pair.url(path), launchGuest());
+    const { cookie, nonce } = await guest.challenge();
+    await pair.kill(0);
+    const attestation = guest.attestation(nonce);
+    const attested = await guest.attest(cookie, attestation);
+    expect(attested.status).toBe(200);
+    await pair.serve(0);
+    await pair.kill(1);
+    const { body } = await guest.resource(attested.cookie, 'default/db/one');
+    expect(guest.decrypt(body)).toBe('hunter2');
+    // The nonce was used, whichever broker has seen it.
+    const again = await guest.attest(cookie, attestation);
+    expect(again).toMatchObject({ status: 401, body: { detail: 'kbs-session' } });
+    // Revoked at one broker a moment ago, and the other one never heard of it.
+    await pair.admin('PUT', `${api}/grants/db/revoked`);
+    await pair.serve(1);
+    await pair.kill(0);
+    const refused = await guest.resource(attested.cookie, 'default/db/one');
+    expect(refused).toMatchObject({ status: 403, body: { detail: 'kbs-denied' } });
   });
 });

@@ -10,7 +10,7 @@ import type { Metrics } from './metrics.ts';
 
 export interface Observed {
   readonly metrics: Metrics;
-  readonly sessions: { readonly size: number };
+  readonly sessions: { size(): Promise<number> };
   readonly vault: { storedEpoch(transaction: StoreTransaction): Promise<number> };
   readonly store: BrokerStore;
   readonly onError: (error: unknown) => void;
@@ -41,7 +41,7 @@ async function respond(
     epoch: await vault.storedEpoch(transaction),
   }));
   if (url === '/healthz') return { status: 200, body: 'ok\n' };
-  metrics.set('a3s_broker_sessions', sessions.size);
+  metrics.set('a3s_broker_sessions', await sessions.size());
   metrics.set('a3s_broker_root_key_epoch', epoch);
   metrics.set('a3s_broker_audit_entries', last?.seq ?? 0);
   return { status: 200, body: metrics.text() };

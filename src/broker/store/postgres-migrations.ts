@@ -10,7 +10,18 @@ const TEXT = 'TEXT COLLATE "C" NOT NULL';
 
 /** Entries are only appended. */
 export const POSTGRES_MIGRATIONS: Migrations = [
-  `CREATE TABLE records (
+  `CREATE TABLE sessions (
+     place ${TEXT} PRIMARY KEY,
+     tenant ${TEXT},
+     client ${TEXT},
+     state ${TEXT},
+     expires_at BIGINT NOT NULL,
+     uses_left BIGINT NOT NULL,
+     sealed BYTEA NOT NULL
+   );
+   CREATE INDEX sessions_client ON sessions (client);
+   CREATE INDEX sessions_end ON sessions (expires_at);
+   CREATE TABLE records (
      tenant ${TEXT},
      kind ${TEXT},
      name ${TEXT},

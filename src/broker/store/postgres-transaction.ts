@@ -11,6 +11,7 @@ import type {
   StoredCheckpoint,
   StoredFacts,
   StoredRecord,
+  StoredSession,
   StoreTransaction,
   Usage,
 } from './store.ts';
@@ -25,6 +26,12 @@ interface Row {
   readonly sealed: Buffer;
   readonly changed_at: number;
   readonly declared: boolean;
+}
+
+interface SessionRow extends Pick<StoredSession, 'place' | 'tenant' | 'client' | 'state'> {
+  readonly expires_at: number;
+  readonly uses_left: number;
+  readonly sealed: Buffer;
 }
 
 export class PostgresTransaction implements StoreTransaction {
@@ -112,9 +119,61 @@ export class PostgresTransaction implements StoreTransaction {
   async appendCheckpoint({ seq, text }: StoredCheckpoint): Promise<void> {
     await this.#client().run(SQL.appendCheckpoint, seq, text);
   }
+
+  async session(place: string): Promise<StoredSession | undefined> {
+    const [row] = await this.#client().run<SessionRow>(SQL.session, place);
+    if (row === undefined) return undefined;
+    const { expires_at: expiresAt, uses_left: left, ...rest } = row;
+    return { ...rest, expiresAt, left };
+  }
+
+  async putSession(session: StoredSession): Promise<void> {
+    const { place, tenant, client, state, expiresAt, left, sealed } = session;
+    const values = [tenant, client, state, expiresAt, left, sealed];
+    await this.#client().run(SQL.putSession, place, ...values);
+  }
+
+  async removeSession(place: string): Promise<void> {
+    await this.#client().run(SQL.removeSession, place);
+  }
+
+  async sessionCounts(client: string): Promise<{ readonly all: number; readonly mine: number }> {
+    type Counts = { readonly all: number; readonly mine: number };
+    const [row] = await this.#client().run<Counts>(SQL.sessionCounts, client);
+    return row ?? { all: 0, mine: 0 };
+  }
+
+  async evictSession(client: string | undefined): Promise<boolean> {
+    return (await this.#client().run(SQL.evictSession, client ?? null)).length > 0;
+  }
+
+  async expireSessions(now: number): Promise<void> {
+    await this.#client().run(SQL.expireSessions, now);
+  }
+
+  async endSessions(tenant: string): Promise<number> {
+    return (await this.#client().run(SQL.endSessions, tenant)).length;
+  }
 }
 
 const SQL = named({
+  session: 'SELECT * FROM sessions WHERE place = $1',
+  putSession: `INSERT INTO sessions
+      (place, tenant, client, state, expires_at, uses_left, sealed)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT (place) DO UPDATE SET
+      state = EXCLUDED.state, expires_at = EXCLUDED.expires_at,
+      uses_left = EXCLUDED.uses_left, sealed = EXCLUDED.sealed`,
+  removeSession: 'DELETE FROM sessions WHERE place = $1',
+  sessionCounts:
+    'SELECT COUNT(*) AS "all", COUNT(*) FILTER (WHERE client = $1) AS mine FROM sessions',
+  evictSession: `DELETE FROM sessions WHERE place = (
+      SELECT place FROM sessions
+      WHERE state = 'challenged' AND ($1::text IS NULL OR client = $1::text)
+      ORDER BY expires_at LIMIT 1
+    ) RETURNING place`,
+  expireSessions: 'DELETE FROM sessions WHERE expires_at <= $1',
+  endSessions: 'DELETE FROM sessions WHERE tenant = $1 RETURNING place',
   record: 'SELECT * FROM records WHERE tenant = $1 AND kind = $2 AND name = $3',
   records: 'SELECT * FROM records WHERE tenant = $1 AND kind = $2 ORDER BY name',
   facts:
