@@ -61,7 +61,7 @@ const ROOMS_BESIDE_FILES = {
     core: ['audit', 'record', 'release', 'store', 'vault'],
     http: ['store'],
     kbs: ['core', 'http', 'keys', 'record', 'release', 'store', 'vault'],
-    config: ['http', 'record', 'store'],
+    config: ['audit', 'http', 'keys', 'record', 'store'],
     admin: ['audit', 'config', 'core', 'http', 'kbs', 'vault'],
   },
   'src/docker-api': {

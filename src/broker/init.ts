@@ -8,9 +8,8 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { A3sError } from '../errors.ts';
 import { makeDirectories } from '../make-directories.ts';
-import { logHeadPath } from './audit/log-head.ts';
 import type { BrokerConfig } from './config/broker-yaml.ts';
-import { createRootKeyFile } from './keys/file-root-keys.ts';
+import { createRootKeys } from './keys/open-root-keys.ts';
 import { createSigningKeyFile, openSigningKeyFile, publicPem } from './keys/signing-key.ts';
 import { openStore, type StorePlace } from './store/open-store.ts';
 import { isUsed } from './vault/vault.ts';
@@ -20,9 +19,10 @@ import { isUsed } from './vault/vault.ts';
  *
  * @throws A3sError `broker-conflict` where any of it exists
  */
-export async function initBroker({ store, rootKey, auditKey }: BrokerConfig): Promise<string> {
-  const files = typeof store === 'string' ? [store] : [];
-  for (const path of [...files, rootKey, auditKey, logHeadPath(rootKey)]) {
+export async function initBroker(config: BrokerConfig): Promise<string> {
+  const { store, rootKey, auditKey, auditHead } = config;
+  const files = [store, rootKey].filter((place) => typeof place === 'string');
+  for (const path of [...files, auditKey, auditHead]) {
     if (statSync(path, { throwIfNoEntry: false }) !== undefined) {
       throw new A3sError('broker-conflict', `Cannot make a new broker: ${path} exists`, {
         remedy: 'Serve with it, or move all of its files away.',
@@ -31,7 +31,7 @@ export async function initBroker({ store, rootKey, auditKey }: BrokerConfig): Pr
     await makeDirectories(dirname(path), 0o700);
   }
   if (typeof store !== 'string') await requireUnused(store);
-  await createRootKeyFile(rootKey);
+  await createRootKeys(rootKey);
   await createSigningKeyFile(auditKey);
   return publicPem(await openSigningKeyFile(auditKey));
 }

@@ -10,7 +10,6 @@ import { parseSimulatedRoots } from '@a3s-box/attestation/simulated';
 import { A3sError } from '../errors.ts';
 import { adminListener } from './admin/admin-app.ts';
 import { AuditLog } from './audit/audit-log.ts';
-import { logHeadPath } from './audit/log-head.ts';
 import type { BrokerConfig, TlsFiles } from './config/broker-yaml.ts';
 import { Administration } from './core/administration.ts';
 import { Broker } from './core/broker.ts';
@@ -24,7 +23,7 @@ import { kbsListener } from './kbs/kbs-app.ts';
 import { MemorySessions } from './kbs/memory-sessions.ts';
 import { SESSION_LIMITS } from './kbs/sessions.ts';
 import { StoredSessions } from './kbs/stored-sessions.ts';
-import { openRootKeyFile } from './keys/file-root-keys.ts';
+import { openRootKeys } from './keys/open-root-keys.ts';
 import { openSigningKeyFile } from './keys/signing-key.ts';
 import { type EvidenceTrust, type Tee, verifyEvidence } from './release/evidence.ts';
 import { openStore } from './store/open-store.ts';
@@ -55,10 +54,9 @@ export async function serveBroker(
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const keys = await openRootKeyFile(config.rootKey);
+    const keys = await openRootKeys(config.rootKey);
     const key = await openSigningKeyFile(config.auditKey);
-    const { checkpointEntries } = config;
-    const head = logHeadPath(config.rootKey);
+    const { checkpointEntries, auditHead: head } = config;
     const audit = await AuditLog.open(store, { key, checkpointEntries, now, head, onError });
     const vault = await Vault.open(store, keys, async (transaction, epoch) => {
       const event = { actor: 'broker', action: 'root-key-rotated', details: { epoch } };

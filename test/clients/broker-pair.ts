@@ -41,7 +41,7 @@ export class BrokerPair implements AsyncDisposable {
     await build({
       ...{ entryPoints: [join(ROOT, 'src/broker/main.ts')], outfile: pair.#main },
       ...{ bundle: true, platform: 'node', target: 'node20', format: 'cjs' },
-      ...{ conditions: ['a3s-source'], external: ['better-sqlite3', 'pg-native'] },
+      ...{ conditions: ['a3s-source'], external: ['better-sqlite3', 'koffi', 'pg-native'] },
       logLevel: 'silent',
     });
     const limits = 'requestsPerSecond: 10000, burst: 10000, requestsPerSecondOfAll: 100000';

@@ -75,6 +75,20 @@ describe('broker.yaml', () => {
     expect(() => store(`host: db, ${named}, password: x`)).toThrow(refused('store'));
   });
 
+  it('takes a root key on a token, with the head of the log beside the key of the log', () => {
+    const token = 'module: /usr/lib/token.so, token: hsm, label: broker';
+    const yaml = (text: string) => testYaml().replace('{file: root.key}', `{pkcs11: {${text}}}`);
+    const { rootKey, auditHead } = parse(yaml(`${token}, pinFile: pin`));
+    expect(rootKey).toEqual({
+      ...{ module: '/usr/lib/token.so', token: 'hsm', label: 'broker' },
+      pinFile: '/etc/broker/pin',
+    });
+    expect(auditHead).toBe('/etc/broker/audit.key.audit-head');
+    expect(parse(testYaml()).auditHead).toBe('/etc/broker/root.key.audit-head');
+    expect(() => parse(yaml(token))).toThrow(refused('rootKey'));
+    expect(() => parse(yaml(`${token}, pinFile: pin, pin: 1234`))).toThrow(refused('rootKey'));
+  });
+
   it('refuses a broker.yaml in which two administrators have one key', () => {
     const [, pin = ''] = /alice: \{key: (\w+)\}/.exec(testYaml()) ?? [];
     const twice = testYaml().replace('wendy:', `zoe: {key: ${pin}, role: auditor}\n      wendy:`);

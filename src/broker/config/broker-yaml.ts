@@ -9,8 +9,10 @@ import { MAX_POLICY_DOCUMENT, PolicyError, readPolicyDocument } from '@a3s-box/p
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { narrow } from '../../narrow.ts';
+import { logHeadPath } from '../audit/log-head.ts';
 import type { ListenAddress } from '../http/listener.ts';
 import { RATE_LIMITS, type RateLimits } from '../http/rate-limit.ts';
+import type { RootKeyPlace } from '../keys/open-root-keys.ts';
 import { parseGrant, parseReleasePolicy } from '../record/documents.ts';
 import { isName } from '../record/resource-path.ts';
 import { QUOTAS, type Quotas } from '../record/tenant-quotas.ts';
@@ -34,8 +36,10 @@ export interface TenantConfig {
 
 export interface BrokerConfig {
   readonly store: StorePlace;
-  readonly rootKey: string;
+  readonly rootKey: RootKeyPlace;
   readonly auditKey: string;
+  /** The file that names the end of the audit log, outside of the store. */
+  readonly auditHead: string;
   readonly checkpointEntries: number;
   /** Without TLS on an address of this host alone, or where the file says so. */
   readonly guests: { readonly listen: ListenAddress; readonly tls?: TlsFiles | undefined };
@@ -81,6 +85,8 @@ const postgresql = z
     'expected tls: without it anybody on the network can change what the broker reads; ' +
       'insecureWithoutTls: true accepts that',
   );
+const label = z.string().min(1).max(32);
+const pkcs11 = z.strictObject({ module: file, token: label, label, pinFile: file });
 const rate = (most: number) => z.optional(z.int().min(1).max(most));
 
 const tenant = z.strictObject({
@@ -94,7 +100,7 @@ const tenant = z.strictObject({
 
 const document = z.strictObject({
   store: z.union([file, z.strictObject({ postgresql })]),
-  rootKey: z.strictObject({ file }),
+  rootKey: z.union([z.strictObject({ file }), z.strictObject({ pkcs11 })]),
   audit: z.strictObject({
     key: file,
     checkpointEntries: z._default(z.int().min(1).max(100_000), 256),
@@ -155,8 +161,7 @@ export function parseBrokerConfig(text: Uint8Array, path: string): BrokerConfig 
   const { guests, admin, simulated, limits } = data;
   return {
     store: typeof data.store === 'string' ? at(data.store) : databaseOf(data.store.postgresql, at),
-    rootKey: at(data.rootKey.file),
-    auditKey: at(data.audit.key),
+    ...keysOf(data, at),
     checkpointEntries: data.audit.checkpointEntries,
     guests: { listen: guests.listen, ...(guests.tls && { tls: files(guests.tls) }) },
     admin: { listen: admin.listen, tls: files(admin.tls) },
@@ -179,6 +184,21 @@ export function parseBrokerConfig(text: Uint8Array, path: string): BrokerConfig 
       Object.entries(data.tenants).map(([name, each]) => [name, tenantOf(path, name, each)]),
     ),
   };
+}
+
+/** The head is beside the root key; for one on a token, beside the key of the audit log. */
+function keysOf(
+  { rootKey, audit }: Pick<z.infer<typeof document>, 'rootKey' | 'audit'>,
+  at: (path: string) => string,
+): Pick<BrokerConfig, 'rootKey' | 'auditKey' | 'auditHead'> {
+  const auditKey = at(audit.key);
+  if ('file' in rootKey) {
+    const path = at(rootKey.file);
+    return { rootKey: path, auditKey, auditHead: logHeadPath(path) };
+  }
+  const { module, pinFile, ...names } = rootKey.pkcs11;
+  const token = { ...names, module: at(module), pinFile: at(pinFile) };
+  return { rootKey: token, auditKey, auditHead: logHeadPath(auditKey) };
 }
 
 function databaseOf(
