@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PostgresAddress, PostgresClient } from '../../src/broker/store/postgres-client.ts';
 import { openPostgresStore } from '../../src/broker/store/postgres-store.ts';
 import type { BrokerStore } from '../../src/broker/store/store.ts';
+import { testCertificate } from '../../src/broker/testing/certificate.ts';
 import { PostgresServer } from '../../src/broker/testing/postgres.ts';
 import { describeStore } from '../../src/broker/testing/store-contract.ts';
 import { launchGuest, policyDocument } from '../../src/broker/testing/test-broker.ts';
@@ -169,6 +170,8 @@ describe('two brokers of one PostgreSQL', () => {
   const AT_ONCE = 8;
   /** After how many secrets a broker is killed. */
   const KILL_AFTER = 8;
+  /** Only what hangs takes so long: a broker begins again for each few secrets. */
+  const LONGEST = GUESTS * 10_000;
   const path = (guest: number) => `default/db/g${guest}`;
 
   /** How often a guest does not know whether it was given its secret. */
@@ -196,61 +199,67 @@ describe('two brokers of one PostgreSQL', () => {
     }
   }
 
-  it('record each secret that a guest gets once, while one of them is killed again and again', async () => {
-    await using pair = await BrokerPair.start(server.create('pair'));
-    const api = '/v1/tenants/default';
-    await pair.admin('PUT', `${api}/policies/web`, policyDocument());
-    await pair.admin('PUT', `${api}/grants/db`, { path: 'default/db/*', policy: 'web' });
-    for (let guest = 0; guest < GUESTS; guest += 1) {
-      const put = await pair.admin(
-        'PUT',
-        `${api}/secrets/${path(guest)}`,
-        Buffer.from(`s${guest}`),
-      );
-      expect(put.status).toBe(200);
-    }
-    const pulled: Pulled[] = [];
-    let kills = 0;
-    let restarting: Promise<void> = Promise.resolve();
-    let next = 0;
-    const workers = Array.from({ length: AT_ONCE }, async () => {
-      while (next < GUESTS) {
-        const guest = next;
-        next += 1;
-        pulled[guest] = await pull(pair, guest);
-        if (Object.keys(pulled).length < KILL_AFTER * (kills + 1)) continue;
-        const victim = kills % 2;
-        kills += 1;
-        // The one before has to be back: there is always one that answers.
-        restarting = restarting.then(async () => {
-          await pair.kill(victim);
-          await pair.serve(victim);
-          // A client has up to 128 sessions; those in use begin anew.
-          if (kills % 8 === 0) await pair.admin('DELETE', `${api}/sessions`);
-        });
+  it(
+    'record each secret that a guest gets once, while one of them is killed again and again',
+    async () => {
+      await using pair = await BrokerPair.start(server.create('pair'));
+      const api = '/v1/tenants/default';
+      await pair.admin('PUT', `${api}/policies/web`, policyDocument());
+      await pair.admin('PUT', `${api}/grants/db`, { path: 'default/db/*', policy: 'web' });
+      for (let guest = 0; guest < GUESTS; guest += 1) {
+        const put = await pair.admin(
+          'PUT',
+          `${api}/secrets/${path(guest)}`,
+          Buffer.from(`s${guest}`),
+        );
+        expect(put.status).toBe(200);
       }
-    });
-    await Promise.all(workers);
-    await restarting;
-    expect(kills).toBeGreaterThanOrEqual(GUESTS / KILL_AFTER - 1);
-    expect(pulled.map(({ content }) => content)).toEqual(
-      Array.from({ length: GUESTS }, (_, guest) => `s${guest}`),
-    );
+      const pulled: Pulled[] = [];
+      let kills = 0;
+      let restarting: Promise<void> = Promise.resolve();
+      let next = 0;
+      const workers = Array.from({ length: AT_ONCE }, async () => {
+        while (next < GUESTS) {
+          const guest = next;
+          next += 1;
+          pulled[guest] = await pull(pair, guest);
+          if (Object.keys(pulled).length < KILL_AFTER * (kills + 1)) continue;
+          const victim = kills % 2;
+          kills += 1;
+          // The one before has to be back: there is always one that answers.
+          restarting = restarting.then(async () => {
+            await pair.kill(victim);
+            await pair.serve(victim);
+            // A client has up to 128 sessions; those in use begin anew.
+            if (kills % 8 === 0) await pair.admin('DELETE', `${api}/sessions`);
+          });
+        }
+      });
+      await Promise.all(workers);
+      await restarting;
+      expect(kills).toBeGreaterThanOrEqual(GUESTS / KILL_AFTER - 1);
+      expect(pulled.map(({ content }) => content)).toEqual(
+        Array.from({ length: GUESTS }, (_, guest) => `s${guest}`),
+      );
 
-    const { body } = await pair.admin('GET', '/v1/audit/export', undefined, 'olga');
-    const lines = body['lines'] as { readonly body?: string }[];
-    const entries = lines.flatMap((line) => (line.body === undefined ? [] : JSON.parse(line.body)));
-    const released = entries.filter(({ action }) => action === 'resource-released');
-    for (const [guest, { unknown }] of pulled.entries()) {
-      const mine = released.filter(({ object }) => object === path(guest)).length;
-      expect(mine).toBeGreaterThanOrEqual(1);
-      expect(mine).toBeLessThanOrEqual(1 + unknown);
-    }
-    const log = join(pair.directory, 'audit.log');
-    writeFileSync(log, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    const verified = pair.run('verify', '--log', log, '--key', join(pair.directory, 'audit.pem'));
-    expect(verified).toMatchObject({ status: 0, stdout: expect.stringMatching(/: good\n$/) });
-  });
+      const { body } = await pair.admin('GET', '/v1/audit/export', undefined, 'olga');
+      const lines = body['lines'] as { readonly body?: string }[];
+      const entries = lines.flatMap((line) =>
+        line.body === undefined ? [] : JSON.parse(line.body),
+      );
+      const released = entries.filter(({ action }) => action === 'resource-released');
+      for (const [guest, { unknown }] of pulled.entries()) {
+        const mine = released.filter(({ object }) => object === path(guest)).length;
+        expect(mine).toBeGreaterThanOrEqual(1);
+        expect(mine).toBeLessThanOrEqual(1 + unknown);
+      }
+      const log = join(pair.directory, 'audit.log');
+      writeFileSync(log, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+      const verified = pair.run('verify', '--log', log, '--key', join(pair.directory, 'audit.pem'));
+      expect(verified).toMatchObject({ status: 0, stdout: expect.stringMatching(/: good\n$/) });
+    },
+    LONGEST,
+  );
 
   it('continue with what the other one began, and end when it does as they always do', async () => {
     await using pair = await BrokerPair.start(server.create('survivors'));
@@ -278,4 +287,25 @@ describe('two brokers of one PostgreSQL', () => {
     const refused = await guest.resource(attested.cookie, 'default/db/one');
     expect(refused).toMatchObject({ status: 403, body: { detail: 'kbs-denied' } });
   });
+});
+
+it('connects over TLS to a server whose certificate fits, and to no other', async () => {
+  const [own, other] = [testCertificate('database'), testCertificate('another')];
+  const ca = join(server.directory, 'ca.crt');
+  writeFileSync(ca, own.cert);
+  const port = await server.beginWithTls(own);
+  const address = { ...server.create('secured'), host: '127.0.0.1', port, tls: { ca } };
+  const store = await openPostgresStore(address);
+  const encrypted = `SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+    WHERE ssl AND application_name = 'a3s-box-broker'`;
+  expect(server.sql(encrypted)).toBe('1');
+  await store.close();
+  const elsewhere = openPostgresStore({ ...address, host: 'localhost' });
+  await expect(elsewhere).rejects.toEqual(refusal('broker-store', 'Cannot use PostgreSQL'));
+  writeFileSync(ca, other.cert);
+  await expect(openPostgresStore(address)).rejects.toEqual(refusal('broker-store', 'self-signed'));
+  await server.kill();
+  await server.begin('127.0.0.1', `port=${port}`);
+  const plain = openPostgresStore(address);
+  await expect(plain).rejects.toEqual(refusal('broker-store', 'does not support SSL'));
 });

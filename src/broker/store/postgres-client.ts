@@ -69,10 +69,11 @@ export class PostgresClient {
         oid === pg.types.builtins.INT8 ? safeInteger : pg.types.getTypeParser(oid, format),
     };
     const { host, port, database, user, passwordFile, tls } = address;
-    const ssl = tls === undefined ? false : { ca: await authorities(tls.ca) };
+    const ssl = tls && { ca: await authorities(tls.ca), rejectUnauthorized: true };
     const socket = new Socket();
     const client = new pg.Client({
-      ...{ host, port, database, user, types, ssl },
+      ...{ host, port, database, user, types },
+      ssl: ssl ?? false,
       stream: () => socket,
       password: () => passwordOf(passwordFile),
       options: SETTINGS.map(([name, value]) => `-c ${name}=${value}`).join(' '),

@@ -14,10 +14,12 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { PostgresAddress } from '../store/postgres-client.ts';
+import type { TestCertificate } from './certificate.ts';
 
 const PROGRAMS = '/usr/lib/postgresql';
 /** PostgreSQL does not run as root. */
@@ -29,6 +31,8 @@ const FAST = ['fsync=off', 'full_page_writes=off', 'shared_buffers=8MB', 'max_co
 export class PostgresServer implements AsyncDisposable {
   readonly directory: string;
   readonly #programs: string;
+  /** On 127.0.0.1, where it has TLS. */
+  #port = 5432;
   #process: ChildProcess | undefined;
 
   private constructor(directory: string, programs: string) {
@@ -53,7 +57,7 @@ export class PostgresServer implements AsyncDisposable {
 
   /** Where brokers find it. */
   address(database: string = USER): PostgresAddress {
-    return { host: this.directory, port: 5432, database, user: USER };
+    return { host: this.directory, port: this.#port, database, user: USER };
   }
 
   /** A new database, so that tests share a server. */
@@ -72,22 +76,30 @@ export class PostgresServer implements AsyncDisposable {
   /** What `psql` prints, one row a line. */
   sql(text: string, database: string = USER): string {
     const flags = ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1'];
-    return this.#run(
-      'psql',
-      ...flags,
-      '-h',
-      this.directory,
-      '-U',
-      USER,
-      '-d',
-      database,
-      '-c',
-      text,
-    );
+    const place = ['-h', this.directory, '-p', String(this.#port), '-U', USER, '-d', database];
+    return this.#run('psql', ...flags, ...place, '-c', text);
   }
 
-  async begin(): Promise<void> {
-    const settings = [...FAST, 'listen_addresses=', `unix_socket_directories=${this.directory}`];
+  /** Ends it, and begins it again on a port of 127.0.0.1 too, with TLS. */
+  async beginWithTls({ cert, key }: TestCertificate): Promise<number> {
+    await this.kill();
+    for (const [name, text] of Object.entries({ 'tls.crt': cert, 'tls.key': key })) {
+      const path = join(this.#data, name);
+      writeFileSync(path, text, { mode: 0o600 });
+      if (process.geteuid?.() === 0) chownSync(path, NOBODY, NOBODY);
+    }
+    const probe = createServer().listen(0, '127.0.0.1');
+    await once(probe, 'listening');
+    this.#port = (probe.address() as AddressInfo).port;
+    probe.close();
+    const tls = ['ssl=on', 'ssl_cert_file=tls.crt', 'ssl_key_file=tls.key'];
+    await this.begin('127.0.0.1', `port=${this.#port}`, ...tls);
+    return this.#port;
+  }
+
+  async begin(addresses = '', ...more: readonly string[]): Promise<void> {
+    const place = [`listen_addresses=${addresses}`, `unix_socket_directories=${this.directory}`];
+    const settings = [...FAST, ...place, ...more];
     const args = ['-D', this.#data, ...settings.flatMap((setting) => ['-c', setting])];
     const child = spawn(join(this.#programs, 'postgres'), args, {
       ...this.#options,
