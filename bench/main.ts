@@ -14,6 +14,7 @@ import { type BenchArguments, parseArguments, UsageError } from './arguments.ts'
 import type { Benchmark } from './benchmark.ts';
 import { api } from './benchmarks/api.ts';
 import { attest } from './benchmarks/attest.ts';
+import { broker } from './benchmarks/broker.ts';
 import { burst } from './benchmarks/burst.ts';
 import { cliStart } from './benchmarks/cli-start.ts';
 import { coldBoot } from './benchmarks/cold-boot.ts';
@@ -54,6 +55,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   verify,
   verifyImage,
   attest,
+  broker,
   confidentialBoot,
   instructions,
 ];

@@ -67,7 +67,13 @@ const options = {
   format: 'cjs',
   conditions: ['a3s-source'],
   alias: Object.fromEntries(specifiers),
-  external: ['better-sqlite3', 'koffi', ...Object.keys(ON_DEMAND).map((file) => `*/${file}`)],
+  // `pg` looks for pg-native, and does without.
+  external: [
+    'better-sqlite3',
+    'koffi',
+    'pg-native',
+    ...Object.keys(ON_DEMAND).map((file) => `*/${file}`),
+  ],
   legalComments: 'linked',
   logLevel: 'warning',
 };

@@ -25,6 +25,11 @@ const RUNS = [
   ['broker-release', 'without-exporter'],
   ['broker-release', 'without-purpose'],
   ['broker-release', 'without-role'],
+  ['kbs-release', 'kbs'],
+  ['kbs-release', 'kbs-key-leaks'],
+  ['kbs-release', 'kbs-without-tee-key'],
+  ['kbs-release', 'kbs-without-nonce'],
+  ['kbs-release', 'kbs-without-purpose'],
 ];
 
 function run(args) {

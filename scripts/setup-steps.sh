@@ -13,14 +13,14 @@ RUN_PACKAGES=(
   bubblewrap util-linux        # jails
   busybox-static ca-certificates
 )
-TEST_PACKAGES=(apparmor chromium git ovmf openssl cosign cryptsetup-bin dbus docker-registry erofs-utils go-staticcheck golang-google-grpc-dev inotify-tools libpam-systemd skopeo umoci docker-buildx docker-cli docker-compose docker.io podman runc procps strace systemd qemu-utils)
+TEST_PACKAGES=(apparmor chromium git ovmf openssl cosign cryptsetup-bin dbus docker-registry erofs-utils go-staticcheck golang-google-grpc-dev inotify-tools libpam-systemd skopeo umoci docker-buildx docker-cli docker-compose docker.io podman runc postgresql procps softhsm2 strace systemd qemu-utils)
 
 # What runs boxes of linux/arm64.
 ARM64_PACKAGES=(qemu-system-arm)
 
 # Services that those packages bring and start. The tests start their own, out of sight of any
 # other.
-UNWANTED_SERVICES=(docker.io:docker.socket docker.io:docker.service containerd:containerd.service)
+UNWANTED_SERVICES=(docker.io:docker.socket docker.io:docker.service containerd:containerd.service postgresql-common:postgresql.service)
 
 # There while systemd is process 1.
 RUNNING_SYSTEMD=/run/systemd/system

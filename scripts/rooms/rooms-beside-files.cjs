@@ -53,15 +53,15 @@ const ROOMS_BESIDE_FILES = {
   },
   'src/broker': {
     record: [],
-    store: [],
     keys: [],
+    store: ['keys'],
     audit: ['keys', 'store'],
     vault: ['audit', 'keys', 'store'],
     release: ['record'],
     core: ['audit', 'record', 'release', 'store', 'vault'],
     http: ['store'],
-    kbs: ['core', 'http', 'record', 'release'],
-    config: ['http', 'record'],
+    kbs: ['core', 'http', 'keys', 'record', 'release', 'store', 'vault'],
+    config: ['audit', 'http', 'keys', 'record', 'store'],
     admin: ['audit', 'config', 'core', 'http', 'kbs', 'vault'],
   },
   'src/docker-api': {

@@ -14,8 +14,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
 const STEPS = join(import.meta.dirname, '../setup-steps.sh');
-const UNITS = ['docker.socket', 'docker.service', 'containerd.service'];
-const PACKAGES = { 'docker.io': UNITS.slice(0, 2), containerd: UNITS.slice(2) };
+const UNITS = ['docker.socket', 'docker.service', 'containerd.service', 'postgresql.service'];
+const PACKAGES = {
+  'docker.io': UNITS.slice(0, 2),
+  containerd: UNITS.slice(2, 3),
+  'postgresql-common': UNITS.slice(3),
+};
 /**
  * The real programs that the steps need. The others are fakes, so an installed Docker does not
  * matter.
@@ -116,6 +120,7 @@ it('leaves the services of packages alone that are installed already', () => {
   file('status/containerd', 'installed');
   expect(install().calls.join(' ')).not.toContain('containerd.service');
   file('status/docker.io', 'installed');
+  file('status/postgresql-common', 'installed');
   expect(install().calls.join(' ')).not.toMatch(/systemctl|deb-systemd-helper/);
 });
 
@@ -144,21 +149,21 @@ it('installs no docker.io beside another dockerd', () => {
 it('unmasks the services when the installation fails, and disables nothing', () => {
   const { status, calls } = install('exit 1');
   expect(status).toBe(1);
-  expect(calls.slice(-3)).toEqual(UNMASKED);
+  expect(calls.slice(-UNITS.length)).toEqual(UNMASKED);
   expect(isHeld()).toBe(false);
 });
 
 it('unmasks the services when it is interrupted, and masks them for the rest of the installation', () => {
   const cut = install(`${unpacked('unpacked')}\nkill -TERM $PPID`, 'lock_setup; install_packages');
   expect(cut.status).toBe(130);
-  expect(cut.calls.slice(-6)).toEqual(RELEASED);
+  expect(cut.calls.slice(-RELEASED.length)).toEqual(RELEASED);
   expect(isHeld()).toBe(false);
   program('dockerd');
   const { status, calls } = install();
   expect(status).toBe(0);
   expect(calls[0]).toBe(MASKED);
   expect(calls[2]).toContain(' docker.io ');
-  expect(calls.slice(-6)).toEqual(RELEASED);
+  expect(calls.slice(-RELEASED.length)).toEqual(RELEASED);
   // After a complete run, setup no longer changes the services.
   expect(install().calls.join(' ')).not.toMatch(/systemctl|deb-systemd-helper/);
 });

@@ -8,18 +8,21 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { A3sError } from '../errors.ts';
 import { makeDirectories } from '../make-directories.ts';
-import { logHeadPath } from './audit/log-head.ts';
 import type { BrokerConfig } from './config/broker-yaml.ts';
-import { createRootKeyFile } from './keys/file-root-keys.ts';
+import { createRootKeys } from './keys/open-root-keys.ts';
 import { createSigningKeyFile, openSigningKeyFile, publicPem } from './keys/signing-key.ts';
+import { openStore, type StorePlace } from './store/open-store.ts';
+import { isUsed } from './vault/vault.ts';
 
 /**
  * The public key of the audit log, PEM.
  *
  * @throws A3sError `broker-conflict` where any of it exists
  */
-export async function initBroker({ store, rootKey, auditKey }: BrokerConfig): Promise<string> {
-  for (const path of [store, rootKey, auditKey, logHeadPath(rootKey)]) {
+export async function initBroker(config: BrokerConfig): Promise<string> {
+  const { store, rootKey, auditKey, auditHead } = config;
+  const files = [store, rootKey].filter((place) => typeof place === 'string');
+  for (const path of [...files, auditKey, auditHead]) {
     if (statSync(path, { throwIfNoEntry: false }) !== undefined) {
       throw new A3sError('broker-conflict', `Cannot make a new broker: ${path} exists`, {
         remedy: 'Serve with it, or move all of its files away.',
@@ -27,7 +30,21 @@ export async function initBroker({ store, rootKey, auditKey }: BrokerConfig): Pr
     }
     await makeDirectories(dirname(path), 0o700);
   }
-  await createRootKeyFile(rootKey);
+  if (typeof store !== 'string') await requireUnused(store);
+  await createRootKeys(rootKey);
   await createSigningKeyFile(auditKey);
   return publicPem(await openSigningKeyFile(auditKey));
+}
+
+/** A broker that joins others takes their keys: with new ones it could read nothing. */
+async function requireUnused(place: StorePlace): Promise<void> {
+  const store = await openStore(place);
+  try {
+    if (!(await store.transaction(isUsed))) return;
+  } finally {
+    await store.close();
+  }
+  throw new A3sError('broker-conflict', 'Cannot make a new broker: the database has one', {
+    remedy: 'Copy the keys of that broker, and serve with them.',
+  });
 }

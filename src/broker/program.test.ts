@@ -21,7 +21,11 @@ beforeAll(async () => {
   await build({
     ...{ entryPoints: [join(import.meta.dirname, 'main.ts')], outfile: MAIN },
     ...{ bundle: true, platform: 'node', target: 'node20', format: 'cjs' },
-    ...{ conditions: ['a3s-source'], external: ['better-sqlite3'], logLevel: 'silent' },
+    ...{
+      conditions: ['a3s-source'],
+      external: ['better-sqlite3', 'koffi', 'pg-native'],
+      logLevel: 'silent',
+    },
   });
 });
 afterAll(() => rmSync(PROGRAM, { recursive: true }));

@@ -4,12 +4,12 @@
  * @module
  */
 import { readFile, stat } from 'node:fs/promises';
+import type { Evidence } from '@a3s-box/attestation';
 import { EndorsementStore, Endorsements, KdsClient } from '@a3s-box/attestation/endorsements';
 import { parseSimulatedRoots } from '@a3s-box/attestation/simulated';
 import { A3sError } from '../errors.ts';
 import { adminListener } from './admin/admin-app.ts';
 import { AuditLog } from './audit/audit-log.ts';
-import { logHeadPath } from './audit/log-head.ts';
 import type { BrokerConfig, TlsFiles } from './config/broker-yaml.ts';
 import { Administration } from './core/administration.ts';
 import { Broker } from './core/broker.ts';
@@ -20,11 +20,13 @@ import { observabilityListener } from './http/observability.ts';
 import { RateLimiter } from './http/rate-limit.ts';
 import { Guests } from './kbs/guests.ts';
 import { kbsListener } from './kbs/kbs-app.ts';
-import { SESSION_LIMITS, Sessions } from './kbs/sessions.ts';
-import { openRootKeyFile } from './keys/file-root-keys.ts';
+import { MemorySessions } from './kbs/memory-sessions.ts';
+import { SESSION_LIMITS } from './kbs/sessions.ts';
+import { StoredSessions } from './kbs/stored-sessions.ts';
+import { openRootKeys } from './keys/open-root-keys.ts';
 import { openSigningKeyFile } from './keys/signing-key.ts';
-import type { EvidenceTrust } from './release/evidence.ts';
-import { openSqliteStore } from './store/sqlite-store.ts';
+import { type EvidenceTrust, type Tee, verifyEvidence } from './release/evidence.ts';
+import { openStore } from './store/open-store.ts';
 import { Rotation } from './vault/rotation.ts';
 import { Vault } from './vault/vault.ts';
 
@@ -46,16 +48,15 @@ export async function serveBroker(
   { now = () => new Date(), onError }: ServeOptions,
 ): Promise<RunningBroker> {
   const trust = await openTrust(config);
-  const store = openSqliteStore(config.store);
+  const store = await openStore(config.store);
   const closers: (() => Promise<unknown>)[] = [() => store.close()];
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const keys = await openRootKeyFile(config.rootKey);
+    const keys = await openRootKeys(config.rootKey);
     const key = await openSigningKeyFile(config.auditKey);
-    const { checkpointEntries } = config;
-    const head = logHeadPath(config.rootKey);
+    const { checkpointEntries, auditHead: head } = config;
     const audit = await AuditLog.open(store, { key, checkpointEntries, now, head, onError });
     const vault = await Vault.open(store, keys, async (transaction, epoch) => {
       const event = { actor: 'broker', action: 'root-key-rotated', details: { epoch } };
@@ -76,7 +77,12 @@ export async function serveBroker(
     });
 
     const clock = (): number => performance.now();
-    const sessions = new Sessions(SESSION_LIMITS, clock);
+    const limits = SESSION_LIMITS;
+    const verify = (tee: Tee, evidence: Evidence) => verifyEvidence(tee, evidence, trust, now());
+    const sessions =
+      typeof config.store === 'string'
+        ? new MemorySessions(limits, clock)
+        : await StoredSessions.open({ store, vault, limits, now, verify });
     const metrics = new Metrics();
     const limiter = () => new RateLimiter(config.rateLimits, clock);
     const guests = await Listener.open({

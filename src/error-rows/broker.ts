@@ -50,7 +50,7 @@ export const BROKER = {
   'broker-store': {
     status: 500,
     meaning: 'The store of the secret broker cannot be used.',
-    remedy: 'The message names the file; restore it from a backup.',
+    remedy: 'The message names the file or the database; see that it runs, or restore a backup.',
   },
   'broker-unreachable': {
     status: 502,

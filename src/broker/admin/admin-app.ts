@@ -95,7 +95,7 @@ const TENANT_ROUTES: readonly Route[] = [
   {
     ...{ method: 'DELETE', path: '/sessions', access: CHANGES },
     handle: async ({ c, actor, tenant }, { broker, sessions }) => {
-      const count = sessions.end(tenant);
+      const count = await sessions.end(tenant);
       const { audit, store } = broker.parts;
       await store.transaction((transaction) =>
         audit.append(transaction, { tenant, actor, action: 'sessions-ended', details: { count } }),

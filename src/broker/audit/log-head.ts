@@ -24,9 +24,9 @@ const document = z.strictObject({
 
 export type LogHead = Omit<z.infer<typeof document>, 'format'>;
 
-/** Where the head of a broker's audit log is. */
-export function logHeadPath(rootKey: string): string {
-  return `${rootKey}.audit-head`;
+/** Where the head of a broker's audit log is: beside the file of a key. */
+export function logHeadPath(key: string): string {
+  return `${key}.audit-head`;
 }
 
 /**

@@ -57,6 +57,38 @@ describe('broker.yaml', () => {
     }
   });
 
+  it('takes a database of PostgreSQL for its store, over TLS unless it is on this host', () => {
+    const store = (text: string) =>
+      parse(testYaml().replace('store: broker.db', `store: {postgresql: {${text}}}`)).store;
+    const named = 'database: broker, user: me';
+    expect(store(`host: db.example, ${named}, passwordFile: pw, tls: {ca: ca.crt}`)).toEqual({
+      ...{ host: 'db.example', port: 5432, database: 'broker', user: 'me' },
+      ...{ passwordFile: '/etc/broker/pw', tls: { ca: '/etc/broker/ca.crt' } },
+    });
+    for (const host of ['/run/postgresql', '127.0.0.1', '"::1"']) {
+      expect(store(`host: ${host}, ${named}`)).toMatchObject({ user: 'me' });
+    }
+    expect(store(`host: db, ${named}, insecureWithoutTls: true`)).toMatchObject({ host: 'db' });
+    expect(() => store(`host: db, ${named}`)).toThrow(refused('expected tls'));
+    expect(() => store(`host: localhost, ${named}`)).toThrow(refused('expected tls'));
+    expect(() => store(`host: run/postgresql, ${named}`)).toThrow(refused('store'));
+    expect(() => store(`host: db, ${named}, password: x`)).toThrow(refused('store'));
+  });
+
+  it('takes a root key on a token, with the head of the log beside the key of the log', () => {
+    const token = 'module: /usr/lib/token.so, token: hsm, label: broker';
+    const yaml = (text: string) => testYaml().replace('{file: root.key}', `{pkcs11: {${text}}}`);
+    const { rootKey, auditHead } = parse(yaml(`${token}, pinFile: pin`));
+    expect(rootKey).toEqual({
+      ...{ module: '/usr/lib/token.so', token: 'hsm', label: 'broker' },
+      pinFile: '/etc/broker/pin',
+    });
+    expect(auditHead).toBe('/etc/broker/audit.key.audit-head');
+    expect(parse(testYaml()).auditHead).toBe('/etc/broker/root.key.audit-head');
+    expect(() => parse(yaml(token))).toThrow(refused('rootKey'));
+    expect(() => parse(yaml(`${token}, pinFile: pin, pin: 1234`))).toThrow(refused('rootKey'));
+  });
+
   it('refuses a broker.yaml in which two administrators have one key', () => {
     const [, pin = ''] = /alice: \{key: (\w+)\}/.exec(testYaml()) ?? [];
     const twice = testYaml().replace('wendy:', `zoe: {key: ${pin}, role: auditor}\n      wendy:`);

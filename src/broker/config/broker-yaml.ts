@@ -9,11 +9,14 @@ import { MAX_POLICY_DOCUMENT, PolicyError, readPolicyDocument } from '@a3s-box/p
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { narrow } from '../../narrow.ts';
+import { logHeadPath } from '../audit/log-head.ts';
 import type { ListenAddress } from '../http/listener.ts';
 import { RATE_LIMITS, type RateLimits } from '../http/rate-limit.ts';
+import type { RootKeyPlace } from '../keys/open-root-keys.ts';
 import { parseGrant, parseReleasePolicy } from '../record/documents.ts';
 import { isName } from '../record/resource-path.ts';
 import { QUOTAS, type Quotas } from '../record/tenant-quotas.ts';
+import type { StorePlace } from '../store/open-store.ts';
 
 export const ROLES = ['admin', 'writer', 'auditor'] as const;
 export type Role = (typeof ROLES)[number];
@@ -32,9 +35,11 @@ export interface TenantConfig {
 }
 
 export interface BrokerConfig {
-  readonly store: string;
-  readonly rootKey: string;
+  readonly store: StorePlace;
+  readonly rootKey: RootKeyPlace;
   readonly auditKey: string;
+  /** The file that names the end of the audit log, outside of the store. */
+  readonly auditHead: string;
   readonly checkpointEntries: number;
   /** Without TLS on an address of this host alone, or where the file says so. */
   readonly guests: { readonly listen: ListenAddress; readonly tls?: TlsFiles | undefined };
@@ -62,6 +67,26 @@ const address = z
   .refine(({ port }) => port <= 65_535, 'expected HOST:PORT');
 const isLoopback = (host: string) => host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 const tls = z.strictObject({ cert: file, key: file });
+const postgresql = z
+  .strictObject({
+    host: z
+      .string()
+      .regex(/^(\/[^\0]+|[0-9A-Za-z.:-]+)$/, 'expected a host or an absolute directory'),
+    port: z._default(z.int().min(1).max(65_535), 5432),
+    database: z.string().min(1).max(63),
+    user: z.string().min(1).max(63),
+    passwordFile: z.optional(file),
+    tls: z.optional(z.strictObject({ ca: file })),
+    insecureWithoutTls: z._default(z.boolean(), false),
+  })
+  .refine(
+    ({ host, tls: files, insecureWithoutTls }) =>
+      files !== undefined || insecureWithoutTls || host.startsWith('/') || isLoopback(host),
+    'expected tls: without it anybody on the network can change what the broker reads; ' +
+      'insecureWithoutTls: true accepts that',
+  );
+const label = z.string().min(1).max(32);
+const pkcs11 = z.strictObject({ module: file, token: label, label, pinFile: file });
 const rate = (most: number) => z.optional(z.int().min(1).max(most));
 
 const tenant = z.strictObject({
@@ -74,8 +99,8 @@ const tenant = z.strictObject({
 });
 
 const document = z.strictObject({
-  store: file,
-  rootKey: z.strictObject({ file }),
+  store: z.union([file, z.strictObject({ postgresql })]),
+  rootKey: z.union([z.strictObject({ file }), z.strictObject({ pkcs11 })]),
   audit: z.strictObject({
     key: file,
     checkpointEntries: z._default(z.int().min(1).max(100_000), 256),
@@ -135,9 +160,8 @@ export function parseBrokerConfig(text: Uint8Array, path: string): BrokerConfig 
   const files = (of: TlsFiles): TlsFiles => ({ cert: at(of.cert), key: at(of.key) });
   const { guests, admin, simulated, limits } = data;
   return {
-    store: at(data.store),
-    rootKey: at(data.rootKey.file),
-    auditKey: at(data.audit.key),
+    store: typeof data.store === 'string' ? at(data.store) : databaseOf(data.store.postgresql, at),
+    ...keysOf(data, at),
     checkpointEntries: data.audit.checkpointEntries,
     guests: { listen: guests.listen, ...(guests.tls && { tls: files(guests.tls) }) },
     admin: { listen: admin.listen, tls: files(admin.tls) },
@@ -159,6 +183,33 @@ export function parseBrokerConfig(text: Uint8Array, path: string): BrokerConfig 
     tenants: new Map(
       Object.entries(data.tenants).map(([name, each]) => [name, tenantOf(path, name, each)]),
     ),
+  };
+}
+
+/** The head is beside the root key; for one on a token, beside the key of the audit log. */
+function keysOf(
+  { rootKey, audit }: Pick<z.infer<typeof document>, 'rootKey' | 'audit'>,
+  at: (path: string) => string,
+): Pick<BrokerConfig, 'rootKey' | 'auditKey' | 'auditHead'> {
+  const auditKey = at(audit.key);
+  if ('file' in rootKey) {
+    const path = at(rootKey.file);
+    return { rootKey: path, auditKey, auditHead: logHeadPath(path) };
+  }
+  const { module, pinFile, ...names } = rootKey.pkcs11;
+  const token = { ...names, module: at(module), pinFile: at(pinFile) };
+  return { rootKey: token, auditKey, auditHead: logHeadPath(auditKey) };
+}
+
+function databaseOf(
+  { passwordFile, tls: files, ...found }: z.infer<typeof postgresql>,
+  at: (path: string) => string,
+): StorePlace {
+  const { host, port, database, user } = found;
+  return {
+    ...{ host, port, database, user },
+    ...(passwordFile && { passwordFile: at(passwordFile) }),
+    ...(files && { tls: { ca: at(files.ca) } }),
   };
 }
 

@@ -5,13 +5,13 @@
  * @module
  */
 import type { RequestListener } from 'node:http';
-import type { BrokerStore } from '../store/store.ts';
+import type { BrokerStore, StoreTransaction } from '../store/store.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface Observed {
   readonly metrics: Metrics;
-  readonly sessions: { readonly size: number };
-  readonly vault: { readonly epoch: number };
+  readonly sessions: { size(): Promise<number> };
+  readonly vault: { storedEpoch(transaction: StoreTransaction): Promise<number> };
   readonly store: BrokerStore;
   readonly onError: (error: unknown) => void;
 }
@@ -36,10 +36,13 @@ async function respond(
   { metrics, sessions, vault, store }: Observed,
 ): Promise<{ readonly status: number; readonly body: string }> {
   if (url !== '/healthz' && url !== '/metrics') return { status: 404, body: 'not found\n' };
-  const last = await store.transaction((transaction) => transaction.lastEntry());
+  const { last, epoch } = await store.transaction(async (transaction) => ({
+    last: await transaction.lastEntry(),
+    epoch: await vault.storedEpoch(transaction),
+  }));
   if (url === '/healthz') return { status: 200, body: 'ok\n' };
-  metrics.set('a3s_broker_sessions', sessions.size);
-  metrics.set('a3s_broker_root_key_epoch', vault.epoch);
+  metrics.set('a3s_broker_sessions', await sessions.size());
+  metrics.set('a3s_broker_root_key_epoch', epoch);
   metrics.set('a3s_broker_audit_entries', last?.seq ?? 0);
   return { status: 200, body: metrics.text() };
 }

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { AttestationError } from '@a3s-box/attestation';
+import { AttestationError, type Evidence } from '@a3s-box/attestation';
 import { evidenceFromCocoJson } from '@a3s-box/attestation/envelopes';
 import { A3sError } from '../../errors.ts';
 import type { Broker, GuestFacts } from '../core/broker.ts';
 import { isResourcePath } from '../record/resource-path.ts';
 import type { Proof } from '../release/decide.ts';
-import { type EvidenceTrust, type VerifiedEvidence, verifyEvidence } from '../release/evidence.ts';
+import { type EvidenceTrust, verifyEvidence } from '../release/evidence.ts';
 import { encryptResource, type Jwe, publicKeyOf } from './jwe.ts';
 import {
   type AttestRequest,
@@ -20,7 +20,7 @@ import {
   parseAuth,
   reportDataOf,
 } from './protocol.ts';
-import type { ChallengedSession, Sessions } from './sessions.ts';
+import type { AttestedSession, ChallengedSession, Sessions } from './sessions.ts';
 
 /** Where a request came from, and which tenant it is for. */
 export interface Caller {
@@ -56,11 +56,11 @@ export class Guests {
   }
 
   /** @throws A3sError `kbs-request`, `kbs-busy` */
-  challenge({ tenant, client }: Caller, body: unknown): Challenge {
+  async challenge({ tenant, client }: Caller, body: unknown): Promise<Challenge> {
     const request = parseAuth(body);
     const algorithm = chooseHash(request);
     const { tee } = request;
-    const { id, session } = this.#sessions.challenge({ tenant, client, tee, algorithm });
+    const { id, session } = await this.#sessions.challenge({ tenant, client, tee, algorithm });
     return { id, nonce: session.nonce, algorithm };
   }
 
@@ -70,27 +70,27 @@ export class Guests {
    * @throws A3sError `kbs-request`, `kbs-session`, `kbs-evidence`
    */
   async attest(caller: Caller, cookie: string, body: unknown): Promise<string> {
-    const challenged = this.#sessions.takeChallenged(cookie, caller.tenant);
+    const challenged = await this.#sessions.takeChallenged(cookie, caller.tenant);
     if (challenged === undefined) {
       const event = { action: 'attestation-refused', check: 'session' };
       throw await this.#refused({ ...caller, session: 'none' }, 'kbs-session', event);
     }
     const request = parseAttest(body);
     const guest = { ...caller, session: challenged.label };
-    const proof = await this.#prove(challenged, request).catch(async (error: unknown) => {
+    const proven = await this.#prove(challenged, request).catch(async (error: unknown) => {
       if (!(error instanceof EvidenceRefusal)) throw error;
       const event = { action: 'attestation-refused', check: error.check };
       throw await this.#refused(guest, 'kbs-evidence', event);
     });
-    if (!(await this.#broker.admit(guest, proof))) throw refusal('kbs-evidence');
+    if (!(await this.#broker.admit(guest, proven.proof))) throw refusal('kbs-evidence');
     const teeKey = request['runtime-data']['tee-pubkey'];
     const { label, tee } = challenged;
-    return this.#sessions.attest({ ...caller, label, tee, teeKey, proof }).id;
+    return (await this.#sessions.attest({ ...caller, label, tee, teeKey, ...proven })).id;
   }
 
   /** @throws A3sError `kbs-session`, `kbs-denied`, `kbs-no-resource` */
   async resource(caller: Caller, cookie: string, path: string): Promise<Jwe> {
-    const session = this.#sessions.useAttested(cookie, caller.tenant);
+    const session = await this.#attested(caller, cookie, path);
     if (session === undefined) {
       const event = { action: 'resource-refused', check: 'session', object: path };
       throw await this.#refused({ ...caller, session: 'none' }, 'kbs-session', event);
@@ -110,6 +110,21 @@ export class Guests {
     }
   }
 
+  /** Another broker may have verified the evidence; this one refuses what it does not trust. */
+  async #attested(
+    caller: Caller,
+    cookie: string,
+    path: string,
+  ): Promise<AttestedSession | undefined> {
+    try {
+      return await this.#sessions.useAttested(cookie, caller.tenant);
+    } catch (error) {
+      if (!(error instanceof AttestationError)) throw error;
+      const event = { action: 'resource-refused', check: error.code, object: path };
+      throw await this.#refused({ ...caller, session: 'none' }, 'kbs-evidence', event);
+    }
+  }
+
   async #refused(
     guest: GuestFacts,
     code: 'kbs-session' | 'kbs-evidence' | 'kbs-denied',
@@ -120,25 +135,30 @@ export class Guests {
   }
 
   /** @throws EvidenceRefusal */
-  async #prove(challenged: ChallengedSession, request: AttestRequest): Promise<Proof> {
+  async #prove(
+    challenged: ChallengedSession,
+    request: AttestRequest,
+  ): Promise<{ readonly evidence: Evidence; readonly proof: Proof }> {
     const { nonce, 'tee-pubkey': teeKey } = request['runtime-data'];
     if (!isSame(nonce, challenged.nonce)) throw new EvidenceRefusal('nonce');
     if (publicKeyOf(teeKey) === undefined) throw new EvidenceRefusal('tee-pubkey');
-    const evidence = await this.#verify(challenged, request['tee-evidence'].primary_evidence);
+    const input = request['tee-evidence'].primary_evidence;
+    const { evidence, verified } = await this.#verify(challenged, input);
     const reportData = reportDataOf(request, challenged.algorithm);
-    const { claims } = evidence.report;
+    const { claims } = verified.report;
     if (claims.reportData !== reportData.toString('hex')) throw new EvidenceRefusal('report-data');
     const initData = request['init-data'];
     if (initData != null && claims.hostData !== hostDataOf(initData.body)) {
       throw new EvidenceRefusal('init-data');
     }
-    return { evidence, reportData };
+    return { evidence, proof: { evidence: verified, reportData } };
   }
 
-  async #verify({ tee }: ChallengedSession, input: unknown): Promise<VerifiedEvidence> {
+  async #verify({ tee }: ChallengedSession, input: unknown) {
     try {
       const evidence = evidenceFromCocoJson(input);
-      return await verifyEvidence(tee, evidence, this.#trust, this.#broker.parts.now());
+      const now = this.#broker.parts.now();
+      return { evidence, verified: await verifyEvidence(tee, evidence, this.#trust, now) };
     } catch (error) {
       if (!(error instanceof AttestationError)) throw error;
       throw new EvidenceRefusal(error.code);

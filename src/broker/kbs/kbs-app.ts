@@ -73,7 +73,7 @@ function kbsApp(options: KbsOptions): Hono<Env> {
 
   const auth = route('auth', async (c, caller) => {
     const body = await readJsonBody(c.req.raw, MAX_AUTH);
-    const { id, nonce, algorithm } = guests.challenge(caller, body);
+    const { id, nonce, algorithm } = await guests.challenge(caller, body);
     setCookie(c, id, options);
     return c.json({ nonce, 'extra-params': { 'selected-hash-algorithm': algorithm } });
   });

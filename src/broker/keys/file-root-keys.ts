@@ -72,7 +72,19 @@ class FileRootKeys implements RootKeys {
     return createHmac('sha256', this.#key(epoch)).update(context).digest('hex');
   }
 
+  async refresh(): Promise<void> {
+    const found = await readKeys(this.#path);
+    for (const [epoch, key] of this.#keys) {
+      if (found.get(epoch)?.equals(key) ?? true) continue;
+      throw new A3sError('root-key', `The key file has another epoch ${epoch}: ${this.#path}`, {
+        remedy: 'Use the key file that the broker used last, and start the broker again.',
+      });
+    }
+    this.#keys = found;
+  }
+
   async add(): Promise<number> {
+    await this.refresh();
     const epoch = Math.max(...this.epochs) + 1;
     if (this.#keys.size >= MAX_EPOCHS) {
       throw new A3sError('broker-conflict', `The root key has ${MAX_EPOCHS} epochs already`, {
@@ -84,6 +96,7 @@ class FileRootKeys implements RootKeys {
   }
 
   async retireBelow(epoch: number): Promise<void> {
+    await this.refresh();
     const kept = new Map([...this.#keys].filter(([each]) => each >= epoch));
     if (kept.size === 0) throw new RangeError('a root key keeps one epoch');
     if (kept.size < this.#keys.size) await this.#replace(kept);

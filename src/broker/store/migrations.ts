@@ -23,4 +23,15 @@ export const MIGRATIONS: Migrations = [
    CREATE TABLE audit (seq INTEGER PRIMARY KEY, body TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
    CREATE TABLE checkpoints (seq INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;`,
   "ALTER TABLE audit ADD COLUMN mac TEXT NOT NULL DEFAULT ''",
+  `CREATE TABLE sessions (
+     place TEXT PRIMARY KEY,
+     tenant TEXT NOT NULL,
+     client TEXT NOT NULL,
+     state TEXT NOT NULL,
+     expires_at INTEGER NOT NULL,
+     uses_left INTEGER NOT NULL,
+     sealed BLOB NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX sessions_client ON sessions (client);
+   CREATE INDEX sessions_end ON sessions (expires_at);`,
 ];

@@ -11,6 +11,7 @@ import type {
   StoredCheckpoint,
   StoredFacts,
   StoredRecord,
+  StoredSession,
   StoreTransaction,
   Usage,
 } from './store.ts';
@@ -25,6 +26,12 @@ interface Row {
   readonly sealed: Buffer;
   readonly changed_at: number;
   readonly declared: number;
+}
+
+interface SessionRow extends Pick<StoredSession, 'place' | 'tenant' | 'client' | 'state'> {
+  readonly expires_at: number;
+  readonly uses_left: number;
+  readonly sealed: Buffer;
 }
 
 type FactsRow = Pick<Row, 'name' | 'version' | 'changed_at' | 'declared'>;
@@ -106,6 +113,38 @@ export class SqliteTransaction implements StoreTransaction {
   async appendCheckpoint({ seq, text }: StoredCheckpoint): Promise<void> {
     this.#statements.appendCheckpoint.run(seq, text);
   }
+
+  async session(place: string): Promise<StoredSession | undefined> {
+    const row = this.#statements.session.get(place);
+    if (row === undefined) return undefined;
+    const { expires_at: expiresAt, uses_left: left, ...rest } = row;
+    return { ...rest, expiresAt, left };
+  }
+
+  async putSession(session: StoredSession): Promise<void> {
+    const { place, tenant, client, state, expiresAt, left, sealed } = session;
+    this.#statements.putSession.run(place, tenant, client, state, expiresAt, left, sealed);
+  }
+
+  async removeSession(place: string): Promise<void> {
+    this.#statements.removeSession.run(place);
+  }
+
+  async sessionCounts(client: string): Promise<{ readonly all: number; readonly mine: number }> {
+    return this.#statements.sessionCounts.get(client) ?? { all: 0, mine: 0 };
+  }
+
+  async evictSession(client: string | undefined): Promise<boolean> {
+    return this.#statements.evictSession.run(client ?? null, client ?? null).changes > 0;
+  }
+
+  async expireSessions(now: number): Promise<void> {
+    this.#statements.expireSessions.run(now);
+  }
+
+  async endSessions(tenant: string): Promise<number> {
+    return this.#statements.endSessions.run(tenant).changes;
+  }
 }
 
 function prepareAll(database: Database) {
@@ -151,6 +190,19 @@ function prepareAll(database: Database) {
     ),
     checkpoints: database.prepare<[], StoredCheckpoint>('SELECT * FROM checkpoints ORDER BY seq'),
     appendCheckpoint: database.prepare('INSERT INTO checkpoints (seq, text) VALUES (?, ?)'),
+    session: database.prepare<[string], SessionRow>('SELECT * FROM sessions WHERE place = ?'),
+    putSession: database.prepare(
+      'INSERT OR REPLACE INTO sessions (place, tenant, client, state, expires_at, uses_left, sealed) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    ),
+    removeSession: database.prepare('DELETE FROM sessions WHERE place = ?'),
+    sessionCounts: database.prepare<[string], { all: number; mine: number }>(
+      'SELECT COUNT(*) AS "all", COUNT(*) FILTER (WHERE client = ?) AS mine FROM sessions',
+    ),
+    evictSession: database.prepare<[string | null, string | null]>(
+      "DELETE FROM sessions WHERE place = (SELECT place FROM sessions WHERE state = 'challenged' AND (? IS NULL OR client = ?) ORDER BY expires_at LIMIT 1)",
+    ),
+    expireSessions: database.prepare('DELETE FROM sessions WHERE expires_at <= ?'),
+    endSessions: database.prepare('DELETE FROM sessions WHERE tenant = ?'),
   };
 }
 

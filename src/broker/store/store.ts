@@ -4,7 +4,7 @@
  * @module
  */
 
-export type RecordKind = 'secret' | 'policy' | 'grant' | 'revocation';
+export type RecordKind = 'secret' | 'policy' | 'grant' | 'revocation' | 'session-key';
 
 export interface RecordKey {
   readonly tenant: string;
@@ -59,6 +59,20 @@ export interface StoredCheckpoint {
   readonly text: string;
 }
 
+/** A session of a guest, where brokers share them. */
+export interface StoredSession {
+  /** Hexadecimal: SHA-256 of the cookie. */
+  readonly place: string;
+  readonly tenant: string;
+  readonly client: string;
+  readonly state: 'challenged' | 'attested';
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+  /** How often it may still be used. */
+  readonly left: number;
+  readonly sealed: Uint8Array;
+}
+
 /** All within one transaction. */
 export interface StoreTransaction {
   record(key: RecordKey): Promise<StoredRecord | undefined>;
@@ -82,6 +96,17 @@ export interface StoreTransaction {
   lastCheckpoint(): Promise<StoredCheckpoint | undefined>;
   checkpoints(): Promise<readonly StoredCheckpoint[]>;
   appendCheckpoint(checkpoint: StoredCheckpoint): Promise<void>;
+  session(place: string): Promise<StoredSession | undefined>;
+  putSession(session: StoredSession): Promise<void>;
+  removeSession(place: string): Promise<void>;
+  /** How many there are, and how many of one client. */
+  sessionCounts(client: string): Promise<{ readonly all: number; readonly mine: number }>;
+  /** Removes the oldest challenge, of a client or of all; false where there is none. */
+  evictSession(client: string | undefined): Promise<boolean>;
+  /** Removes those that end at this time or before. */
+  expireSessions(now: number): Promise<void>;
+  /** Removes those of a tenant; returns how many. */
+  endSessions(tenant: string): Promise<number>;
 }
 
 export interface BrokerStore {

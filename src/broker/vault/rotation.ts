@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { Semaphore } from '../../async/semaphore.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { RootKeys } from '../keys/root-keys.ts';
 import type { BrokerStore } from '../store/store.ts';
@@ -20,8 +19,6 @@ export class Rotation {
   readonly #vault: Vault;
   readonly #keys: RootKeys;
   readonly #audit: AuditLog;
-  /** The key file is changed by one at a time. */
-  readonly #turns = new Semaphore(1);
   #running: Promise<void> | undefined;
   #again = false;
 
@@ -32,17 +29,22 @@ export class Rotation {
     this.#audit = audit;
   }
 
-  /** Makes a new epoch the current one. Records are wrapped again by {@link complete}. */
+  /**
+   * Makes a new epoch the current one. Records are wrapped again by {@link complete}.
+   *
+   * The root key is changed within transactions: several brokers may have it, and one of them has a
+   * transaction at a time.
+   */
   begin(actor: string): Promise<number> {
-    return this.#turns.run(() => this.#begin(actor));
-  }
-
-  async #begin(actor: string): Promise<number> {
-    const epoch = await this.#keys.add();
-    await this.#vault.enter(this.#store, epoch, (transaction) =>
-      this.#audit.append(transaction, { actor, action: 'root-key-rotated', details: { epoch } }),
-    );
-    return epoch;
+    return this.#store.transaction(async (transaction) => {
+      // A broker that lacks an epoch of another one would make a second epoch of that number.
+      await this.#vault.currentEpoch(transaction);
+      const epoch = await this.#keys.add();
+      await this.#vault.enter(transaction, epoch);
+      const event = { actor, action: 'root-key-rotated', details: { epoch } };
+      await this.#audit.append(transaction, event);
+      return epoch;
+    });
   }
 
   /** Wraps what older epochs wrapped, and removes those; stops early once `signal` aborts. */
@@ -65,7 +67,8 @@ export class Rotation {
       }
       if (signal.aborted) return;
       const epoch = await this.#record();
-      await this.#turns.run(() => this.#keys.retireBelow(epoch));
+      // In another transaction: what the first one saw is on the disk then.
+      await this.#store.transaction(() => this.#keys.retireBelow(epoch));
     }
   }
 
@@ -74,7 +77,6 @@ export class Rotation {
     return this.#store.transaction(async (transaction) => {
       // What the store has counts: without its current epoch in the key file no broker opens it.
       const needed = Math.min(
-        this.#vault.epoch,
         await this.#vault.storedEpoch(transaction),
         ...(await transaction.epochsInUse()),
       );

@@ -11,8 +11,15 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createRootKeyFile, openRootKeyFile } from '../keys/file-root-keys.ts';
-import { openTestStore, SECRET, type TestDirectory, testDirectory } from '../testing/fixtures.ts';
+import {
+  openTestStore,
+  SECRET,
+  type TestDirectory,
+  type TestStore,
+  testDirectory,
+} from '../testing/fixtures.ts';
 import { Rotation } from './rotation.ts';
+import { Vault } from './vault.ts';
 
 const AT = { changedAt: 1 };
 const NEVER = new AbortController().signal;
@@ -60,6 +67,9 @@ async function rotate(): Promise<void> {
   await rotation.begin('admin:test');
   await rotation.complete(NEVER);
 }
+
+const storedEpoch = ({ store, vault }: TestStore): Promise<number> =>
+  store.transaction((transaction) => vault.storedEpoch(transaction));
 
 const refusal = (code: string) => expect.objectContaining({ code });
 
@@ -149,7 +159,7 @@ describe('a rotation of the root key', () => {
     await keys.add();
     expect(epochs()).toEqual([1, 2]);
     await using open = await openTestStore(directory);
-    expect(open.vault.epoch).toBe(2);
+    expect(await storedEpoch(open)).toBe(2);
     const rotation = new Rotation(open.store, open.vault, open.keys, open.audit);
     await rotation.complete(NEVER);
     expect(epochs()).toEqual([2]);
@@ -163,7 +173,7 @@ describe('a rotation of the root key', () => {
       const audit = Object.create(open.audit, { append: { value: () => Promise.reject(broken) } });
       const failing = new Rotation(open.store, open.vault, open.keys, audit);
       await expect(failing.begin('admin:test')).rejects.toBe(broken);
-      expect(open.vault.epoch).toBe(1);
+      expect(await storedEpoch(open)).toBe(1);
       await new Rotation(open.store, open.vault, open.keys, open.audit).complete(NEVER);
       expect(epochs()).toEqual([1, 2]);
     }
@@ -199,5 +209,70 @@ describe('a rotation of the root key', () => {
     await rotate();
     copyFileSync(old, directory.rootKey);
     await expect(get()).rejects.toEqual(refusal('root-key'));
+  });
+});
+
+describe('a second broker of the same store', () => {
+  const elsewhere = () => join(directory.path, 'second.key');
+
+  async function openBoth(path: string) {
+    const open = await openTestStore(directory);
+    const keys = await openRootKeyFile(path);
+    const vault = await Vault.open(open.store, keys);
+    const rotation = new Rotation(open.store, open.vault, open.keys, open.audit);
+    const second = new Rotation(open.store, vault, keys, open.audit);
+    const write = (content: string) =>
+      open.store.transaction((transaction) =>
+        vault.put(transaction, SECRET, Buffer.from(content), AT),
+      );
+    const read = (by: Vault) =>
+      open.store.transaction(async (transaction) => {
+        return (await by.get(transaction, SECRET))?.content.toString();
+      });
+    const close = () => open[Symbol.asyncDispose]();
+    return { open, vault, rotation, second, write, read, [Symbol.asyncDispose]: close };
+  }
+
+  it('writes under the epoch of a rotation that it did not make, after the older one is gone', async () => {
+    await using both = await openBoth(directory.rootKey);
+    const { open, vault, rotation, second, write, read } = both;
+    await write('first');
+    await rotation.begin('admin:test');
+    await rotation.complete(NEVER);
+    expect(epochs()).toEqual([2]);
+    await write('second');
+    expect(await read(open.vault)).toBe('second');
+    expect(await second.begin('admin:test')).toBe(3);
+    await second.complete(NEVER);
+    expect(await read(open.vault)).toBe('second');
+    expect(await read(vault)).toBe('second');
+    expect(epochs()).toEqual([3]);
+  });
+
+  it('refuses with a root key that lacks an epoch, makes none of its own, and goes on once it has it', async () => {
+    copyFileSync(directory.rootKey, elsewhere());
+    await using both = await openBoth(elsewhere());
+    const { open, vault, rotation, second, write, read } = both;
+    await write('kept');
+    await rotation.begin('admin:test');
+    await rotation.complete(NEVER);
+    const before = readFileSync(elsewhere(), 'utf8');
+    await expect(read(vault)).rejects.toEqual(refusal('root-key'));
+    await expect(write('lost')).rejects.toEqual(refusal('root-key'));
+    await expect(second.begin('admin:test')).rejects.toEqual(refusal('root-key'));
+    expect(readFileSync(elsewhere(), 'utf8')).toBe(before);
+    copyFileSync(directory.rootKey, elsewhere());
+    expect(await read(vault)).toBe('kept');
+    await write('new');
+    expect(await read(open.vault)).toBe('new');
+  });
+
+  it('refuses a file in which an epoch has another key', async () => {
+    copyFileSync(directory.rootKey, elsewhere());
+    await using both = await openBoth(elsewhere());
+    await both.rotation.begin('admin:test');
+    rmSync(elsewhere());
+    await createRootKeyFile(elsewhere());
+    await expect(both.write('lost')).rejects.toEqual(refusal('root-key'));
   });
 });

@@ -21,6 +21,11 @@ const STORE_ID = 'store-id';
 const EPOCH = 'root-key-epoch';
 const fingerprintName = (epoch: number) => `root-key-fingerprint:${epoch}`;
 
+/** Whether a broker has begun to keep records in the store. */
+export async function isUsed(transaction: StoreTransaction): Promise<boolean> {
+  return (await transaction.value(STORE_ID)) !== undefined;
+}
+
 /** What is known of a record without its content. */
 export interface RecordFacts {
   readonly name: string;
@@ -36,12 +41,12 @@ export interface OpenedRecord extends RecordFacts {
 export class Vault {
   readonly #storeId: string;
   readonly #keys: RootKeys;
-  #epoch: number;
+  /** The epochs whose keys were compared with the store. */
+  readonly #verified = new Set<number>();
 
-  private constructor(storeId: string, keys: RootKeys, epoch: number) {
+  private constructor(storeId: string, keys: RootKeys) {
     this.#storeId = storeId;
     this.#keys = keys;
-    this.#epoch = epoch;
   }
 
   /**
@@ -56,30 +61,21 @@ export class Vault {
   ): Promise<Vault> {
     return store.transaction(async (transaction) => {
       const storeId = await transaction.value(STORE_ID);
-      const newest = newestOf(keys);
-      if (storeId === undefined) return Vault.#create(transaction, keys, newest);
+      if (storeId === undefined) return Vault.#create(transaction, keys, newestOf(keys));
       const epoch = Number(await transaction.value(EPOCH));
+      // Another broker may have changed it after this one read it.
+      if (!keys.epochs.includes(epoch)) await keys.refresh();
+      const newest = newestOf(keys);
       if (!keys.epochs.includes(epoch)) throw wrongEpoch(keys, epoch);
       for (const used of await transaction.epochsInUse()) {
         if (!keys.epochs.includes(used)) throw wrongEpoch(keys, used);
       }
-      for (const each of keys.epochs) {
-        const known = await transaction.value(fingerprintName(each));
-        if (known !== undefined && known !== (await keys.fingerprint(each))) {
-          throw new A3sError(
-            'root-key',
-            `Epoch ${each} of the root key is not that of this store`,
-            {
-              remedy: 'Use the root key that the store was made with.',
-            },
-          );
-        }
-      }
-      const vault = new Vault(storeId, keys, epoch);
+      const vault = new Vault(storeId, keys);
+      for (const each of keys.epochs) await vault.#verify(transaction, each);
       // A rotation that ended between the key file and the store is completed. A transaction that
       // fails opens no vault.
       if (newest > epoch) {
-        await vault.#enter(transaction, newest);
+        await vault.enter(transaction, newest);
         await entered(transaction, newest);
       }
       return vault;
@@ -93,46 +89,54 @@ export class Vault {
   ): Promise<Vault> {
     const storeId = randomBytes(16).toString('hex');
     await transaction.setValue(STORE_ID, storeId);
-    const vault = new Vault(storeId, keys, epoch);
-    await vault.#enter(transaction, epoch);
+    const vault = new Vault(storeId, keys);
+    await vault.enter(transaction, epoch);
     return vault;
   }
 
-  /** The epoch that wraps what is written from now on. */
-  get epoch(): number {
-    return this.#epoch;
-  }
-
   /**
-   * Makes an epoch of the root key the current one, in a transaction of its own with what
-   * `alongside` writes. Where that fails, nothing is written under the new epoch: the store does
-   * not know it.
+   * Makes an epoch of the root key the current one. Where the transaction fails, nothing is written
+   * under the new epoch: the store does not know it.
    */
-  async enter(
-    store: BrokerStore,
-    epoch: number,
-    alongside: (transaction: StoreTransaction) => Promise<void>,
-  ): Promise<void> {
-    await store.transaction(async (transaction) => {
-      await this.#write(transaction, epoch);
-      await alongside(transaction);
-    });
-    this.#epoch = epoch;
+  async enter(transaction: StoreTransaction, epoch: number): Promise<void> {
+    await transaction.setValue(EPOCH, String(epoch));
+    await transaction.setValue(fingerprintName(epoch), await this.#keys.fingerprint(epoch));
   }
 
-  /** The epoch that the store has as the current one. */
+  /** The epoch that the store has as the current one: it wraps what is written from now on. */
   async storedEpoch(transaction: StoreTransaction): Promise<number> {
     return Number(await transaction.value(EPOCH));
   }
 
-  async #enter(transaction: StoreTransaction, epoch: number): Promise<void> {
-    await this.#write(transaction, epoch);
-    this.#epoch = epoch;
+  /**
+   * The same, with a root key that has it. Another broker of this store may have rotated the root
+   * key, and removed the epoch that was current when this one started.
+   *
+   * @throws A3sError `root-key`
+   */
+  async currentEpoch(transaction: StoreTransaction): Promise<number> {
+    const epoch = await this.storedEpoch(transaction);
+    await this.#require(transaction, epoch);
+    return epoch;
   }
 
-  async #write(transaction: StoreTransaction, epoch: number): Promise<void> {
-    await transaction.setValue(EPOCH, String(epoch));
-    await transaction.setValue(fingerprintName(epoch), await this.#keys.fingerprint(epoch));
+  async #require(transaction: StoreTransaction, epoch: number): Promise<void> {
+    if (this.#verified.has(epoch)) return;
+    if (!this.#keys.epochs.includes(epoch)) await this.#keys.refresh();
+    if (!this.#keys.epochs.includes(epoch)) throw wrongEpoch(this.#keys, epoch);
+    await this.#verify(transaction, epoch);
+  }
+
+  /** @throws A3sError `root-key` for a key that is not the one that the store was written with */
+  async #verify(transaction: StoreTransaction, epoch: number): Promise<void> {
+    const known = await transaction.value(fingerprintName(epoch));
+    if (known === undefined) return;
+    if (known !== (await this.#keys.fingerprint(epoch))) {
+      const message = `Epoch ${epoch} of the root key is not that of this store`;
+      const remedy = 'Use the root key that the store was made with.';
+      throw new A3sError('root-key', message, { remedy });
+    }
+    this.#verified.add(epoch);
   }
 
   /** Writes a record as its next version, which it returns. */
@@ -145,7 +149,7 @@ export class Vault {
     const before = await transaction.record(key);
     const version = (before?.version ?? 0) + 1;
     const dataKey = randomBytes(KEY_BYTES);
-    const epoch = this.#epoch;
+    const epoch = await this.currentEpoch(transaction);
     const wrappedKey = await this.#keys.wrap(epoch, dataKey, this.#context(key, version, epoch));
     const sealed = encrypt(dataKey, content, this.#context(key, version));
     dataKey.fill(0);
@@ -165,7 +169,7 @@ export class Vault {
   /** @throws A3sError `record-broken` for a record that was changed or moved in the store */
   async get(transaction: StoreTransaction, key: RecordKey): Promise<OpenedRecord | undefined> {
     const record = await transaction.record(key);
-    return record === undefined ? undefined : this.#open(record);
+    return record === undefined ? undefined : this.#open(transaction, record);
   }
 
   /** @throws A3sError `record-broken` */
@@ -174,8 +178,11 @@ export class Vault {
     tenant: string,
     kind: RecordKind,
   ): Promise<readonly OpenedRecord[]> {
-    const records = await transaction.records(tenant, kind);
-    return Promise.all(records.map((record) => this.#open(record)));
+    const opened: OpenedRecord[] = [];
+    for (const record of await transaction.records(tenant, kind)) {
+      opened.push(await this.#open(transaction, record));
+    }
+    return opened;
   }
 
   /** Without their contents. */
@@ -189,19 +196,20 @@ export class Vault {
 
   /** Wraps the data keys of some records of older epochs again; returns how many. */
   async rewrap(transaction: StoreTransaction, limit: number): Promise<number> {
-    const records = await transaction.recordsBelow(this.#epoch, limit);
+    const epoch = await this.currentEpoch(transaction);
+    const records = await transaction.recordsBelow(epoch, limit);
     for (const record of records) {
-      const dataKey = await this.#dataKey(record);
-      const context = this.#context(record, record.version, this.#epoch);
-      const wrappedKey = await this.#keys.wrap(this.#epoch, dataKey, context);
+      const dataKey = await this.#dataKey(transaction, record);
+      const context = this.#context(record, record.version, epoch);
+      const wrappedKey = await this.#keys.wrap(epoch, dataKey, context);
       dataKey.fill(0);
-      await transaction.putRecord({ ...record, epoch: this.#epoch, wrappedKey });
+      await transaction.putRecord({ ...record, epoch, wrappedKey });
     }
     return records.length;
   }
 
-  async #open(record: StoredRecord): Promise<OpenedRecord> {
-    const dataKey = await this.#dataKey(record);
+  async #open(transaction: StoreTransaction, record: StoredRecord): Promise<OpenedRecord> {
+    const dataKey = await this.#dataKey(transaction, record);
     const content = decrypt(dataKey, record.sealed, this.#context(record, record.version));
     dataKey.fill(0);
     if (content === undefined) throw broken(record);
@@ -209,7 +217,8 @@ export class Vault {
     return { name, version, changedAt, declared, content };
   }
 
-  async #dataKey(record: StoredRecord): Promise<Buffer> {
+  async #dataKey(transaction: StoreTransaction, record: StoredRecord): Promise<Buffer> {
+    await this.#require(transaction, record.epoch);
     const context = this.#context(record, record.version, record.epoch);
     const dataKey = await this.#keys.unwrap(record.epoch, record.wrappedKey, context);
     if (dataKey === undefined) throw broken(record);
