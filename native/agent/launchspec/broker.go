@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Broker is the secret broker that the agent fetches secrets from.
+// Broker is the secret broker that the agent fetches secrets from, and that counts volumes.
 type Broker struct {
 	// Host is a name or an address, which is the untrusted host's to find: the key decides.
 	Host   string `json:"host"`
@@ -26,15 +26,15 @@ const (
 
 // broker takes the absence of a broker as the only way to say that nothing is fetched.
 func (c *checks) broker(s *Spec) {
-	fetched := false
+	used := s.Counted() > 0
 	for index, secret := range s.Secrets {
 		if secret.Resource == nil {
 			continue
 		}
-		fetched = true
+		used = true
 		c.that(isResource(*secret.Resource), "secrets["+strconv.Itoa(index)+"].resource", "is not repository/type/tag")
 	}
-	c.that(fetched == (s.Broker != nil), "broker", "must be there where a secret is fetched, and only there")
+	c.that(used == (s.Broker != nil), "broker", "must be there where a secret is fetched or a volume counted, and only there")
 	if s.Broker == nil {
 		return
 	}

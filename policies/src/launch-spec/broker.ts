@@ -19,7 +19,7 @@ export const BrokerEndpoint = z.strictObject({
   /** SHA-256 of the SubjectPublicKeyInfo of the broker's TLS certificate. */
   key: z.string().regex(/^[0-9a-f]{64}$/),
 });
-/** The broker that the agent fetches secrets from. */
+/** The broker that the agent fetches secrets from, and that counts sealed volumes. */
 export type BrokerEndpoint = z.infer<typeof BrokerEndpoint>;
 
 /** `repository/type/tag`; no part is `.` or `..`. */

@@ -211,8 +211,11 @@ const LaunchSpecFields = z.strictObject({
     .refine((volumes) => ascending(volumes.map(({ name }) => name)), {
       error: 'must be sorted by name, each once',
     })
+    .refine((volumes) => distinct(volumes.flatMap(({ counter = [] }) => counter)), {
+      error: 'must have a counter of its own each',
+    })
     .optional(),
-  /** Absent where no secret is fetched. Since revision 5. */
+  /** Absent where no secret is fetched and no volume counted. Since revision 5. */
   broker: BrokerEndpoint.optional(),
 });
 
@@ -226,9 +229,14 @@ export const LaunchSpec = LaunchSpecFields.refine(
     { error: 'must have a place of its own each', path: ['volumes'] },
   )
   .refine(
-    ({ broker, secrets }) =>
-      (broker !== undefined) === secrets.some(({ resource }) => resource !== undefined),
-    { error: 'must be there where a secret is fetched, and only there', path: ['broker'] },
+    ({ broker, secrets, volumes = [] }) =>
+      (broker !== undefined) ===
+      (secrets.some(({ resource }) => resource !== undefined) ||
+        volumes.some(({ counter }) => counter !== undefined)),
+    {
+      error: 'must be there where a secret is fetched or a volume counted, and only there',
+      path: ['broker'],
+    },
   );
 /** A validated launch spec. */
 export type LaunchSpec = z.infer<typeof LaunchSpec>;
