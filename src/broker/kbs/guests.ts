@@ -6,7 +6,8 @@
 import { AttestationError } from '@a3s-box/attestation';
 import { evidenceFromCocoJson } from '@a3s-box/attestation/envelopes';
 import { A3sError } from '../../errors.ts';
-import type { Broker, GuestFacts } from '../core/broker.ts';
+import type { Broker, CounterAnswer, GuestFacts } from '../core/broker.ts';
+import { type Counter, parseCounterStep } from '../record/counter.ts';
 import { isResourcePath } from '../record/resource-path.ts';
 import type { Proof } from '../release/decide.ts';
 import { type EvidenceTrust, type VerifiedEvidence, verifyEvidence } from '../release/evidence.ts';
@@ -33,6 +34,12 @@ export interface Challenge {
   readonly nonce: string;
   readonly algorithm: string;
 }
+
+const COUNTER_REFUSALS = {
+  denied: 'kbs-denied',
+  missing: 'kbs-no-resource',
+  conflict: 'kbs-counter',
+} as const;
 
 /** The reason why evidence was refused, for the audit log alone. */
 class EvidenceRefusal extends Error {
@@ -90,17 +97,8 @@ export class Guests {
 
   /** @throws A3sError `kbs-session`, `kbs-denied`, `kbs-no-resource` */
   async resource(caller: Caller, cookie: string, path: string): Promise<Jwe> {
-    const session = this.#sessions.useAttested(cookie, caller.tenant);
-    if (session === undefined) {
-      const event = { action: 'resource-refused', check: 'session', object: path };
-      throw await this.#refused({ ...caller, session: 'none' }, 'kbs-session', event);
-    }
-    const guest = { ...caller, session: session.label };
-    if (!isResourcePath(path)) {
-      const event = { action: 'resource-refused', check: 'resource path', object: path };
-      throw await this.#refused(guest, 'kbs-denied', event);
-    }
-    const release = await this.#broker.release(guest, session.proof, path);
+    const session = await this.#attested(caller, cookie, path, 'resource-refused');
+    const release = await this.#broker.release(session.guest, session.proof, path);
     if (release.kind === 'denied') throw refusal('kbs-denied');
     if (release.kind === 'missing') throw refusal('kbs-no-resource');
     try {
@@ -108,6 +106,34 @@ export class Guests {
     } finally {
       release.content.fill(0);
     }
+  }
+
+  /** @throws A3sError `kbs-session`, `kbs-denied`, `kbs-no-resource` */
+  async counter(caller: Caller, cookie: string, path: string): Promise<Counter> {
+    const { guest, proof } = await this.#attested(caller, cookie, path, 'counter-refused');
+    return counterOf(await this.#broker.readCounter(guest, proof, path));
+  }
+
+  /** @throws A3sError `kbs-request`, `kbs-session`, `kbs-denied`, `kbs-counter`, `broker-quota` */
+  async advance(caller: Caller, cookie: string, path: string, body: unknown): Promise<Counter> {
+    const { guest, proof } = await this.#attested(caller, cookie, path, 'counter-refused');
+    const step = parseCounterStep(body);
+    return counterOf(await this.#broker.advanceCounter(guest, proof, path, step));
+  }
+
+  /** The session of a cookie, for a path that is one. */
+  async #attested(caller: Caller, cookie: string, path: string, action: string) {
+    const session = this.#sessions.useAttested(cookie, caller.tenant);
+    if (session === undefined) {
+      const event = { action, check: 'session', object: path };
+      throw await this.#refused({ ...caller, session: 'none' }, 'kbs-session', event);
+    }
+    const guest = { ...caller, session: session.label };
+    if (!isResourcePath(path)) {
+      const event = { action, check: 'resource path', object: path };
+      throw await this.#refused(guest, 'kbs-denied', event);
+    }
+    return { guest, ...session };
   }
 
   async #refused(
@@ -144,6 +170,11 @@ export class Guests {
       throw new EvidenceRefusal(error.code);
     }
   }
+}
+
+function counterOf(answer: CounterAnswer): Counter {
+  if (answer.kind === 'counter') return answer.counter;
+  throw refusal(COUNTER_REFUSALS[answer.kind]);
 }
 
 /** All that a guest learns is the code. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-export type RecordKind = 'secret' | 'policy' | 'grant' | 'revocation';
+export type RecordKind = 'secret' | 'policy' | 'grant' | 'revocation' | 'counter';
 
 export interface RecordKey {
   readonly tenant: string;

@@ -81,6 +81,14 @@ export class TestGuest {
     return this.#send('GET', `/kbs/v0/resource/${path}`, undefined, { cookie });
   }
 
+  counter(cookie: string, path: string): Promise<Answer> {
+    return this.#send('GET', `/kbs/v0/counter/${path}`, undefined, { cookie });
+  }
+
+  advance(cookie: string, path: string, step: unknown): Promise<Answer> {
+    return this.#send('POST', `/kbs/v0/counter/${path}`, step, { cookie });
+  }
+
   resourceByToken(token: string, path: string): Promise<Answer> {
     const headers = { authorization: `Bearer ${token}` };
     return this.#send('GET', `/kbs/v0/resource/${path}`, undefined, headers);
