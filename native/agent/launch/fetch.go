@@ -22,10 +22,15 @@ const (
 	lastPause  = 15 * time.Second
 )
 
+// errNotOpen is a volume of the launch spec that is to be counted, and that was not opened.
+var errNotOpen = errors.New("a sealed volume of the launch spec is not open")
+
 // Broker is the secret broker of the launch spec.
 type Broker interface {
 	// Fetch hands over each resource, and ends with the first error.
 	Fetch(ctx context.Context, resources []string, take func(resource string, value []byte) error) error
+	// Count advances the counters of volumes.
+	Count(ctx context.Context, volumes []kbs.Counted) error
 }
 
 // fetch fetches the secrets of one box.
@@ -34,9 +39,16 @@ type fetch struct {
 	secrets []launchspec.Secret
 	broker  Broker
 	pause   time.Duration
+	// volumes are counted first: a box whose disk is an old one gets no secret.
+	volumes []*counted
+	// wanted is how many volumes the launch spec has to be counted.
+	wanted int
+	report func(message string)
 
 	mu  sync.Mutex
 	err error
+	// isCounted says that the broker has confirmed all volumes.
+	isCounted bool
 }
 
 // fetch fetches in the background until all has come, is refused, or is not waited for any more.
@@ -48,7 +60,11 @@ func (l *Launch) fetch(born *Born, ended <-chan struct{}) *fetch {
 	if born.Spec.Broker == nil {
 		return nil
 	}
-	f := &fetch{store: born.Secrets, broker: services.Broker, pause: l.firstPause}
+	f := &fetch{
+		store: born.Secrets, broker: services.Broker, pause: l.firstPause, volumes: born.counted(), report: l.Report,
+	}
+	f.wanted = born.Spec.Counted()
+	f.isCounted = f.wanted == 0
 	if f.pause == 0 {
 		f.pause = firstPause
 	}
@@ -70,8 +86,9 @@ func (l *Launch) fetch(born *Born, ended <-chan struct{}) *fetch {
 }
 
 func (f *fetch) run(ctx context.Context) {
+	defer f.close()
 	for pause := f.pause; ; pause = min(2*pause, max(lastPause, f.pause)) {
-		err := f.broker.Fetch(ctx, f.missing(), f.deliver)
+		err := f.attempt(ctx)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
@@ -86,6 +103,44 @@ func (f *fetch) run(ctx context.Context) {
 		case <-time.After(pause):
 		case <-ctx.Done():
 			return
+		}
+	}
+}
+
+func (f *fetch) attempt(ctx context.Context) error {
+	if !f.counted() {
+		if len(f.volumes) != f.wanted {
+			return errNotOpen
+		}
+		var volumes []kbs.Counted
+		for _, volume := range f.volumes {
+			volumes = append(volumes, volume.Counted)
+		}
+		if err := f.broker.Count(ctx, volumes); err != nil {
+			return err
+		}
+		f.mu.Lock()
+		f.isCounted = true
+		f.mu.Unlock()
+		f.store.Release()
+	}
+	if paths := f.missing(); len(paths) > 0 {
+		return f.broker.Fetch(ctx, paths, f.deliver)
+	}
+	return nil
+}
+
+func (f *fetch) counted() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.isCounted
+}
+
+// close lets go of the disks of volumes, and forgets their keys.
+func (f *fetch) close() {
+	for _, volume := range f.volumes {
+		if err := volume.close(); err != nil {
+			f.report("a3s-agent: close the disk of a sealed volume: " + err.Error())
 		}
 	}
 }
@@ -124,7 +179,13 @@ func isFinal(err error) bool {
 	if errors.As(err, &refusal) {
 		return refusal.Final()
 	}
-	return errors.Is(err, secrets.ErrTooLarge) || errors.Is(err, secrets.ErrNUL)
+	return errors.Is(err, secrets.ErrTooLarge) || errors.Is(err, secrets.ErrNUL) || isOldDisk(err) ||
+		errors.Is(err, kbs.ErrBehind) || errors.Is(err, errNotOpen)
+}
+
+// isOldDisk says whether the disk of a volume is not the one that the broker counted last.
+func isOldDisk(err error) bool {
+	return errors.Is(err, kbs.ErrRolledBack) || errors.Is(err, kbs.ErrOther)
 }
 
 // reason is why the secrets did not come. The host reads it: it has the broker's code, and nothing
@@ -133,14 +194,22 @@ func (f *fetch) reason(state secrets.State) *process.ExitError {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	code, message := process.SecretsNotFetched, "the secrets did not come in time: "
-	if state == secrets.Refused {
+	switch {
+	case isOldDisk(f.err):
+		code, message = process.VolumeRolledBack, "a sealed volume was refused: "
+	case !f.isCounted:
+		code, message = process.VolumeNotCounted, "the generation of a sealed volume was not confirmed: "
+	case state == secrets.Refused:
 		code, message = process.SecretRefused, "the secret was refused: "
 	}
 	return &process.ExitError{Code: code, Message: message + describe(f.err)}
 }
 
 // describable are errors whose text is the agent's own.
-var describable = []error{kbs.ErrKey, kbs.ErrAnswer, kbs.ErrEvidence, secrets.ErrTooLarge, secrets.ErrNUL}
+var describable = []error{
+	kbs.ErrKey, kbs.ErrAnswer, kbs.ErrEvidence, kbs.ErrRolledBack, kbs.ErrOther, kbs.ErrBehind, kbs.ErrDisk, errNotOpen,
+	secrets.ErrTooLarge, secrets.ErrNUL,
+}
 
 func describe(err error) string {
 	var refusal *kbs.Refusal

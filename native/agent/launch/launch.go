@@ -202,7 +202,11 @@ func (l *Launch) covers(digest [32]byte) (*snp.Report, error) {
 // make makes the box, and the services that answer for it.
 func (l *Launch) make(born *Born) error {
 	b := born.Spec.Box()
-	born.Secrets = secrets.NewStore(born.Spec.Secrets, time.Duration(born.Spec.SecretsDeadline)*time.Second)
+	newStore := secrets.NewStore
+	if born.Spec.Counted() > 0 {
+		newStore = secrets.NewHeldStore
+	}
+	born.Secrets = newStore(born.Spec.Secrets, time.Duration(born.Spec.SecretsDeadline)*time.Second)
 	services, err := l.Offer(born)
 	if err != nil {
 		return err

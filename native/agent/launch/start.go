@@ -40,7 +40,7 @@ func (l *Launch) awaitSecrets(h *process.Handle, store *secrets.Store, f *fetch)
 		return
 	}
 	reason := &process.ExitError{Code: process.SecretsDeadline, Message: "the secrets did not come in time"}
-	if f != nil && len(f.missing()) > 0 {
+	if f != nil && (!f.counted() || len(f.missing()) > 0) {
 		reason = f.reason(state)
 	}
 	l.Box.Abandon(h, reason)

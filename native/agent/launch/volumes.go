@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"a3s.dev/box/agent/jsonapi"
+	"a3s.dev/box/agent/kbs"
 	"a3s.dev/box/agent/launchspec"
 	"a3s.dev/box/agent/sealedvolume"
 	"a3s.dev/box/agent/server"
@@ -16,6 +17,14 @@ import (
 type volumes struct {
 	mu     sync.Mutex
 	opened []server.Volume
+	// counters are of those that the broker counts.
+	counters []*counted
+}
+
+// counted is a volume whose generation the broker has to confirm before a workload runs.
+type counted struct {
+	kbs.Counted
+	close func() error
 }
 
 // Volumes are the sealed volumes that the box has; all of them before a process of it runs.
@@ -25,16 +34,26 @@ func (b *Born) Volumes() []server.Volume {
 	return slices.Clone(b.volumes.opened)
 }
 
-func (b *Born) opened(name string, v *sealedvolume.Volume) {
+func (b *Born) opened(named *launchspec.Volume, v *sealedvolume.Volume) {
 	b.volumes.mu.Lock()
 	defer b.volumes.mu.Unlock()
-	b.volumes.opened = append(b.volumes.opened, server.Volume{Name: name, ID: hex.EncodeToString(v.ID[:]), Created: v.Created})
+	if v.Counter != nil {
+		b.volumes.counters = append(b.volumes.counters, &counted{kbs.Counted{Path: *named.Counter, Volume: v.Counter}, v.Counter.Close})
+	}
+	b.volumes.opened = append(b.volumes.opened, server.Volume{Name: named.Name, ID: hex.EncodeToString(v.ID[:]), Created: v.Created})
 	slices.SortFunc(b.volumes.opened, func(x, y server.Volume) int {
 		if x.Name < y.Name {
 			return -1
 		}
 		return 1
 	})
+}
+
+// counted are the volumes whose counters have to be advanced.
+func (b *Born) counted() []*counted {
+	b.volumes.mu.Lock()
+	defer b.volumes.mu.Unlock()
+	return slices.Clone(b.volumes.counters)
 }
 
 // openDevice is replaced in tests.
@@ -55,13 +74,13 @@ func (l *Launch) openSealed(born *Born, services *Services) func(serial, device 
 		if err != nil {
 			return "", volumeError(v.Name, err)
 		}
-		born.opened(v.Name, opened)
+		born.opened(&v, opened)
 		return opened.Device, nil
 	}
 }
 
 func termsOf(v *launchspec.Volume) sealedvolume.Terms {
-	return sealedvolume.Terms{Name: v.Name, Policy: v.Policy, Init: v.Init, ID: v.WantedID()}
+	return sealedvolume.Terms{Name: v.Name, Policy: v.Policy, Init: v.Init, ID: v.WantedID(), Counted: v.Counter != nil}
 }
 
 // volumeError keeps the code of a refusal.
