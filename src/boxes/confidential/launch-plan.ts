@@ -30,6 +30,9 @@ const WITH_VOLUMES = 5;
 /** The one that added `broker`, and secrets with a `resource`. */
 const WITH_BROKER = 5;
 
+/** The one that added `counter` to `volumes`. */
+const WITH_COUNTERS = 6;
+
 /** A request, merged with its image. */
 type PlannedBox = Omit<SpecifiedBox, 'hostname' | 'stopSignal'> & Pick<BoxDefinition, 'stopSignal'>;
 
@@ -119,10 +122,13 @@ function checkVolumes(
   { launchSpec }: ConfidentialBoot,
   bootSet: string,
 ): void {
-  if (launchSpec >= WITH_VOLUMES || sealedVolumes.length === 0) return;
+  const counted = sealedVolumes.some(({ sealed }) => sealed?.counter !== undefined);
+  const needed = counted ? WITH_COUNTERS : WITH_VOLUMES;
+  if (launchSpec >= needed || sealedVolumes.length === 0) return;
+  const what = counted ? 'counters of sealed volumes' : 'sealed volumes';
   throw new A3sError(
     'unsupported-option',
-    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support sealed volumes`,
+    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support ${what}`,
     { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
   );
 }

@@ -36,7 +36,7 @@ export async function confidentialRequest(
   const secrets = flags.parsedList('secret', parseSecret);
   refuseTwice(secrets);
   const broker = flags.parsed('broker', parseBroker);
-  requireBroker(secrets, broker !== undefined);
+  requireBroker(secrets, isCounted(invocation), broker !== undefined);
   const file = flags.string('id-block');
   return {
     Tee: tee,
@@ -157,16 +157,32 @@ function isSealed(flag: 'volume' | 'mount', text: string): boolean {
   return mode.split(',').includes('sealed');
 }
 
+/** Whether the broker has the counter of a sealed volume. */
+function isCounted({ flags }: Invocation): boolean {
+  const modes = flags.list('volume').map((text) => text.split(':')[2] ?? '');
+  return (
+    modes.some((mode) => /(^|,)counter=/.test(mode)) ||
+    flags.list('mount').some((text) => /(^|,)"?volume-opt=counter=/.test(text))
+  );
+}
+
 /** @throws UsageError */
-function requireBroker(secrets: readonly SecretOption[], given: boolean): void {
+function requireBroker(
+  secrets: readonly SecretOption[],
+  counted: boolean,
+  given: boolean,
+): void {
   const fetched = secrets.find(({ resource }) => resource !== undefined);
-  if ((fetched !== undefined) === given) return;
-  if (fetched === undefined) {
-    throw new UsageError('cannot use --broker: no secret is from it', {
-      remedy: 'Add --secret NAME:from=broker/PATH, with the path of the secret at the broker.',
+  if ((fetched !== undefined || counted) === given) return;
+  if (given) {
+    throw new UsageError('cannot use --broker: no secret is from it, and it counts no volume', {
+      remedy:
+        'Add --secret NAME:from=broker/PATH, with the path of the secret at the broker, or counter=PATH to a sealed volume.',
     });
   }
-  throw new UsageError(`cannot fetch the secret ${fetched.name}: there is no --broker`, {
+  const what =
+    fetched === undefined ? 'count a sealed volume' : `fetch the secret ${fetched.name}`;
+  throw new UsageError(`cannot ${what}: there is no --broker`, {
     remedy: 'Add --broker https://HOST:PORT,key=SHA256. For a file of a key write from=./broker/….',
   });
 }

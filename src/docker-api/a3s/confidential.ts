@@ -41,7 +41,7 @@ export const Confidential = z
     /** What the launch spec lets the host do; ending the box needs no permission. */
     HostMay: z.array(z.enum(HOST_PERMISSIONS)).max(16).default([]),
     Secrets: z.array(Secret).max(MAX_SECRETS).default([]),
-    /** Where the box fetches those with a `Resource`. */
+    /** Where the box fetches those with a `Resource`, and sealed volumes have their counters. */
     Broker: BrokerBody.nullish(),
     /** Name by which relying parties tell boxes of one image apart. */
     Deployment: LaunchSpec.shape.deployment.default(''),
@@ -76,8 +76,9 @@ export const Confidential = z
         'each secret must name InjectorKeys, or say AllowAnyInjector, or have a Resource, and one of these alone',
     },
   )
-  .refine(({ Broker, Secrets }) => !Broker === Secrets.every(({ Resource }) => !Resource), {
-    error: 'Broker and secrets with a Resource belong together',
+  // The other way round, a sealed volume may have its counter there.
+  .refine(({ Broker, Secrets }) => Broker || Secrets.every(({ Resource }) => !Resource), {
+    error: 'a secret with a Resource and Broker belong together',
   });
 
 export type Confidential = Document<typeof Confidential>;

@@ -96,7 +96,7 @@ async function launchMeasured(
     hostData: confidential.specDigest,
     policy: `0x${parts.boot.policy.toString(16)}`,
     bootSet,
-    secrets: { state: confidential.secrets.length === 0 ? 'none' : 'waiting', delivered: [] },
+    secrets: { state: isAwaiting(definition, confidential) ? 'waiting' : 'none', delivered: [] },
   };
   const { vm } = await launchOnPorts(rt, box, {
     state: { machine: { id, identity, start: 'cold' }, launch: planned },
@@ -115,6 +115,14 @@ async function launchMeasured(
     measurement: launch.measurement,
   });
   return { vm, launch };
+}
+
+/** Whether the workload waits, for secrets or for its broker to count its sealed volumes. */
+function isAwaiting(
+  { volumeMounts }: Box['definition'],
+  { secrets }: ConfidentialDefinition,
+): boolean {
+  return secrets.length > 0 || volumeMounts.some(({ sealed }) => sealed?.counter !== undefined);
 }
 
 /**

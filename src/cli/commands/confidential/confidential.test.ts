@@ -83,6 +83,7 @@ describe('run --tee', () => {
     ['--broker https://b.example --secret t:from=broker/a/b/c', 'it needs key=SHA256'],
     ['--secret t:from=broker/a/b/c', 'there is no --broker'],
     [`--broker https://b.example,key=${'a'.repeat(64)}`, 'no secret is from it'],
+    ['-v data:/data:sealed,init,counter=a/b/c', 'cannot count a sealed volume: there is no --broker'],
     ['--secret t:from=broker/a/b/c:from=broker.pub', 'nobody may inject it'],
     ['--secret t:from=broker/a/b/c:allow-any-injector', 'nobody may inject it'],
     ['--secret t:from=broker/a/b', 'repository/type/tag'],
