@@ -100,7 +100,8 @@ export const BROKER = {
   'kbs-counter': {
     status: 409,
     meaning: 'The counter of a sealed volume is elsewhere, or is that of another volume.',
-    remedy: 'Find out which disk the host gave the guest; `a3s-box broker counter` has the counter.',
+    remedy:
+      'Find out which disk the host gave the guest; `a3s-box broker counter` has the counter.',
   },
   'kbs-too-often': {
     status: 429,

@@ -20,9 +20,12 @@ it.each([
   expect(lackOf(code)).toBe(state);
 });
 
-it.each(['volume-rolled-back', 'volume-not-counted'])('takes %s for secrets that do not come', (code) => {
-  expect(lackOf(code)).toBe('refused');
-});
+it.each(['volume-rolled-back', 'volume-not-counted'])(
+  'takes %s for secrets that do not come',
+  (code) => {
+    expect(lackOf(code)).toBe('refused');
+  },
+);
 
 it('names no secrets where a box without secrets waited for its volumes to be counted', () => {
   const box = boxOf('refused', true);

@@ -29,8 +29,7 @@ afterAll(async () => {
   await broker[Symbol.asyncDispose]();
 });
 
-const guest = (kernel?: string) =>
-  new TestGuest((path) => broker.url(path), launchGuest(kernel));
+const guest = (kernel?: string) => new TestGuest((path) => broker.url(path), launchGuest(kernel));
 
 async function lastEntry(): Promise<Record<string, unknown>> {
   const { body } = await broker.admin('GET', `${TENANT}/audit`);
