@@ -236,7 +236,12 @@ func (l *Launch) BrokerConnection(gone <-chan struct{}) (net.Conn, error) {
 		return nil, box.ErrSpecMissing
 	}
 	if born.Spec.Broker != nil {
-		if conn, ok := services.Relay.Await(gone, born.Secrets.Done()); ok {
+		over := born.Secrets.Done()
+		if born.Spec.Refreshes() {
+			// The agent may connect for as long as the guest runs.
+			over = nil
+		}
+		if conn, ok := services.Relay.Await(gone, over); ok {
 			return conn, nil
 		}
 	}

@@ -98,6 +98,8 @@ type Launch struct {
 	after func(wait time.Duration, do func())
 	// firstPause is that between attempts to fetch; 0: the usual one.
 	firstPause time.Duration
+	// second is how long one is of those between refreshes; 0: as everywhere.
+	second time.Duration
 
 	// taking is held by the caller that takes the launch spec.
 	taking sync.Mutex

@@ -75,6 +75,9 @@ func (l *Launch) begin(h *process.Handle, store *secrets.Store) {
 		return
 	}
 	l.Box.Begin(h, environment)
+	if r := l.refreshing(); r != nil {
+		go r.run(h.Complete())
+	}
 }
 
 // Close overwrites the remaining secrets.

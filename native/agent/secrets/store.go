@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/launchspec"
+	"a3s.dev/box/agent/users"
 )
 
 // MaxValue bounds a secret.
@@ -49,6 +50,8 @@ type Store struct {
 	timer    *time.Timer
 	ended    bool
 	files    *Files
+	// owner is of the files.
+	owner users.User
 	// held is a box that waits for something else besides; see NewHeldStore.
 	held bool
 }

@@ -85,6 +85,11 @@ const Secret = z
      * revision 5.
      */
     resource: brokerResource.optional(),
+    /**
+     * After how many seconds the agent fetches it again, and again after each of them. Absent: it
+     * is fetched once. Since revision 6.
+     */
+    refresh: z.int().min(10).max(604_800).optional(),
     delivery: z.discriminatedUnion('kind', [
       /** `/run/secrets/NAME`, mode 0400, owned by the user of the main process. */
       z.strictObject({ kind: z.literal('file') }),
@@ -99,6 +104,11 @@ const Secret = z
     ({ injectors, allowAnyInjector, resource }) =>
       [injectors.length > 0, allowAnyInjector, resource !== undefined].filter(Boolean).length === 1,
     { error: 'must name injectors, or allow any, or be fetched, and one of these alone' },
+  )
+  .refine(
+    ({ refresh, resource, delivery }) =>
+      refresh === undefined || (resource !== undefined && delivery.kind === 'file'),
+    { error: 'must be fetched, and become a file', path: ['refresh'] },
   )
   .refine(({ injectors }) => ascending(injectors), {
     error: 'injectors must be sorted, each once',

@@ -34,6 +34,13 @@ const secret = (name: string, comment: string, changes: object): Refused => [
   ['secrets', [{ ...SECRET, ...changes }]],
 ];
 
+const refresh = (name: string, comment: string, changes: object): Refused => [
+  `refresh-${name}`,
+  comment,
+  ['broker', BROKER],
+  ['secrets', [{ ...SECRET, ...changes }]],
+];
+
 /** Those that are valid. */
 export const BROKER_ACCEPTED: readonly Refused[] = [
   broker('file', 'A secret that becomes a file.', {}),
@@ -48,6 +55,8 @@ export const BROKER_ACCEPTED: readonly Refused[] = [
   secret('env', 'A secret that becomes a variable.', {
     delivery: { kind: 'env', variable: 'TOKEN' },
   }),
+  refresh('file', 'A secret that is fetched again.', { refresh: 10 }),
+  refresh('week', 'The longest.', { refresh: 604_800 }),
   resource('characters', 'All that a path can have.', `_/-.._/${'Z9._-'.repeat(25)}abc`),
 ];
 
@@ -78,6 +87,19 @@ export const BROKER_RULES: readonly Refused[] = [
   broker('more', 'An unknown key.', { ca: 'x' }),
   secret('and-injected', 'Two ways.', { injectors: [A] }),
   secret('and-any', 'Two ways.', { allowAnyInjector: true }),
+  refresh('null', 'Null is no value.', { refresh: null }),
+  refresh('often', 'Too often.', { refresh: 9 }),
+  refresh('seldom', 'Longer than a week.', { refresh: 604_801 }),
+  refresh('fraction', 'No whole number.', { refresh: 10.5 }),
+  refresh('env', 'A variable never changes.', {
+    refresh: 10,
+    delivery: { kind: 'env', variable: 'TOKEN' },
+  }),
+  [
+    'refresh-injected',
+    'Nobody to ask again.',
+    ['secrets', [{ ...SECRET, resource: undefined, injectors: [A], refresh: 10 }]],
+  ],
   resource('null', 'Null is no value.', null),
   resource('empty', 'No path.', ''),
   resource('two-parts', 'Two parts.', 'db/password'),
