@@ -7,6 +7,7 @@
 // The command line reads its flags without a schema library, so the schema's rules stand here
 // again.
 import type { BrokerEndpoint } from '@a3s-box/policies';
+import { parseSeconds } from './deadline.ts';
 
 const DEFAULT_TENANT = 'default';
 const HTTPS_PORT = 443;
@@ -14,6 +15,8 @@ const HOST = /^([a-z0-9][a-z0-9.-]{0,252}|(?=.*:)[0-9a-f:]{1,45})$/;
 const TENANT_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const KEY = /^[0-9a-f]{64}$/;
 const RESOURCE = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}(\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}){2}$/;
+/** In seconds. */
+const REFRESH = { least: 10, most: 604_800, usual: 300 };
 const TENANT = /^\/tenants\/([^/]+)$/;
 /** What a secret begins with that is fetched. */
 const FROM_BROKER = 'broker/';
@@ -58,16 +61,35 @@ function tenantOf({ pathname }: URL): string {
   throw new RangeError('the path of its URL is /tenants/NAME, or none');
 }
 
+/** A secret that is fetched from the broker. */
+export interface FetchedFrom {
+  /** Its path there. */
+  readonly resource: string;
+  /** After how many seconds it is fetched again; undefined: never. */
+  readonly refresh: number | undefined;
+}
+
 /**
- * The path at the broker of a secret that is `from=broker/PATH`; undefined for another one.
+ * What `from=broker/PATH[,refresh[=DURATION]]` says of a secret; undefined for another one.
  *
  * @throws RangeError for what is no path
  */
-export function parseResource(from: string): string | undefined {
+export function parseResource(from: string): FetchedFrom | undefined {
   if (!from.startsWith(FROM_BROKER)) return undefined;
-  const path = from.slice(FROM_BROKER.length);
-  if (RESOURCE.test(path)) return path;
+  const [resource = '', ...options] = from.slice(FROM_BROKER.length).split(',');
+  if (RESOURCE.test(resource)) return { resource, refresh: parseRefresh(options) };
   throw new RangeError(
     'from=broker/ takes repository/type/tag, of letters, digits, dots, dashes and underscores',
   );
+}
+
+function parseRefresh(options: readonly string[]): number | undefined {
+  const [option, ...more] = options;
+  if (option === undefined) return undefined;
+  if (more.length > 0 || !/^refresh(=|$)/.test(option)) {
+    throw new RangeError('from=broker/PATH takes refresh or refresh=DURATION, once');
+  }
+  const seconds = option === 'refresh' ? REFRESH.usual : parseSeconds(option.slice(8));
+  if (seconds !== undefined && seconds >= REFRESH.least && seconds <= REFRESH.most) return seconds;
+  throw new RangeError('refresh= takes a time from 10s to 7 days, such as 5m or 12h');
 }

@@ -32,6 +32,8 @@ const WITH_BROKER = 5;
 
 /** The one that added `counter` to `volumes`. */
 const WITH_COUNTERS = 6;
+/** The one that added `refresh` to `secrets`. */
+const WITH_REFRESH = 6;
 
 /** A request, merged with its image. */
 type PlannedBox = Omit<SpecifiedBox, 'hostname' | 'stopSignal'> & Pick<BoxDefinition, 'stopSignal'>;
@@ -81,10 +83,11 @@ export async function planConfidential(
       launchSpec: text,
       specDigest: digest,
       hostMay: spec.hostMay,
-      secrets: spec.secrets.map(({ name, allowAnyInjector, resource }) => ({
+      secrets: spec.secrets.map(({ name, allowAnyInjector, resource, refresh }) => ({
         name,
         allowAnyInjector,
         ...(resource === undefined ? {} : { resource }),
+        ...(refresh === undefined ? {} : { refresh }),
       })),
       ...(spec.broker === undefined ? {} : { broker: spec.broker }),
       secretsDeadline: spec.secretsDeadline,
@@ -165,14 +168,16 @@ function checkSealing(
 
 /** @throws A3sError `unsupported-option` */
 function checkBroker(
-  { broker }: ConfidentialRequest,
+  { broker, secrets }: ConfidentialRequest,
   { launchSpec }: ConfidentialBoot,
   bootSet: string,
 ): void {
-  if (broker === undefined || launchSpec >= WITH_BROKER) return;
+  const again = secrets.some(({ refresh }) => refresh !== undefined);
+  if (broker === undefined || launchSpec >= (again ? WITH_REFRESH : WITH_BROKER)) return;
+  const what = again ? 'refresh of secrets' : 'secrets from a broker';
   throw new A3sError(
     'unsupported-option',
-    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support secrets from a broker`,
+    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support ${what}`,
     { remedy: 'Run npm run setup, which makes a boot set that can.' },
   );
 }

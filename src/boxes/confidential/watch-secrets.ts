@@ -48,10 +48,18 @@ export function isWaiting(
   running: Pick<RunningBox, 'id' | 'run' | 'signal'>,
 ): boolean {
   const state = rt.store.get(running.id)?.state;
+  return isPresent(rt, running) && state?.launch?.secrets.state === 'waiting';
+}
+
+/** Whether this run goes on. */
+export function isPresent(
+  rt: Pick<Services, 'store'>,
+  running: Pick<RunningBox, 'id' | 'run' | 'signal'>,
+): boolean {
+  const state = rt.store.get(running.id)?.state;
   if (running.signal.aborted || state?.run !== running.run) return false;
   // A pause freezes the workload alone: the agent goes on, and so does what follows it.
-  const isPresent = state.status === 'running' || state.status === 'paused';
-  return isPresent && state.launch?.secrets.state === 'waiting';
+  return state.status === 'running' || state.status === 'paused';
 }
 
 /**

@@ -167,11 +167,7 @@ function isCounted({ flags }: Invocation): boolean {
 }
 
 /** @throws UsageError */
-function requireBroker(
-  secrets: readonly SecretOption[],
-  counted: boolean,
-  given: boolean,
-): void {
+function requireBroker(secrets: readonly SecretOption[], counted: boolean, given: boolean): void {
   const fetched = secrets.find(({ resource }) => resource !== undefined);
   if ((fetched !== undefined || counted) === given) return;
   if (given) {
@@ -180,8 +176,7 @@ function requireBroker(
         'Add --secret NAME:from=broker/PATH, with the path of the secret at the broker, or counter=PATH to a sealed volume.',
     });
   }
-  const what =
-    fetched === undefined ? 'count a sealed volume' : `fetch the secret ${fetched.name}`;
+  const what = fetched === undefined ? 'count a sealed volume' : `fetch the secret ${fetched.name}`;
   throw new UsageError(`cannot ${what}: there is no --broker`, {
     remedy: 'Add --broker https://HOST:PORT,key=SHA256. For a file of a key write from=./broker/….',
   });
@@ -203,13 +198,14 @@ function repeated(words: readonly (string | undefined)[]): string | undefined {
 
 async function secretBody(
   { context }: Invocation,
-  { name, keys, allowAnyInjector, resource, variable }: SecretOption,
+  { name, keys, allowAnyInjector, resource, refresh, variable }: SecretOption,
 ): Promise<Secret> {
   return {
     Name: name,
     InjectorKeys: await Promise.all(keys.map((path) => readInjectorKey(context, path))),
     AllowAnyInjector: allowAnyInjector,
     Resource: resource,
+    Refresh: refresh,
     Env: variable,
   };
 }

@@ -26,6 +26,8 @@ const Secret = z.strictObject({
   AllowAnyInjector: z.boolean().default(false),
   /** Its path at `Broker`, from where the box fetches it; nobody injects it then. */
   Resource: brokerResource.nullish(),
+  /** After how many seconds it is fetched again, and its file replaced; without it, never. */
+  Refresh: z.int().min(10).max(604_800).nullish(),
   /** The variable of the main process that it becomes, instead of a file. */
   Env: z
     .string()
@@ -74,6 +76,12 @@ export const Confidential = z
     {
       error:
         'each secret must name InjectorKeys, or say AllowAnyInjector, or have a Resource, and one of these alone',
+    },
+  )
+  .refine(
+    ({ Secrets }) => Secrets.every(({ Refresh, Resource, Env }) => !Refresh || (Resource && !Env)),
+    {
+      error: 'a secret with Refresh must have a Resource, and no Env',
     },
   )
   // The other way round, a sealed volume may have its counter there.

@@ -98,6 +98,7 @@ async function secretOf(name: string, value: string): Promise<object> {
     InjectorKeys: keys,
     AllowAnyInjector: secret.allowAnyInjector,
     Resource: secret.resource,
+    Refresh: secret.refresh,
     Env: secret.variable,
   };
 }

@@ -21,6 +21,7 @@ export function confidentialRequest(
       injectorKeys: secret.InjectorKeys,
       allowAnyInjector: secret.AllowAnyInjector,
       resource: secret.Resource ?? undefined,
+      refresh: secret.Refresh ?? undefined,
       variable: secret.Env ?? undefined,
     })),
     broker: brokerOf(asked.Broker),
