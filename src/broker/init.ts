@@ -1,5 +1,6 @@
 /**
- * Makes what a new broker needs: its root key and the key of its audit log. Only this makes them: a
+ * Makes what a new broker needs: its root key, the key of its audit log, and that of attestation
+ * results where the configuration names one. Only this makes them: a
  * broker whose key file is missing does not start.
  *
  * @module
@@ -18,8 +19,14 @@ import { createSigningKeyFile, openSigningKeyFile, publicPem } from './keys/sign
  *
  * @throws A3sError `broker-conflict` where any of it exists
  */
-export async function initBroker({ store, rootKey, auditKey }: BrokerConfig): Promise<string> {
-  for (const path of [store, rootKey, auditKey, logHeadPath(rootKey)]) {
+export async function initBroker({
+  store,
+  rootKey,
+  auditKey,
+  resultsKey,
+}: BrokerConfig): Promise<string> {
+  const results = resultsKey === undefined ? [] : [resultsKey];
+  for (const path of [store, rootKey, auditKey, ...results, logHeadPath(rootKey)]) {
     if (statSync(path, { throwIfNoEntry: false }) !== undefined) {
       throw new A3sError('broker-conflict', `Cannot make a new broker: ${path} exists`, {
         remedy: 'Serve with it, or move all of its files away.',
@@ -28,6 +35,6 @@ export async function initBroker({ store, rootKey, auditKey }: BrokerConfig): Pr
     await makeDirectories(dirname(path), 0o700);
   }
   await createRootKeyFile(rootKey);
-  await createSigningKeyFile(auditKey);
+  for (const path of [auditKey, ...results]) await createSigningKeyFile(path);
   return publicPem(await openSigningKeyFile(auditKey));
 }

@@ -20,6 +20,7 @@ import { observabilityListener } from './http/observability.ts';
 import { RateLimiter } from './http/rate-limit.ts';
 import { Guests } from './kbs/guests.ts';
 import { kbsListener } from './kbs/kbs-app.ts';
+import { Results } from './kbs/results.ts';
 import { SESSION_LIMITS, Sessions } from './kbs/sessions.ts';
 import { openRootKeyFile } from './keys/file-root-keys.ts';
 import { openSigningKeyFile } from './keys/signing-key.ts';
@@ -75,6 +76,9 @@ export async function serveBroker(
       await rewrapping;
     });
 
+    const { resultsKey } = config;
+    const results =
+      resultsKey === undefined ? undefined : new Results(await openSigningKeyFile(resultsKey));
     const clock = (): number => performance.now();
     const sessions = new Sessions(SESSION_LIMITS, clock);
     const metrics = new Metrics();
@@ -83,7 +87,7 @@ export async function serveBroker(
       address: config.guests.listen,
       tls: config.guests.tls && (await tlsOf(config.guests.tls)),
       handle: kbsListener({
-        guests: new Guests(broker, sessions, trust),
+        guests: new Guests(broker, sessions, trust, results),
         ...{ limiter: limiter(), metrics, now, onError },
         isTenant: (name) => config.tenants.has(name),
         secure: config.guests.tls !== undefined,

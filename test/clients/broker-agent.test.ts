@@ -1,13 +1,16 @@
 /** The agent's own client, compiled for this host, against a broker over TLS. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createPublicKey } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { verifyEarJwt } from '@a3s-box/attestation/ear';
 import type { BrokerEndpoint } from '@a3s-box/policies';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { buildAgent } from '../../src/boot/make/agent.ts';
 import { keyPin } from '../../src/broker/testing/certificate.ts';
+import { NOW } from '../../src/broker/testing/fixtures.ts';
 import {
   launchGuest,
   policyDocument,
@@ -57,6 +60,7 @@ interface Disk {
 }
 
 interface Outcome {
+  readonly token: string;
   readonly generation: number;
   readonly values: Readonly<Record<string, string>>;
   readonly code: string;
@@ -67,6 +71,8 @@ interface Task {
   readonly endpoint?: Partial<BrokerEndpoint>;
   readonly resources?: readonly string[];
   readonly tee?: string;
+  /** Of an attestation result that is asked for instead. */
+  readonly nonce?: Buffer;
   /** A volume that is counted instead. */
   readonly counter?: Disk;
   /** Another one is another measurement. */
@@ -91,6 +97,7 @@ async function fetched(task: Task = {}): Promise<Outcome> {
     address: `127.0.0.1:${broker.running.ports.guests}`,
     resources: task.resources ?? ['a/db/password'],
     ...(task.counter === undefined ? {} : { counter: task.counter }),
+    ...(task.nonce === undefined ? {} : { nonce: task.nonce.toString('base64') }),
     tee: task.tee ?? '',
   });
   for await (const line of createInterface({ input: child.stdout })) {
@@ -177,6 +184,25 @@ describe('the client of the agent', () => {
     expect(await fetched({ counter })).toMatchObject({ code: 'kbs-denied', generation: 2 });
     const endpoint = { key: '0'.repeat(64) };
     expect((await fetched({ counter: disk, endpoint })).error).toContain('does not have the key');
+  });
+
+  it('has the broker say over a nonce what its guest is, as long as the guest is accepted', async () => {
+    const nonce = Buffer.alloc(64, 7);
+    const { code, error, token } = await fetched({ nonce });
+    expect({ code, error }).toEqual({ code: '', error: '' });
+    const pem = readFileSync(join(broker.directory.path, 'results.key'), 'utf8');
+    const publicKey = createPublicKey(pem).export({ type: 'spki', format: 'der' });
+    const keys = [{ algorithm: 'EdDSA' as const, publicKey }];
+    const ear = await verifyEarJwt(token, { keys, nonce, now: NOW, maxAgeSeconds: 300 });
+    // Nothing of a simulation is affirmed.
+    expect(ear.submods.get('simulated')).toMatchObject({
+      status: 'contraindicated',
+      policyIds: ['default/p'],
+    });
+    expect(await fetched({ nonce, kernel: 'other' })).toMatchObject({
+      code: 'kbs-evidence',
+      token: '',
+    });
   });
 
   it('records the evidence of the agent, and each release once', async () => {

@@ -36,6 +36,8 @@ export interface BrokerConfig {
   readonly rootKey: string;
   readonly auditKey: string;
   readonly checkpointEntries: number;
+  /** The key that signs attestation results; absent: guests get none. */
+  readonly resultsKey?: string | undefined;
   /** Without TLS on an address of this host alone, or where the file says so. */
   readonly guests: { readonly listen: ListenAddress; readonly tls?: TlsFiles | undefined };
   readonly admin: { readonly listen: ListenAddress; readonly tls: TlsFiles };
@@ -80,6 +82,7 @@ const document = z.strictObject({
     key: file,
     checkpointEntries: z._default(z.int().min(1).max(100_000), 256),
   }),
+  results: z.optional(z.strictObject({ key: file })),
   guests: z
     .strictObject({
       listen: address,
@@ -139,6 +142,7 @@ export function parseBrokerConfig(text: Uint8Array, path: string): BrokerConfig 
     rootKey: at(data.rootKey.file),
     auditKey: at(data.audit.key),
     checkpointEntries: data.audit.checkpointEntries,
+    ...(data.results && { resultsKey: at(data.results.key) }),
     guests: { listen: guests.listen, ...(guests.tls && { tls: files(guests.tls) }) },
     admin: { listen: admin.listen, tls: files(admin.tls) },
     metrics: data.metrics,

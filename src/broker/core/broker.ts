@@ -105,6 +105,38 @@ export class Broker {
   }
 
   /**
+   * The policy that accepts a guest at this moment; undefined where none does any more. The audit
+   * log has on disk that a result over this nonce was issued before this resolves.
+   *
+   * @param nonce hexadecimal
+   */
+  async vouch(
+    guest: GuestFacts,
+    proof: Proof,
+    nonce: string,
+  ): Promise<{ readonly id: string; readonly policy: ReleasePolicy } | undefined> {
+    const action = 'result-refused';
+    const work = this.parts.store.transaction(async (transaction) => {
+      const permissions = await this.#permissions(transaction, guest.tenant);
+      const decided = decide(proof, permissions);
+      if (!decided.released) return { check: decided.check };
+      const { grant, policy: name } = decided;
+      const details = { ...factsOf(guest, proof), grant, policy: name, nonce };
+      await this.#append(transaction, guest, { action: 'result-issued', details });
+      return { name, policy: permissions.policy(name) };
+    });
+    const found = await this.#recordingBroken(guest, { action }, work);
+    if (found.check !== undefined) {
+      await this.refuse(guest, { action, refusal: 'kbs-denied', check: found.check });
+      return undefined;
+    }
+    const { name, policy } = found;
+    // The one that has just accepted the guest is neither.
+    if (policy === undefined || policy === 'broken') throw new TypeError(`no policy ${name}`);
+    return { id: `${guest.tenant}/${name}`, policy };
+  }
+
+  /**
    * A resource for a guest, by what is permitted at this moment. The audit log has the release on
    * disk before this resolves.
    */

@@ -21,6 +21,7 @@ import {
   parseAuth,
   reportDataOf,
 } from './protocol.ts';
+import { parseResultRequest, type Results } from './results.ts';
 import type { ChallengedSession, Sessions } from './sessions.ts';
 
 /** Where a request came from, and which tenant it is for. */
@@ -55,11 +56,14 @@ export class Guests {
   readonly #broker: Broker;
   readonly #sessions: Sessions;
   readonly #trust: EvidenceTrust;
+  readonly #results: Results | undefined;
 
-  constructor(broker: Broker, sessions: Sessions, trust: EvidenceTrust) {
+  /** @param results undefined: guests get none */
+  constructor(broker: Broker, sessions: Sessions, trust: EvidenceTrust, results?: Results) {
     this.#broker = broker;
     this.#sessions = sessions;
     this.#trust = trust;
+    this.#results = results;
   }
 
   /** @throws A3sError `kbs-request`, `kbs-busy` */
@@ -121,19 +125,38 @@ export class Guests {
     return counterOf(await this.#broker.advanceCounter(guest, proof, path, step));
   }
 
+  /**
+   * An attestation result over a nonce of the guest's.
+   *
+   * @throws A3sError `kbs-request`, `kbs-session`, `kbs-denied`; `kbs-no-resource` where the broker
+   * issues none
+   */
+  async result(caller: Caller, cookie: string, body: unknown): Promise<string> {
+    const { guest, proof } = await this.#inSession(caller, cookie, { action: 'result-refused' });
+    if (this.#results === undefined) throw refusal('kbs-no-resource');
+    const nonce = parseResultRequest(body);
+    const accepting = await this.#broker.vouch(guest, proof, nonce.toString('hex'));
+    if (accepting === undefined) throw refusal('kbs-denied');
+    return this.#results.issue(proof, accepting, nonce, this.#broker.parts.now());
+  }
+
   /** The session of a cookie, for a path that is one. */
   async #attested(caller: Caller, cookie: string, path: string, action: string) {
+    const found = await this.#inSession(caller, cookie, { action, object: path });
+    if (isResourcePath(path)) return found;
+    const event = { action, check: 'resource path', object: path };
+    throw await this.#refused(found.guest, 'kbs-denied', event);
+  }
+
+  async #inSession(
+    caller: Caller,
+    cookie: string,
+    asked: { readonly action: string; readonly object?: string },
+  ) {
     const session = this.#sessions.useAttested(cookie, caller.tenant);
-    if (session === undefined) {
-      const event = { action, check: 'session', object: path };
-      throw await this.#refused({ ...caller, session: 'none' }, 'kbs-session', event);
-    }
-    const guest = { ...caller, session: session.label };
-    if (!isResourcePath(path)) {
-      const event = { action, check: 'resource path', object: path };
-      throw await this.#refused(guest, 'kbs-denied', event);
-    }
-    return { guest, ...session };
+    if (session !== undefined) return { guest: { ...caller, session: session.label }, ...session };
+    const event = { ...asked, check: 'session' };
+    throw await this.#refused({ ...caller, session: 'none' }, 'kbs-session', event);
   }
 
   async #refused(

@@ -19,6 +19,7 @@ const MAX_AUTH = 16 * 1024;
 /** A report and three certificates, each byte as a number with a comma, and init-data. */
 const MAX_ATTEST = 256 * 1024;
 const MAX_COUNTER = 1024;
+const MAX_RESULT = 1024;
 const RETRY_SECONDS = '1';
 const PATH = ':repository/:type/:tag';
 
@@ -96,12 +97,17 @@ function kbsApp(options: KbsOptions): Hono<Env> {
     return c.json(await guests.advance(caller, sessionOf(c), pathOf(c), body));
   });
 
+  const result = route('result', async (c, caller) => {
+    const body = await readJsonBody(c.req.raw, MAX_RESULT);
+    return c.json({ token: await guests.result(caller, sessionOf(c), body) });
+  });
   for (const base of ['/kbs/v0', '/tenants/:tenant/kbs/v0']) {
     app.post(`${base}/auth`, auth);
     app.post(`${base}/attest`, attest);
     app.get(`${base}/resource/${PATH}`, resource);
     app.get(`${base}/counter/${PATH}`, counter);
     app.post(`${base}/counter/${PATH}`, advance);
+    app.post(`${base}/result`, result);
   }
   app.notFound((c) => c.body(bodyOf('no-such-route'), 404, JSON_TYPE));
   return app;

@@ -89,6 +89,10 @@ export class TestGuest {
     return this.#send('POST', `/kbs/v0/counter/${path}`, step, { cookie });
   }
 
+  result(cookie: string, request: unknown): Promise<Answer> {
+    return this.#send('POST', '/kbs/v0/result', request, { cookie });
+  }
+
   resourceByToken(token: string, path: string): Promise<Answer> {
     const headers = { authorization: `Bearer ${token}` };
     return this.#send('GET', `/kbs/v0/resource/${path}`, undefined, headers);

@@ -30,6 +30,8 @@ type task struct {
 	Resources []string          `json:"resources"`
 	// Counter is a volume that is counted instead.
 	Counter *counted `json:"counter"`
+	// Nonce asks for an attestation result over it instead.
+	Nonce []byte `json:"nonce"`
 	// TEE is what the guest calls itself instead of what it is.
 	TEE string `json:"tee"`
 }
@@ -83,6 +85,7 @@ type outcome struct {
 	Values map[string][]byte `json:"values"`
 	// Generation is what the disk of a counted volume has.
 	Generation uint64 `json:"generation"`
+	Token      string `json:"token"`
 	// Code is the broker's, of a refusal.
 	Code  string `json:"code"`
 	Error string `json:"error"`
@@ -114,6 +117,11 @@ func fetch(t *task, p tee.Processor) outcome {
 	if t.Counter != nil {
 		err := client.Count(ctx, []kbs.Counted{{Path: t.Counter.Path, Volume: t.Counter}})
 		result.Generation = t.Counter.Disk
+		return result.of(err)
+	}
+	if t.Nonce != nil {
+		token, err := client.Result(ctx, t.Nonce)
+		result.Token = token
 		return result.of(err)
 	}
 	err := client.Fetch(ctx, t.Resources, func(resource string, value []byte) error {
