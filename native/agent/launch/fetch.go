@@ -237,7 +237,7 @@ func (l *Launch) BrokerConnection(gone <-chan struct{}) (net.Conn, error) {
 	}
 	if born.Spec.Broker != nil {
 		over := born.Secrets.Done()
-		if born.Spec.Refreshes() {
+		if born.Spec.Refreshes() || born.Spec.GivesTokens() {
 			// The agent may connect for as long as the guest runs.
 			over = nil
 		}

@@ -14,7 +14,12 @@ type Broker struct {
 	// Key is the SHA-256 digest of the SubjectPublicKeyInfo of the broker's TLS certificate, in
 	// hexadecimal digits.
 	Key string `json:"key"`
+	// Tokens permits the workload to have attestation results of the broker; nil is false.
+	Tokens *bool `json:"tokens"`
 }
+
+// GivesTokens says whether the workload can have attestation results of the broker.
+func (s *Spec) GivesTokens() bool { return s.Broker != nil && s.Broker.Tokens != nil }
 
 const (
 	maxBrokerHost = 253
@@ -34,7 +39,8 @@ func (c *checks) broker(s *Spec) {
 		used = true
 		c.that(isResource(*secret.Resource), "secrets["+strconv.Itoa(index)+"].resource", "is not repository/type/tag")
 	}
-	c.that(used == (s.Broker != nil), "broker", "must be there where a secret is fetched or a volume counted, and only there")
+	used = used || s.GivesTokens()
+	c.that(used == (s.Broker != nil), "broker", "must be there where a secret is fetched, a volume counted or a token given, and only there")
 	if s.Broker == nil {
 		return
 	}
@@ -42,6 +48,7 @@ func (c *checks) broker(s *Spec) {
 	c.between(s.Broker.Port, 1, maxPort, "broker.port")
 	c.that(isTenant(s.Broker.Tenant), "broker.tenant", "is not the name of a tenant")
 	c.that(isSHA256(s.Broker.Key), "broker.key", "is not a SHA-256 digest")
+	c.that(s.Broker.Tokens == nil || *s.Broker.Tokens, "broker.tokens", "is true, or absent")
 }
 
 // isBrokerHost takes names in lower case, and addresses.

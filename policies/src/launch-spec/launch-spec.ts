@@ -225,7 +225,7 @@ const LaunchSpecFields = z.strictObject({
       error: 'must have a counter of its own each',
     })
     .optional(),
-  /** Absent where no secret is fetched and no volume counted. Since revision 5. */
+  /** Absent where no secret is fetched, no volume counted and no token given. Since revision 5. */
   broker: BrokerEndpoint.optional(),
 });
 
@@ -241,10 +241,12 @@ export const LaunchSpec = LaunchSpecFields.refine(
   .refine(
     ({ broker, secrets, volumes = [] }) =>
       (broker !== undefined) ===
-      (secrets.some(({ resource }) => resource !== undefined) ||
+      (broker?.tokens === true ||
+        secrets.some(({ resource }) => resource !== undefined) ||
         volumes.some(({ counter }) => counter !== undefined)),
     {
-      error: 'must be there where a secret is fetched or a volume counted, and only there',
+      error:
+        'must be there where a secret is fetched, a volume counted or a token given, and only there',
       path: ['broker'],
     },
   );

@@ -52,6 +52,8 @@ export const BROKER_ACCEPTED: readonly Refused[] = [
   broker('port-1', 'The least.', { port: 1 }),
   broker('port-65535', 'The greatest.', { port: 65_535 }),
   broker('tenant', 'Another tenant.', { tenant: '0-team-a' }),
+  broker('tokens', 'One that gives tokens, too.', { tokens: true }),
+  ['tokens-alone', 'One that gives tokens alone.', ['broker', { ...BROKER, tokens: true }]],
   secret('env', 'A secret that becomes a variable.', {
     delivery: { kind: 'env', variable: 'TOKEN' },
   }),
@@ -85,6 +87,8 @@ export const BROKER_RULES: readonly Refused[] = [
   broker('key-capitals', 'Digits in capitals.', { key: 'A'.repeat(64) }),
   broker('key-missing', 'Anybody could be the broker.', { key: undefined }),
   broker('more', 'An unknown key.', { ca: 'x' }),
+  broker('tokens-false', 'An absent field says so.', { tokens: false }),
+  broker('tokens-null', 'Null is no value.', { tokens: null }),
   secret('and-injected', 'Two ways.', { injectors: [A] }),
   secret('and-any', 'Two ways.', { allowAnyInjector: true }),
   refresh('null', 'Null is no value.', { refresh: null }),
