@@ -1,6 +1,5 @@
 /**
- * The secret broker that a confidential box fetches secrets from:
- * `https://HOST[:PORT][/tenants/NAME],key=SHA256`.
+ * The secret broker of a confidential box: `https://HOST[:PORT][/tenants/NAME],key=SHA256[,tokens]`.
  *
  * @module
  */
@@ -25,7 +24,10 @@ const FROM_BROKER = 'broker/';
 export function parseBroker(text: string): BrokerEndpoint {
   const [address = '', ...options] = text.split(',');
   const keys = options.flatMap((option) => (option.startsWith('key=') ? [option.slice(4)] : []));
-  if (keys.length < options.length) throw new RangeError('it takes URL,key=SHA256');
+  const tokens = options.filter((option) => option === 'tokens').length;
+  if (keys.length + tokens < options.length || tokens > 1) {
+    throw new RangeError('it takes URL,key=SHA256[,tokens]');
+  }
   const [key] = keys;
   if (key === undefined || keys.length > 1) {
     throw new RangeError(
@@ -43,7 +45,7 @@ export function parseBroker(text: string): BrokerEndpoint {
   if (!HOST.test(host)) throw new RangeError('it has no usable host');
   if (port === 0) throw new RangeError('it has no usable port');
   if (!TENANT_NAME.test(tenant)) throw new RangeError('it has no usable tenant');
-  return { host, port, tenant, key };
+  return { host, port, tenant, key, ...(tokens === 0 ? {} : { tokens: true }) };
 }
 
 function urlOf(text: string): URL {

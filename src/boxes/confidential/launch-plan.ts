@@ -34,6 +34,8 @@ const WITH_BROKER = 5;
 const WITH_COUNTERS = 6;
 /** The one that added `refresh` to `secrets`. */
 const WITH_REFRESH = 6;
+/** The one that added `tokens` to `broker`. */
+const WITH_TOKENS = 6;
 
 /** A request, merged with its image. */
 type PlannedBox = Omit<SpecifiedBox, 'hostname' | 'stopSignal'> & Pick<BoxDefinition, 'stopSignal'>;
@@ -172,9 +174,15 @@ function checkBroker(
   { launchSpec }: ConfidentialBoot,
   bootSet: string,
 ): void {
+  if (broker === undefined) return;
   const again = secrets.some(({ refresh }) => refresh !== undefined);
-  if (broker === undefined || launchSpec >= (again ? WITH_REFRESH : WITH_BROKER)) return;
-  const what = again ? 'refresh of secrets' : 'secrets from a broker';
+  const asked: readonly (readonly [string, number, boolean])[] = [
+    ['tokens of a broker', WITH_TOKENS, broker.tokens === true],
+    ['refresh of secrets', WITH_REFRESH, again],
+    ['secrets from a broker', WITH_BROKER, true],
+  ];
+  const [what] = asked.find(([, since, isAsked]) => isAsked && launchSpec < since) ?? [];
+  if (what === undefined) return;
   throw new A3sError(
     'unsupported-option',
     `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support ${what}`,

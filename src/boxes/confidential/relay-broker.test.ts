@@ -18,11 +18,15 @@ interface Logged {
 async function relayed(
   port: number,
   open: readonly (() => Promise<Duplex>)[],
-  { refresh, state = 'waiting' }: { readonly refresh?: number; readonly state?: string } = {},
+  {
+    state = 'waiting',
+    refresh,
+    tokens,
+  }: { readonly state?: string; readonly refresh?: number; readonly tokens?: true } = {},
 ): Promise<Logged[]> {
   const logged: Logged[] = [];
   const ended = new AbortController();
-  const broker = { host: '127.0.0.1', port, tenant: 'default', key: 'a'.repeat(64) };
+  const broker = { host: '127.0.0.1', port, tenant: 'default', key: 'a'.repeat(64), tokens };
   const box = {
     definition: { confidential: { broker, secrets: [{ name: 'token', refresh }] } },
     state: { run: 1, status: 'running', launch: { secrets: { state } } },
@@ -107,7 +111,7 @@ it('logs once that a guest refuses, until it refuses for another reason', async 
   ]);
 });
 
-it('carries a guest that has its secrets where it fetches them again, and no other', async () => {
+it('carries a guest that has its secrets where it refreshes them or gives tokens, and no other', async () => {
   let opened = 0;
   const open = [
     async () => {
@@ -119,4 +123,6 @@ it('carries a guest that has its secrets where it fetches them again, and no oth
   expect(opened).toBe(0);
   await relayed(await freePort(), open, { state: 'ready', refresh: 300 });
   expect(opened).toBe(1);
+  await relayed(await freePort(), open, { state: 'none', tokens: true });
+  expect(opened).toBe(2);
 });

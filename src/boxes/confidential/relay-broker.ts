@@ -21,7 +21,7 @@ const MAX_RETRY_MS = 8000;
 
 /**
  * Returns when the guest has its secrets, or will not get them any more; where it fetches them again
- * and again, when it has ended. Never rejects.
+ * and again, or gives tokens, when it has ended. Never rejects.
  *
  * @param retryMs the first pause after a guest has refused
  */
@@ -32,8 +32,8 @@ export async function relayBroker(
 ): Promise<void> {
   const { broker, secrets = [] } = rt.store.get(running.id)?.definition.confidential ?? {};
   if (broker === undefined) return;
-  const refreshes = secrets.some(({ refresh }) => refresh !== undefined);
-  const isNeeded = () => (refreshes ? isPresent(rt, running) : isWaiting(rt, running));
+  const isLasting = broker.tokens === true || secrets.some(({ refresh }) => refresh !== undefined);
+  const isNeeded = () => (isLasting ? isPresent(rt, running) : isWaiting(rt, running));
   const { host, port } = broker;
   const ofBroker = changes((failure) => {
     const fields = { box: running.id, host, port };

@@ -19,7 +19,7 @@ export const CONFIDENTIAL_ONLY: readonly Flag[] = byName([
   }),
   string(
     'broker',
-    'Secret broker of secrets from=broker/… and of counters: https://HOST[:PORT],key=SHA256',
+    'Broker of secrets, counters and tokens: https://HOST[:PORT],key=SHA256[,tokens]',
     {
       value: 'broker',
     },

@@ -36,7 +36,8 @@ export async function confidentialRequest(
   const secrets = flags.parsedList('secret', parseSecret);
   refuseTwice(secrets);
   const broker = flags.parsed('broker', parseBroker);
-  requireBroker(secrets, isCounted(invocation), broker !== undefined);
+  const isUsed = isCounted(invocation) || broker?.tokens === true;
+  requireBroker(secrets, isUsed, broker !== undefined);
   const file = flags.string('id-block');
   return {
     Tee: tee,
@@ -50,6 +51,7 @@ export async function confidentialRequest(
             Port: broker.port,
             Tenant: broker.tenant,
             Key: broker.key,
+            ...(broker.tokens === true ? { Tokens: true } : {}),
           },
         }),
     Deployment: flags.parsed('deployment', parseDeployment),
@@ -167,13 +169,13 @@ function isCounted({ flags }: Invocation): boolean {
 }
 
 /** @throws UsageError */
-function requireBroker(secrets: readonly SecretOption[], counted: boolean, given: boolean): void {
+function requireBroker(secrets: readonly SecretOption[], isUsed: boolean, given: boolean): void {
   const fetched = secrets.find(({ resource }) => resource !== undefined);
-  if ((fetched !== undefined || counted) === given) return;
+  if ((fetched !== undefined || isUsed) === given) return;
   if (given) {
     throw new UsageError('cannot use --broker: no secret is from it, and it counts no volume', {
       remedy:
-        'Add --secret NAME:from=broker/PATH, with the path of the secret at the broker, or counter=PATH to a sealed volume.',
+        'Add --secret NAME:from=broker/PATH, with the path of the secret at the broker, counter=PATH to a sealed volume, or tokens to --broker.',
     });
   }
   const what = fetched === undefined ? 'count a sealed volume' : `fetch the secret ${fetched.name}`;

@@ -67,13 +67,13 @@ describe('run --tee', () => {
   it('run --tee sends its broker, and the paths of what it fetches there', async () => {
     const key = 'a'.repeat(64);
     await a3s(
-      `run -d --tee simulate --broker https://broker.example,key=${key}` +
+      `run -d --tee simulate --broker https://broker.example,key=${key},tokens` +
         ' --secret token:from=broker/default/db/token:env --secret pin:from=broker.pub' +
         ' --secret tls:from=broker/default/db/tls,refresh=12h --secret key:from=broker/a/b/c,refresh' +
         ' box both',
     );
     expect(sent()['Confidential']).toMatchObject({
-      Broker: { Host: 'broker.example', Port: 443, Tenant: 'default', Key: key },
+      Broker: { Host: 'broker.example', Port: 443, Tenant: 'default', Key: key, Tokens: true },
       Secrets: [
         { Name: 'token', InjectorKeys: [], Resource: 'default/db/token', Env: 'TOKEN' },
         { Name: 'pin', InjectorKeys: [PEM] },
@@ -87,6 +87,8 @@ describe('run --tee', () => {
     ['--broker https://b.example --secret t:from=broker/a/b/c', 'it needs key=SHA256'],
     ['--secret t:from=broker/a/b/c', 'there is no --broker'],
     [`--broker https://b.example,key=${'a'.repeat(64)}`, 'no secret is from it'],
+    [`--broker https://b.example,key=${'a'.repeat(64)},more`, 'URL,key=SHA256[,tokens]'],
+    [`--broker https://b.example,tokens,key=${'a'.repeat(64)},tokens`, 'URL,key=SHA256[,tokens]'],
     [
       '-v data:/data:sealed,init,counter=a/b/c',
       'cannot count a sealed volume: there is no --broker',

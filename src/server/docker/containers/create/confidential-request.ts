@@ -40,5 +40,6 @@ export function confidentialRequest(
 
 function brokerOf(asked: z.output<typeof Confidential>['Broker']): BrokerEndpoint | undefined {
   if (!asked) return undefined;
-  return { host: asked.Host, port: asked.Port, tenant: asked.Tenant, key: asked.Key };
+  const { Host: host, Port: port, Tenant: tenant, Key: key, Tokens } = asked;
+  return { host, port, tenant, key, ...(Tokens === true ? { tokens: true } : {}) };
 }

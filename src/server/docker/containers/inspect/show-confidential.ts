@@ -56,6 +56,7 @@ export function showConfidential({ definition, state }: Box): ConfidentialShown 
             Port: broker.port,
             Tenant: broker.tenant,
             Key: broker.key,
+            ...(broker.tokens === true ? { Tokens: true } : {}),
           },
         }),
     ...(launch?.instance === undefined ? {} : { Instance: launch.instance }),
