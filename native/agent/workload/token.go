@@ -28,7 +28,7 @@ const (
 
 // Refusals of tokens.
 var (
-	errNoTokens = &jsonapi.Error{Code: "tokens-not-permitted", Message: "the launch spec names no broker that gives tokens", Status: http.StatusForbidden}
+	errNoTokens = &jsonapi.Error{Code: "tokens-not-permitted", Message: "the launch spec names no broker that gives tokens", Status: http.StatusForbidden, Rule: "broker.tokens"}
 	errNonce    = &jsonapi.Error{Code: "nonce-length", Message: "nonce must be of 8 to 64 bytes", Status: http.StatusBadRequest}
 	errRefused  = &jsonapi.Error{Code: "token-refused", Message: "the broker refuses a token", Status: http.StatusForbidden}
 	errBroker   = &jsonapi.Error{Code: "broker-failed", Message: "the broker cannot be reached, or does not answer as one", Status: http.StatusBadGateway}
