@@ -28,6 +28,16 @@ const specOf = (id: string) =>
 const told = (id: string, created: boolean) => {
   home.guestOptions = { volumes: [{ name: 'data', id, created }] };
 };
+async function refusals(id: string): Promise<readonly unknown[]> {
+  const until = Math.floor(Date.now() / 1000) + 1;
+  const filters = encodeURIComponent(JSON.stringify({ container: [id] }));
+  const { body: text } = await home.call(
+    'GET',
+    `/events?since=0&until=${until}&filters=${filters}`,
+  );
+  const lines = (typeof text === 'string' ? text : JSON.stringify(text)).trim().split('\n');
+  return lines.map((line) => JSON.parse(line)).filter(isRefusal);
+}
 const isRefusal = ({ Action }: { readonly Action: string }) => Action === 'spec-refused';
 /** A guest would have written it. */
 const writeHeader = () => {
@@ -80,15 +90,7 @@ describe('a box with a sealed volume', () => {
     guestOf(id).refuse('volume-rolled-back', message);
     await changed(id, ({ state }) => state.status === 'exited');
     expect((await inspect(id))['State']).toMatchObject({ ExitCode: 125, Error: message });
-    const until = Math.floor(Date.now() / 1000) + 1;
-    const filters = encodeURIComponent(JSON.stringify({ container: [id] }));
-    const { body: events } = await home.call(
-      'GET',
-      `/events?since=0&until=${until}&filters=${filters}`,
-    );
-    const lines = (typeof events === 'string' ? events : JSON.stringify(events)).trim().split('\n');
-    const refused = lines.map((line) => JSON.parse(line)).filter(isRefusal);
-    expect(refused).toMatchObject([
+    expect(await refusals(id)).toMatchObject([
       {
         Actor: {
           Attributes: { error: 'volume-rolled-back', rule: 'volumes', reason: message },
@@ -158,19 +160,31 @@ describe('a box with a sealed volume', () => {
   );
 
   it.each(['volume-empty', 'volume-refused', 'volume-damaged'] as const)(
-    'tells why a guest did not open its volume: %s',
+    'tells why a guest did not open its volume, and which rule decided: %s',
     async (code) => {
-      home.guestOptions = { refuse: new FakeRefusal(code, 'sealed volume data: because') };
+      const refuse = new FakeRefusal(code, 'sealed volume data: because', 'volumes');
+      home.guestOptions = { refuse };
       const id = await create('sealed,init');
       expect(await start(id)).toMatchObject({
-        body: { code, message: expect.stringContaining('because') },
+        body: { code, message: expect.stringContaining('because'), rule: 'volumes' },
       });
+      expect(await refusals(id)).toMatchObject([
+        { Actor: { Attributes: { error: code, rule: 'volumes', tee: 'SIMULATED' } } },
+      ]);
       expect((await inspect(id)).State).toMatchObject({
         ...{ ExitCode: 125, Error: expect.stringContaining('because') },
       });
       expect(home.runtime.volumes.sealedId('data')).toBeUndefined();
     },
   );
+
+  it('takes for a rule nothing that names no field', async () => {
+    const refuse = new FakeRefusal('volume-damaged', 'because', 'volumes\nforged');
+    home.guestOptions = { refuse };
+    const id = await create('sealed,init');
+    expect((await start(id)).body).not.toHaveProperty('rule');
+    expect(await refusals(id)).toEqual([]);
+  });
 
   it('believes a guest nothing of volumes that it does not mount', async () => {
     await home.call('POST', '/volumes/create', {
