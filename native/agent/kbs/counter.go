@@ -15,7 +15,7 @@ const maxGeneration = 1<<53 - 1
 
 const noResource = "kbs-no-resource"
 
-// Volume is one that the broker counts; *sealedvolume.Counter is one.
+// Volume is one that the broker counts; a sealedvolume.Handle is one.
 type Volume interface {
 	// Volume is the id.
 	Volume() string
@@ -24,7 +24,7 @@ type Volume interface {
 	Advance(generation uint64) error
 }
 
-var _ Volume = (*sealedvolume.Counter)(nil)
+var _ Volume = sealedvolume.Handle(nil)
 
 // Counted is a volume, and the path of its counter.
 type Counted struct {

@@ -24,6 +24,28 @@ func (c *counter) Count(_ context.Context, volumes []kbs.Counted) error {
 	return err
 }
 
+// handle is of a volume of a test, with what was done to it.
+type handle struct {
+	done   chan string
+	refuse error
+}
+
+func (h *handle) Volume() string       { return "0123456789abcdef0123456789abcdef" }
+func (h *handle) Generation() uint64   { return sealedvolume.FirstGeneration }
+func (h *handle) Advance(uint64) error { return nil }
+
+func (h *handle) Use() error {
+	h.done <- "use"
+	return h.refuse
+}
+
+func (h *handle) Close() error {
+	h.done <- "close"
+	return nil
+}
+
+func newHandle() *handle { return &handle{done: make(chan string, 4)} }
+
 // countsVolumes is a started guest whose broker counts its one volume.
 func countsVolumes(t *testing.T, text []byte, b *counter) *launched {
 	t.Helper()
@@ -33,7 +55,7 @@ func countsVolumes(t *testing.T, text []byte, b *counter) *launched {
 		if !terms.Counted {
 			t.Error("it is not counted")
 		}
-		return &sealedvolume.Volume{Device: "/dev/dm-1", Counter: &sealedvolume.Counter{}}, nil
+		return &sealedvolume.Volume{Device: "/dev/dm-1", Handle: newHandle()}, nil
 	})
 	if _, err := l.Take(text); err != nil {
 		t.Fatal(err)
@@ -123,6 +145,56 @@ func TestSecretsAreFetchedOnceTheVolumesAreCounted(t *testing.T) {
 	l = countsVolumes(t, text, old)
 	if reason := <-l.box.abandoned; reason.Code != "volume-rolled-back" || len(old.attempts) > 0 {
 		t.Errorf("got %+v after %v", reason, old.attempts)
+	}
+	(<-l.later)()
+	<-l.ended
+}
+
+func TestAVolumeIsSaidToBeUsedRightBeforeTheWorkloadRuns(t *testing.T) {
+	for name, refuse := range map[string]error{"written": nil, "not written": errors.New("no room")} {
+		text := vector(t, "volumes-init")
+		l := launchOf(t, text)
+		h := newHandle()
+		h.refuse = refuse
+		opening(t, func(sealedvolume.Terms, sealedvolume.Sealer) (*sealedvolume.Volume, error) {
+			return &sealedvolume.Volume{Device: "/dev/dm-1", Created: true, Handle: h}, nil
+		})
+		if _, err := l.Take(text); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.box.spec.OpenSealed("volume-0", "/dev/vdb"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := l.Start()
+		if <-h.done != "use" || !errors.Is(err, refuse) || l.box.started != (refuse == nil) {
+			t.Errorf("%s: got %v, started %t", name, err, l.box.started)
+		}
+		if err := l.Close(); err != nil || <-h.done != "close" {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestAVolumeOfABoxThatNeverRanIsNotSaidToBeUsed(t *testing.T) {
+	h := newHandle()
+	text := vector(t, "volumes-counter-init")
+	l := launchOf(t, text)
+	l.broker, l.relay = &counter{errs: []error{kbs.ErrRolledBack}}, kbs.NewRelay()
+	opening(t, func(sealedvolume.Terms, sealedvolume.Sealer) (*sealedvolume.Volume, error) {
+		return &sealedvolume.Volume{Device: "/dev/dm-1", Created: true, Handle: h}, nil
+	})
+	if _, err := l.Take(text); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.box.spec.OpenSealed("volume-0", "/dev/vdb"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-l.box.abandoned
+	if err := l.Close(); err != nil || <-h.done != "close" || len(h.done) > 0 {
+		t.Errorf("got %v", err)
 	}
 	(<-l.later)()
 	<-l.ended

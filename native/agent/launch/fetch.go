@@ -40,10 +40,9 @@ type fetch struct {
 	broker  Broker
 	pause   time.Duration
 	// volumes are counted first: a box whose disk is an old one gets no secret.
-	volumes []*counted
+	volumes []kbs.Counted
 	// wanted is how many volumes the launch spec has to be counted.
 	wanted int
-	report func(message string)
 
 	mu  sync.Mutex
 	err error
@@ -61,7 +60,7 @@ func (l *Launch) fetch(born *Born, ended <-chan struct{}) *fetch {
 		return nil
 	}
 	f := &fetch{
-		store: born.Secrets, broker: services.Broker, pause: l.firstPause, volumes: born.counted(), report: l.Report,
+		store: born.Secrets, broker: services.Broker, pause: l.firstPause, volumes: born.counted(),
 	}
 	f.wanted = born.Spec.Counted()
 	f.isCounted = f.wanted == 0
@@ -86,7 +85,6 @@ func (l *Launch) fetch(born *Born, ended <-chan struct{}) *fetch {
 }
 
 func (f *fetch) run(ctx context.Context) {
-	defer f.close()
 	for pause := f.pause; ; pause = min(2*pause, max(lastPause, f.pause)) {
 		err := f.attempt(ctx)
 		if err == nil || ctx.Err() != nil {
@@ -112,11 +110,7 @@ func (f *fetch) attempt(ctx context.Context) error {
 		if len(f.volumes) != f.wanted {
 			return errNotOpen
 		}
-		var volumes []kbs.Counted
-		for _, volume := range f.volumes {
-			volumes = append(volumes, volume.Counted)
-		}
-		if err := f.broker.Count(ctx, volumes); err != nil {
+		if err := f.broker.Count(ctx, f.volumes); err != nil {
 			return err
 		}
 		f.mu.Lock()
@@ -134,15 +128,6 @@ func (f *fetch) counted() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.isCounted
-}
-
-// close lets go of the disks of volumes, and forgets their keys.
-func (f *fetch) close() {
-	for _, volume := range f.volumes {
-		if err := volume.close(); err != nil {
-			f.report("a3s-agent: close the disk of a sealed volume: " + err.Error())
-		}
-	}
 }
 
 // missing are the paths of what has not come, each once.

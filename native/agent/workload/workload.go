@@ -146,7 +146,7 @@ func identity(s *Services, _ []byte) (answer, error) {
 	return answer{document: identityDocument{s.Evidence.TEE(), s.Evidence.Identity()}}, nil
 }
 
-// volumes says which volumes the box has, and which of them were made at this start: a box that
+// volumes says which volumes the box has, and which of them no workload has had yet: a box that
 // has kept something finds out here that its host has put an empty disk in its place.
 func volumes(s *Services, _ []byte) (answer, error) {
 	return answer{document: map[string][]server.Volume{"volumes": append([]server.Volume{}, s.Volumes()...)}}, nil
