@@ -1,5 +1,6 @@
 /**
- * The secret broker of a confidential box: `https://HOST[:PORT][/tenants/NAME],key=SHA256[,tokens]`.
+ * The secret broker of a confidential box:
+ * `https://HOST[:PORT][/tenants/NAME],key=SHA256[,tokens]`.
  *
  * @module
  */

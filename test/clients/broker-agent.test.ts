@@ -186,7 +186,7 @@ describe('the client of the agent', () => {
     expect((await fetched({ counter: disk, endpoint })).error).toContain('does not have the key');
   });
 
-  it('has the broker say over a nonce what its guest is, as long as the guest is accepted', async () => {
+  it('gets an attestation result over its nonce, as long as its guest is accepted', async () => {
     const nonce = Buffer.alloc(64, 7);
     const { code, error, token } = await fetched({ nonce });
     expect({ code, error }).toEqual({ code: '', error: '' });

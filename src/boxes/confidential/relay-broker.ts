@@ -20,8 +20,8 @@ const RETRY_MS = 1000;
 const MAX_RETRY_MS = 8000;
 
 /**
- * Returns when the guest has its secrets, or will not get them any more; where it fetches them again
- * and again, or gives tokens, when it has ended. Never rejects.
+ * Returns when the guest has its secrets, or will not get them any more; where it fetches them
+ * again and again, or gives tokens, when it has ended. Never rejects.
  *
  * @param retryMs the first pause after a guest has refused
  */

@@ -197,8 +197,8 @@ export class Broker {
   }
 
   /**
-   * Does the work for a guest that is permitted it, in the transaction of the decision. A refusal is
-   * recorded, of the decision or of the work.
+   * Does the work for a guest that is permitted it, in the transaction of the decision. A refusal
+   * is recorded, of the decision or of the work.
    */
   async #ask<Done extends Answer, Kind extends string>(
     guest: GuestFacts,

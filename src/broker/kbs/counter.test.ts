@@ -101,7 +101,7 @@ describe('a counter of the broker', () => {
     expect(answer).toMatchObject(refusedWith(400, 'kbs-request'));
   });
 
-  it('is not given by a grant for secrets, and its grant gives no secret', async () => {
+  it('gives no counter by a grant for secrets, and no secret by a grant for counters', async () => {
     const one = guest();
     const cookie = await one.enter();
     const step = { volume: VOLUME, from: 0, to: 3 };
@@ -118,7 +118,7 @@ describe('a counter of the broker', () => {
     await broker.admin('DELETE', `${TENANT}/grants/secrets/revoked`);
   });
 
-  it('is nothing for a guest without a session, or whose grant was revoked a moment ago', async () => {
+  it('refuses a guest without a session, and one whose grant was revoked a moment ago', async () => {
     const one = guest();
     const cookie = await one.enter();
     const step = { volume: VOLUME, from: 4, to: 5 };

@@ -64,19 +64,19 @@ describe('an attestation result of the broker', () => {
   });
 
   it.each([
-    ['no nonce', {}],
+    ['nothing', {}],
     ['a short one', { nonce: Buffer.alloc(7).toString('base64') }],
     ['a long one', { nonce: Buffer.alloc(65).toString('base64') }],
     ['another spelling', { nonce: 'AAAAAAAAAAB=' }],
     ['more', { nonce: Buffer.alloc(8).toString('base64'), policy: 'web' }],
-  ])('is not issued over %s', async (_, request) => {
+  ])('refuses %s in place of a nonce', async (_, request) => {
     const one = guest();
     expect(await one.result(await one.enter(), request)).toMatchObject(
       refusedWith(400, 'kbs-request'),
     );
   });
 
-  it('is not issued without a session, nor once the guest is not accepted any more', async () => {
+  it('refuses a guest without a session, and one that is not accepted any more', async () => {
     const one = guest();
     const request = { nonce: Buffer.alloc(8).toString('base64') };
     expect(await one.result('', request)).toMatchObject(refusedWith(401, 'kbs-session'));
