@@ -19,7 +19,7 @@ export const CONFIDENTIAL_ONLY: readonly Flag[] = byName([
   }),
   string(
     'broker',
-    'Broker of secrets, counters and tokens: https://HOST[:PORT],key=SHA256[,tokens]',
+    'Broker of secrets, counters and tokens: https://HOST[:PORT],key=SHA256, then ,tokens',
     {
       value: 'broker',
     },
