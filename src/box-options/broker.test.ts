@@ -41,7 +41,13 @@ describe('the broker of a box', () => {
 
 describe('the path of a secret at its broker', () => {
   it('takes a path, and leaves files of keys alone', () => {
-    expect(parseResource('broker/default/db/password')).toBe('default/db/password');
+    expect(parseResource('broker/default/db/password')).toEqual({
+      resource: 'default/db/password',
+      refresh: undefined,
+    });
+    const again = { resource: 'a/b/c', refresh: 300 };
+    expect(parseResource('broker/a/b/c,refresh')).toEqual(again);
+    expect(parseResource('broker/a/b/c,refresh=5m')).toEqual(again);
     expect(parseResource('./broker/key.pub')).toBeUndefined();
     expect(parseResource('broker.pub')).toBeUndefined();
   });

@@ -1,12 +1,13 @@
 /**
- * The secret broker that a confidential box fetches secrets from:
- * `https://HOST[:PORT][/tenants/NAME],key=SHA256`.
+ * The secret broker of a confidential box:
+ * `https://HOST[:PORT][/tenants/NAME],key=SHA256[,tokens]`.
  *
  * @module
  */
 // The command line reads its flags without a schema library, so the schema's rules stand here
 // again.
 import type { BrokerEndpoint } from '@a3s-box/policies';
+import { parseSeconds } from './deadline.ts';
 
 const DEFAULT_TENANT = 'default';
 const HTTPS_PORT = 443;
@@ -14,6 +15,8 @@ const HOST = /^([a-z0-9][a-z0-9.-]{0,252}|(?=.*:)[0-9a-f:]{1,45})$/;
 const TENANT_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const KEY = /^[0-9a-f]{64}$/;
 const RESOURCE = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}(\/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}){2}$/;
+/** In seconds. */
+const REFRESH = { least: 10, most: 604_800, usual: 300 };
 const TENANT = /^\/tenants\/([^/]+)$/;
 /** What a secret begins with that is fetched. */
 const FROM_BROKER = 'broker/';
@@ -22,7 +25,10 @@ const FROM_BROKER = 'broker/';
 export function parseBroker(text: string): BrokerEndpoint {
   const [address = '', ...options] = text.split(',');
   const keys = options.flatMap((option) => (option.startsWith('key=') ? [option.slice(4)] : []));
-  if (keys.length < options.length) throw new RangeError('it takes URL,key=SHA256');
+  const tokens = options.filter((option) => option === 'tokens').length;
+  if (keys.length + tokens < options.length || tokens > 1) {
+    throw new RangeError('it takes URL,key=SHA256[,tokens]');
+  }
   const [key] = keys;
   if (key === undefined || keys.length > 1) {
     throw new RangeError(
@@ -40,7 +46,7 @@ export function parseBroker(text: string): BrokerEndpoint {
   if (!HOST.test(host)) throw new RangeError('it has no usable host');
   if (port === 0) throw new RangeError('it has no usable port');
   if (!TENANT_NAME.test(tenant)) throw new RangeError('it has no usable tenant');
-  return { host, port, tenant, key };
+  return { host, port, tenant, key, ...(tokens === 0 ? {} : { tokens: true }) };
 }
 
 function urlOf(text: string): URL {
@@ -58,16 +64,35 @@ function tenantOf({ pathname }: URL): string {
   throw new RangeError('the path of its URL is /tenants/NAME, or none');
 }
 
+/** A secret that is fetched from the broker. */
+export interface FetchedFrom {
+  /** Its path there. */
+  readonly resource: string;
+  /** After how many seconds it is fetched again; undefined: never. */
+  readonly refresh: number | undefined;
+}
+
 /**
- * The path at the broker of a secret that is `from=broker/PATH`; undefined for another one.
+ * What `from=broker/PATH[,refresh[=DURATION]]` says of a secret; undefined for another one.
  *
  * @throws RangeError for what is no path
  */
-export function parseResource(from: string): string | undefined {
+export function parseResource(from: string): FetchedFrom | undefined {
   if (!from.startsWith(FROM_BROKER)) return undefined;
-  const path = from.slice(FROM_BROKER.length);
-  if (RESOURCE.test(path)) return path;
+  const [resource = '', ...options] = from.slice(FROM_BROKER.length).split(',');
+  if (RESOURCE.test(resource)) return { resource, refresh: parseRefresh(options) };
   throw new RangeError(
     'from=broker/ takes repository/type/tag, of letters, digits, dots, dashes and underscores',
   );
+}
+
+function parseRefresh(options: readonly string[]): number | undefined {
+  const [option, ...more] = options;
+  if (option === undefined) return undefined;
+  if (more.length > 0 || !/^refresh(=|$)/.test(option)) {
+    throw new RangeError('from=broker/PATH takes refresh or refresh=DURATION, once');
+  }
+  const seconds = option === 'refresh' ? REFRESH.usual : parseSeconds(option.slice(8));
+  if (seconds !== undefined && seconds >= REFRESH.least && seconds <= REFRESH.most) return seconds;
+  throw new RangeError('refresh= takes a time from 10s to 7 days, such as 5m or 12h');
 }

@@ -1,10 +1,11 @@
 /**
  * A secret that a confidential box waits for:
- * `NAME[:from=KEY][:env[=VARIABLE]][:allow-any-injector]`, or `NAME:from=broker/PATH[:env…]`.
+ * `NAME[:from=KEY][:env[=VARIABLE]][:allow-any-injector]`, or
+ * `NAME:from=broker/PATH[,refresh[=DURATION]][:env…]`.
  *
  * @module
  */
-import { parseResource } from './broker.ts';
+import { type FetchedFrom, parseResource } from './broker.ts';
 
 export interface SecretOption {
   readonly name: string;
@@ -17,6 +18,8 @@ export interface SecretOption {
   readonly allowAnyInjector: boolean;
   /** Its path at the broker, from where the box fetches it; undefined: it is injected. */
   readonly resource: string | undefined;
+  /** After how many seconds it is fetched again; undefined: never. */
+  readonly refresh: number | undefined;
   /** Variable of the main process; undefined for a file in `/run/secrets`. */
   readonly variable: string | undefined;
 }
@@ -50,8 +53,8 @@ function secretOf(name: string, options: readonly string[]): SecretOption {
     );
   }
   const from = options.filter((option) => option.startsWith('from=')).map(afterEquals);
-  const resource = from.map(parseResource).find((path) => path !== undefined);
-  if (resource !== undefined) return fetched(name, resource, from, options);
+  const fetching = from.map(parseResource).find((each) => each !== undefined);
+  if (fetching !== undefined) return fetched(name, fetching, from, options);
   const keys = from;
   const allowAnyInjector = options.includes('allow-any-injector');
   if (keys.length > MAX_KEYS) throw new RangeError(`it takes at most ${MAX_KEYS} keys`);
@@ -63,13 +66,13 @@ function secretOf(name: string, options: readonly string[]): SecretOption {
     throw new RangeError('from= names injectors, and allow-any-injector allows everybody');
   }
   const variable = variableOf(name, options);
-  return { name, keys, allowAnyInjector, resource: undefined, variable };
+  return { name, keys, allowAnyInjector, resource: undefined, refresh: undefined, variable };
 }
 
 /** Nobody injects what is fetched. */
 function fetched(
   name: string,
-  resource: string,
+  { resource, refresh }: FetchedFrom,
   from: readonly string[],
   options: readonly string[],
 ): SecretOption {
@@ -77,7 +80,10 @@ function fetched(
     throw new RangeError('from=broker/ fetches it, so nobody may inject it');
   }
   const variable = variableOf(name, options);
-  return { name, keys: [], allowAnyInjector: false, resource, variable };
+  if (refresh !== undefined && variable !== undefined) {
+    throw new RangeError('refresh is for a file: the variables of a process do not change');
+  }
+  return { name, keys: [], allowAnyInjector: false, resource, refresh, variable };
 }
 
 function variableOf(name: string, options: readonly string[]): string | undefined {

@@ -1,5 +1,6 @@
 /**
- * Makes what a new broker needs: its root key and the key of its audit log. Only this makes them: a
+ * Makes what a new broker needs: its root key, the key of its audit log, and that of attestation
+ * results where the configuration names one. Only this makes them: a
  * broker whose key file is missing does not start.
  *
  * @module
@@ -20,9 +21,10 @@ import { isUsed } from './vault/vault.ts';
  * @throws A3sError `broker-conflict` where any of it exists
  */
 export async function initBroker(config: BrokerConfig): Promise<string> {
-  const { store, rootKey, auditKey, auditHead } = config;
+  const { store, rootKey, auditKey, auditHead, resultsKey } = config;
   const files = [store, rootKey].filter((place) => typeof place === 'string');
-  for (const path of [...files, auditKey, auditHead]) {
+  const results = resultsKey === undefined ? [] : [resultsKey];
+  for (const path of [...files, auditKey, ...results, auditHead]) {
     if (statSync(path, { throwIfNoEntry: false }) !== undefined) {
       throw new A3sError('broker-conflict', `Cannot make a new broker: ${path} exists`, {
         remedy: 'Serve with it, or move all of its files away.',
@@ -32,7 +34,7 @@ export async function initBroker(config: BrokerConfig): Promise<string> {
   }
   if (typeof store !== 'string') await requireUnused(store);
   await createRootKeys(rootKey);
-  await createSigningKeyFile(auditKey);
+  for (const path of [auditKey, ...results]) await createSigningKeyFile(path);
   return publicPem(await openSigningKeyFile(auditKey));
 }
 

@@ -21,6 +21,7 @@ import { RateLimiter } from './http/rate-limit.ts';
 import { Guests } from './kbs/guests.ts';
 import { kbsListener } from './kbs/kbs-app.ts';
 import { MemorySessions } from './kbs/memory-sessions.ts';
+import { Results } from './kbs/results.ts';
 import { SESSION_LIMITS } from './kbs/sessions.ts';
 import { StoredSessions } from './kbs/stored-sessions.ts';
 import { openRootKeys } from './keys/open-root-keys.ts';
@@ -76,6 +77,9 @@ export async function serveBroker(
       await rewrapping;
     });
 
+    const { resultsKey } = config;
+    const results =
+      resultsKey === undefined ? undefined : new Results(await openSigningKeyFile(resultsKey));
     const clock = (): number => performance.now();
     const limits = SESSION_LIMITS;
     const verify = (tee: Tee, evidence: Evidence) => verifyEvidence(tee, evidence, trust, now());
@@ -89,7 +93,7 @@ export async function serveBroker(
       address: config.guests.listen,
       tls: config.guests.tls && (await tlsOf(config.guests.tls)),
       handle: kbsListener({
-        guests: new Guests(broker, sessions, trust),
+        guests: new Guests(broker, sessions, trust, results),
         ...{ limiter: limiter(), metrics, now, onError },
         isTenant: (name) => config.tenants.has(name),
         secure: config.guests.tls !== undefined,

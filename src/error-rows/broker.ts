@@ -24,7 +24,7 @@ export const BROKER = {
   },
   'broker-no-such-record': {
     status: 404,
-    meaning: 'The secret broker has no such secret, policy, grant or tenant.',
+    meaning: 'The secret broker has no such secret, policy, grant, counter or tenant.',
     remedy: 'List them with `a3s-box broker secret ls`, `broker policy ls` or `broker grant ls`.',
   },
   'broker-declared': {
@@ -96,6 +96,12 @@ export const BROKER = {
     status: 404,
     meaning: 'The guest may have the resource, and there is none.',
     remedy: 'Put it with `a3s-box broker secret put`.',
+  },
+  'kbs-counter': {
+    status: 409,
+    meaning: 'The counter of a sealed volume is elsewhere, or is that of another volume.',
+    remedy:
+      'Find out which disk the host gave the guest; `a3s-box broker counter` has the counter.',
   },
   'kbs-too-often': {
     status: 429,

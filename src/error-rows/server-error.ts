@@ -58,6 +58,20 @@ export const SERVER_ERROR = {
     meaning: 'A sealed volume cannot be opened: its disk was changed, cut or partly overwritten.',
     remedy: 'Put back a copy of the disk. It is never formatted: remove the volume to give it up.',
   },
+  'volume-rolled-back': {
+    status: 500,
+    exitCode: 125,
+    lasting: true,
+    meaning: 'The disk of a sealed volume is older than the counter of its broker, or another one.',
+    remedy:
+      'Put back the disk of the last start. Where it is lost, see [sealing.md](sealing.md#counters).',
+  },
+  'volume-not-counted': {
+    status: 500,
+    exitCode: 125,
+    meaning: 'The broker did not confirm the generation of a sealed volume.',
+    remedy: 'The message says why. Check `--broker`, and the grant for the counter.',
+  },
   'verity-mismatch': {
     status: 500,
     exitCode: 125,

@@ -215,7 +215,12 @@ export const ProcessList = z.object({ processes: z.array(ProcessEntry).max(4096)
 export type ProcessList = z.infer<typeof ProcessList>;
 
 export const GuestErrorBody = z.object({
-  error: z.object({ code: z.string().max(64), message: z.string().max(65_536) }),
+  error: z.object({
+    code: z.string().max(64),
+    message: z.string().max(65_536),
+    /** The field of the launch spec that decided. Agents of older boot sets do not say. */
+    rule: z.string().max(1024).optional(),
+  }),
 });
 
 /** Random bytes for the guest's generator. The agent requires this number of them. */

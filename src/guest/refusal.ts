@@ -10,6 +10,8 @@ import { GUEST_ERRORS, type GuestErrorCode, isGuestErrorCode } from './guest-err
 import { GuestErrorBody } from './protocol.ts';
 
 const MAX_TEXT = 1024;
+/** A field of a launch spec, such as `rootfs.layers`. */
+const FIELD = /^[a-zA-Z]{1,32}(\.[a-zA-Z]{1,32}){0,3}$/;
 
 /**
  * `text` on one line, without control and text-direction characters, of at most 1024 characters.
@@ -26,10 +28,13 @@ export function guestText(text: string): string {
 export class GuestRefusal extends A3sError {
   /** The agent's own code; undefined where the host does not know it. */
   readonly guestCode: GuestErrorCode | undefined;
+  /** The field of the launch spec by which a confidential guest refuses, as it says. */
+  readonly rule: string | undefined;
 
-  constructor(guestCode: GuestErrorCode | undefined, message: string) {
+  constructor(guestCode: GuestErrorCode | undefined, message: string, rule?: string) {
     super(guestCode === undefined ? 'agent-failed' : GUEST_ERRORS[guestCode].code, message);
     this.guestCode = guestCode;
+    this.rule = rule;
   }
 }
 
@@ -48,9 +53,10 @@ export function refusal(route: string, status: number, body: unknown): A3sError 
   if (!parsed.success) {
     return new A3sError('agent-failed', `The guest agent answered ${route} with status ${status}`);
   }
-  const { code, message } = parsed.data.error;
+  const { code, message, rule = '' } = parsed.data.error;
   const known = isGuestErrorCode(code) ? code : undefined;
-  return new GuestRefusal(known, guestText(message) || `The guest agent refused ${route}`);
+  const text = guestText(message) || `The guest agent refused ${route}`;
+  return new GuestRefusal(known, text, FIELD.test(rule) ? rule : undefined);
 }
 
 /** Makes the error for a connection or a stream that broke, or an answer that cannot be read. */

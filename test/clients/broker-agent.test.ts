@@ -1,13 +1,16 @@
 /** The agent's own client, compiled for this host, against a broker over TLS. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createPublicKey } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { verifyEarJwt } from '@a3s-box/attestation/ear';
 import type { BrokerEndpoint } from '@a3s-box/policies';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { buildAgent } from '../../src/boot/make/agent.ts';
 import { keyPin } from '../../src/broker/testing/certificate.ts';
+import { NOW } from '../../src/broker/testing/fixtures.ts';
 import {
   launchGuest,
   policyDocument,
@@ -42,6 +45,7 @@ beforeEach(async () => {
     'secrets/a/db/large': Buffer.alloc(65_536, 7),
     'policies/p': policyDocument(),
     'grants/g': { path: 'a/db/*', policy: 'p' },
+    'grants/c': { path: 'a/volumes/*', policy: 'p', counter: true },
   })) {
     const { status } = await broker.admin('PUT', `/v1/tenants/default/${path}`, content);
     expect(status).toBe(200);
@@ -49,7 +53,15 @@ beforeEach(async () => {
 });
 afterEach(() => broker[Symbol.asyncDispose]());
 
+interface Disk {
+  readonly path: string;
+  readonly volume: string;
+  readonly generation: number;
+}
+
 interface Outcome {
+  readonly token: string;
+  readonly generation: number;
   readonly values: Readonly<Record<string, string>>;
   readonly code: string;
   readonly error: string;
@@ -59,6 +71,10 @@ interface Task {
   readonly endpoint?: Partial<BrokerEndpoint>;
   readonly resources?: readonly string[];
   readonly tee?: string;
+  /** Of an attestation result that is asked for instead. */
+  readonly nonce?: Buffer;
+  /** A volume that is counted instead. */
+  readonly counter?: Disk;
   /** Another one is another measurement. */
   readonly kernel?: string;
   /** What the guest's processor makes the report over. */
@@ -80,6 +96,8 @@ async function fetched(task: Task = {}): Promise<Outcome> {
     },
     address: `127.0.0.1:${broker.running.ports.guests}`,
     resources: task.resources ?? ['a/db/password'],
+    ...(task.counter === undefined ? {} : { counter: task.counter }),
+    ...(task.nonce === undefined ? {} : { nonce: task.nonce.toString('base64') }),
     tee: task.tee ?? '',
   });
   for await (const line of createInterface({ input: child.stdout })) {
@@ -133,9 +151,58 @@ describe('the client of the agent', () => {
 
   it('gives the agent no secret after its grant is revoked', async () => {
     expect(text((await fetched()).values['a/db/password'])).toBe('hunter2');
-    const revoked = await broker.admin('PUT', '/v1/tenants/default/grants/g/revoked', {});
-    expect(revoked.status).toBe(204);
+    for (const grant of ['g', 'c']) {
+      const path = `/v1/tenants/default/grants/${grant}/revoked`;
+      expect((await broker.admin('PUT', path, {})).status).toBe(204);
+    }
     expect(await fetched()).toMatchObject({ values: {}, code: 'kbs-evidence' });
+  });
+
+  it('advances the counter of a volume at each start, and refuses an older disk', async () => {
+    const disk = { path: 'a/volumes/data', volume: '0'.repeat(31).concat('1'), generation: 2 };
+    const start = (generation: number, volume = disk.volume) =>
+      fetched({ counter: { ...disk, volume, generation } });
+    expect(await start(2)).toMatchObject({ code: '', error: '', generation: 3 });
+    expect(await start(3)).toMatchObject({ code: '', error: '', generation: 4 });
+    // The start before was cut off after it had written the disk.
+    expect(await start(5)).toMatchObject({ code: '', error: '', generation: 5 });
+    for (const [generation, volume, reason] of [
+      [4, disk.volume, 'is older than'],
+      [2, disk.volume, 'is older than'],
+      [2, 'f'.repeat(32), 'of another volume'],
+      [8, disk.volume, 'is behind the volume'],
+    ] as const) {
+      const refused = await start(generation, volume);
+      expect(refused).toMatchObject({ code: '', generation });
+      expect(refused.error).toContain(reason);
+    }
+    const advanced = (await entries()).filter(({ action }) => action === 'counter-advanced');
+    expect(advanced.map(({ details }) => details)).toMatchObject(
+      [3, 4, 5].map((generation) => ({ volume: disk.volume, generation })),
+    );
+    const counter = { ...disk, path: 'a/db/data' };
+    expect(await fetched({ counter })).toMatchObject({ code: 'kbs-denied', generation: 2 });
+    const endpoint = { key: '0'.repeat(64) };
+    expect((await fetched({ counter: disk, endpoint })).error).toContain('does not have the key');
+  });
+
+  it('gets an attestation result over its nonce, as long as its guest is accepted', async () => {
+    const nonce = Buffer.alloc(64, 7);
+    const { code, error, token } = await fetched({ nonce });
+    expect({ code, error }).toEqual({ code: '', error: '' });
+    const pem = readFileSync(join(broker.directory.path, 'results.key'), 'utf8');
+    const publicKey = createPublicKey(pem).export({ type: 'spki', format: 'der' });
+    const keys = [{ algorithm: 'EdDSA' as const, publicKey }];
+    const ear = await verifyEarJwt(token, { keys, nonce, now: NOW, maxAgeSeconds: 300 });
+    // Nothing of a simulation is affirmed.
+    expect(ear.submods.get('simulated')).toMatchObject({
+      status: 'contraindicated',
+      policyIds: ['default/p'],
+    });
+    expect(await fetched({ nonce, kernel: 'other' })).toMatchObject({
+      code: 'kbs-evidence',
+      token: '',
+    });
   });
 
   it('records the evidence of the agent, and each release once', async () => {

@@ -40,16 +40,20 @@ func offer(kind tee.Kind, processor tee.Processor, born *launch.Born) (*launch.S
 		return nil, err
 	}
 	served := &workload.Services{Evidence: source, Sealer: sealer.Workload(), Volumes: born.Volumes}
+	services := &launch.Services{RATLS: server, Attachments: []spec.Attachment{{Mount: socket.Mount(), Path: workload.Directory}}}
+	if born.Spec.Broker != nil {
+		services.Relay = kbs.NewRelay()
+		client := kbs.New(kbs.Config{Broker: *born.Spec.Broker, Evidence: source, Dial: services.Relay.Dial})
+		services.Broker = client
+		if born.Spec.GivesTokens() {
+			served.Tokens = workload.NewTokens(client)
+		}
+	}
 	go func() {
 		boot.Report("a3s-agent: " + workload.Directory + ": " + workload.Serve(socket, served).Error())
 	}()
-	volumes := func(binding [32]byte, policy string) sealedvolume.Sealer {
+	services.Sealer = func(binding [32]byte, policy string) sealedvolume.Sealer {
 		return sealing.Volumes(sealing.Config{Processor: processor, Simulated: kind == tee.Simulated, Report: born.Report}, binding, policy)
-	}
-	services := &launch.Services{RATLS: server, Sealer: volumes, Attachments: []spec.Attachment{{Mount: socket.Mount(), Path: workload.Directory}}}
-	if born.Spec.Broker != nil {
-		services.Relay = kbs.NewRelay()
-		services.Broker = kbs.New(kbs.Config{Broker: *born.Spec.Broker, Evidence: source, Dial: services.Relay.Dial})
 	}
 	return services, nil
 }

@@ -15,25 +15,29 @@ type Error struct {
 	Code    string
 	Message string
 	Status  int
+	// Rule is the field of the launch spec that decided; empty where none did.
+	Rule string
 }
 
 func (e *Error) Error() string { return e.Message }
 
 // Refusals of any request.
 var (
-	ErrNotFound = &Error{"not-found", "there is no such path", http.StatusNotFound}
-	ErrMethod   = &Error{"method-not-allowed", "the path has another method", http.StatusMethodNotAllowed}
-	ErrTooLarge = &Error{"too-large", "the body of the request is too large", http.StatusRequestEntityTooLarge}
-	ErrTimeout  = &Error{"timeout", "the body of the request did not arrive in time", http.StatusRequestTimeout}
-	ErrBody     = &Error{"malformed", "the body of the request did not arrive whole", http.StatusBadRequest}
-	ErrTooMany  = &Error{"rate-limited", "too much is asked for; ask again later", http.StatusTooManyRequests}
+	ErrNotFound = &Error{Code: "not-found", Message: "there is no such path", Status: http.StatusNotFound}
+	ErrMethod   = &Error{Code: "method-not-allowed", Message: "the path has another method", Status: http.StatusMethodNotAllowed}
+	ErrTooLarge = &Error{Code: "too-large", Message: "the body of the request is too large", Status: http.StatusRequestEntityTooLarge}
+	ErrTimeout  = &Error{Code: "timeout", Message: "the body of the request did not arrive in time", Status: http.StatusRequestTimeout}
+	ErrBody     = &Error{Code: "malformed", Message: "the body of the request did not arrive whole", Status: http.StatusBadRequest}
+	ErrTooMany  = &Error{Code: "rate-limited", Message: "too much is asked for; ask again later", Status: http.StatusTooManyRequests}
 	// ErrProcessor does not say why: what the processor says is between it and the guest.
-	ErrProcessor = &Error{"processor-unavailable", "the secure processor does not answer", http.StatusServiceUnavailable}
-	ErrInternal  = &Error{"internal", "the agent failed", http.StatusInternalServerError}
+	ErrProcessor = &Error{Code: "processor-unavailable", Message: "the secure processor does not answer", Status: http.StatusServiceUnavailable}
+	ErrInternal  = &Error{Code: "internal", Message: "the agent failed", Status: http.StatusInternalServerError}
 )
 
 // Malformed is a body that is not the document that it should be.
-func Malformed(message string) *Error { return &Error{"malformed", message, http.StatusBadRequest} }
+func Malformed(message string) *Error {
+	return &Error{Code: "malformed", Message: message, Status: http.StatusBadRequest}
+}
 
 // Read reads a body of at most limit bytes into one place, which the caller can overwrite: that is
 // answered in any case.
@@ -60,7 +64,11 @@ func Refuse(w http.ResponseWriter, e *Error) {
 	if e.Status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "1")
 	}
-	Write(w, e.Status, map[string]any{"error": map[string]string{"code": e.Code, "message": e.Message}})
+	refusal := map[string]string{"code": e.Code, "message": e.Message}
+	if e.Rule != "" {
+		refusal["rule"] = e.Rule
+	}
+	Write(w, e.Status, map[string]any{"error": refusal})
 }
 
 // Write answers with a document. It reports no error when the peer has gone.

@@ -45,6 +45,14 @@ func TestRefuseAnswersACode(t *testing.T) {
 	}
 }
 
+func TestRefuseNamesTheFieldThatDecided(t *testing.T) {
+	recorder := httptest.NewRecorder()
+	Refuse(recorder, &Error{Code: "c", Message: "m", Status: http.StatusForbidden, Rule: "sealers"})
+	if want := `{"error":{"code":"c","message":"m","rule":"sealers"}}`; recorder.Body.String() != want {
+		t.Errorf("got %s", recorder.Body)
+	}
+}
+
 // FuzzRead: a body is read whole, or refused.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("12345678"), int64(-1))

@@ -89,15 +89,11 @@ func New(config Config) *Client { return &Client{config} }
 // Fetch attests the guest with a key that exists for this call alone, and hands over each resource.
 // What it hands over is overwritten afterwards. An error of `take` ends it.
 func (c *Client) Fetch(ctx context.Context, resources []string, take func(resource string, value []byte) error) error {
-	key, err := ecdh.P256().GenerateKey(rand.Reader)
+	s, err := c.attested(ctx)
 	if err != nil {
 		return err
 	}
-	s := &session{client: c, key: key, http: c.connect()}
 	defer s.http.CloseIdleConnections()
-	if err := s.attest(ctx); err != nil {
-		return err
-	}
 	for _, resource := range resources {
 		value, err := s.resource(ctx, resource)
 		if err != nil {
@@ -110,6 +106,20 @@ func (c *Client) Fetch(ctx context.Context, resources []string, take func(resour
 		}
 	}
 	return nil
+}
+
+// attested begins a session. The caller closes its connections.
+func (c *Client) attested(ctx context.Context) (*session, error) {
+	key, err := ecdh.P256().GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{client: c, key: key, http: c.connect()}
+	if err := s.attest(ctx); err != nil {
+		s.http.CloseIdleConnections()
+		return nil, err
+	}
+	return s, nil
 }
 
 // session is one attestation.

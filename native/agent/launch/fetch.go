@@ -22,10 +22,15 @@ const (
 	lastPause  = 15 * time.Second
 )
 
+// errNotOpen is a volume of the launch spec that is to be counted, and that was not opened.
+var errNotOpen = errors.New("a sealed volume of the launch spec is not open")
+
 // Broker is the secret broker of the launch spec.
 type Broker interface {
 	// Fetch hands over each resource, and ends with the first error.
 	Fetch(ctx context.Context, resources []string, take func(resource string, value []byte) error) error
+	// Count advances the counters of volumes.
+	Count(ctx context.Context, volumes []kbs.Counted) error
 }
 
 // fetch fetches the secrets of one box.
@@ -34,9 +39,15 @@ type fetch struct {
 	secrets []launchspec.Secret
 	broker  Broker
 	pause   time.Duration
+	// volumes are counted first: a box whose disk is an old one gets no secret.
+	volumes []kbs.Counted
+	// wanted is how many volumes the launch spec has to be counted.
+	wanted int
 
 	mu  sync.Mutex
 	err error
+	// isCounted says that the broker has confirmed all volumes.
+	isCounted bool
 }
 
 // fetch fetches in the background until all has come, is refused, or is not waited for any more.
@@ -48,7 +59,11 @@ func (l *Launch) fetch(born *Born, ended <-chan struct{}) *fetch {
 	if born.Spec.Broker == nil {
 		return nil
 	}
-	f := &fetch{store: born.Secrets, broker: services.Broker, pause: l.firstPause}
+	f := &fetch{
+		store: born.Secrets, broker: services.Broker, pause: l.firstPause, volumes: born.counted(),
+	}
+	f.wanted = born.Spec.Counted()
+	f.isCounted = f.wanted == 0
 	if f.pause == 0 {
 		f.pause = firstPause
 	}
@@ -71,7 +86,7 @@ func (l *Launch) fetch(born *Born, ended <-chan struct{}) *fetch {
 
 func (f *fetch) run(ctx context.Context) {
 	for pause := f.pause; ; pause = min(2*pause, max(lastPause, f.pause)) {
-		err := f.broker.Fetch(ctx, f.missing(), f.deliver)
+		err := f.attempt(ctx)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
@@ -88,6 +103,31 @@ func (f *fetch) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+func (f *fetch) attempt(ctx context.Context) error {
+	if !f.counted() {
+		if len(f.volumes) != f.wanted {
+			return errNotOpen
+		}
+		if err := f.broker.Count(ctx, f.volumes); err != nil {
+			return err
+		}
+		f.mu.Lock()
+		f.isCounted = true
+		f.mu.Unlock()
+		f.store.Release()
+	}
+	if paths := f.missing(); len(paths) > 0 {
+		return f.broker.Fetch(ctx, paths, f.deliver)
+	}
+	return nil
+}
+
+func (f *fetch) counted() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.isCounted
 }
 
 // missing are the paths of what has not come, each once.
@@ -124,7 +164,13 @@ func isFinal(err error) bool {
 	if errors.As(err, &refusal) {
 		return refusal.Final()
 	}
-	return errors.Is(err, secrets.ErrTooLarge) || errors.Is(err, secrets.ErrNUL)
+	return errors.Is(err, secrets.ErrTooLarge) || errors.Is(err, secrets.ErrNUL) || isOldDisk(err) ||
+		errors.Is(err, kbs.ErrBehind) || errors.Is(err, errNotOpen)
+}
+
+// isOldDisk says whether the disk of a volume is not the one that the broker counted last.
+func isOldDisk(err error) bool {
+	return errors.Is(err, kbs.ErrRolledBack) || errors.Is(err, kbs.ErrOther)
 }
 
 // reason is why the secrets did not come. The host reads it: it has the broker's code, and nothing
@@ -133,14 +179,22 @@ func (f *fetch) reason(state secrets.State) *process.ExitError {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	code, message := process.SecretsNotFetched, "the secrets did not come in time: "
-	if state == secrets.Refused {
+	switch {
+	case isOldDisk(f.err):
+		code, message = process.VolumeRolledBack, "a sealed volume was refused: "
+	case !f.isCounted:
+		code, message = process.VolumeNotCounted, "the generation of a sealed volume was not confirmed: "
+	case state == secrets.Refused:
 		code, message = process.SecretRefused, "the secret was refused: "
 	}
 	return &process.ExitError{Code: code, Message: message + describe(f.err)}
 }
 
 // describable are errors whose text is the agent's own.
-var describable = []error{kbs.ErrKey, kbs.ErrAnswer, kbs.ErrEvidence, secrets.ErrTooLarge, secrets.ErrNUL}
+var describable = []error{
+	kbs.ErrKey, kbs.ErrAnswer, kbs.ErrEvidence, kbs.ErrRolledBack, kbs.ErrOther, kbs.ErrBehind, kbs.ErrDisk, errNotOpen,
+	secrets.ErrTooLarge, secrets.ErrNUL,
+}
 
 func describe(err error) string {
 	var refusal *kbs.Refusal
@@ -167,7 +221,12 @@ func (l *Launch) BrokerConnection(gone <-chan struct{}) (net.Conn, error) {
 		return nil, box.ErrSpecMissing
 	}
 	if born.Spec.Broker != nil {
-		if conn, ok := services.Relay.Await(gone, born.Secrets.Done()); ok {
+		over := born.Secrets.Done()
+		if born.Spec.Refreshes() || born.Spec.GivesTokens() {
+			// The agent may connect for as long as the guest runs.
+			over = nil
+		}
+		if conn, ok := services.Relay.Await(gone, over); ok {
 			return conn, nil
 		}
 	}

@@ -98,6 +98,8 @@ type Launch struct {
 	after func(wait time.Duration, do func())
 	// firstPause is that between attempts to fetch; 0: the usual one.
 	firstPause time.Duration
+	// second is how long one is of those between refreshes; 0: as everywhere.
+	second time.Duration
 
 	// taking is held by the caller that takes the launch spec.
 	taking sync.Mutex
@@ -202,7 +204,11 @@ func (l *Launch) covers(digest [32]byte) (*snp.Report, error) {
 // make makes the box, and the services that answer for it.
 func (l *Launch) make(born *Born) error {
 	b := born.Spec.Box()
-	born.Secrets = secrets.NewStore(born.Spec.Secrets, time.Duration(born.Spec.SecretsDeadline)*time.Second)
+	newStore := secrets.NewStore
+	if born.Spec.Counted() > 0 {
+		newStore = secrets.NewHeldStore
+	}
+	born.Secrets = newStore(born.Spec.Secrets, time.Duration(born.Spec.SecretsDeadline)*time.Second)
 	services, err := l.Offer(born)
 	if err != nil {
 		return err

@@ -89,7 +89,7 @@ func TestNoSecretIsTakenForAMainProcessThatHasEnded(t *testing.T) {
 	l := waits(t)
 	ended := make(chan struct{})
 	close(ended)
-	l.wipeAfter(ended, l.offered.Secrets)
+	l.wipeAfter(ended, l.offered)
 	if err := l.offered.Secrets.Deliver("pin", []byte("0000")); !errors.Is(err, secrets.ErrExpired) {
 		t.Errorf("got %v", err)
 	}

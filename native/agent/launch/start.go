@@ -16,6 +16,9 @@ func (l *Launch) Start() (*process.Handle, error) {
 		return nil, box.ErrSpecMissing
 	}
 	if born.Secrets.Status().State == secrets.None {
+		if err := born.use(); err != nil {
+			return nil, err
+		}
 		return l.Box.Start()
 	}
 	h, err := l.Box.Await()
@@ -23,7 +26,7 @@ func (l *Launch) Start() (*process.Handle, error) {
 		return nil, err
 	}
 	go l.awaitSecrets(h, born.Secrets, l.fetch(born, h.Complete()))
-	go l.wipeAfter(h.Complete(), born.Secrets)
+	go l.wipeAfter(h.Complete(), born)
 	return h, nil
 }
 
@@ -40,7 +43,7 @@ func (l *Launch) awaitSecrets(h *process.Handle, store *secrets.Store, f *fetch)
 		return
 	}
 	reason := &process.ExitError{Code: process.SecretsDeadline, Message: "the secrets did not come in time"}
-	if f != nil && len(f.missing()) > 0 {
+	if f != nil && (!f.counted() || len(f.missing()) > 0) {
 		reason = f.reason(state)
 	}
 	l.Box.Abandon(h, reason)
@@ -55,10 +58,13 @@ func (l *Launch) awaitSecrets(h *process.Handle, store *secrets.Store, f *fetch)
 // wipeAfter overwrites the secrets when the main process has ended, which ends everything in the
 // box. A main process that was ended while it waited, or could not start, needs no secrets either:
 // they are overwritten, and none is accepted any more.
-func (l *Launch) wipeAfter(ended <-chan struct{}, store *secrets.Store) {
+func (l *Launch) wipeAfter(ended <-chan struct{}, born *Born) {
 	<-ended
-	if err := store.Wipe(); err != nil {
+	if err := born.Secrets.Wipe(); err != nil {
 		l.Report("a3s-agent: overwrite the secrets: " + err.Error())
+	}
+	if err := born.leave(); err != nil {
+		l.Report("a3s-agent: let go of the volumes: " + err.Error())
 	}
 }
 
@@ -74,7 +80,14 @@ func (l *Launch) begin(h *process.Handle, store *secrets.Store) {
 		l.Box.Abandon(h, process.ExitErrorOf(err))
 		return
 	}
+	if err := l.isBorn().use(); err != nil {
+		l.Box.Abandon(h, process.ExitErrorOf(err))
+		return
+	}
 	l.Box.Begin(h, environment)
+	if r := l.refreshing(); r != nil {
+		go r.run(h.Complete())
+	}
 }
 
 // Close overwrites the remaining secrets.
@@ -83,7 +96,7 @@ func (l *Launch) Close() error {
 	if born == nil {
 		return nil
 	}
-	err := born.Secrets.Wipe()
+	err := errors.Join(born.Secrets.Wipe(), born.leave())
 	if l.files != nil {
 		err = errors.Join(err, l.files.Close())
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Broker is the secret broker that the agent fetches secrets from.
+// Broker is the secret broker that the agent fetches secrets from, and that counts volumes.
 type Broker struct {
 	// Host is a name or an address, which is the untrusted host's to find: the key decides.
 	Host   string `json:"host"`
@@ -14,7 +14,12 @@ type Broker struct {
 	// Key is the SHA-256 digest of the SubjectPublicKeyInfo of the broker's TLS certificate, in
 	// hexadecimal digits.
 	Key string `json:"key"`
+	// Tokens permits the workload to have attestation results of the broker; nil is false.
+	Tokens *bool `json:"tokens"`
 }
+
+// GivesTokens says whether the workload can have attestation results of the broker.
+func (s *Spec) GivesTokens() bool { return s.Broker != nil && s.Broker.Tokens != nil }
 
 const (
 	maxBrokerHost = 253
@@ -26,15 +31,16 @@ const (
 
 // broker takes the absence of a broker as the only way to say that nothing is fetched.
 func (c *checks) broker(s *Spec) {
-	fetched := false
+	used := s.Counted() > 0
 	for index, secret := range s.Secrets {
 		if secret.Resource == nil {
 			continue
 		}
-		fetched = true
+		used = true
 		c.that(isResource(*secret.Resource), "secrets["+strconv.Itoa(index)+"].resource", "is not repository/type/tag")
 	}
-	c.that(fetched == (s.Broker != nil), "broker", "must be there where a secret is fetched, and only there")
+	used = used || s.GivesTokens()
+	c.that(used == (s.Broker != nil), "broker", "must be there where a secret is fetched, a volume counted or a token given, and only there")
 	if s.Broker == nil {
 		return
 	}
@@ -42,6 +48,7 @@ func (c *checks) broker(s *Spec) {
 	c.between(s.Broker.Port, 1, maxPort, "broker.port")
 	c.that(isTenant(s.Broker.Tenant), "broker.tenant", "is not the name of a tenant")
 	c.that(isSHA256(s.Broker.Key), "broker.key", "is not a SHA-256 digest")
+	c.that(s.Broker.Tokens == nil || *s.Broker.Tokens, "broker.tokens", "is true, or absent")
 }
 
 // isBrokerHost takes names in lower case, and addresses.

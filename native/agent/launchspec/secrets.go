@@ -1,6 +1,20 @@
 package launchspec
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
+
+// Bounds of Secret.Refresh.
+const (
+	minRefresh = 10
+	maxRefresh = 7 * 86400
+)
+
+// Refreshes says whether the agent fetches any secret again.
+func (s *Spec) Refreshes() bool {
+	return slices.ContainsFunc(s.Secrets, func(secret Secret) bool { return secret.Refresh != nil })
+}
 
 func (c *checks) secrets(secrets []Secret) {
 	c.that(len(secrets) <= maxSecrets, "secrets", "has too many entries")
@@ -12,6 +26,7 @@ func (c *checks) secrets(secrets []Secret) {
 		c.that(isName(secret.Name), field+"name", "is not a name")
 		c.injectors(&secret, field)
 		c.target(&secret.Target, field+"delivery.")
+		c.refresh(&secret, field+"refresh")
 		if variable := secret.Target.Variable; variable != nil {
 			c.that(!variables[*variable], "secrets", "must have a variable of its own each")
 			variables[*variable] = true
@@ -31,6 +46,16 @@ func (c *checks) injectors(secret *Secret, field string) {
 		return
 	}
 	c.that((len(secret.Injectors) > 0) != secret.AllowAnyInjector, field+"injectors", "must name injectors, or allow any, and not both")
+}
+
+// refresh is for what a process can read again: its environment is its own from the start on.
+func (c *checks) refresh(secret *Secret, field string) {
+	if secret.Refresh == nil {
+		return
+	}
+	c.that(secret.Resource != nil, field, "is for a secret that is fetched")
+	c.that(secret.Target.Kind == TargetFile, field, "is for a file")
+	c.between(*secret.Refresh, minRefresh, maxRefresh, field)
 }
 
 func (c *checks) target(target *SecretTarget, field string) {

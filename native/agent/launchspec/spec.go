@@ -116,6 +116,9 @@ type Secret struct {
 	Target           SecretTarget `json:"delivery"`
 	// Resource is the path at the broker from where the agent fetches it; nil where it is injected.
 	Resource *string `json:"resource"`
+	// Refresh is after how many seconds the agent fetches it again, and again after each of them;
+	// nil where it is fetched once.
+	Refresh *int64 `json:"refresh"`
 }
 
 // SecretTarget is how the workload gets a secret: as the file `/run/secrets/NAME`, or in a variable

@@ -24,6 +24,9 @@ type Volume struct {
 	Init bool `json:"init"`
 	// ID is the only volume that is opened, in hexadecimal digits; nil where Init is true.
 	ID *string `json:"id"`
+	// Counter is the path at the broker of the counter by which an older disk is noticed; nil for
+	// none.
+	Counter *string `json:"counter"`
 }
 
 // maxVolumeName leaves room in the purpose of an envelope.
@@ -54,7 +57,7 @@ func (c *checks) volumes(s *Spec) {
 		return
 	}
 	c.between(int64(len(*s.Volumes)), 1, maxVolumes, "volumes")
-	var names, destinations []string
+	var names, destinations, counters []string
 	if s.Tmpfs != nil {
 		for _, t := range *s.Tmpfs {
 			destinations = append(destinations, t.Destination)
@@ -67,10 +70,28 @@ func (c *checks) volumes(s *Spec) {
 		c.that(v.Policy == SealingExact || v.Policy == SealingUpgradable, field+"policy", "must be exact or upgradable")
 		c.that(v.Init == (v.ID == nil), field+"id", "must be there, unless init is true")
 		c.that(v.ID == nil || isVolumeID(*v.ID), field+"id", "is not an id")
+		c.that(v.Counter == nil || isResource(*v.Counter), field+"counter", "is not repository/type/tag")
+		if v.Counter != nil {
+			c.that(!slices.Contains(counters, *v.Counter), field+"counter", "is that of another volume")
+			counters = append(counters, *v.Counter)
+		}
 		c.that(!slices.Contains(destinations, v.Destination), field+"destination", "is that of another mount")
 		names, destinations = append(names, v.Name), append(destinations, v.Destination)
 	}
 	c.that(ascending(names), "volumes", "must be sorted by name, each once")
+}
+
+// Counted is how many volumes have a counter at the broker.
+func (s *Spec) Counted() int {
+	count := 0
+	if s.Volumes != nil {
+		for _, v := range *s.Volumes {
+			if v.Counter != nil {
+				count++
+			}
+		}
+	}
+	return count
 }
 
 // volumeSerial is that of the disk of a volume.

@@ -58,3 +58,11 @@ func TestVolumesAreMountedTheOutermostFirst(t *testing.T) {
 		t.Error("there is one more")
 	}
 }
+
+func TestACounterIsAPartOfWhatTheKeysAreBoundTo(t *testing.T) {
+	counted := string(textOf(t, "volumes-counter-init"))
+	other := strings.Replace(counted, `"counter":"default/db/data"`, `"counter":"default/db/other"`, 1)
+	if other == counted || bindingOf(t, other) == bindingOf(t, counted) {
+		t.Error("a volume is opened without its counter")
+	}
+}

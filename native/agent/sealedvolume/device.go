@@ -17,6 +17,11 @@ func OpenDevice(name, path string, sealer Sealer, terms Terms) (*Volume, error) 
 		return nil, err
 	}
 	v, err := Open(device{file}, sealer, &kept{name, path}, terms)
+	if err == nil && v.Handle != nil {
+		// It writes to the file, and closes it.
+		v.Handle.(*handle).closed = file.Close
+		return v, nil
+	}
 	return v, errors.Join(err, file.Close())
 }
 

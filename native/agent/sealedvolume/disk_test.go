@@ -124,7 +124,7 @@ func open(d *disk, g guest, terms Terms) (*Volume, *mapper, error) {
 	return v, m, err
 }
 
-// made is a disk with a volume.
+// made is a disk with a volume that a workload has had.
 func made(t testing.TB) (*disk, *Volume) {
 	t.Helper()
 	d := newDisk()
@@ -132,5 +132,9 @@ func made(t testing.TB) (*disk, *Volume) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := errors.Join(v.Handle.Use(), v.Handle.Close()); err != nil {
+		t.Fatal(err)
+	}
+	v.Handle = nil
 	return d, v
 }

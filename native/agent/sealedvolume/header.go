@@ -44,6 +44,8 @@ const (
 	// making is a disk on which no workload has had a file system yet.
 	making = 1
 	ready  = 2
+	// unused is a volume that is complete, and that no workload has had yet.
+	unused = 3
 )
 
 // header is one copy of the header of a disk.
@@ -92,7 +94,7 @@ func parse(data []byte) (*header, error) {
 		diskBytes: int64(binary.BigEndian.Uint64(data[diskBytesAt:])), id: [16]byte(data[idAt:]),
 		envelope: data[envelopeAt:][:size], encoded: data,
 	}
-	ok := (h.state == making || h.state == ready) && h.generation > 0 && h.diskBytes >= dm.MinKept && h.id != [16]byte{} &&
+	ok := h.state >= making && h.state <= unused && h.generation > 0 && h.diskBytes >= dm.MinKept && h.id != [16]byte{} &&
 		isZero(data[zeroAt:generationAt]) && isZero(data[envelopeAt+size:macAt])
 	if !ok {
 		return nil, errHeader

@@ -73,7 +73,7 @@ func TestAHeaderOfAnotherFormIsRefused(t *testing.T) {
 		"an envelope beyond its bound":    set16(envelopeSizeAt, maxEnvelope+1),
 		"an envelope that is cut":         set16(envelopeSizeAt, 299),
 		"state 0":                         setByte(stateAt, 0),
-		"state 3":                         setByte(stateAt, 3),
+		"state 4":                         setByte(stateAt, 4),
 		"a byte after the state":          setByte(zeroAt, 1),
 		"the last byte after the state":   setByte(generationAt-1, 1),
 		"generation 0":                    set64(generationAt, 0),

@@ -47,6 +47,8 @@ type Terms struct {
 	Init bool
 	// ID is the only volume that is opened; nil where Init is true.
 	ID *[16]byte
+	// Counted has Volume.Handle made, whatever the volume's state.
+	Counted bool
 }
 
 // Volume is one that was opened.
@@ -54,9 +56,11 @@ type Volume struct {
 	// Device is its encrypted device.
 	Device string
 	ID     [16]byte
-	// Created: this start has made it. A start that ends before its workload runs takes that with
-	// it: the next one finds a volume that is ready, and as empty.
+	// Created: no workload has had it yet. This start has made it, or one that was ended before its
+	// workload ran.
 	Created bool
+	// Handle is nil unless Terms.Counted or Created. The caller closes it.
+	Handle Handle
 }
 
 // Open opens the volume on a disk. It makes one only where the launch spec permits that, and only
@@ -102,7 +106,7 @@ func Open(disk Disk, sealer Sealer, mapper Mapper, terms Terms) (*Volume, error)
 	if err != nil {
 		return nil, damaged(err)
 	}
-	return &Volume{Device: device, ID: h.id}, nil
+	return &Volume{Device: device, ID: h.id, Created: h.state == unused, Handle: o.handle(h, key)}, nil
 }
 
 type opener struct {
@@ -226,14 +230,14 @@ func (o *opener) finish(h *header, key []byte) (*Volume, error) {
 	if err != nil {
 		return nil, err
 	}
-	done := &header{state: ready, generation: h.generation + 1, diskBytes: h.diskBytes, id: h.id, envelope: h.envelope}
+	done := &header{state: unused, generation: FirstGeneration, diskBytes: h.diskBytes, id: h.id, envelope: h.envelope}
 	if done.encoded, err = done.encode(key); err != nil {
 		return nil, err
 	}
 	if err := o.write(done, copiesAt[1], copiesAt[0]); err != nil {
 		return nil, err
 	}
-	return &Volume{Device: device, ID: h.id, Created: true}, nil
+	return &Volume{Device: device, ID: h.id, Created: true, Handle: o.handle(done, key)}, nil
 }
 
 func (o *opener) mapped(h *header, key []byte, mapped func(keys *dm.KeptKeys) (string, error)) (string, error) {
@@ -247,12 +251,14 @@ func (o *opener) mapped(h *header, key []byte, mapped func(keys *dm.KeptKeys) (s
 
 // write writes copies of a header one after the other: a power cut leaves at most one that is not
 // whole.
-func (o *opener) write(h *header, copies ...int64) error {
+func (o *opener) write(h *header, copies ...int64) error { return write(o.disk, h, copies...) }
+
+func write(disk Disk, h *header, copies ...int64) error {
 	for _, at := range copies {
-		if _, err := o.disk.WriteAt(h.encoded, at); err != nil {
+		if _, err := disk.WriteAt(h.encoded, at); err != nil {
 			return err
 		}
-		if err := o.disk.Sync(); err != nil {
+		if err := disk.Sync(); err != nil {
 			return err
 		}
 	}

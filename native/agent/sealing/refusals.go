@@ -12,7 +12,7 @@ var (
 	ErrMalformed   = &jsonapi.Error{Code: "envelope-malformed", Message: "these bytes are not one envelope, in its one encoding", Status: http.StatusBadRequest}
 	ErrVersion     = &jsonapi.Error{Code: "envelope-version", Message: "the version of the envelope, or of its key, is unknown", Status: http.StatusBadRequest}
 	ErrTEE         = &jsonapi.Error{Code: "sealed-tee", Message: "hardware opens what hardware sealed, and a simulation what a simulation sealed", Status: http.StatusForbidden}
-	ErrPolicy      = &jsonapi.Error{Code: "sealing-policy", Message: "`sealing` of the launch spec does not permit this policy", Status: http.StatusForbidden}
+	ErrPolicy      = &jsonapi.Error{Code: "sealing-policy", Message: "`sealing` of the launch spec does not permit this policy", Status: http.StatusForbidden, Rule: "sealing"}
 	ErrPurpose     = &jsonapi.Error{Code: "sealed-purpose", Message: "it was sealed for another purpose", Status: http.StatusForbidden}
 	ErrSpec        = &jsonapi.Error{Code: "sealed-spec", Message: "it was sealed under another launch spec", Status: http.StatusForbidden}
 	ErrMeasurement = &jsonapi.Error{Code: "sealed-measurement", Message: "it was sealed under another launch digest", Status: http.StatusForbidden}

@@ -14,10 +14,10 @@ import (
 // Directory is where the box finds its secrets.
 const Directory = "/run/secrets"
 
-// What the filesystem can hold: every secret that a launch spec can name, in whole pages, and
-// nothing to speak of besides.
+// What the filesystem can hold: every secret that a launch spec can name, in whole pages, with the
+// value before and the next one, and nothing to speak of besides.
 const (
-	maxFiles  = 64 + 8
+	maxFiles  = 3*64 + 8
 	maxMemory = maxFiles * (MaxValue + 4096)
 )
 
@@ -25,8 +25,9 @@ const (
 type Files struct {
 	mount int
 	mu    sync.Mutex
-	// written are open, so that they are found even where the box has renamed or removed them.
-	written []*os.File
+	// written are open, so that they are found even where the box has renamed or removed them: of
+	// each secret the file, and behind it the next one that took its place.
+	written map[string][]*os.File
 }
 
 // NewFiles makes the filesystem, which is attached nowhere yet.
@@ -41,7 +42,7 @@ func NewFiles() (*Files, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Files{mount: mount}, nil
+	return &Files{mount: mount, written: map[string][]*os.File{}}, nil
 }
 
 // Mount is open on the filesystem, for the box to attach to Directory before its main process
@@ -53,12 +54,23 @@ func (f *Files) Mount() int { return f.mount }
 func (f *Files) write(name string, value []byte, owner users.User) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	fd, err := linux.OpenAt(f.mount, name, syscall.O_CREAT|syscall.O_EXCL|syscall.O_RDWR, 0o400, linux.Beneath|linux.NoSymlinks)
+	file, err := f.create(name)
 	if err != nil {
 		return err
 	}
-	file := os.NewFile(uintptr(fd), Directory+"/"+name)
-	f.written = append(f.written, file)
+	f.written[name] = append(f.written[name], file)
+	return fill(file, value, owner)
+}
+
+func (f *Files) create(name string) (*os.File, error) {
+	fd, err := linux.OpenAt(f.mount, name, syscall.O_CREAT|syscall.O_EXCL|syscall.O_RDWR, 0o400, linux.Beneath|linux.NoSymlinks)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), Directory+"/"+name), nil
+}
+
+func fill(file *os.File, value []byte, owner users.User) error {
 	if _, err := file.WriteAt(value, 0); err != nil {
 		return err
 	}
@@ -73,11 +85,18 @@ func (f *Files) wipe() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var failed error
-	for _, file := range f.written {
-		failed = errors.Join(failed, overwrite(file), file.Truncate(0), file.Close())
+	for _, files := range f.written {
+		for _, file := range files {
+			failed = errors.Join(failed, drop(file))
+		}
 	}
-	f.written = nil
+	clear(f.written)
 	return failed
+}
+
+// drop overwrites what a file holds, and closes it.
+func drop(file *os.File) error {
+	return errors.Join(overwrite(file), file.Truncate(0), file.Close())
 }
 
 func overwrite(file *os.File) error {

@@ -79,8 +79,8 @@ func TestWipeOverwritesFilesThatTheBoxHasRemoved(t *testing.T) {
 	if err := os.Remove(directory + "/removed"); err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range s.files.written {
-		if err := overwrite(file); err != nil {
+	for _, files := range s.files.written {
+		if err := overwrite(files[0]); err != nil {
 			t.Fatal(err)
 		}
 	}

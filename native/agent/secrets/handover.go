@@ -22,7 +22,7 @@ func (s *Store) HandOver(files *Files, owner users.User) (environment []string, 
 	if s.state != Ready || s.ended {
 		return nil, ErrNotReady
 	}
-	s.files = files
+	s.files, s.owner = files, owner
 	defer s.forget()
 	for _, entry := range s.entries {
 		target := entry.secret.Target

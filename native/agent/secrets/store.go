@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/launchspec"
+	"a3s.dev/box/agent/users"
 )
 
 // MaxValue bounds a secret.
@@ -49,6 +50,10 @@ type Store struct {
 	timer    *time.Timer
 	ended    bool
 	files    *Files
+	// owner is of the files.
+	owner users.User
+	// held is a box that waits for something else besides; see NewHeldStore.
+	held bool
 }
 
 type entry struct {
@@ -76,11 +81,20 @@ type SecretStatus struct {
 
 // NewStore makes a store in which nothing is yet. The time that the box waits begins.
 func NewStore(secrets []launchspec.Secret, wait time.Duration) *Store {
-	s := &Store{state: None, version: 1, changed: make(chan struct{}), done: make(chan struct{})}
+	return newStore(secrets, wait, false)
+}
+
+// NewHeldStore makes a store of a box that waits until Release is called, whatever secrets it has.
+func NewHeldStore(secrets []launchspec.Secret, wait time.Duration) *Store {
+	return newStore(secrets, wait, true)
+}
+
+func newStore(secrets []launchspec.Secret, wait time.Duration, held bool) *Store {
+	s := &Store{state: None, version: 1, changed: make(chan struct{}), done: make(chan struct{}), held: held}
 	for _, secret := range secrets {
 		s.entries = append(s.entries, entry{secret: secret})
 	}
-	if len(s.entries) == 0 {
+	if len(s.entries) == 0 && !held {
 		close(s.done)
 		return s
 	}
@@ -123,14 +137,34 @@ func (s *Store) Deliver(name string, value []byte) error {
 	}
 	entry.value = append(make([]byte, 0, len(value)), value...)
 	entry.delivered = true
-	for _, other := range s.entries {
-		if !other.delivered {
-			s.change()
-			return nil
+	if !s.finishIfReady() {
+		s.change()
+	}
+	return nil
+}
+
+// Release ends what a held store waits for besides its secrets.
+func (s *Store) Release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = false
+	if s.state == Waiting && !s.ended {
+		s.finishIfReady()
+	}
+}
+
+// finishIfReady ends the wait where everything has come; the caller holds the lock.
+func (s *Store) finishIfReady() bool {
+	if s.held {
+		return false
+	}
+	for _, entry := range s.entries {
+		if !entry.delivered {
+			return false
 		}
 	}
 	s.finish(Ready)
-	return nil
+	return true
 }
 
 func (e *entry) check(value []byte) error {

@@ -46,9 +46,13 @@ func appendNullable(to []byte, text *string) []byte {
 	return appendText(to, *text)
 }
 
-func appendError(to []byte, code, message string) []byte {
+// appendError has the field of the launch spec that decided, where one did.
+func appendError(to []byte, code, message, rule string) []byte {
 	to = appendText(append(to, `{"error":{"code":`...), code)
 	to = appendText(append(to, `,"message":`...), message)
+	if rule != "" {
+		to = appendText(append(to, `,"rule":`...), rule)
+	}
 	return append(to, "}}"...)
 }
 

@@ -62,7 +62,9 @@ func TestDocumentsAreJSON(t *testing.T) {
 		Code    string `json:"code"`
 		Message string `json:"message"`
 	}
-	sameAsJSON(t, appendError(nil, "invalid", "x \"y\""), map[string]body{"error": {"invalid", "x \"y\""}})
+	sameAsJSON(t, appendError(nil, "invalid", "x \"y\"", ""), map[string]body{"error": {"invalid", "x \"y\""}})
+	ruled := map[string]map[string]string{"error": {"code": "volume-empty", "message": "x", "rule": "volumes"}}
+	sameAsJSON(t, appendError(nil, "volume-empty", "x", "volumes"), ruled)
 }
 
 // FuzzText: any text gives the JSON string that package encoding/json reads as it would its own.

@@ -58,6 +58,15 @@ var statuses = map[string]int{
 	stage.SetupFailed:          500,
 }
 
+// rules are the fields of the launch spec that decide a refusal, by its code.
+var rules = map[string]string{
+	"host-not-permitted": "hostMay",
+	"verity-mismatch":    "rootfs.layers",
+	"volume-empty":       "volumes",
+	"volume-refused":     "volumes",
+	"volume-damaged":     "volumes",
+}
+
 // conflicts are the states that a request does not fit.
 var conflicts = []error{
 	box.ErrSpecTaken, box.ErrStarted, box.ErrIDTaken, box.ErrTooMany, process.ErrNotRunning, box.ErrRunning,
@@ -118,7 +127,7 @@ func writeError(t stream.Stream, err error) {
 	if !known {
 		code, status = stage.SetupFailed, 500
 	}
-	writeJSON(t, reply{status, appendError(nil, code, err.Error())})
+	writeJSON(t, reply{status, appendError(nil, code, err.Error(), rules[code])})
 }
 
 func writeJSON(t stream.Stream, r reply) {

@@ -34,7 +34,7 @@ func TestOpenAPIHasTheCodes(t *testing.T) {
 	want := []string{}
 	for _, refusal := range []*jsonapi.Error{
 		jsonapi.ErrNotFound, jsonapi.ErrMethod, jsonapi.ErrTooLarge, jsonapi.ErrTimeout, jsonapi.ErrBody, jsonapi.ErrTooMany,
-		jsonapi.ErrProcessor, errData, errDerive,
+		jsonapi.ErrProcessor, errData, errDerive, errNoTokens, errNonce, errRefused, errBroker,
 	} {
 		want = append(want, refusal.Code)
 	}

@@ -60,6 +60,8 @@ type Services struct {
 	Sealer   *sealing.Caller
 	// Volumes are the sealed volumes that the box has.
 	Volumes func() []server.Volume
+	// Tokens is nil where the launch spec permits none.
+	Tokens *Tokens
 }
 
 var routes = []route{
@@ -69,6 +71,7 @@ var routes = []route{
 	{method: "POST", path: "/v1/seal", limit: maxSealing, answer: seal},
 	{method: "POST", path: "/v1/unseal", limit: maxSealing, answer: unseal},
 	{method: "POST", path: "/v1/derive", limit: maxBody, answer: derive},
+	{method: "POST", path: "/v1/token", limit: maxBody, answer: token},
 }
 
 // Serve returns when the listener is closed.
@@ -143,7 +146,7 @@ func identity(s *Services, _ []byte) (answer, error) {
 	return answer{document: identityDocument{s.Evidence.TEE(), s.Evidence.Identity()}}, nil
 }
 
-// volumes says which volumes the box has, and which of them were made at this start: a box that
+// volumes says which volumes the box has, and which of them no workload has had yet: a box that
 // has kept something finds out here that its host has put an empty disk in its place.
 func volumes(s *Services, _ []byte) (answer, error) {
 	return answer{document: map[string][]server.Volume{"volumes": append([]server.Volume{}, s.Volumes()...)}}, nil

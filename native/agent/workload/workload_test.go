@@ -35,6 +35,7 @@ type agent struct {
 	processor *teetest.Fake
 	client    *http.Client
 	opened    []server.Volume
+	services  *Services
 }
 
 func (a *agent) volumes() []server.Volume { return a.opened }
@@ -49,7 +50,8 @@ func answering(t *testing.T, l *Listener, path string) *agent {
 	served := make(chan error)
 	report := &snp.Report{HostData: sha256.Sum256(specText), Measurement: [48]byte{1}}
 	sealer := sealing.New(sealing.Config{Processor: a.processor, Simulated: true, Report: report, Sealing: "exact"})
-	go func() { served <- Serve(l, &Services{Evidence: source, Sealer: sealer.Workload(), Volumes: a.volumes}) }()
+	a.services = &Services{Evidence: source, Sealer: sealer.Workload(), Volumes: a.volumes}
+	go func() { served <- Serve(l, a.services) }()
 	t.Cleanup(func() {
 		_ = l.Close()
 		<-served

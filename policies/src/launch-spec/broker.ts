@@ -18,8 +18,12 @@ export const BrokerEndpoint = z.strictObject({
   tenant: z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
   /** SHA-256 of the SubjectPublicKeyInfo of the broker's TLS certificate. */
   key: z.string().regex(/^[0-9a-f]{64}$/),
+  /**
+   * The workload can have attestation results of the broker. Absent is false. Since revision 6.
+   */
+  tokens: z.literal(true).optional(),
 });
-/** The broker that the agent fetches secrets from. */
+/** The broker that the agent fetches secrets from, and that counts sealed volumes. */
 export type BrokerEndpoint = z.infer<typeof BrokerEndpoint>;
 
 /** `repository/type/tag`; no part is `.` or `..`. */

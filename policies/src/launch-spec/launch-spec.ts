@@ -85,6 +85,11 @@ const Secret = z
      * revision 5.
      */
     resource: brokerResource.optional(),
+    /**
+     * After how many seconds the agent fetches it again, and again after each of them. Absent: it
+     * is fetched once. Since revision 6.
+     */
+    refresh: z.int().min(10).max(604_800).optional(),
     delivery: z.discriminatedUnion('kind', [
       /** `/run/secrets/NAME`, mode 0400, owned by the user of the main process. */
       z.strictObject({ kind: z.literal('file') }),
@@ -99,6 +104,11 @@ const Secret = z
     ({ injectors, allowAnyInjector, resource }) =>
       [injectors.length > 0, allowAnyInjector, resource !== undefined].filter(Boolean).length === 1,
     { error: 'must name injectors, or allow any, or be fetched, and one of these alone' },
+  )
+  .refine(
+    ({ refresh, resource, delivery }) =>
+      refresh === undefined || (resource !== undefined && delivery.kind === 'file'),
+    { error: 'must be fetched, and become a file', path: ['refresh'] },
   )
   .refine(({ injectors }) => ascending(injectors), {
     error: 'injectors must be sorted, each once',
@@ -211,8 +221,11 @@ const LaunchSpecFields = z.strictObject({
     .refine((volumes) => ascending(volumes.map(({ name }) => name)), {
       error: 'must be sorted by name, each once',
     })
+    .refine((volumes) => distinct(volumes.flatMap(({ counter = [] }) => counter)), {
+      error: 'must have a counter of its own each',
+    })
     .optional(),
-  /** Absent where no secret is fetched. Since revision 5. */
+  /** Absent where no secret is fetched, no volume counted and no token given. Since revision 5. */
   broker: BrokerEndpoint.optional(),
 });
 
@@ -226,9 +239,16 @@ export const LaunchSpec = LaunchSpecFields.refine(
     { error: 'must have a place of its own each', path: ['volumes'] },
   )
   .refine(
-    ({ broker, secrets }) =>
-      (broker !== undefined) === secrets.some(({ resource }) => resource !== undefined),
-    { error: 'must be there where a secret is fetched, and only there', path: ['broker'] },
+    ({ broker, secrets, volumes = [] }) =>
+      (broker !== undefined) ===
+      (broker?.tokens === true ||
+        secrets.some(({ resource }) => resource !== undefined) ||
+        volumes.some(({ counter }) => counter !== undefined)),
+    {
+      error:
+        'must be there where a secret is fetched, a volume counted or a token given, and only there',
+      path: ['broker'],
+    },
   );
 /** A validated launch spec. */
 export type LaunchSpec = z.infer<typeof LaunchSpec>;

@@ -6,6 +6,7 @@
  */
 import * as z from 'zod';
 import { absolutePath } from './absolute-path.ts';
+import { brokerResource } from './broker.ts';
 
 /** As many as a launch spec has. */
 export const MAX_SEALED_VOLUMES = 16;
@@ -36,6 +37,11 @@ export const SealedVolume = z
     init: z.boolean(),
     /** The only volume that the guest opens. */
     id: SealedVolumeId.optional(),
+    /**
+     * The path at `broker` of the volume's counter: the guest refuses a disk that is older. Absent:
+     * none. Since revision 6.
+     */
+    counter: brokerResource.optional(),
   })
   .refine(({ init, id }) => init === (id === undefined), {
     error: 'must have an id, unless init is true',

@@ -179,13 +179,16 @@ describe('injecting a secret', () => {
     });
     using session = await connect(trusting(box.port));
     const injection = session.injectSecret('token', value, injector.privateKey);
-    await expect(injection).rejects.toMatchObject({ code: 'refused', found: 'out-of-tune' });
+    await expect(injection).rejects.toMatchObject({
+      ...{ code: 'refused', found: 'out-of-tune' },
+      message: expect.stringContaining('no (secrets.injectors of the launch spec decides)'),
+    });
   });
 });
 
 function answerOf(stream: ServerHttp2Stream, path = ''): boolean {
   if (!path.startsWith('/secrets/')) return false;
   stream.respond({ ':status': 418 });
-  stream.end('{"error":{"code":"out-of-tune","message":"no"}}');
+  stream.end('{"error":{"code":"out-of-tune","message":"no","rule":"secrets.injectors"}}');
   return true;
 }

@@ -33,9 +33,10 @@ export function refusalOf({ status, body }: Answer): RatlsError {
     const found = `status ${status}`;
     return new RatlsError('protocol', 'Cannot understand the refusal of the peer.', { found });
   }
-  const { code, message } = data.error;
+  const { code, message, rule } = data.error;
   const known = AGENT_CODES.find((each): each is AgentCode => each === code);
-  return new RatlsError(known ?? 'refused', `The peer refuses: ${peerText(message)}`, {
+  const decided = rule === undefined ? '' : ` (${rule} of the launch spec decides)`;
+  return new RatlsError(known ?? 'refused', `The peer refuses: ${peerText(message)}${decided}`, {
     found: code,
   });
 }

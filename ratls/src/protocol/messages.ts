@@ -89,5 +89,13 @@ export const UnsealAnswer = z.strictObject({ value: bytes(0, MAX_VALUE) });
 
 /** A refusal. */
 export const Failure = z.object({
-  error: z.object({ code: z.string().regex(/^[a-z0-9-]{1,64}$/), message: z.string().max(4096) }),
+  error: z.object({
+    code: z.string().regex(/^[a-z0-9-]{1,64}$/),
+    message: z.string().max(4096),
+    /** The field of the launch spec that decided. Agents of older boot sets do not say. */
+    rule: z
+      .string()
+      .regex(/^[a-zA-Z]{1,32}(\.[a-zA-Z]{1,32}){0,3}$/)
+      .optional(),
+  }),
 });

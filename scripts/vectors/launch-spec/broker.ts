@@ -34,6 +34,13 @@ const secret = (name: string, comment: string, changes: object): Refused => [
   ['secrets', [{ ...SECRET, ...changes }]],
 ];
 
+const refresh = (name: string, comment: string, changes: object): Refused => [
+  `refresh-${name}`,
+  comment,
+  ['broker', BROKER],
+  ['secrets', [{ ...SECRET, ...changes }]],
+];
+
 /** Those that are valid. */
 export const BROKER_ACCEPTED: readonly Refused[] = [
   broker('file', 'A secret that becomes a file.', {}),
@@ -45,9 +52,13 @@ export const BROKER_ACCEPTED: readonly Refused[] = [
   broker('port-1', 'The least.', { port: 1 }),
   broker('port-65535', 'The greatest.', { port: 65_535 }),
   broker('tenant', 'Another tenant.', { tenant: '0-team-a' }),
+  broker('tokens', 'One that gives tokens, too.', { tokens: true }),
+  ['tokens-alone', 'One that gives tokens alone.', ['broker', { ...BROKER, tokens: true }]],
   secret('env', 'A secret that becomes a variable.', {
     delivery: { kind: 'env', variable: 'TOKEN' },
   }),
+  refresh('file', 'A secret that is fetched again.', { refresh: 10 }),
+  refresh('week', 'The longest.', { refresh: 604_800 }),
   resource('characters', 'All that a path can have.', `_/-.._/${'Z9._-'.repeat(25)}abc`),
 ];
 
@@ -76,8 +87,23 @@ export const BROKER_RULES: readonly Refused[] = [
   broker('key-capitals', 'Digits in capitals.', { key: 'A'.repeat(64) }),
   broker('key-missing', 'Anybody could be the broker.', { key: undefined }),
   broker('more', 'An unknown key.', { ca: 'x' }),
+  broker('tokens-false', 'An absent field says so.', { tokens: false }),
+  broker('tokens-null', 'Null is no value.', { tokens: null }),
   secret('and-injected', 'Two ways.', { injectors: [A] }),
   secret('and-any', 'Two ways.', { allowAnyInjector: true }),
+  refresh('null', 'Null is no value.', { refresh: null }),
+  refresh('often', 'Too often.', { refresh: 9 }),
+  refresh('seldom', 'Longer than a week.', { refresh: 604_801 }),
+  refresh('fraction', 'No whole number.', { refresh: 10.5 }),
+  refresh('env', 'A variable never changes.', {
+    refresh: 10,
+    delivery: { kind: 'env', variable: 'TOKEN' },
+  }),
+  [
+    'refresh-injected',
+    'Nobody to ask again.',
+    ['secrets', [{ ...SECRET, resource: undefined, injectors: [A], refresh: 10 }]],
+  ],
   resource('null', 'Null is no value.', null),
   resource('empty', 'No path.', ''),
   resource('two-parts', 'Two parts.', 'db/password'),

@@ -20,6 +20,15 @@ const volumes = (name: string, comment: string, list: unknown): Refused => [
 const one = (name: string, comment: string, change: object, of: object = MADE): Refused =>
   volumes(name, comment, [{ ...of, ...change }]);
 
+const COUNTED = { ...MADE, counter: 'default/db/data' };
+
+const counted = (name: string, comment: string, list: unknown): Refused => [
+  `volumes-counter-${name}`,
+  comment,
+  ['broker', { host: 'broker.example', port: 8443, tenant: 'default', key: 'a'.repeat(64) }],
+  ['volumes', list],
+];
+
 const many = (count: number) =>
   Array.from({ length: count }, (_, index) => ({
     ...MADE,
@@ -38,6 +47,11 @@ export const SEALED_VOLUMES_ACCEPTED: readonly Refused[] = [
   one('in-run', 'A place that the agent makes nothing at.', { destination: '/run/data' }),
   one('devices', 'A name that begins as another one.', { destination: '/devices' }),
   volumes('16', 'All of them.', many(16)),
+  counted('init', 'One that may be made, and is counted.', [COUNTED]),
+  counted('id', 'One that is expected and counted, beside one that is not.', [
+    { ...PINNED, counter: COUNTED.counter },
+    { ...MADE, name: 'more', destination: '/more' },
+  ]),
 ];
 
 export const SEALED_VOLUMES_RULES: readonly Refused[] = [
@@ -81,4 +95,12 @@ export const SEALED_VOLUMES_RULES: readonly Refused[] = [
   one('id-long', 'A digit long.', { id: `${ID}0` }, PINNED),
   one('id-capital', 'Digits in capitals.', { id: ID.toUpperCase() }, PINNED),
   one('readonly', 'A field that is not known.', { readonly: true }),
+  volumes('counter-without-broker', 'Nobody to count it.', [COUNTED]),
+  counted('null', 'Null is no value.', [{ ...MADE, counter: null }]),
+  counted('two-parts', 'Two parts.', [{ ...MADE, counter: 'db/data' }]),
+  counted('pattern', 'A pattern.', [{ ...MADE, counter: 'a/b/*' }]),
+  counted('shared', 'One counter of two volumes.', [
+    COUNTED,
+    { ...COUNTED, name: 'more', destination: '/more' },
+  ]),
 ];

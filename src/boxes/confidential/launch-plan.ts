@@ -30,6 +30,13 @@ const WITH_VOLUMES = 5;
 /** The one that added `broker`, and secrets with a `resource`. */
 const WITH_BROKER = 5;
 
+/** The one that added `counter` to `volumes`. */
+const WITH_COUNTERS = 6;
+/** The one that added `refresh` to `secrets`. */
+const WITH_REFRESH = 6;
+/** The one that added `tokens` to `broker`. */
+const WITH_TOKENS = 6;
+
 /** A request, merged with its image. */
 type PlannedBox = Omit<SpecifiedBox, 'hostname' | 'stopSignal'> & Pick<BoxDefinition, 'stopSignal'>;
 
@@ -78,10 +85,11 @@ export async function planConfidential(
       launchSpec: text,
       specDigest: digest,
       hostMay: spec.hostMay,
-      secrets: spec.secrets.map(({ name, allowAnyInjector, resource }) => ({
+      secrets: spec.secrets.map(({ name, allowAnyInjector, resource, refresh }) => ({
         name,
         allowAnyInjector,
         ...(resource === undefined ? {} : { resource }),
+        ...(refresh === undefined ? {} : { refresh }),
       })),
       ...(spec.broker === undefined ? {} : { broker: spec.broker }),
       secretsDeadline: spec.secretsDeadline,
@@ -119,10 +127,13 @@ function checkVolumes(
   { launchSpec }: ConfidentialBoot,
   bootSet: string,
 ): void {
-  if (launchSpec >= WITH_VOLUMES || sealedVolumes.length === 0) return;
+  const counted = sealedVolumes.some(({ sealed }) => sealed?.counter !== undefined);
+  const needed = counted ? WITH_COUNTERS : WITH_VOLUMES;
+  if (launchSpec >= needed || sealedVolumes.length === 0) return;
+  const what = counted ? 'counters of sealed volumes' : 'sealed volumes';
   throw new A3sError(
     'unsupported-option',
-    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support sealed volumes`,
+    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support ${what}`,
     { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
   );
 }
@@ -159,14 +170,22 @@ function checkSealing(
 
 /** @throws A3sError `unsupported-option` */
 function checkBroker(
-  { broker }: ConfidentialRequest,
+  { broker, secrets }: ConfidentialRequest,
   { launchSpec }: ConfidentialBoot,
   bootSet: string,
 ): void {
-  if (broker === undefined || launchSpec >= WITH_BROKER) return;
+  if (broker === undefined) return;
+  const again = secrets.some(({ refresh }) => refresh !== undefined);
+  const asked: readonly (readonly [string, number, boolean])[] = [
+    ['tokens of a broker', WITH_TOKENS, broker.tokens === true],
+    ['refresh of secrets', WITH_REFRESH, again],
+    ['secrets from a broker', WITH_BROKER, true],
+  ];
+  const [what] = asked.find(([, since, isAsked]) => isAsked && launchSpec < since) ?? [];
+  if (what === undefined) return;
   throw new A3sError(
     'unsupported-option',
-    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support secrets from a broker`,
+    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support ${what}`,
     { remedy: 'Run npm run setup, which makes a boot set that can.' },
   );
 }

@@ -49,9 +49,9 @@ function keyOf(key: KeyObject) {
 }
 
 function secret(parts: Partial<SecretRequest> = {}): SecretRequest {
-  const { name = 'token', allowAnyInjector = false, resource, variable } = parts;
+  const { name = 'token', allowAnyInjector = false, resource, refresh, variable } = parts;
   const injectorKeys = parts.injectorKeys ?? (resource === undefined ? [p256.pem] : []);
-  return { name, injectorKeys, allowAnyInjector, resource, variable };
+  return { name, injectorKeys, allowAnyInjector, resource, refresh, variable };
 }
 
 function codeOf(act: () => unknown): string | undefined {
@@ -66,7 +66,7 @@ function codeOf(act: () => unknown): string | undefined {
 describe('launchSpecOf', () => {
   it('writes the broker, and the paths of the secrets that the box fetches', () => {
     const broker = { host: 'broker.example', port: 8443, tenant: 'default', key: 'a'.repeat(64) };
-    const secrets = [secret({ name: 'b', resource: 'x/y/z' }), secret({ name: 'a' })];
+    const secrets = [secret({ name: 'b', resource: 'x/y/z', refresh: 60 }), secret({ name: 'a' })];
     const { spec } = launchSpecOf(BOX, IMAGE, { ...ASKED, broker, secrets });
     expect(spec.broker).toEqual(broker);
     expect(spec.secrets).toEqual([
@@ -76,6 +76,7 @@ describe('launchSpecOf', () => {
         injectors: [],
         allowAnyInjector: false,
         resource: 'x/y/z',
+        refresh: 60,
         delivery: { kind: 'file' },
       },
     ]);

@@ -131,7 +131,8 @@ function sealersOf(keys: readonly string[]): { readonly sealers?: string[] } {
   return { sealers: [...new Set(digests)].sort() };
 }
 
-function secretOf({ name, injectorKeys, allowAnyInjector, resource, variable }: SecretRequest) {
+function secretOf(asked: SecretRequest) {
+  const { name, injectorKeys, allowAnyInjector, resource, refresh, variable } = asked;
   const injectors = injectorKeys.map((pem) =>
     callerDigest(pem, `that is to inject the secret ${name}`),
   );
@@ -140,6 +141,7 @@ function secretOf({ name, injectorKeys, allowAnyInjector, resource, variable }: 
     injectors: [...new Set(injectors)].sort(),
     allowAnyInjector,
     ...(resource === undefined ? {} : { resource }),
+    ...(refresh === undefined ? {} : { refresh }),
     delivery:
       variable === undefined ? { kind: 'file' as const } : { kind: 'env' as const, variable },
   };

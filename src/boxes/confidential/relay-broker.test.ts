@@ -15,13 +15,21 @@ interface Logged {
 }
 
 /** Relays for a box that waits until `open` has been asked for all of its connections. */
-async function relayed(port: number, open: readonly (() => Promise<Duplex>)[]): Promise<Logged[]> {
+async function relayed(
+  port: number,
+  open: readonly (() => Promise<Duplex>)[],
+  {
+    state = 'waiting',
+    refresh,
+    tokens,
+  }: { readonly state?: string; readonly refresh?: number; readonly tokens?: true } = {},
+): Promise<Logged[]> {
   const logged: Logged[] = [];
   const ended = new AbortController();
-  const broker = { host: '127.0.0.1', port, tenant: 'default', key: 'a'.repeat(64) };
+  const broker = { host: '127.0.0.1', port, tenant: 'default', key: 'a'.repeat(64), tokens };
   const box = {
-    definition: { confidential: { broker } },
-    state: { run: 1, status: 'running', launch: { secrets: { state: 'waiting' } } },
+    definition: { confidential: { broker, secrets: [{ name: 'token', refresh }] } },
+    state: { run: 1, status: 'running', launch: { secrets: { state } } },
   };
   const log = {
     error: (message: string, error: unknown, fields: unknown) =>
@@ -101,4 +109,20 @@ it('logs once that a guest refuses, until it refuses for another reason', async 
     ['cannot open a broker connection to a guest', 'Error: one'],
     ['cannot open a broker connection to a guest', 'Error: other'],
   ]);
+});
+
+it('carries a guest that has its secrets where it refreshes them or gives tokens, and no other', async () => {
+  let opened = 0;
+  const open = [
+    async () => {
+      opened += 1;
+      return connection().guest;
+    },
+  ];
+  await relayed(await freePort(), open, { state: 'ready' });
+  expect(opened).toBe(0);
+  await relayed(await freePort(), open, { state: 'ready', refresh: 300 });
+  expect(opened).toBe(1);
+  await relayed(await freePort(), open, { state: 'none', tokens: true });
+  expect(opened).toBe(2);
 });

@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RunningBox } from '../run/running-box.ts';
 import type { Services } from '../services/services.ts';
 import { connectBroker } from './connect-broker.ts';
-import { isWaiting } from './watch-secrets.ts';
+import { isPresent, isWaiting } from './watch-secrets.ts';
 
 /** A guest that connects again and again has so many connections, and one each pause. */
 const MAX_CONNECTIONS = 4;
@@ -20,7 +20,8 @@ const RETRY_MS = 1000;
 const MAX_RETRY_MS = 8000;
 
 /**
- * Returns when the guest has its secrets, or will not get them any more. Never rejects.
+ * Returns when the guest has its secrets, or will not get them any more; where it fetches them
+ * again and again, or gives tokens, when it has ended. Never rejects.
  *
  * @param retryMs the first pause after a guest has refused
  */
@@ -29,8 +30,10 @@ export async function relayBroker(
   running: Pick<RunningBox, 'id' | 'run' | 'signal' | 'guest'>,
   retryMs = RETRY_MS,
 ): Promise<void> {
-  const broker = rt.store.get(running.id)?.definition.confidential?.broker;
+  const { broker, secrets = [] } = rt.store.get(running.id)?.definition.confidential ?? {};
   if (broker === undefined) return;
+  const isLasting = broker.tokens === true || secrets.some(({ refresh }) => refresh !== undefined);
+  const isNeeded = () => (isLasting ? isPresent(rt, running) : isWaiting(rt, running));
   const { host, port } = broker;
   const ofBroker = changes((failure) => {
     const fields = { box: running.id, host, port };
@@ -41,7 +44,7 @@ export async function relayBroker(
   });
   const carried = new Set<Promise<void>>();
   let retry = retryMs;
-  while (isWaiting(rt, running)) {
+  while (isNeeded()) {
     let failure: unknown;
     try {
       const guest = await (await running.guest()).brokerConnection(running.signal);
@@ -55,7 +58,7 @@ export async function relayBroker(
     await delay(pause, undefined, { signal: running.signal, ref: false }).catch(() => undefined);
     retry = failure === undefined ? retryMs : Math.min(2 * retry, MAX_RETRY_MS);
     // A guest with nothing to fetch any more refuses, which its secrets' state then tells.
-    if (isWaiting(rt, running)) ofGuest(failure);
+    if (isNeeded()) ofGuest(failure);
     if (carried.size >= MAX_CONNECTIONS) await Promise.race(carried);
   }
 }

@@ -5,7 +5,7 @@ import { lackOf, unseenLack } from './secrets-lack.ts';
 function boxOf(state: string, fetches: boolean): Box {
   const broker = fetches ? { broker: { host: 'broker.test' } } : {};
   return {
-    definition: { confidential: broker },
+    definition: { confidential: { secrets: [{ name: 'token' }], ...broker } },
     state: { launch: { secrets: { state, delivered: [] } } },
   } as unknown as Box;
 }
@@ -18,6 +18,19 @@ it.each([
 ])('names the lack of secrets that are %s, fetched %s: %s', (state, fetches, code) => {
   expect(unseenLack(boxOf(state, fetches))?.code).toBe(code);
   expect(lackOf(code)).toBe(state);
+});
+
+it.each(['volume-rolled-back', 'volume-not-counted'])(
+  'takes %s for secrets that do not come',
+  (code) => {
+    expect(lackOf(code)).toBe('refused');
+  },
+);
+
+it('names no secrets where a box without secrets waited for its volumes to be counted', () => {
+  const box = boxOf('refused', true);
+  const definition = { confidential: { secrets: [], broker: { host: 'broker.test' } } };
+  expect(unseenLack({ ...box, definition } as unknown as Box)?.code).toBe('volume-not-counted');
 });
 
 it('knows no lack where secrets are there, wait or were never asked for', () => {

@@ -48,10 +48,18 @@ export function isWaiting(
   running: Pick<RunningBox, 'id' | 'run' | 'signal'>,
 ): boolean {
   const state = rt.store.get(running.id)?.state;
+  return isPresent(rt, running) && state?.launch?.secrets.state === 'waiting';
+}
+
+/** Whether this run goes on. */
+export function isPresent(
+  rt: Pick<Services, 'store'>,
+  running: Pick<RunningBox, 'id' | 'run' | 'signal'>,
+): boolean {
+  const state = rt.store.get(running.id)?.state;
   if (running.signal.aborted || state?.run !== running.run) return false;
   // A pause freezes the workload alone: the agent goes on, and so does what follows it.
-  const isPresent = state.status === 'running' || state.status === 'paused';
-  return isPresent && state.launch?.secrets.state === 'waiting';
+  return state.status === 'running' || state.status === 'paused';
 }
 
 /**
@@ -81,6 +89,8 @@ function recordSecrets(
   });
   const fresh = delivered.filter((name) => !before.has(name));
   for (const secret of fresh) publish(rt, amended, 'secret-delivered', { secret });
+  // A box may have waited for its volumes alone.
+  if (state === 'ready' && wanted.length === 0) return;
   // Why a secret was not fetched, the exit says: its event has it.
   if (state === 'waiting' || (state !== 'ready' && isFetching(box))) return;
   publish(rt, amended, `secrets-${state}`, teeAttributes(amended));
@@ -111,5 +121,7 @@ export function publishLack(
   const fetching = isFetching(ended);
   if (!fetching && before.launch?.secrets.state !== 'waiting') return;
   const why = fetching ? { error: error.code, reason: guestText(error.message) } : {};
-  publish(rt, ended, `secrets-${state}`, { ...teeAttributes(ended), ...why });
+  const isVolume = error.code.startsWith('volume-');
+  const [event, rule] = isVolume ? ['spec-refused', { rule: 'volumes' }] : [`secrets-${state}`, {}];
+  publish(rt, ended, event, { ...teeAttributes(ended), ...rule, ...why });
 }

@@ -32,6 +32,8 @@ export interface SecretRequest {
   readonly allowAnyInjector: boolean;
   /** Its path at the broker, from where the agent fetches it; undefined: it is injected. */
   readonly resource: string | undefined;
+  /** After how many seconds the agent fetches it again; undefined: never. */
+  readonly refresh: number | undefined;
   /** The environment variable that it becomes; undefined: it becomes a file. */
   readonly variable: string | undefined;
 }

@@ -26,6 +26,8 @@ export const ConfidentialDefinition = z.strictObject({
       allowAnyInjector: z.boolean(),
       /** Its path at the broker; absent where it is injected. */
       resource: z.string().optional(),
+      /** After how many seconds the guest fetches it again; absent: never. */
+      refresh: z.int().optional(),
     }),
   ),
   /** Absent where no secret is fetched. */

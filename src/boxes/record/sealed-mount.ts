@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { SealedVolumeId } from '@a3s-box/policies';
+import { brokerResource, SealedVolumeId } from '@a3s-box/policies';
 import * as z from 'zod';
 
 /** As the launch spec has it. */
@@ -11,5 +11,7 @@ export const SealedMount = z.strictObject({
   policy: z.enum(['exact', 'upgradable']),
   init: z.boolean(),
   id: SealedVolumeId.optional(),
+  /** The path of its counter at the broker. */
+  counter: brokerResource.optional(),
 });
 export type SealedMount = z.infer<typeof SealedMount>;

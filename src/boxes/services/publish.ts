@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { GuestRefusal } from '../../guest/refusal.ts';
 import type { Box } from '../record/box.ts';
 import { SpecRefusal } from '../record/spec-refusal.ts';
 import { teeAttributes } from '../record/tee-names.ts';
@@ -29,6 +30,20 @@ export function publishRefusal(rt: Pick<Services, 'events'>, error: unknown): vo
   const { box, code, decided } = error;
   const needs = decided.needs.length === 0 ? {} : { needs: decided.needs.join(' or ') };
   const why = { error: code, rule: decided.rule, ...needs, reason: error.message };
+  publish(rt, box, 'spec-refused', { ...teeAttributes(box), ...why });
+}
+
+/**
+ * Publishes that the guest of a confidential box refuses to become the box, and which field of the
+ * launch spec decided. Errors by no field are no such event.
+ */
+export function publishGuestRefusal(
+  rt: Pick<Services, 'events'>,
+  box: Pick<Box, 'definition' | 'name'>,
+  error: unknown,
+): void {
+  if (!(error instanceof GuestRefusal) || error.rule === undefined) return;
+  const why = { error: error.code, rule: error.rule, reason: error.message };
   publish(rt, box, 'spec-refused', { ...teeAttributes(box), ...why });
 }
 

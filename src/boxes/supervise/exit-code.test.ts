@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import * as z from 'zod';
-import { A3sError } from '../../errors.ts';
+import { A3sError, type ErrorCode } from '../../errors.ts';
 import { refusal } from '../../guest/refusal.ts';
+import { lackOf } from '../confidential/secrets-lack.ts';
 import { exitCodeOf } from './exit-code.ts';
 
 /** The agent's test of the same file is `native/agent/box/process/exitcode_test.go`. */
@@ -19,8 +20,8 @@ it.each(Object.entries(exits))(
   'maps the agent’s error %s to the exit code %i, as the agent does',
   (code, exitCode) => {
     const error =
-      code === 'secrets-deadline' || code === 'secrets-not-fetched' || code === 'secret-refused'
-        ? new A3sError(code, 'they did not come')
+      lackOf(code) !== undefined
+        ? new A3sError(code as ErrorCode, 'they did not come')
         : refusal('POST /v1/processes/main/start', 422, { error: { code, message: 'no' } });
     expect(exitCodeOf(error)).toBe(exitCode);
   },

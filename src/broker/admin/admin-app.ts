@@ -50,6 +50,7 @@ interface Route {
 }
 
 const MAX_DOCUMENT = 1024 * 1024;
+const MAX_COUNTER = 1024;
 
 const CHANGES: Access = { of: 'tenant', roles: ['admin'] };
 const WRITES: Access = { of: 'tenant', roles: ['admin', 'writer'] };
@@ -58,6 +59,7 @@ const AUDITS: Access = { of: 'tenant', roles: ['admin', 'auditor'] };
 const OPERATES: Access = { of: 'broker' };
 
 const SECRET = '/secrets/:repository/:type/:tag';
+const COUNTER = '/counters/:repository/:type/:tag';
 const pathOf = ({ param }: Call) => `${param('repository')}/${param('type')}/${param('tag')}`;
 
 const TENANT_ROUTES: readonly Route[] = [
@@ -92,6 +94,26 @@ const TENANT_ROUTES: readonly Route[] = [
   },
   ...documentRoutes('policy', 'policies'),
   ...documentRoutes('grant', 'grants'),
+  {
+    ...{ method: 'GET', path: '/counters', access: READS },
+    handle: async ({ c, tenant }, { administration }) =>
+      c.json({ counters: await administration.counters(tenant) }),
+  },
+  {
+    ...{ method: 'PUT', path: COUNTER, access: CHANGES },
+    handle: async (call, { administration }) => {
+      const document = await readJsonBody(call.c.req.raw, MAX_COUNTER);
+      const version = await administration.setCounter(call, pathOf(call), document);
+      return call.c.json({ version });
+    },
+  },
+  {
+    ...{ method: 'DELETE', path: COUNTER, access: CHANGES },
+    handle: async (call, { administration }) => {
+      await administration.remove(call, 'counter', pathOf(call));
+      return call.c.body(null, 204);
+    },
+  },
   {
     ...{ method: 'DELETE', path: '/sessions', access: CHANGES },
     handle: async ({ c, actor, tenant }, { broker, sessions }) => {

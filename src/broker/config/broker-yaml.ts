@@ -41,6 +41,8 @@ export interface BrokerConfig {
   /** The file that names the end of the audit log, outside of the store. */
   readonly auditHead: string;
   readonly checkpointEntries: number;
+  /** The key that signs attestation results; absent: guests get none. */
+  readonly resultsKey?: string | undefined;
   /** Without TLS on an address of this host alone, or where the file says so. */
   readonly guests: { readonly listen: ListenAddress; readonly tls?: TlsFiles | undefined };
   readonly admin: { readonly listen: ListenAddress; readonly tls: TlsFiles };
@@ -105,6 +107,7 @@ const document = z.strictObject({
     key: file,
     checkpointEntries: z._default(z.int().min(1).max(100_000), 256),
   }),
+  results: z.optional(z.strictObject({ key: file })),
   guests: z
     .strictObject({
       listen: address,
@@ -163,6 +166,7 @@ export function parseBrokerConfig(text: Uint8Array, path: string): BrokerConfig 
     store: typeof data.store === 'string' ? at(data.store) : databaseOf(data.store.postgresql, at),
     ...keysOf(data, at),
     checkpointEntries: data.audit.checkpointEntries,
+    ...(data.results && { resultsKey: at(data.results.key) }),
     guests: { listen: guests.listen, ...(guests.tls && { tls: files(guests.tls) }) },
     admin: { listen: admin.listen, tls: files(admin.tls) },
     metrics: data.metrics,

@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { A3sError } from '../../errors.ts';
 import type { AuditEntry } from '../audit/entry.ts';
 import { parseEntry } from '../audit/entry.ts';
+import { type Counter, parseCounter } from '../record/counter.ts';
 import { parseGrant, parseReleasePolicy } from '../record/documents.ts';
 import { recordName, resourcePath } from '../record/resource-path.ts';
 import { QUOTAS, type Quotas } from '../record/tenant-quotas.ts';
@@ -121,6 +122,28 @@ export class Administration {
         await transaction.removeRecord(key);
       },
     );
+  }
+
+  /**
+   * Sets the counter of a volume, backwards too: after a loss of the volume, or of the broker's
+   * store.
+   *
+   * @throws A3sError `invalid-argument`, `broker-quota`
+   */
+  async setCounter(scope: Scope, path: string, document: unknown): Promise<number> {
+    const content = Buffer.from(JSON.stringify(parseCounter(document)));
+    return this.#put(scope, 'counter', resourcePath(path), content, 'counter-set');
+  }
+
+  async counters(tenant: string): Promise<readonly (RecordFacts & Counter)[]> {
+    const { store, vault } = this.#parts;
+    const records = await store.transaction((transaction) =>
+      vault.all(transaction, tenant, 'counter'),
+    );
+    return records.map(({ content, ...facts }) => ({
+      ...facts,
+      ...parseCounter(JSON.parse(content.toString())),
+    }));
   }
 
   async list(tenant: string, kind: RecordKind): Promise<readonly RecordFacts[]> {

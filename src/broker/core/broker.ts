@@ -9,11 +9,18 @@
 import { A3sError } from '../../errors.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { AuditEvent } from '../audit/entry.ts';
-import { parseGrant, parseReleasePolicy, type ReleasePolicy } from '../record/documents.ts';
+import type { Counter, CounterStep } from '../record/counter.ts';
+import {
+  type Grant,
+  parseGrant,
+  parseReleasePolicy,
+  type ReleasePolicy,
+} from '../record/documents.ts';
 import { matchesPattern } from '../record/resource-path.ts';
 import { type Decision, decide, type Permissions, type Proof } from '../release/decide.ts';
 import type { BrokerStore, RecordKey, StoreTransaction } from '../store/store.ts';
 import type { OpenedRecord, Vault } from '../vault/vault.ts';
+import { findCounter, putCounter, stepRefusal } from './counters.ts';
 import { RefusalBudget } from './refusal-budget.ts';
 
 /** Who a guest is, as far as the audit log tells. */
@@ -29,6 +36,34 @@ export type Release =
   | { readonly kind: 'released'; readonly content: Buffer; readonly version: number }
   | { readonly kind: 'denied' }
   | { readonly kind: 'missing' };
+
+export type CounterAnswer =
+  | { readonly kind: 'counter'; readonly counter: Counter }
+  | { readonly kind: 'denied' }
+  /** There is none yet. */
+  | { readonly kind: 'missing' }
+  /** The counter is elsewhere, or another volume's. */
+  | { readonly kind: 'conflict' };
+
+/** What a guest asks for, and what its refusal is called in the audit log. */
+interface Asked {
+  readonly path: string;
+  readonly action: string;
+  readonly counter?: boolean;
+}
+
+/** What work for a guest comes to where it was done. */
+interface Answer {
+  readonly kind: string;
+  readonly refusal?: undefined;
+}
+
+/** Why work for a guest that is permitted it was not done. */
+interface RefusedWork<Kind extends string> {
+  readonly kind: Kind;
+  readonly refusal: string;
+  readonly check: string;
+}
 
 export interface BrokerParts {
   readonly store: BrokerStore;
@@ -70,16 +105,122 @@ export class Broker {
   }
 
   /**
+   * The policy that accepts a guest at this moment; undefined where none does any more. The audit
+   * log has on disk that a result over this nonce was issued before this resolves.
+   *
+   * @param nonce hexadecimal
+   */
+  async vouch(
+    guest: GuestFacts,
+    proof: Proof,
+    nonce: string,
+  ): Promise<{ readonly id: string; readonly policy: ReleasePolicy } | undefined> {
+    const action = 'result-refused';
+    const work = this.parts.store.transaction(async (transaction) => {
+      const permissions = await this.#permissions(transaction, guest.tenant);
+      const decided = decide(proof, permissions);
+      if (!decided.released) return { check: decided.check };
+      const { grant, policy: name } = decided;
+      const details = { ...factsOf(guest, proof), grant, policy: name, nonce };
+      await this.#append(transaction, guest, { action: 'result-issued', details });
+      return { name, policy: permissions.policy(name) };
+    });
+    const found = await this.#recordingBroken(guest, { action }, work);
+    if (found.check !== undefined) {
+      await this.refuse(guest, { action, refusal: 'kbs-denied', check: found.check });
+      return undefined;
+    }
+    const { name, policy } = found;
+    // The one that has just accepted the guest is neither.
+    if (policy === undefined || policy === 'broken') throw new TypeError(`no policy ${name}`);
+    return { id: `${guest.tenant}/${name}`, policy };
+  }
+
+  /**
    * A resource for a guest, by what is permitted at this moment. The audit log has the release on
    * disk before this resolves.
    */
   async release(guest: GuestFacts, proof: Proof, path: string): Promise<Release> {
-    const work = this.#decide(guest, proof, path);
-    const event = { action: 'resource-refused', object: path };
-    const result = await this.#recordingBroken(guest, event, work);
-    if (result.kind === 'released') return result;
+    type Released = Extract<Release, { kind: 'released' }>;
+    const asked = { path, action: 'resource-refused' };
+    return this.#ask<Released, 'missing'>(guest, proof, asked, async (transaction, decision) => {
+      const { grant, policy } = decision;
+      const key = { tenant: guest.tenant, kind: 'secret', name: path } as const;
+      const found = await this.parts.vault.get(transaction, key);
+      if (found === undefined) {
+        return { kind: 'missing', refusal: 'kbs-no-resource', check: 'resource' };
+      }
+      const { content, version } = found;
+      const details = { ...factsOf(guest, proof), grant, policy, version };
+      const event = { action: 'resource-released', object: path, details };
+      await this.#append(transaction, guest, event);
+      return { kind: 'released', content, version };
+    });
+  }
+
+  /** The counter of a volume, as it is at this moment; it changes nothing and is in no log. */
+  async readCounter(guest: GuestFacts, proof: Proof, path: string): Promise<CounterAnswer> {
+    const asked = { path, action: 'counter-refused', counter: true };
+    type Found = Extract<CounterAnswer, { kind: 'counter' | 'missing' }>;
+    return this.#ask<Found, never>(guest, proof, asked, async (transaction) => {
+      const counter = await findCounter(this.parts.vault, transaction, guest.tenant, path);
+      return counter === undefined ? { kind: 'missing' } : { kind: 'counter', counter };
+    });
+  }
+
+  /**
+   * Advances the counter of a volume by one, or begins it. The audit log has it on disk before this
+   * resolves. A step from anywhere but where the counter is changes nothing.
+   */
+  async advanceCounter(
+    guest: GuestFacts,
+    proof: Proof,
+    path: string,
+    step: CounterStep,
+  ): Promise<CounterAnswer> {
+    const { vault, now } = this.parts;
+    const asked = { path, action: 'counter-refused', counter: true };
+    type Advanced = Extract<CounterAnswer, { kind: 'counter' }>;
+    return this.#ask<Advanced, 'conflict'>(guest, proof, asked, async (transaction, decision) => {
+      const { grant, policy } = decision;
+      const before = await findCounter(vault, transaction, guest.tenant, path);
+      const check = stepRefusal(before, step);
+      if (check !== undefined) {
+        return { kind: 'conflict', refusal: 'kbs-counter', check };
+      }
+      const counter = { volume: step.volume, generation: step.to };
+      await putCounter(transaction, vault, { tenant: guest.tenant, path }, counter, now());
+      const details = { ...factsOf(guest, proof), grant, policy, ...counter };
+      await this.#append(transaction, guest, { action: 'counter-advanced', object: path, details });
+      return { kind: 'counter', counter };
+    });
+  }
+
+  /**
+   * Does the work for a guest that is permitted it, in the transaction of the decision. A refusal
+   * is recorded, of the decision or of the work.
+   */
+  async #ask<Done extends Answer, Kind extends string>(
+    guest: GuestFacts,
+    proof: Proof,
+    { path, action, counter = false }: Asked,
+    work: (
+      transaction: StoreTransaction,
+      decision: Extract<Decision, { released: true }>,
+    ) => Promise<Done | RefusedWork<Kind>>,
+  ): Promise<Done | { readonly kind: Kind | 'denied' }> {
+    const asked = this.parts.store.transaction(
+      async (transaction): Promise<Done | RefusedWork<Kind | 'denied'>> => {
+        const permissions = await this.#permissions(transaction, guest.tenant, { path, counter });
+        const decision = decide(proof, permissions, path);
+        if (decision.released) return work(transaction, decision);
+        return { kind: 'denied', refusal: 'kbs-denied', check: decision.check };
+      },
+    );
+    const result = await this.#recordingBroken(guest, { action, object: path }, asked);
+    if (result.refusal === undefined) return result;
     const { kind, refusal, check } = result;
-    await this.refuse(guest, { action: 'resource-refused', object: path, refusal, check });
+    await this.refuse(guest, { action, object: path, refusal, check });
     return { kind };
   }
 
@@ -94,27 +235,6 @@ export class Broker {
         await this.refuse(guest, { ...event, check: error.code, refusal: 'internal' });
       }
       throw error;
-    });
-  }
-
-  #decide(guest: GuestFacts, proof: Proof, path: string) {
-    const { store, vault } = this.parts;
-    return store.transaction(async (transaction) => {
-      const permissions = await this.#permissions(transaction, guest.tenant, path);
-      const decision: Decision = decide(proof, permissions, path);
-      if (!decision.released)
-        return { kind: 'denied', refusal: 'kbs-denied', check: decision.check } as const;
-      const key = { tenant: guest.tenant, kind: 'secret', name: path } as const;
-      const found = await vault.get(transaction, key);
-      if (found === undefined) {
-        return { kind: 'missing', refusal: 'kbs-no-resource', check: 'resource' } as const;
-      }
-      const { content, version } = found;
-      const { grant, policy } = decision;
-      const details = { ...factsOf(guest, proof), grant, policy, version };
-      const event = { action: 'resource-released', object: path, details };
-      await this.#append(transaction, guest, event);
-      return { kind: 'released', content, version } as const;
     });
   }
 
@@ -186,16 +306,18 @@ export class Broker {
     }
   }
 
-  /** Of the policies, those alone that decide about the path: they can be long. */
+  /** Of the policies, those alone that decide about what is asked for: they can be long. */
   async #permissions(
     transaction: StoreTransaction,
     tenant: string,
-    path?: string,
+    asked?: { readonly path: string; readonly counter: boolean },
   ): Promise<Permissions> {
     const { vault } = this.parts;
+    const decides = ({ path, counter }: Grant) =>
+      asked === undefined || (counter === asked.counter && matchesPattern(path, asked.path));
     const grants = (await vault.all(transaction, tenant, 'grant'))
       .map(({ name, content }) => [name, parseGrant(documentOf(content))] as const)
-      .filter(([, grant]) => path === undefined || matchesPattern(grant.path, path));
+      .filter(([, grant]) => decides(grant));
     const policies = new Map<string, ReleasePolicy | 'broken'>();
     for (const name of new Set(grants.map(([, { policy }]) => policy))) {
       const policy = await this.#policy(transaction, { tenant, kind: 'policy', name });

@@ -13,6 +13,8 @@ const MAX_DOCUMENTS = 256;
 const MAX_DOCUMENT_BYTES = 1024 * 1024;
 /** More than there are documents: a revocation outlives what it revokes. */
 const MAX_REVOCATIONS = 2048;
+/** Guests make them, one for each path of a grant. */
+const MAX_COUNTERS = 4096;
 
 interface Bound extends Usage {
   /** The kinds whose bytes count together. */
@@ -56,6 +58,9 @@ function boundOf(kind: RecordKind, { secrets, secretBytes }: Quotas): Bound {
   if (kind === 'secret') return { records: secrets, bytes: secretBytes, kinds: ['secret'] };
   if (kind === 'revocation') {
     return { records: MAX_REVOCATIONS, bytes: MAX_DOCUMENT_BYTES, kinds: ['revocation'] };
+  }
+  if (kind === 'counter') {
+    return { records: MAX_COUNTERS, bytes: MAX_DOCUMENT_BYTES, kinds: ['counter'] };
   }
   return { records: MAX_DOCUMENTS, bytes: MAX_DOCUMENT_BYTES, kinds: ['policy', 'grant'] };
 }

@@ -6,7 +6,8 @@
 import { AttestationError, type Evidence } from '@a3s-box/attestation';
 import { evidenceFromCocoJson } from '@a3s-box/attestation/envelopes';
 import { A3sError } from '../../errors.ts';
-import type { Broker, GuestFacts } from '../core/broker.ts';
+import type { Broker, CounterAnswer, GuestFacts } from '../core/broker.ts';
+import { type Counter, parseCounterStep } from '../record/counter.ts';
 import { isResourcePath } from '../record/resource-path.ts';
 import type { Proof } from '../release/decide.ts';
 import { type EvidenceTrust, verifyEvidence } from '../release/evidence.ts';
@@ -20,6 +21,7 @@ import {
   parseAuth,
   reportDataOf,
 } from './protocol.ts';
+import { parseResultRequest, type Results } from './results.ts';
 import type { AttestedSession, ChallengedSession, Sessions } from './sessions.ts';
 
 /** Where a request came from, and which tenant it is for. */
@@ -33,6 +35,12 @@ export interface Challenge {
   readonly nonce: string;
   readonly algorithm: string;
 }
+
+const COUNTER_REFUSALS = {
+  denied: 'kbs-denied',
+  missing: 'kbs-no-resource',
+  conflict: 'kbs-counter',
+} as const;
 
 /** The reason why evidence was refused, for the audit log alone. */
 class EvidenceRefusal extends Error {
@@ -48,11 +56,14 @@ export class Guests {
   readonly #broker: Broker;
   readonly #sessions: Sessions;
   readonly #trust: EvidenceTrust;
+  readonly #results: Results | undefined;
 
-  constructor(broker: Broker, sessions: Sessions, trust: EvidenceTrust) {
+  /** @param results undefined: guests get none */
+  constructor(broker: Broker, sessions: Sessions, trust: EvidenceTrust, results?: Results) {
     this.#broker = broker;
     this.#sessions = sessions;
     this.#trust = trust;
+    this.#results = results;
   }
 
   /** @throws A3sError `kbs-request`, `kbs-busy` */
@@ -90,17 +101,8 @@ export class Guests {
 
   /** @throws A3sError `kbs-session`, `kbs-denied`, `kbs-no-resource` */
   async resource(caller: Caller, cookie: string, path: string): Promise<Jwe> {
-    const session = await this.#attested(caller, cookie, path);
-    if (session === undefined) {
-      const event = { action: 'resource-refused', check: 'session', object: path };
-      throw await this.#refused({ ...caller, session: 'none' }, 'kbs-session', event);
-    }
-    const guest = { ...caller, session: session.label };
-    if (!isResourcePath(path)) {
-      const event = { action: 'resource-refused', check: 'resource path', object: path };
-      throw await this.#refused(guest, 'kbs-denied', event);
-    }
-    const release = await this.#broker.release(guest, session.proof, path);
+    const session = await this.#attested(caller, cookie, path, 'resource-refused');
+    const release = await this.#broker.release(session.guest, session.proof, path);
     if (release.kind === 'denied') throw refusal('kbs-denied');
     if (release.kind === 'missing') throw refusal('kbs-no-resource');
     try {
@@ -110,17 +112,64 @@ export class Guests {
     }
   }
 
-  /** Another broker may have verified the evidence; this one refuses what it does not trust. */
-  async #attested(
+  /** @throws A3sError `kbs-session`, `kbs-denied`, `kbs-no-resource` */
+  async counter(caller: Caller, cookie: string, path: string): Promise<Counter> {
+    const { guest, proof } = await this.#attested(caller, cookie, path, 'counter-refused');
+    return counterOf(await this.#broker.readCounter(guest, proof, path));
+  }
+
+  /** @throws A3sError `kbs-request`, `kbs-session`, `kbs-denied`, `kbs-counter`, `broker-quota` */
+  async advance(caller: Caller, cookie: string, path: string, body: unknown): Promise<Counter> {
+    const { guest, proof } = await this.#attested(caller, cookie, path, 'counter-refused');
+    const step = parseCounterStep(body);
+    return counterOf(await this.#broker.advanceCounter(guest, proof, path, step));
+  }
+
+  /**
+   * An attestation result over a nonce of the guest's.
+   *
+   * @throws A3sError `kbs-request`, `kbs-session`, `kbs-denied`; `kbs-no-resource` where the broker
+   * issues none
+   */
+  async result(caller: Caller, cookie: string, body: unknown): Promise<string> {
+    const { guest, proof } = await this.#inSession(caller, cookie, { action: 'result-refused' });
+    if (this.#results === undefined) throw refusal('kbs-no-resource');
+    const nonce = parseResultRequest(body);
+    const accepting = await this.#broker.vouch(guest, proof, nonce.toString('hex'));
+    if (accepting === undefined) throw refusal('kbs-denied');
+    return this.#results.issue(proof, accepting, nonce, this.#broker.parts.now());
+  }
+
+  /** The session of a cookie, for a path that is one. */
+  async #attested(caller: Caller, cookie: string, path: string, action: string) {
+    const found = await this.#inSession(caller, cookie, { action, object: path });
+    if (isResourcePath(path)) return found;
+    const event = { action, check: 'resource path', object: path };
+    throw await this.#refused(found.guest, 'kbs-denied', event);
+  }
+
+  async #inSession(
     caller: Caller,
     cookie: string,
-    path: string,
+    asked: { readonly action: string; readonly object?: string },
+  ) {
+    const session = await this.#useAttested(caller, cookie, asked);
+    if (session !== undefined) return { guest: { ...caller, session: session.label }, ...session };
+    const event = { ...asked, check: 'session' };
+    throw await this.#refused({ ...caller, session: 'none' }, 'kbs-session', event);
+  }
+
+  /** Another broker may have verified the evidence; this one refuses what it does not trust. */
+  async #useAttested(
+    caller: Caller,
+    cookie: string,
+    asked: { readonly action: string; readonly object?: string },
   ): Promise<AttestedSession | undefined> {
     try {
       return await this.#sessions.useAttested(cookie, caller.tenant);
     } catch (error) {
       if (!(error instanceof AttestationError)) throw error;
-      const event = { action: 'resource-refused', check: error.code, object: path };
+      const event = { ...asked, check: error.code };
       throw await this.#refused({ ...caller, session: 'none' }, 'kbs-evidence', event);
     }
   }
@@ -164,6 +213,11 @@ export class Guests {
       throw new EvidenceRefusal(error.code);
     }
   }
+}
+
+function counterOf(answer: CounterAnswer): Counter {
+  if (answer.kind === 'counter') return answer.counter;
+  throw refusal(COUNTER_REFUSALS[answer.kind]);
 }
 
 /** All that a guest learns is the code. */

@@ -18,7 +18,10 @@ const COOKIE = 'kbs-session-id';
 const MAX_AUTH = 16 * 1024;
 /** A report and three certificates, each byte as a number with a comma, and init-data. */
 const MAX_ATTEST = 256 * 1024;
+const MAX_COUNTER = 1024;
+const MAX_RESULT = 1024;
 const RETRY_SECONDS = '1';
+const PATH = ':repository/:type/:tag';
 
 export interface KbsOptions {
   readonly guests: Guests;
@@ -83,16 +86,28 @@ function kbsApp(options: KbsOptions): Hono<Env> {
     setCookie(c, session, options);
     return c.json({ token: tokens.issue(session, options.now(), options.sessionMs) });
   });
-  const resource = route('resource', async (c, caller) => {
-    const { repository = '', type = '', tag = '' } = c.req.param() as Record<string, string>;
-    const session = cookieOf(c) ?? bearerOf(c) ?? '';
-    return c.json(await guests.resource(caller, session, `${repository}/${type}/${tag}`));
+  const resource = route('resource', async (c, caller) =>
+    c.json(await guests.resource(caller, sessionOf(c), pathOf(c))),
+  );
+  const counter = route('counter', async (c, caller) =>
+    c.json(await guests.counter(caller, sessionOf(c), pathOf(c))),
+  );
+  const advance = route('advance', async (c, caller) => {
+    const body = await readJsonBody(c.req.raw, MAX_COUNTER);
+    return c.json(await guests.advance(caller, sessionOf(c), pathOf(c), body));
   });
 
+  const result = route('result', async (c, caller) => {
+    const body = await readJsonBody(c.req.raw, MAX_RESULT);
+    return c.json({ token: await guests.result(caller, sessionOf(c), body) });
+  });
   for (const base of ['/kbs/v0', '/tenants/:tenant/kbs/v0']) {
     app.post(`${base}/auth`, auth);
     app.post(`${base}/attest`, attest);
-    app.get(`${base}/resource/:repository/:type/:tag`, resource);
+    app.get(`${base}/resource/${PATH}`, resource);
+    app.get(`${base}/counter/${PATH}`, counter);
+    app.post(`${base}/counter/${PATH}`, advance);
+    app.post(`${base}/result`, result);
   }
   app.notFound((c) => c.body(bodyOf('no-such-route'), 404, JSON_TYPE));
   return app;
@@ -131,6 +146,15 @@ function setCookie(c: Request, id: string, { secure }: KbsOptions): void {
   const attributes = `Path=/; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
   c.header('set-cookie', `${COOKIE}=${id}; ${attributes}`);
   c.header('cache-control', 'no-store');
+}
+
+function pathOf(c: Request): string {
+  const { repository = '', type = '', tag = '' } = c.req.param() as Record<string, string>;
+  return `${repository}/${type}/${tag}`;
+}
+
+function sessionOf(c: Request): string {
+  return cookieOf(c) ?? bearerOf(c) ?? '';
 }
 
 function cookieOf(c: Request): string | undefined {

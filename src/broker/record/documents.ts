@@ -25,6 +25,8 @@ export interface Grant {
   readonly path: string;
   /** The name of a policy. */
   readonly policy: string;
+  /** It is for the counters of sealed volumes at these paths, and for no secret. */
+  readonly counter: boolean;
 }
 
 const policyDocument = z.strictObject({
@@ -35,6 +37,7 @@ const policyDocument = z.strictObject({
 const grantDocument = z.strictObject({
   path: z.string().refine(isPathPattern, 'expected repository/type/tag, with * for a whole part'),
   policy: z.string().refine(isName, 'expected the name of a policy'),
+  counter: z._default(z.boolean(), false),
 });
 
 /**

@@ -10,7 +10,7 @@ import { appraiseEvidence, type VerifiedEvidence } from './evidence.ts';
 
 /** What a tenant permits, at one moment. */
 export interface Permissions {
-  readonly grants: ReadonlyMap<string, Grant>;
+  readonly grants: ReadonlyMap<string, Pick<Grant, 'path' | 'policy'>>;
   /** Of the policies that exist; called for those that a grant names. */
   readonly policy: (name: string) => ReleasePolicy | 'broken' | undefined;
   readonly isRevoked: (kind: 'grant' | 'policy', name: string) => boolean;

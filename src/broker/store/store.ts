@@ -4,7 +4,7 @@
  * @module
  */
 
-export type RecordKind = 'secret' | 'policy' | 'grant' | 'revocation' | 'session-key';
+export type RecordKind = 'secret' | 'policy' | 'grant' | 'revocation' | 'session-key' | 'counter';
 
 export interface RecordKey {
   readonly tenant: string;

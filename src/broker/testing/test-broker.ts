@@ -108,6 +108,7 @@ export function testYaml({
 store: broker.db
 rootKey: {file: root.key}
 audit: {key: audit.key, checkpointEntries: 16}
+results: {key: results.key}
 guests: {listen: "127.0.0.1:0"${tls}}
 admin: {listen: "127.0.0.1:0", tls: {cert: tls.crt, key: tls.key}}
 metrics: {listen: "127.0.0.1:0"}
@@ -129,7 +130,9 @@ ${declared}
 
 export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
   const directory = await testDirectory();
-  await createSigningKeyFile(join(directory.path, 'audit.key'));
+  for (const name of ['audit.key', 'results.key']) {
+    await createSigningKeyFile(join(directory.path, name));
+  }
   const files = { 'roots.pem': vector('roots.pem'), 'tls.crt': SERVER.cert, 'tls.key': SERVER.key };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory.path, name), text);
   const text = Buffer.from(testYaml(options));

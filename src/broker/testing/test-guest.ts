@@ -81,6 +81,18 @@ export class TestGuest {
     return this.#send('GET', `/kbs/v0/resource/${path}`, undefined, { cookie });
   }
 
+  counter(cookie: string, path: string): Promise<Answer> {
+    return this.#send('GET', `/kbs/v0/counter/${path}`, undefined, { cookie });
+  }
+
+  advance(cookie: string, path: string, step: unknown): Promise<Answer> {
+    return this.#send('POST', `/kbs/v0/counter/${path}`, step, { cookie });
+  }
+
+  result(cookie: string, request: unknown): Promise<Answer> {
+    return this.#send('POST', '/kbs/v0/result', request, { cookie });
+  }
+
   resourceByToken(token: string, path: string): Promise<Answer> {
     const headers = { authorization: `Bearer ${token}` };
     return this.#send('GET', `/kbs/v0/resource/${path}`, undefined, headers);

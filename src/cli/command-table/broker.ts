@@ -12,6 +12,10 @@ export const broker: Group = {
       'Read and verify the audit log of a secret broker',
       async () => (await import('../commands/broker/operate.ts')).brokerAudit,
     ),
+    counter: entry(
+      'Manage the counters of sealed volumes of a secret broker',
+      async () => (await import('../commands/broker/records.ts')).brokerCounter,
+    ),
     grant: entry(
       'Manage the grants of a secret broker',
       async () => (await import('../commands/broker/records.ts')).brokerGrant,

@@ -17,9 +17,13 @@ export const CONFIDENTIAL_ONLY: readonly Flag[] = byName([
   string('boot', 'Boot set of a confidential box, where it is not the installed one', {
     value: 'set',
   }),
-  string('broker', 'Secret broker of secrets from=broker/…: https://HOST[:PORT],key=SHA256', {
-    value: 'broker',
-  }),
+  string(
+    'broker',
+    'Broker of secrets, counters and tokens: https://HOST[:PORT],key=SHA256, then ,tokens',
+    {
+      value: 'broker',
+    },
+  ),
   string('changes', 'Where changes of a confidential box go: memory, or encrypted-disk', {
     value: 'place',
   }),

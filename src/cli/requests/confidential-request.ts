@@ -36,7 +36,8 @@ export async function confidentialRequest(
   const secrets = flags.parsedList('secret', parseSecret);
   refuseTwice(secrets);
   const broker = flags.parsed('broker', parseBroker);
-  requireBroker(secrets, broker !== undefined);
+  const isUsed = isCounted(invocation) || broker?.tokens === true;
+  requireBroker(secrets, isUsed, broker !== undefined);
   const file = flags.string('id-block');
   return {
     Tee: tee,
@@ -50,6 +51,7 @@ export async function confidentialRequest(
             Port: broker.port,
             Tenant: broker.tenant,
             Key: broker.key,
+            ...(broker.tokens === true ? { Tokens: true } : {}),
           },
         }),
     Deployment: flags.parsed('deployment', parseDeployment),
@@ -157,16 +159,27 @@ function isSealed(flag: 'volume' | 'mount', text: string): boolean {
   return mode.split(',').includes('sealed');
 }
 
+/** Whether the broker has the counter of a sealed volume. */
+function isCounted({ flags }: Invocation): boolean {
+  const modes = flags.list('volume').map((text) => text.split(':')[2] ?? '');
+  return (
+    modes.some((mode) => /(^|,)counter=/.test(mode)) ||
+    flags.list('mount').some((text) => /(^|,)"?volume-opt=counter=/.test(text))
+  );
+}
+
 /** @throws UsageError */
-function requireBroker(secrets: readonly SecretOption[], given: boolean): void {
+function requireBroker(secrets: readonly SecretOption[], isUsed: boolean, given: boolean): void {
   const fetched = secrets.find(({ resource }) => resource !== undefined);
-  if ((fetched !== undefined) === given) return;
-  if (fetched === undefined) {
-    throw new UsageError('cannot use --broker: no secret is from it', {
-      remedy: 'Add --secret NAME:from=broker/PATH, with the path of the secret at the broker.',
+  if ((fetched !== undefined || isUsed) === given) return;
+  if (given) {
+    throw new UsageError('cannot use --broker: no secret is from it, and it counts no volume', {
+      remedy:
+        'Add --secret NAME:from=broker/PATH, with the path of the secret at the broker, counter=PATH to a sealed volume, or tokens to --broker.',
     });
   }
-  throw new UsageError(`cannot fetch the secret ${fetched.name}: there is no --broker`, {
+  const what = fetched === undefined ? 'count a sealed volume' : `fetch the secret ${fetched.name}`;
+  throw new UsageError(`cannot ${what}: there is no --broker`, {
     remedy: 'Add --broker https://HOST:PORT,key=SHA256. For a file of a key write from=./broker/….',
   });
 }
@@ -187,13 +200,14 @@ function repeated(words: readonly (string | undefined)[]): string | undefined {
 
 async function secretBody(
   { context }: Invocation,
-  { name, keys, allowAnyInjector, resource, variable }: SecretOption,
+  { name, keys, allowAnyInjector, resource, refresh, variable }: SecretOption,
 ): Promise<Secret> {
   return {
     Name: name,
     InjectorKeys: await Promise.all(keys.map((path) => readInjectorKey(context, path))),
     AllowAnyInjector: allowAnyInjector,
     Resource: resource,
+    Refresh: refresh,
     Env: variable,
   };
 }

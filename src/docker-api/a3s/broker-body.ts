@@ -14,4 +14,6 @@ export const BrokerBody = z.strictObject({
   Tenant: tenant.default(DEFAULT_BROKER_TENANT),
   /** SHA-256 of the public key of its TLS certificate: no other key is accepted. */
   Key: key,
+  /** The workload can have attestation results of it. */
+  Tokens: z.boolean().optional(),
 });

@@ -29,6 +29,8 @@ export const ConfidentialShown = z.strictObject({
       AllowAnyInjector: z.boolean(),
       /** Its path at the broker, where it is fetched. */
       Resource: z.string().optional(),
+      /** After how many seconds it is fetched again. Absent: never. */
+      Refresh: z.int().optional(),
     }),
   ),
   SecretsState: secretsState,

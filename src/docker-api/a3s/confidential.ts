@@ -26,6 +26,8 @@ const Secret = z.strictObject({
   AllowAnyInjector: z.boolean().default(false),
   /** Its path at `Broker`, from where the box fetches it; nobody injects it then. */
   Resource: brokerResource.nullish(),
+  /** After how many seconds it is fetched again, and its file replaced; without it, never. */
+  Refresh: z.int().min(10).max(604_800).nullish(),
   /** The variable of the main process that it becomes, instead of a file. */
   Env: z
     .string()
@@ -41,7 +43,7 @@ export const Confidential = z
     /** What the launch spec lets the host do; ending the box needs no permission. */
     HostMay: z.array(z.enum(HOST_PERMISSIONS)).max(16).default([]),
     Secrets: z.array(Secret).max(MAX_SECRETS).default([]),
-    /** Where the box fetches those with a `Resource`. */
+    /** Where the box fetches those with a `Resource`, and sealed volumes have their counters. */
     Broker: BrokerBody.nullish(),
     /** Name by which relying parties tell boxes of one image apart. */
     Deployment: LaunchSpec.shape.deployment.default(''),
@@ -76,8 +78,15 @@ export const Confidential = z
         'each secret must name InjectorKeys, or say AllowAnyInjector, or have a Resource, and one of these alone',
     },
   )
-  .refine(({ Broker, Secrets }) => !Broker === Secrets.every(({ Resource }) => !Resource), {
-    error: 'Broker and secrets with a Resource belong together',
+  .refine(
+    ({ Secrets }) => Secrets.every(({ Refresh, Resource, Env }) => !Refresh || (Resource && !Env)),
+    {
+      error: 'a secret with Refresh must have a Resource, and no Env',
+    },
+  )
+  // The other way round, a sealed volume may have its counter there.
+  .refine(({ Broker, Secrets }) => Broker || Secrets.every(({ Resource }) => !Resource), {
+    error: 'a secret with a Resource and Broker belong together',
   });
 
 export type Confidential = Document<typeof Confidential>;

@@ -33,8 +33,8 @@ export function refuse(stream: ServerHttp2Stream, error: unknown): void {
     stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
     return;
   }
-  const { code, message } = error;
-  json(stream, GUEST_ERRORS[code].status, { error: { code, message } });
+  const { code, message, rule } = error;
+  json(stream, GUEST_ERRORS[code].status, { error: { code, message, rule } });
 }
 
 export async function readBytes(stream: ServerHttp2Stream, limit: number): Promise<Buffer> {

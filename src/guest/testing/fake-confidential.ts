@@ -76,7 +76,8 @@ export class FakeConfidential {
     }
     this.spec = spec;
     this.specDigest = this.#options.claims ?? digest.toString('hex');
-    this.#state = spec.secrets.length === 0 ? 'none' : 'waiting';
+    const isCounted = spec.volumes?.some(({ counter }) => counter !== undefined) === true;
+    this.#state = spec.secrets.length === 0 && !isCounted ? 'none' : 'waiting';
     return spec;
   }
 
@@ -107,6 +108,13 @@ export class FakeConfidential {
     if (all) this.#state = 'ready';
     this.#changed();
     if (all) this.#start();
+  }
+
+  /** The broker confirms the generations of its volumes, and it waits for no secret. */
+  count(): void {
+    this.#state = 'ready';
+    this.#changed();
+    this.#start();
   }
 
   /** The deadline passes. */

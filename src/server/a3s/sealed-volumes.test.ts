@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => home.remove());
 
-const { body, inspect, record } = confidentialBoxes(() => home);
+const { body, changed, guestOf, inspect, record } = confidentialBoxes(() => home);
 
 const create = (mode: string, confidential: Record<string, unknown> = {}) =>
   home.create(MINUTE, body(confidential, { HostConfig: { Binds: [`data:/data:${mode}`] } }));
@@ -28,6 +28,17 @@ const specOf = (id: string) =>
 const told = (id: string, created: boolean) => {
   home.guestOptions = { volumes: [{ name: 'data', id, created }] };
 };
+async function refusals(id: string): Promise<readonly unknown[]> {
+  const until = Math.floor(Date.now() / 1000) + 1;
+  const filters = encodeURIComponent(JSON.stringify({ container: [id] }));
+  const { body: text } = await home.call(
+    'GET',
+    `/events?since=0&until=${until}&filters=${filters}`,
+  );
+  const lines = (typeof text === 'string' ? text : JSON.stringify(text)).trim().split('\n');
+  return lines.map((line) => JSON.parse(line)).filter(isRefusal);
+}
+const isRefusal = ({ Action }: { readonly Action: string }) => Action === 'spec-refused';
 /** A guest would have written it. */
 const writeHeader = () => {
   const path = home.runtime.volumes.mountpoint('data');
@@ -53,6 +64,51 @@ describe('a box with a sealed volume', () => {
     expect(await home.call('GET', '/volumes/data')).toMatchObject({
       body: { Options: { type: 'sealed' }, Status: { Sealed: true, Id: ID, Box: id } },
     });
+  });
+
+  const BROKER = { Broker: { Host: '127.0.0.1', Port: 1, Key: 'a'.repeat(64) } };
+
+  it('waits until its broker has counted its volume, and then runs', async () => {
+    told(ID, true);
+    const id = await create('sealed,init,counter=default/db/data', BROKER);
+    expect(specOf(id)).toMatchObject({
+      broker: { host: '127.0.0.1', port: 1, tenant: 'default', key: 'a'.repeat(64) },
+      volumes: [{ name: 'data', init: true, counter: 'default/db/data' }],
+    });
+    expect(await start(id)).toMatchObject({ status: 204 });
+    expect(record(id).state.launch?.secrets.state).toBe('waiting');
+    guestOf(id).count();
+    await changed(id, ({ state }) => state.launch?.secrets.state === 'ready');
+    expect(record(id).state.status).toBe('running');
+  });
+
+  it('ends where the disk is an older one, and its event names the rule', async () => {
+    told(ID, false);
+    const id = await create('sealed,init,counter=default/db/data', BROKER);
+    await start(id);
+    const message = 'a sealed volume was refused: the disk is older';
+    guestOf(id).refuse('volume-rolled-back', message);
+    await changed(id, ({ state }) => state.status === 'exited');
+    expect((await inspect(id))['State']).toMatchObject({ ExitCode: 125, Error: message });
+    expect(await refusals(id)).toMatchObject([
+      {
+        Actor: {
+          Attributes: { error: 'volume-rolled-back', rule: 'volumes', reason: message },
+        },
+      },
+    ]);
+  });
+
+  it('refuses a counter where the agent of the boot set knows none, or there is no broker', async () => {
+    const { confidential } = home.boot;
+    if (confidential === undefined) throw new Error('no confidential boot files');
+    const mode = 'sealed,init,counter=default/db/data';
+    const HostConfig = { Binds: [`data:/data:${mode}`] };
+    const missing = { Image: 'busybox', ...body({}, { HostConfig }) };
+    expect(await asked(missing)).toMatchObject({ status: 400, body: { code: 'invalid-argument' } });
+    home.boot = { ...home.boot, confidential: { ...confidential, launchSpec: 5 } };
+    const old = { Image: 'busybox', ...body(BROKER, { HostConfig }) };
+    expect(await asked(old)).toMatchObject({ status: 400, body: { code: 'unsupported-option' } });
   });
 
   it('expects the id of a sealed volume that an earlier guest told', async () => {
@@ -104,19 +160,31 @@ describe('a box with a sealed volume', () => {
   );
 
   it.each(['volume-empty', 'volume-refused', 'volume-damaged'] as const)(
-    'tells why a guest did not open its volume: %s',
+    'tells why a guest did not open its volume, and which rule decided: %s',
     async (code) => {
-      home.guestOptions = { refuse: new FakeRefusal(code, 'sealed volume data: because') };
+      const refuse = new FakeRefusal(code, 'sealed volume data: because', 'volumes');
+      home.guestOptions = { refuse };
       const id = await create('sealed,init');
       expect(await start(id)).toMatchObject({
-        body: { code, message: expect.stringContaining('because') },
+        body: { code, message: expect.stringContaining('because'), rule: 'volumes' },
       });
+      expect(await refusals(id)).toMatchObject([
+        { Actor: { Attributes: { error: code, rule: 'volumes', tee: 'SIMULATED' } } },
+      ]);
       expect((await inspect(id)).State).toMatchObject({
         ...{ ExitCode: 125, Error: expect.stringContaining('because') },
       });
       expect(home.runtime.volumes.sealedId('data')).toBeUndefined();
     },
   );
+
+  it('takes for a rule nothing that names no field', async () => {
+    const refuse = new FakeRefusal('volume-damaged', 'because', 'volumes\nforged');
+    home.guestOptions = { refuse };
+    const id = await create('sealed,init');
+    expect((await start(id)).body).not.toHaveProperty('rule');
+    expect(await refusals(id)).toEqual([]);
+  });
 
   it('believes a guest nothing of volumes that it does not mount', async () => {
     await home.call('POST', '/volumes/create', {

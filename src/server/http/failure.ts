@@ -7,6 +7,7 @@ import { SpecRefusal } from '../../boxes/record/spec-refusal.ts';
 import { isDiskFull } from '../../disk-full.ts';
 import type { Problem } from '../../docker-api/problem.ts';
 import { A3sError, ERRORS } from '../../errors.ts';
+import { GuestRefusal } from '../../guest/refusal.ts';
 
 export interface Failure {
   readonly status: number;
@@ -21,7 +22,7 @@ export function failureOf(error: unknown): Failure {
     const { code, message, remedy } = error;
     const body = {
       ...{ message, code, ...(remedy === undefined ? {} : { remedy }) },
-      ...(error instanceof SpecRefusal ? { rule: error.decided.rule } : {}),
+      ...ruleOf(error),
     };
     const { status, unlogged = false } = ERRORS[code];
     return { status, body, unexpected: status >= 500 && !unlogged };
@@ -29,6 +30,12 @@ export function failureOf(error: unknown): Failure {
   return isDiskFull(error) || isDatabaseFull(error)
     ? unexpected('disk-full', 'No space is left on the device that holds A3S_HOME')
     : unexpected('internal', 'The server failed in a way that was not foreseen');
+}
+
+/** The field of the launch spec that decided: of this host's refusal, or of the guest's. */
+function ruleOf(error: A3sError): { readonly rule?: string } {
+  if (error instanceof SpecRefusal) return { rule: error.decided.rule };
+  return error instanceof GuestRefusal && error.rule !== undefined ? { rule: error.rule } : {};
 }
 
 function unexpected(code: 'disk-full' | 'internal', message: string): Failure {

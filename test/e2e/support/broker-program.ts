@@ -42,8 +42,8 @@ export class BrokerProgram implements AsyncDisposable {
   }
 
   /** Its address is known before it serves. */
-  static async prepare(actor: Actor): Promise<BrokerProgram> {
-    return new BrokerProgram(actor, join(actor.directory, 'broker'), await freePort());
+  static async prepare(actor: Actor, name = 'broker'): Promise<BrokerProgram> {
+    return new BrokerProgram(actor, join(actor.directory, name), await freePort());
   }
 
   /** The flag of a box that fetches from it. */

@@ -14,6 +14,13 @@ const (
 	SecretRefused     = "secret-refused"
 )
 
+// Codes of a main process that was ended because the broker did not confirm the generation of a
+// sealed volume: the disk is older or another one; or the broker did not, or not in time.
+const (
+	VolumeRolledBack = "volume-rolled-back"
+	VolumeNotCounted = "volume-not-counted"
+)
+
 // exitCodes are the exit codes of main processes that had waited and could not be started, by the
 // reason: as Docker has them, 127 for a command that does not exist and 126 for one that cannot be
 // executed. 125 is Docker's code for a failure of Docker itself before the command: here, the
@@ -28,6 +35,8 @@ var exitCodes = map[string]int{
 	SecretsDeadline:            125,
 	SecretsNotFetched:          125,
 	SecretRefused:              125,
+	VolumeRolledBack:           125,
+	VolumeNotCounted:           125,
 }
 
 // exitUnknown is Docker's exit code of a container whose start failed for any other reason

@@ -28,8 +28,27 @@ type task struct {
 	Broker    launchspec.Broker `json:"broker"`
 	Address   string            `json:"address"`
 	Resources []string          `json:"resources"`
+	// Counter is a volume that is counted instead.
+	Counter *counted `json:"counter"`
+	// Nonce asks for an attestation result over it instead.
+	Nonce []byte `json:"nonce"`
 	// TEE is what the guest calls itself instead of what it is.
 	TEE string `json:"tee"`
+}
+
+// counted is a volume whose disk is the other end's.
+type counted struct {
+	Path string `json:"path"`
+	ID   string `json:"volume"`
+	Disk uint64 `json:"generation"`
+}
+
+func (c *counted) Volume() string     { return c.ID }
+func (c *counted) Generation() uint64 { return c.Disk }
+
+func (c *counted) Advance(generation uint64) error {
+	c.Disk = generation
+	return nil
 }
 
 // processor has the other end answer.
@@ -64,6 +83,9 @@ func (n named) BrokerTEE() string {
 // outcome is the last line.
 type outcome struct {
 	Values map[string][]byte `json:"values"`
+	// Generation is what the disk of a counted volume has.
+	Generation uint64 `json:"generation"`
+	Token      string `json:"token"`
 	// Code is the broker's, of a refusal.
 	Code  string `json:"code"`
 	Error string `json:"error"`
@@ -92,16 +114,30 @@ func fetch(t *task, p tee.Processor) outcome {
 		},
 	})
 	result := outcome{Values: map[string][]byte{}}
+	if t.Counter != nil {
+		err := client.Count(ctx, []kbs.Counted{{Path: t.Counter.Path, Volume: t.Counter}})
+		result.Generation = t.Counter.Disk
+		return result.of(err)
+	}
+	if t.Nonce != nil {
+		token, err := client.Result(ctx, t.Nonce)
+		result.Token = token
+		return result.of(err)
+	}
 	err := client.Fetch(ctx, t.Resources, func(resource string, value []byte) error {
 		result.Values[resource] = append([]byte{}, value...)
 		return nil
 	})
+	return result.of(err)
+}
+
+func (o outcome) of(err error) outcome {
 	var refusal *kbs.Refusal
 	switch {
 	case errors.As(err, &refusal):
-		result.Code = refusal.Code
+		o.Code = refusal.Code
 	case err != nil:
-		result.Error = err.Error()
+		o.Error = err.Error()
 	}
-	return result
+	return o
 }

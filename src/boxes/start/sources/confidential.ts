@@ -18,6 +18,7 @@ import { makeRuntimeDirectory, runtimeDirectory } from '../../record/directories
 import { hostSeesOutput } from '../../record/host-may.ts';
 import { teeAttributes } from '../../record/tee-names.ts';
 import type { RunningBox } from '../../run/running-box.ts';
+import { publishGuestRefusal } from '../../services/publish.ts';
 import type { Services } from '../../services/services.ts';
 import type { LaunchHost } from '../launch-vm.ts';
 import { launchOnPorts } from '../ports.ts';
@@ -25,7 +26,7 @@ import type { Acquired, StartSource } from '../source.ts';
 
 /** What a measured launch needs of the server. */
 export type ConfidentialHost = LaunchHost &
-  Pick<Services, 'boot' | 'images' | 'log' | 'store' | 'volumes'>;
+  Pick<Services, 'boot' | 'events' | 'images' | 'log' | 'store' | 'volumes'>;
 
 /** Every start is a new launch and a new instance, and never from saved memory. */
 export class ConfidentialSource implements StartSource {
@@ -96,7 +97,7 @@ async function launchMeasured(
     hostData: confidential.specDigest,
     policy: `0x${parts.boot.policy.toString(16)}`,
     bootSet,
-    secrets: { state: confidential.secrets.length === 0 ? 'none' : 'waiting', delivered: [] },
+    secrets: { state: isAwaiting(definition, confidential) ? 'waiting' : 'none', delivered: [] },
   };
   const { vm } = await launchOnPorts(rt, box, {
     state: { machine: { id, identity, start: 'cold' }, launch: planned },
@@ -117,11 +118,19 @@ async function launchMeasured(
   return { vm, launch };
 }
 
+/** Whether the workload waits, for secrets or for its broker to count its sealed volumes. */
+function isAwaiting(
+  { volumeMounts }: Box['definition'],
+  { secrets }: ConfidentialDefinition,
+): boolean {
+  return secrets.length > 0 || volumeMounts.some(({ sealed }) => sealed?.counter !== undefined);
+}
+
 /**
  * The guest's answer is not trusted: relying parties see in its evidence that it took these bytes.
  */
 async function prepareGuest(
-  rt: Pick<Services, 'home' | 'log' | 'store' | 'volumes'>,
+  rt: Pick<Services, 'events' | 'home' | 'log' | 'store' | 'volumes'>,
   running: RunningBox,
   guest: Guest,
   { tee, launchSpec, specDigest }: ConfidentialDefinition,
@@ -138,7 +147,10 @@ async function prepareGuest(
   // gone.
   const { volumeMounts } = rt.store.expect(running.id).definition;
   const fills = volumeMounts.some(({ sealed }) => sealed);
-  const taken = await guest.putLaunchSpec(launchSpec, { fills });
+  const taken = await guest.putLaunchSpec(launchSpec, { fills }).catch((error: unknown) => {
+    publishGuestRefusal(rt, rt.store.expect(running.id), error);
+    throw error;
+  });
   if (taken.specDigest !== specDigest) {
     throw new A3sError(
       'launch-spec-mismatch',

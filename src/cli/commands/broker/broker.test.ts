@@ -67,6 +67,31 @@ describe('the commands of the broker', () => {
     expect((await guest.resource(cookie, 'default/db/password')).status).toBe(401);
   });
 
+  it('sets, lists and removes the counter of a volume, and grants counters', async () => {
+    expect(await out('grant put counters --path default/volumes/* --policy web --counter')).toBe(
+      'version 1\n',
+    );
+    const grants = JSON.parse(await out('grant ls')) as { name: string; document: unknown }[];
+    expect(grants.find(({ name }) => name === 'counters')?.document).toEqual({
+      path: 'default/volumes/*',
+      policy: 'web',
+      counter: true,
+    });
+    const volume = '0123456789abcdef0123456789abcdef';
+    const set = `counter set default/volumes/data --volume ${volume} --generation`;
+    expect(await out(`${set} 7`)).toBe('version 1\n');
+    expect(JSON.parse(await out('counter ls'))).toMatchObject([
+      { name: 'default/volumes/data', volume, generation: 7 },
+    ]);
+    expect(await run(`${set} 0`)).toMatchObject({ status: 125 });
+    expect(await run(`counter set nothing --volume ${volume} --generation 1`)).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('repository/type/tag'),
+    });
+    expect(await out('counter rm default/volumes/data')).toBe('default/volumes/data\n');
+    expect(await out('counter ls')).toBe('[]\n');
+  });
+
   it('rotates, lists and removes secrets', async () => {
     await out('secret put default/key/one', { input: 'first' });
     expect(await out('secret rotate default/key/one --bytes 48')).toBe('version 2\n');

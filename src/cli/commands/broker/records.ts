@@ -8,7 +8,7 @@ import { segment } from '../../client/client.ts';
 import { objectOf, objectsOf } from '../../client/json.ts';
 import type { Command, Invocation } from '../../command.ts';
 import { readInput } from '../../files/input-file.ts';
-import { byName, int, string } from '../../flags/flag.ts';
+import { bool, byName, int, string } from '../../flags/flag.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { UsageError } from '../../usage-error.ts';
 import { loadLibrary, refusing } from '../attest/load-library.ts';
@@ -67,10 +67,38 @@ const GRANT_VERBS: Verbs = {
   put: {
     operand: true,
     run: async (call, base, { flags, operands: [, name = ''] }) => {
-      const grant = { path: flags.needed('path', String), policy: flags.needed('policy', String) };
+      const counter = flags.bool('counter') ? { counter: true } : {};
+      const grant = {
+        path: flags.needed('path', String),
+        policy: flags.needed('policy', String),
+        ...counter,
+      };
       const body = Buffer.from(JSON.stringify(grant));
       const path = `${base}/grants/${segment(name)}`;
       return versionOf(await call({ method: 'PUT', path, body }));
+    },
+  },
+};
+
+const COUNTER_VERBS: Verbs = {
+  ls: { operand: false, run: list('counters') },
+  set: {
+    operand: true,
+    run: async (call, base, { flags, operands: [, path = ''] }) => {
+      const counter = {
+        volume: flags.needed('volume', String),
+        generation: flags.needed('generation', generationOf),
+      };
+      const body = Buffer.from(JSON.stringify(counter));
+      const url = recordPath(base, 'counters', path);
+      return versionOf(await call({ method: 'PUT', path: url, body }));
+    },
+  },
+  rm: {
+    operand: true,
+    run: async (call, base, { operands: [, path = ''] }) => {
+      await call({ method: 'DELETE', path: recordPath(base, 'counters', path) });
+      return `${path}\n`;
     },
   },
 };
@@ -105,7 +133,7 @@ export const brokerPolicy: Command = {
 };
 
 export const brokerGrant: Command = {
-  usage: 'ls | put NAME --path PATTERN --policy NAME | rm NAME  [OPTIONS]',
+  usage: 'ls | put NAME --path PATTERN --policy NAME [--counter] | rm NAME  [OPTIONS]',
   description:
     'Manage the grants of a secret broker: which policy lets guests have which resources. PATTERN is\n' +
     'repository/type/tag, where * stands for a whole part',
@@ -114,9 +142,26 @@ export const brokerGrant: Command = {
     TENANT_FLAG,
     string('path', 'Pattern of the resources', { value: 'pattern' }),
     string('policy', 'Name of the policy', { value: 'name' }),
+    bool('counter', 'It is for counters of sealed volumes, and for no secret'),
   ]),
   operands: { min: 1, max: 2 },
   run: (invocation) => runVerb(invocation, GRANT_VERBS),
+};
+
+export const brokerCounter: Command = {
+  usage: 'ls | set PATH --volume ID --generation NUMBER | rm PATH  [OPTIONS]',
+  description:
+    'Manage the counters of sealed volumes, by which guests notice an older disk. Guests make and\n' +
+    'advance them. After the loss of a volume rm permits to make another one; after that of the\n' +
+    "broker's store set says which volume there is, and its generation",
+  flags: byName([
+    ...BROKER_FLAGS,
+    TENANT_FLAG,
+    string('volume', 'Id of the volume', { value: 'id' }),
+    string('generation', 'Generation that the volume has', { value: 'number' }),
+  ]),
+  operands: { min: 1, max: 2 },
+  run: (invocation) => runVerb(invocation, COUNTER_VERBS),
 };
 
 async function runVerb(invocation: Invocation, verbs: Verbs): Promise<number> {
@@ -150,7 +195,7 @@ function documentVerbs(plural: 'policies' | 'grants'): Verbs {
   };
 }
 
-function list(plural: 'secrets' | 'policies' | 'grants'): Verb {
+function list(plural: 'secrets' | 'policies' | 'grants' | 'counters'): Verb {
   return async (call, base) => {
     const answer = objectOf<Record<string, unknown[]>>(
       await call({ method: 'GET', path: `${base}/${plural}` }),
@@ -160,11 +205,22 @@ function list(plural: 'secrets' | 'policies' | 'grants'): Verb {
 }
 
 function secretPath(base: string, path: string): string {
+  return recordPath(base, 'secrets', path);
+}
+
+/** @throws RangeError */
+function generationOf(text: string): number {
+  const generation = /^[1-9]\d*$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(generation)) return generation;
+  throw new RangeError('it takes a number from 1 on');
+}
+
+function recordPath(base: string, plural: 'secrets' | 'counters', path: string): string {
   const parts = path.split('/');
   if (parts.length !== 3) {
     throw new UsageError(`invalid path ${path}: it is repository/type/tag`, { status: 1 });
   }
-  return `${base}/secrets/${parts.map(segment).join('/')}`;
+  return `${base}/${plural}/${parts.map(segment).join('/')}`;
 }
 
 function versionOf(answer: unknown): string {

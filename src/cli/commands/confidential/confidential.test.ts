@@ -67,14 +67,18 @@ describe('run --tee', () => {
   it('run --tee sends its broker, and the paths of what it fetches there', async () => {
     const key = 'a'.repeat(64);
     await a3s(
-      `run -d --tee simulate --broker https://broker.example,key=${key}` +
-        ' --secret token:from=broker/default/db/token:env --secret pin:from=broker.pub box both',
+      `run -d --tee simulate --broker https://broker.example,key=${key},tokens` +
+        ' --secret token:from=broker/default/db/token:env --secret pin:from=broker.pub' +
+        ' --secret tls:from=broker/default/db/tls,refresh=12h --secret key:from=broker/a/b/c,refresh' +
+        ' box both',
     );
     expect(sent()['Confidential']).toMatchObject({
-      Broker: { Host: 'broker.example', Port: 443, Tenant: 'default', Key: key },
+      Broker: { Host: 'broker.example', Port: 443, Tenant: 'default', Key: key, Tokens: true },
       Secrets: [
         { Name: 'token', InjectorKeys: [], Resource: 'default/db/token', Env: 'TOKEN' },
         { Name: 'pin', InjectorKeys: [PEM] },
+        { Name: 'tls', Resource: 'default/db/tls', Refresh: 43_200 },
+        { Name: 'key', Resource: 'a/b/c', Refresh: 300 },
       ],
     });
   });
@@ -83,9 +87,21 @@ describe('run --tee', () => {
     ['--broker https://b.example --secret t:from=broker/a/b/c', 'it needs key=SHA256'],
     ['--secret t:from=broker/a/b/c', 'there is no --broker'],
     [`--broker https://b.example,key=${'a'.repeat(64)}`, 'no secret is from it'],
+    [`--broker https://b.example,key=${'a'.repeat(64)},more`, 'URL,key=SHA256[,tokens]'],
+    [`--broker https://b.example,tokens,key=${'a'.repeat(64)},tokens`, 'URL,key=SHA256[,tokens]'],
+    [
+      '-v data:/data:sealed,init,counter=a/b/c',
+      'cannot count a sealed volume: there is no --broker',
+    ],
     ['--secret t:from=broker/a/b/c:from=broker.pub', 'nobody may inject it'],
     ['--secret t:from=broker/a/b/c:allow-any-injector', 'nobody may inject it'],
     ['--secret t:from=broker/a/b', 'repository/type/tag'],
+    ['--secret t:from=broker/a/b/c,refresh=9', 'from 10s to 7 days'],
+    ['--secret t:from=broker/a/b/c,refresh=169h', 'from 10s to 7 days'],
+    ['--secret t:from=broker/a/b/c,refresh=', 'from 10s to 7 days'],
+    ['--secret t:from=broker/a/b/c,again', 'takes refresh or refresh=DURATION'],
+    ['--secret t:from=broker/a/b/c,refresh,refresh=10', 'takes refresh or refresh=DURATION'],
+    ['--secret t:from=broker/a/b/c,refresh:env', 'refresh is for a file'],
   ])('run --tee refuses %s', async (flags, message) => {
     const done = await a3s(`run -d --tee simulate ${flags} box both`);
     expect(done.status).toBe(125);

@@ -69,5 +69,6 @@ function checkMode(mode: string): void {
 
 function sealedKind(words: readonly string[], word: string): string | undefined {
   if (!words.includes('sealed')) return undefined;
+  if (word.startsWith('counter=')) return 'counter';
   return word.startsWith('id=') ? 'origin' : SEALED_WORDS.get(word);
 }

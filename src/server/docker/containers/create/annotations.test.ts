@@ -159,7 +159,6 @@ describe('annotations of a create document', () => {
     [{ 'dev.a3s.toString': 'y' }, 'unsupported-option', 'there is no annotation'],
     [{ 'dev.a3s.Tee': 'snp' }, 'unsupported-option', 'there is no annotation dev.a3s.Tee'],
     [{ ...TEE, 'dev.a3s.broker': 'https://b.example' }, 'invalid-argument', 'it needs key=SHA256'],
-    [{ ...TEE, 'dev.a3s.broker': BROKER }, 'invalid-argument', 'belong together'],
     [{ ...TEE, 'dev.a3s.secret.t': 'from=broker/a/b/c' }, 'invalid-argument', 'belong together'],
     [{ ...TEE, 'dev.a3s.secret.t': 'from=broker/a/b' }, 'invalid-argument', 'repository/type/tag'],
     [{ 'dev.a3s.host-may': 'logs' }, 'invalid-argument', 'dev.a3s.tee: it is missing'],

@@ -26,8 +26,8 @@ const CONFIDENTIAL: Readonly<Record<string, (text: string) => object>> = {
   tee: (Tee) => ({ Tee }),
   'host-may': (text) => ({ HostMay: [...new Set(parsePermissions(text))].sort() }),
   broker: (text) => {
-    const { host: Host, port: Port, tenant: Tenant, key: Key } = parseBroker(text);
-    return { Broker: { Host, Port, Tenant, Key } };
+    const { host: Host, port: Port, tenant: Tenant, key: Key, tokens: Tokens } = parseBroker(text);
+    return { Broker: { Host, Port, Tenant, Key, ...(Tokens === undefined ? {} : { Tokens }) } };
   },
   deployment: (Deployment) => ({ Deployment }),
   changes: (Changes) => ({ Changes }),
@@ -98,6 +98,7 @@ async function secretOf(name: string, value: string): Promise<object> {
     InjectorKeys: keys,
     AllowAnyInjector: secret.allowAnyInjector,
     Resource: secret.resource,
+    Refresh: secret.refresh,
     Env: secret.variable,
   };
 }

@@ -21,6 +21,7 @@ export function confidentialRequest(
       injectorKeys: secret.InjectorKeys,
       allowAnyInjector: secret.AllowAnyInjector,
       resource: secret.Resource ?? undefined,
+      refresh: secret.Refresh ?? undefined,
       variable: secret.Env ?? undefined,
     })),
     broker: brokerOf(asked.Broker),
@@ -39,5 +40,6 @@ export function confidentialRequest(
 
 function brokerOf(asked: z.output<typeof Confidential>['Broker']): BrokerEndpoint | undefined {
   if (!asked) return undefined;
-  return { host: asked.Host, port: asked.Port, tenant: asked.Tenant, key: asked.Key };
+  const { Host: host, Port: port, Tenant: tenant, Key: key, Tokens } = asked;
+  return { host, port, tenant, key, ...(Tokens === true ? { tokens: true } : {}) };
 }

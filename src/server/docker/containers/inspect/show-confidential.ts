@@ -32,11 +32,12 @@ export function showConfidential({ definition, state }: Box): ConfidentialShown 
     Deployment: confidential.deployment,
     Changes: confidential.changes,
     Sealing: confidential.sealing ?? 'none',
-    Secrets: confidential.secrets.map(({ name, allowAnyInjector, resource }) => ({
+    Secrets: confidential.secrets.map(({ name, allowAnyInjector, resource, refresh }) => ({
       Name: name,
       Delivered: delivered.has(name),
       AllowAnyInjector: allowAnyInjector,
       ...(resource === undefined ? {} : { Resource: resource }),
+      ...(refresh === undefined ? {} : { Refresh: refresh }),
     })),
     SecretsState: launch?.secrets.state ?? 'none',
     SecretsDeadline: confidential.secretsDeadline,
@@ -55,6 +56,7 @@ export function showConfidential({ definition, state }: Box): ConfidentialShown 
             Port: broker.port,
             Tenant: broker.tenant,
             Key: broker.key,
+            ...(broker.tokens === true ? { Tokens: true } : {}),
           },
         }),
     ...(launch?.instance === undefined ? {} : { Instance: launch.instance }),

@@ -25,6 +25,7 @@ describe('a sealed volume of a request', () => {
     ['sealed,init', { policy: 'exact', init: true }],
     ['sealed,upgradable,init', { policy: 'upgradable', init: true }],
     [`rw,sealed,id=${ID},exact`, { policy: 'exact', init: false, id: ID }],
+    ['sealed,init,counter=a/b/c', { policy: 'exact', init: true, counter: 'a/b/c' }],
   ])('reads the mode %s', (mode, sealed) => {
     expect(parseBind(`data:/data:${mode}`)).toMatchObject({
       ...{ name: 'data', destination: '/data', mode, readonly: false, noCopy: false, sealed },
@@ -44,6 +45,10 @@ describe('a sealed volume of a request', () => {
     'sealed,id=0',
     `sealed,id=${ID},id=${ID}`,
     `sealed,init,id=${ID}`,
+    'counter=a/b/c',
+    'sealed,counter=a/b',
+    'sealed,counter=',
+    'sealed,counter=a/b/c,counter=a/b/d',
   ])('refuses the mode %s', (mode) => {
     expect(() => parseBind(`data:/data:${mode}`)).toThrow(
       expect.objectContaining({

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { brokerResource } from '@a3s-box/policies';
 import type { SealedMount } from '../../../../../boxes/record/sealed-mount.ts';
 import { A3sError } from '../../../../../errors.ts';
 import { parseDriver } from '../../../volumes/driver.ts';
@@ -11,11 +12,11 @@ import { parseDriver } from '../../../volumes/driver.ts';
 export const SEALED_KIND = parseDriver('', { type: 'sealed' });
 
 /** Options of a long mount that are not the volume's but the box's. */
-const OWN = ['policy', 'init', 'id'];
+const OWN = ['policy', 'init', 'id', 'counter'];
 
 /**
  * Takes the words of a sealed volume from a mode: `sealed`, then any of `init`, `id=ID`, `exact`,
- * `upgradable`.
+ * `upgradable`, `counter=PATH`.
  *
  * @returns the other words, and undefined where it is none
  * @throws A3sError `invalid-argument`
@@ -26,15 +27,18 @@ export function sealedWords(mode: string): {
 } {
   const words = mode.split(',');
   if (!words.includes('sealed')) return { sealed: undefined, rest: mode };
-  const own = words.filter((word) => /^(sealed|init|exact|upgradable|id=.*)$/.test(word));
+  const own = words.filter((word) => /^(sealed|init|exact|upgradable|(id|counter)=.*)$/.test(word));
   const rest = words.filter((word) => !own.includes(word)).join(',');
   const policies = own.filter((word) => word === 'exact' || word === 'upgradable');
   const ids = own.filter((word) => word.startsWith('id='));
-  if (new Set(own).size < own.length || policies.length > 1 || ids.length > 1) {
+  const counters = own.filter((word) => word.startsWith('counter='));
+  const lists = [policies, ids, counters];
+  if (new Set(own).size < own.length || lists.some(({ length }) => length > 1)) {
     throw new A3sError('invalid-argument', `invalid mode: ${mode.slice(0, 64)}`);
   }
-  const sealed = sealedMount(policies[0], own.includes('init'), ids[0]?.slice('id='.length));
-  return { sealed, rest };
+  const id = ids[0]?.slice('id='.length);
+  const counter = counters[0]?.slice('counter='.length);
+  return { sealed: sealedMount(policies[0], own.includes('init'), id, counter), rest };
 }
 
 /**
@@ -47,7 +51,7 @@ export function sealedOptions(options: Readonly<Record<string, string>>): {
   readonly rest: Readonly<Record<string, string>>;
 } {
   if (options['type'] !== 'sealed') return { sealed: undefined, rest: options };
-  const { policy, init, id } = options;
+  const { policy, init, id, counter } = options;
   const rest = Object.fromEntries(Object.entries(options).filter(([name]) => !OWN.includes(name)));
   if (policy !== undefined && policy !== 'exact' && policy !== 'upgradable') {
     throw invalid(`policy must be exact or upgradable, and not '${policy.slice(0, 64)}'`);
@@ -55,13 +59,14 @@ export function sealedOptions(options: Readonly<Record<string, string>>): {
   if (init !== undefined && init !== '' && init !== 'true') {
     throw invalid(`init is given without a value, and not '${init.slice(0, 64)}'`);
   }
-  return { sealed: sealedMount(policy, init !== undefined, id), rest };
+  return { sealed: sealedMount(policy, init !== undefined, id, counter), rest };
 }
 
 function sealedMount(
   policy: string | undefined,
   init: boolean,
   id: string | undefined,
+  counter: string | undefined,
 ): SealedMount {
   if (id !== undefined && !/^[0-9a-f]{32}$/.test(id)) {
     throw invalid(`an id has 32 digits of 0-9 and a-f, and not '${id.slice(0, 64)}'`);
@@ -69,10 +74,14 @@ function sealedMount(
   if (init && id !== undefined) {
     throw invalid('init makes a volume with an id of its own: leave out init, or id');
   }
+  if (counter !== undefined && !brokerResource.safeParse(counter).success) {
+    throw invalid(`a counter is repository/type/tag, and not '${counter.slice(0, 64)}'`);
+  }
   return {
     policy: policy === 'upgradable' ? 'upgradable' : 'exact',
     init,
     ...(id === undefined ? {} : { id }),
+    ...(counter === undefined ? {} : { counter }),
   };
 }
 

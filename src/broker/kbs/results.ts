@@ -1,0 +1,82 @@
+/**
+ * Attestation results for guests: EAR, signed by the broker, over a nonce of whoever is to believe
+ * it. That party needs no evidence, no policy and no certificates of AMD, and trusts the broker.
+ *
+ * @module
+ */
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { type EarSubmod, earSubmod, signEarJwt } from '@a3s-box/attestation/ear';
+import { simulatedEarSubmod } from '@a3s-box/attestation/simulated';
+import * as z from 'zod';
+import { A3sError } from '../../errors.ts';
+import { narrow } from '../../narrow.ts';
+import type { ReleasePolicy } from '../record/documents.ts';
+import type { Proof } from '../release/decide.ts';
+import { appraiseEvidence, type VerifiedEvidence } from '../release/evidence.ts';
+
+/** As long as a session, in which the evidence came. */
+export const RESULT_MS = 300_000;
+const NONCE = { min: 8, max: 64 };
+const VERIFIER = { developer: 'https://a3s.dev/box', build: 'a3s-box-broker' };
+
+/** The name of the guest in the result, by its processor. */
+const SUBMODS: Readonly<Record<VerifiedEvidence['tee'], string>> = {
+  snp: 'sev-snp',
+  'a3s-simulated': 'simulated',
+};
+
+const resultRequest = z.strictObject({
+  /** In base64, with padding. */
+  nonce: z.base64().max(88),
+});
+
+/** @throws A3sError `kbs-request` */
+export function parseResultRequest(input: unknown): Buffer {
+  const { data } = narrow(resultRequest, input);
+  const nonce = Buffer.from(data?.nonce ?? '', 'base64');
+  const isOne = data !== undefined && nonce.toString('base64') === data.nonce;
+  if (isOne && nonce.length >= NONCE.min && nonce.length <= NONCE.max) return nonce;
+  throw new A3sError('kbs-request', `A nonce has ${NONCE.min} to ${NONCE.max} bytes, in base64`);
+}
+
+/** The policy that accepted the guest, and its name: `TENANT/NAME`. */
+export interface AcceptingPolicy {
+  readonly id: string;
+  readonly policy: ReleasePolicy;
+}
+
+export class Results {
+  readonly #privateKey: Buffer;
+  readonly #keyId: string;
+
+  /** @param key Ed25519 */
+  constructor(key: KeyObject) {
+    this.#privateKey = key.export({ type: 'pkcs8', format: 'der' });
+    const { x = '' } = createPublicKey(key).export({ format: 'jwk' });
+    this.#keyId = x;
+  }
+
+  /** A JWT. It says what evidence of this session was appraised to, by that policy. */
+  issue(proof: Proof, accepting: AcceptingPolicy, nonce: Uint8Array, now: Date): Promise<string> {
+    const { evidence } = proof;
+    return signEarJwt(
+      {
+        profile: 'ietf-03',
+        issuedAt: now,
+        expiresAt: new Date(now.getTime() + RESULT_MS),
+        verifier: VERIFIER,
+        nonce,
+        submods: new Map([[SUBMODS[evidence.tee], submodOf(proof, accepting)]]),
+      },
+      { key: { algorithm: 'EdDSA', privateKey: this.#privateKey }, keyId: this.#keyId },
+    );
+  }
+}
+
+function submodOf({ evidence, reportData }: Proof, { id, policy }: AcceptingPolicy): EarSubmod {
+  const appraisal = appraiseEvidence(evidence, policy.attestation, reportData);
+  const details = { policyIds: [id] };
+  return evidence.tee === 'snp'
+    ? earSubmod(evidence.report, appraisal, details)
+    : simulatedEarSubmod(evidence.report, appraisal, details);
+}
