@@ -25,7 +25,7 @@ import { HTTPS } from '../packet-rules.ts';
 import type { KeptSecret, KeptSecrets } from '../secrets.ts';
 import type { Fail } from './failures.ts';
 import type { Refuse } from './refusals.ts';
-import { SecretReturned, secretIn, textsOf, WithoutSecrets, withValues } from './secret-values.ts';
+import { SecretReturned, secretIn, WithoutSecrets, withValues } from './secret-values.ts';
 
 export interface SecretProxyOptions extends KeptSecrets {
   /** The authorities that servers are verified by, in PEM. */
@@ -166,7 +166,8 @@ export class SecretProxy {
       const answer = await sendRequest({ request, name, secrets, server });
       const headers = endToEnd(answer.headers);
       const { statusCode = 502, statusMessage = '' } = answer;
-      const found = secretIn(textsOf(statusMessage, answer.headers), secrets);
+      // As they came: a name is not in lower case, and none is left out.
+      const found = secretIn([statusMessage, ...answer.rawHeaders], secrets);
       if (found !== undefined) throw new SecretReturned(found);
       response.writeHead(statusCode, statusMessage, headers);
       response.flushHeaders();

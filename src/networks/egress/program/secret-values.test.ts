@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { expect, it } from 'vitest';
 import type { KeptSecret } from '../secrets.ts';
-import { SecretReturned, secretIn, textsOf, WithoutSecrets, withValues } from './secret-values.ts';
+import { SecretReturned, secretIn, WithoutSecrets, withValues } from './secret-values.ts';
 
 const secret = (name: string, value: string, header = 'authorization'): KeptSecret => ({
   ...{ name, value, header, host: 'a.example', placeholder: `placeholder-${name}` },
@@ -24,13 +24,11 @@ it('puts each value into its own header alone, as often as its placeholder is th
   expect(withValues({}, [TOKEN])).toEqual({});
 });
 
-it('finds a value in the head of an answer', () => {
-  const among = (message: string, headers: Record<string, string | string[]>) =>
-    secretIn(textsOf(message, headers), [TOKEN, KEY]);
-  expect(among('OK', { a: 'placeholder-TOKEN' })).toBeUndefined();
-  expect(among(`no ${TOKEN.value}`, {})).toBe('TOKEN');
-  expect(among('OK', { 'set-cookie': ['a', `b=${KEY.value}; c`] })).toBe('KEY');
-  expect(among('OK', { [`x-${KEY.value}`]: '' })).toBe('KEY');
+it('finds a value among texts', () => {
+  const among = (...texts: string[]) => secretIn(texts, [TOKEN, KEY]);
+  expect(among('OK', 'placeholder-TOKEN', TOKEN.value.slice(1))).toBeUndefined();
+  expect(among('OK', `no ${TOKEN.value}`)).toBe('TOKEN');
+  expect(among('OK', 'set-cookie', `b=${KEY.value}; c`)).toBe('KEY');
 });
 
 async function passed(chunks: readonly string[]): Promise<string> {

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { IncomingHttpHeaders } from 'node:http';
 import { Transform, type TransformCallback } from 'node:stream';
 import type { KeptSecret } from '../secrets.ts';
 
@@ -27,16 +26,6 @@ export function secretIn(
   secrets: readonly KeptSecret[],
 ): string | undefined {
   return secrets.find(({ value }) => texts.some((text) => text.includes(value)))?.name;
-}
-
-/** All that the head of an answer says. */
-export function textsOf(message: string, headers: IncomingHttpHeaders): string[] {
-  return [
-    message,
-    ...Object.entries(headers)
-      .flat(2)
-      .filter((text) => text !== undefined),
-  ];
 }
 
 /** The value of a secret is in what came back. */
