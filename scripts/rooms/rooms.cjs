@@ -114,6 +114,7 @@ const ROOMS = {
     // A network policy says the same of a build as of a box.
     'networks/egress/decide',
     'networks/ipv4',
+    'tls-proxy',
     'oci',
     'distribution',
     'images',
@@ -128,6 +129,7 @@ const ROOMS = {
   builders: [
     'builders',
     'build/builder',
+    'tls-proxy/make-authority',
     'boxes',
     'boot',
     'guest',
@@ -189,7 +191,9 @@ const ROOMS = {
   // Directories that outlive boxes, not the boxes that mount them.
   volumes: ['volumes', 'state', 'durable', 'errors', 'async'],
   // Which networks there are and who is where in them, not the boxes.
-  networks: ['networks', 'jail', 'state', 'c-library', 'durable', 'errors', 'async'],
+  networks: ['networks', 'tls-proxy', 'jail', 'state', 'c-library', 'durable', 'errors', 'async'],
+  // Parts of proxies at which TLS ends, whoever their clients are.
+  'tls-proxy': ['tls-proxy'],
   engine: ['engine', 'narrow', 'jail', 'c-library', 'durable', 'disk-full', 'errors', 'async'],
   // The interface alone: a guest is reached through the byte stream of a microVM.
   guest: ['guest', 'narrow', 'engine/engine', 'jail/jail', 'oci/digest-text', 'async', 'errors'],

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { Authority } from '../tls-proxy/authority.ts';
 /**
  * A builder: a Docker daemon with BuildKit in a microVM, which serves this control server alone.
  */
@@ -15,11 +16,8 @@ export interface Builder {
   serveStepProxy(serve: (connection: Duplex) => void): () => void;
   /** URL of the proxy that steps reach. */
   readonly stepProxy: string;
-  /**
-   * The authority that the builder trusts, made for this builder alone: PEM. Its certificate is
-   * backdated against a restored clock.
-   */
-  readonly authority: { readonly certificate: string; readonly privateKey: string };
+  /** The authority that the builder trusts, made for this builder alone. */
+  readonly authority: Authority;
   /** Which disk has its caches: another text after that was removed, and the same one otherwise. */
   readonly cacheDisk: string;
 }

@@ -15,7 +15,7 @@ import { stopBox } from '../boxes/verbs/stop.ts';
 import type { Builder, Builders } from '../build/builder.ts';
 import { A3sError } from '../errors.ts';
 import type { Image } from '../images/image.ts';
-import { makeAuthority } from './authority.ts';
+import { makeAuthority } from '../tls-proxy/make-authority.ts';
 import { type BuilderDocument, IMAGE_LAYOUT, readBuilderDocument } from './document.ts';
 import { lastOutput } from './last-output.ts';
 import { type BuilderRecord, BuilderRecords } from './records.ts';
@@ -248,7 +248,7 @@ export class BoxBuilders implements Builders {
     const rt = this.#rt;
     const image = await this.#image(document);
     await this.#removeUnrecorded(name);
-    const authority = makeAuthority(Date.now());
+    const authority = makeAuthority({ subject: 'a3s-box builder', now: Date.now() });
     const policyId = await rt.trust.handOver({ text: POLICY, directory: '/' });
     const request = builderRequest(name, image.id, authority, rt.host);
     const box = await createBox(rt, request, { policyId });

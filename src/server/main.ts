@@ -16,6 +16,7 @@ import { NamespaceNetworks } from '../networks/host/namespace-networks.ts';
 import { openDownloads } from '../registry/downloads.ts';
 import { hostFiles } from '../registry/hosts/host.ts';
 import { readProxies } from '../registry/hosts/proxies.ts';
+import { readSystemRoots, rootsFiles } from '../registry/hosts/system-roots.ts';
 import { openRegistry } from '../registry/open-registry.ts';
 import { PinnedBootSets } from './home/boot-sets.ts';
 import { openTrust } from './home/open-trust.ts';
@@ -87,11 +88,11 @@ async function run(
       downloads: openDownloads(reached),
       dialer: new Dialer(reached),
       trust: openTrust(config.home),
-      hostNetworks: new NamespaceNetworks(
-        join(config.runtimeDir, 'networks'),
-        log,
-        join(installDirectory(), 'egress.cjs'),
-      ),
+      hostNetworks: new NamespaceNetworks(join(config.runtimeDir, 'networks'), log, {
+        bundle: join(installDirectory(), 'egress.cjs'),
+        // Read at each start of a program: an authority that was removed is not trusted any more.
+        roots: () => readSystemRoots(rootsFiles(process.env)),
+      }),
       images: await openImageStore({
         directory: join(config.home, 'images'),
         database,

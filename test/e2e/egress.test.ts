@@ -1,9 +1,10 @@
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordBytes } from '../../src/networks/egress/testing/dns-bytes.ts';
+import { certificate } from '../networks/egress/world.ts';
 import { Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
@@ -15,6 +16,9 @@ import { until } from './processes.ts';
  */
 const [DNS, SITES, OTHER] = ['198.51.100.53', '198.51.100.80', '198.51.100.81'] as const;
 const REFUSED_SITES = ['sibling.example.net', 'evil.example'];
+/** It gets a secret of one box. */
+const API = 'api.example.org';
+const VALUE = 'the-value-of-the-secret';
 
 describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => {
   let installation: Installation;
@@ -28,7 +32,7 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
     await new Promise((resolve) => world.once('message', resolve));
     await ask('serveDns', { address: DNS });
     for (const address of [SITES, OTHER]) await ask('serveHttp', { address });
-    for (const name of ['good.example.org', ...REFUSED_SITES]) {
+    for (const name of ['good.example.org', API, ...REFUSED_SITES]) {
       await ask('setName', {
         name,
         records: [recordBytes({ owner: name, a: SITES }).toString('hex')],
@@ -36,9 +40,20 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
     }
     installation = await install();
     actor = new Actor('root', installation);
-    await actor.prepare();
+    const [key, cert] = certificate(actor.directory, API);
+    await ask('serveHttps', { address: SITES, key, cert });
+    // The authorities that the server trusts.
+    await actor.prepare({ SSL_CERT_FILE: join(actor.directory, 'cert.pem') });
     port = await freePort();
     const limits = ['--egress', 'allow:*.example.org:tcp:80', '--dns', DNS];
+    const secret = join(actor.directory, 'secret');
+    writeFileSync(secret, `${VALUE}\n`);
+    limits.push(
+      '--egress',
+      `allow:${API}:tcp:443`,
+      '--egress-secret',
+      `TOKEN=@${secret},host=${API}`,
+    );
     await start('limited', ...limits, '-p', `127.0.0.1:${port}:80`);
     const policy = ['--egress', `allow:${OTHER}:tcp:80`];
     await actor.ok(['network', 'create', ...policy, 'shared']);
@@ -107,6 +122,19 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
     expect(
       await inside('limited', `nslookup good.example.org ${OTHER} >/dev/null || echo none`),
     ).toBe('none');
+  });
+
+  it('puts an egress secret into requests of a box, which has a placeholder', async () => {
+    expect(await inside('limited', 'echo "$TOKEN"')).toMatch(/^a3s-egress-secret-[0-9a-f]{32}$/);
+    const send = 'wget -q -T 5 --header "Authorization: Bearer $TOKEN" -O -';
+    expect(JSON.parse(await inside('limited', `${send} https://${API}/ 2>/dev/null`))).toEqual({
+      authorization: [...`Bearer ${VALUE}`].join(' '),
+    });
+    const authorities = '/run/a3s/authorities';
+    expect(
+      await inside('limited', `cmp ${authorities}/box.pem $SSL_CERT_FILE && cat $SSL_CERT_FILE`),
+    ).toMatch(/^-----BEGIN CERTIFICATE-----\n[\s\S]*\n-----END CERTIFICATE-----$/);
+    expect(await actor.ok(['inspect', 'limited'])).not.toContain(VALUE);
   });
 
   it('names the rule that decides a connection, before and afterwards', async () => {

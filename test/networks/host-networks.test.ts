@@ -26,6 +26,8 @@ const network = {
   ...{ internal: false, mtu: 65_520 },
 };
 
+const roots = async (): Promise<readonly string[]> => [];
+
 describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
   let directory: string;
   let networks: NamespaceNetworks;
@@ -43,7 +45,7 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     // As the server's own: the DNS server is no root.
     chmodSync(parent, 0o711);
     directory = join(parent, 'net');
-    networks = new NamespaceNetworks(directory, log, '/nowhere/egress.cjs');
+    networks = new NamespaceNetworks(directory, log, { bundle: '/nowhere/egress.cjs', roots });
   });
   afterEach(async () => {
     for (const tap of taps.splice(0)) closeSync(tap);
@@ -228,7 +230,7 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     await attach({ box: db });
     kill(/pasta/);
     await expect.poll(() => processes().filter((name) => name.includes('pasta'))).toEqual([]);
-    networks = new NamespaceNetworks(directory, log, '/nowhere/egress.cjs');
+    networks = new NamespaceNetworks(directory, log, { bundle: '/nowhere/egress.cjs', roots });
     await networks.reconcile([{ box: db, network: network.id }]);
     expect(readdirSync(directory).filter((name) => name.startsWith('1'))).toEqual([]);
     expect(processes().filter((name) => name.includes('pasta'))).toHaveLength(1);

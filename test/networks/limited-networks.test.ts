@@ -22,6 +22,7 @@ const BUNDLE = join(import.meta.dirname, '../../dist/egress.cjs');
 const itAsRoot = it.runIf(await canRun());
 
 let directory: string;
+const roots = async (): Promise<readonly string[]> => [];
 let networks: NamespaceNetworks;
 const complaints: unknown[] = [];
 const taps: number[] = [];
@@ -31,7 +32,7 @@ beforeEach(() => {
   const parent = mkdtempSync(join(tmpdir(), 'a3s-limited-'));
   chmodSync(parent, 0o711);
   directory = join(parent, 'net');
-  networks = new NamespaceNetworks(directory, log, BUNDLE);
+  networks = new NamespaceNetworks(directory, log, { bundle: BUNDLE, roots });
 });
 afterEach(async () => {
   for (const tap of taps.splice(0)) closeSync(tap);
@@ -130,7 +131,7 @@ itAsRoot('keeps limits of boxes in shared networks over the end of a server', as
   const all = ['aardvark-dns', 'bwrap', 'node', 'pasta'];
   expect(processes().sort()).toEqual(all);
   killAll();
-  networks = new NamespaceNetworks(directory, log, BUNDLE);
+  networks = new NamespaceNetworks(directory, log, { bundle: BUNDLE, roots });
   const kept = [limited, free].map(({ box, network }) => ({ box, network: network.id }));
   await networks.reconcile(kept);
   expect(processes().sort()).toEqual(all);
@@ -161,7 +162,7 @@ itAsRoot(
 );
 
 itAsRoot('puts no box into a network whose limits cannot be served', async () => {
-  networks = new NamespaceNetworks(directory, log, '/nowhere/egress.cjs');
+  networks = new NamespaceNetworks(directory, log, { bundle: '/nowhere/egress.cjs', roots });
   await expect(networks.attach(place('1', own, []))).rejects.toMatchObject({
     code: 'network-failed',
     message: expect.stringContaining('/nowhere/egress.cjs'),

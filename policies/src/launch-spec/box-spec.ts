@@ -312,6 +312,19 @@ export const BoxSpec = z.strictObject({
     .array(z.strictObject({ path: relativePath, value: text.max(4096) }))
     .max(256)
     .optional(),
+  /**
+   * Certificates of authorities, each in PEM as OpenSSL writes it, that programs of the box trust
+   * besides those of its image. Absent is none.
+   */
+  authorities: z
+    .array(
+      z
+        .string()
+        .max(16_384)
+        .regex(/^-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]+-----END CERTIFICATE-----\n$/),
+    )
+    .max(16)
+    .optional(),
 });
 /** A validated box spec. */
 export type BoxSpec = z.infer<typeof BoxSpec>;

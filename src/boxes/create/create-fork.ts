@@ -118,6 +118,13 @@ async function create(
       },
     );
   }
+  if (source.egressSecrets !== undefined) {
+    throw new A3sError(
+      'unsupported-option',
+      'Cannot make a box from the snapshot: its source has egress secrets, which no snapshot has',
+      { remedy: 'Create another box with --egress-secret.' },
+    );
+  }
   checkUserNetwork({ network: source.network, confidential: false, fork: true });
   if (source.network === 'none' && request.ports.length > 0) {
     throw new A3sError('invalid-argument', 'Cannot publish ports of a box without a network', {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { RecordedPolicy } from '../../networks/egress/egress.ts';
+import type { AskedSecret } from '../../networks/egress/secrets.ts';
 import type { ImageHealthcheck } from '../../oci/config.ts';
 import type { VolumeKind } from '../../volumes/volume.ts';
 import type { ImageMountRequest } from '../policy/image-mounts.ts';
@@ -88,6 +89,8 @@ export interface CreateRequest {
   readonly names: Names;
   /** Undefined: the box reaches what its host reaches. */
   readonly egress?: RecordedPolicy | undefined;
+  /** Secrets that the host puts into requests of the box. */
+  readonly egressSecrets?: readonly AskedSecret[] | undefined;
   readonly ports: readonly Port[];
   readonly exposedPorts: readonly string[];
   readonly publishAll: boolean;

@@ -32,6 +32,7 @@ import { foreignArchitecture } from './architecture.ts';
 import { recordSources } from './binds.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
+import { checkEgressSecrets, keepSecrets, keptSecrets, recordedSecrets } from './egress-secrets.ts';
 import {
   checkVolumeDriver,
   type Mounts,
@@ -59,6 +60,7 @@ export async function createBox(
   checkResources(request, rt.host);
   const endpoints = resolveEndpoints(rt, request);
   checkEgress(request);
+  checkEgressSecrets(request);
   await expectLimits(rt.networks, request.egress);
   const asked = request.confidential;
   const wanted = sealedMounts(rt, mountsOf(rt, request), asked);
@@ -93,6 +95,7 @@ export async function createBox(
           ...{ hostname, asked, image, bootSet },
         });
   const binds = await recordSources(mounts.binds);
+  const secrets = keptSecrets(request);
   await using made = await makeVolumes(rt.volumes, mounts.volumeMounts);
   const define = (unique: Unique): BoxDefinition => ({
     ...unique,
@@ -110,6 +113,7 @@ export async function createBox(
     labels: { ...image.config.labels, ...request.labels },
     endpoints,
     ...(request.egress === undefined ? {} : { egress: request.egress }),
+    ...recordedSecrets(secrets),
     ...(request.networkMode === undefined ? {} : { networkMode: request.networkMode }),
     ...ports,
     binds,
@@ -120,7 +124,11 @@ export async function createBox(
     volumes: [...new Set([...image.config.volumes, ...request.volumes])],
     ...confidential,
   });
-  const box = await recordBox(rt, name, define, () => made.ensure());
+  const fill = async ({ id }: BoxDefinition): Promise<void> => {
+    await made.ensure();
+    await keepSecrets(rt, id, secrets);
+  };
+  const box = await recordBox(rt, name, define, fill, { incomplete: secrets !== undefined });
   made.keep();
   const { tee } = box.definition.confidential ?? {};
   if (tee !== undefined) rt.engine.expectConfidential(tee);

@@ -22,6 +22,7 @@ import { askedCpus, vmCpus } from '../spec/resources.ts';
 import { foreignArchitecture } from './architecture.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
+import { checkEgressSecrets } from './egress-secrets.ts';
 import { planBox } from './plan.ts';
 
 export interface Measured {
@@ -58,6 +59,7 @@ export async function measureBox(
       },
     );
   }
+  checkEgressSecrets(request);
   checkConfidential(request, asked);
   checkSealed(request.volumeMounts, asked);
   const sealedVolumes = withIds(undefined, request.volumeMounts);

@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { RecordedPolicy } from '../../networks/egress/egress.ts';
+import { EgressSecret } from '../../networks/egress/secrets.ts';
 import { TrustDecision } from '../../trust/decision.ts';
 import { ConfidentialDefinition, ConfidentialState } from './confidential.ts';
 import { Limits, NO_LIMITS } from './limits.ts';
@@ -229,6 +230,17 @@ export const BoxDefinition = z.strictObject({
   links: z.array(z.string()).optional(),
   /** What it may reach outside of its networks. Absent: what its host reaches. */
   egress: RecordedPolicy.optional(),
+  /**
+   * Secrets that the host puts into requests of the box. Their values are in a file of the box's
+   * directory. Absent: none.
+   */
+  egressSecrets: z
+    .strictObject({
+      /** The certificate of the box's own authority, in PEM. */
+      authority: z.string(),
+      secrets: z.array(EgressSecret).min(1),
+    })
+    .optional(),
   ports: z.array(Port),
   exposedPorts: z.array(z.string()),
   /** Every exposed port is published. */

@@ -11,6 +11,7 @@ import type { Endpoint, NetworkRecord } from '../../networks/network.ts';
 import { mtuOf } from '../../networks/options.ts';
 import { BRIDGE, BRIDGE_SUBNET } from '../../networks/predefined.ts';
 import type { Box, BoxDefinition, BoxEndpoint, Port } from '../record/box.ts';
+import { boxDirectory } from '../record/directories.ts';
 import type { Services } from '../services/services.ts';
 import { askedPorts } from '../spec/asked-ports.ts';
 import { egressIn, expectLimits } from '../spec/egress.ts';
@@ -20,7 +21,7 @@ import { gatewayFor } from '../spec/resolver.ts';
 import type { RunningBox } from './running-box.ts';
 
 /** What it takes of the server that a box comes into a network. */
-export type PlacesHost = Pick<Services, 'networks' | 'hostNetworks'>;
+export type PlacesHost = Pick<Services, 'networks' | 'hostNetworks' | 'home'>;
 
 /** A place on record, and the tap device that leads there, which the caller closes. */
 export interface Entered {
@@ -84,7 +85,10 @@ export async function enterLimitedOwn(
     ...{ box: definition.id, names: [name], address, mac: macAddress(definition) },
     network: { id: BRIDGE.id, subnet: BRIDGE_SUBNET, gateway, internal: false, mtu },
     ...{ ports: ports.map(forward), resolver: nameserver },
-    egress: await egressIn({ definition, network: undefined }),
+    egress: await egressIn({
+      ...{ definition, network: undefined },
+      directory: boxDirectory(rt, definition.id),
+    }),
   });
 }
 
@@ -157,11 +161,11 @@ export function mtuIn({ options }: Pick<NetworkRecord, 'options'>): number {
 }
 
 async function hostEndpoint(
-  { networks }: Pick<Services, 'networks'>,
+  rt: Pick<Services, 'networks' | 'home'>,
   { definition, name }: NamedBox,
   { asked, place, ports }: { asked: BoxEndpoint; place: Endpoint; ports: readonly Port[] },
 ): Promise<HostEndpoint> {
-  const record = networks.get(place.network);
+  const record = rt.networks.get(place.network);
   if (record === undefined) {
     throw new A3sError('no-such-network', `network ${asked.name} not found`, {
       remedy: 'List them with a3s-box network ls.',
@@ -175,6 +179,9 @@ async function hostEndpoint(
     ...{ address: place.address, mac: place.mac, ports },
     nameservers: definition.names.servers,
     host: await gatewayFor(definition.names),
-    egress: await egressIn({ definition, network: record }),
+    egress: await egressIn({
+      ...{ definition, network: record },
+      directory: boxDirectory(rt, definition.id),
+    }),
   };
 }

@@ -6,6 +6,7 @@
 import { BOX_SPEC_SCHEMA, type BoxSpec } from '@a3s-box/policies';
 import { type BoxDefinition, commandOf, directoryOf } from '../record/box.ts';
 import { confinementOf } from './confinement/confinement.ts';
+import { authoritiesOf, variablesOf } from './egress-secrets.ts';
 import { processEnvironment } from './environment.ts';
 import { memoryMounts } from './memory-mounts.ts';
 import { resourcesOf } from './resources.ts';
@@ -40,6 +41,7 @@ export type Described = Pick<
       | 'tmpfs'
       | 'shmBytes'
       | 'readonlyRootfs'
+      | 'egressSecrets'
     >
   >;
 
@@ -68,6 +70,7 @@ export function specDocument(
     ...(definition.init === true ? { init: true } : {}),
     ...volumeDirectories(definition),
     ...memoryMounts(definition),
+    ...authoritiesOf(definition),
   };
 }
 
@@ -86,7 +89,7 @@ export function mainProcess(
 ): BoxSpec['process'] {
   return {
     args: commandOf(definition),
-    env: processEnvironment(definition.hostname, definition.terminal, definition.env),
+    env: processEnvironment(definition.hostname, definition.terminal, variablesOf(definition)),
     cwd: directoryOf(definition),
     user: definition.user,
     terminal: definition.terminal,

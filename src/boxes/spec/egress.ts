@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { join } from 'node:path';
 import { GUEST_NETWORK } from '../../engine/network.ts';
 import { A3sError } from '../../errors.ts';
 import { checkingIdentity } from '../../jail/identity.ts';
 import type { Egress, RecordedPolicy } from '../../networks/egress/egress.ts';
+import { SECRETS_FILE } from '../../networks/egress/secrets.ts';
 import { hostSubnets } from '../../networks/host-subnets.ts';
 import { formatSubnet } from '../../networks/ipv4.ts';
 import type { NetworkRecord } from '../../networks/network.ts';
@@ -66,14 +68,20 @@ export async function expectLimits(
 
 /** What the host needs to know to limit the box in one of its networks. */
 export interface AskedEgress {
-  readonly definition: Pick<BoxDefinition, 'egress' | 'identity' | 'names'>;
+  readonly definition: Pick<BoxDefinition, 'egress' | 'egressSecrets' | 'identity' | 'names'>;
   /** Undefined: the network that the box has to itself. */
   readonly network: NetworkRecord | undefined;
+  /** The directory of the box. */
+  readonly directory: string;
 }
 
 /** @returns undefined where neither the box nor the network has a policy */
-export async function egressIn({ definition, network }: AskedEgress): Promise<Egress | undefined> {
-  const { egress, identity, names } = definition;
+export async function egressIn({
+  definition,
+  network,
+  directory,
+}: AskedEgress): Promise<Egress | undefined> {
+  const { egress, egressSecrets, identity, names } = definition;
   const policies = [
     ...(egress === undefined ? [] : [{ of: 'box' as const, ...egress }]),
     ...(network?.egress === undefined ? [] : [{ of: 'network' as const, ...network.egress }]),
@@ -85,6 +93,7 @@ export async function egressIn({ definition, network }: AskedEgress): Promise<Eg
     ...{ uid: checkingIdentity(identity).uid, policies, namesBoxes: network !== undefined },
     ...{ resolvers: [...servers], upstreams: [...servers] },
     ...(network === undefined ? {} : { boxSubnet: network.subnet }),
+    ...(egressSecrets === undefined ? {} : { secretsFile: join(directory, SECRETS_FILE) }),
     ownSubnets: (await hostSubnets()).map(formatSubnet),
   };
 }

@@ -6,6 +6,7 @@
  */
 import type { ProcessSpec } from '@a3s-box/policies';
 import { type BoxDefinition, directoryOf } from '../record/box.ts';
+import { variablesOf } from './egress-secrets.ts';
 import { overrideEnvironment, processEnvironment } from './environment.ts';
 
 interface AskedProcess {
@@ -20,10 +21,10 @@ interface AskedProcess {
 }
 
 export function execProcess(
-  definition: Pick<BoxDefinition, 'hostname' | 'env' | 'cwd' | 'user'>,
+  definition: Pick<BoxDefinition, 'hostname' | 'env' | 'cwd' | 'user' | 'egressSecrets'>,
   { command, env, cwd, user, terminal, size, attach }: AskedProcess,
 ): ProcessSpec {
-  const base = processEnvironment(definition.hostname, terminal, definition.env);
+  const base = processEnvironment(definition.hostname, terminal, variablesOf(definition));
   return {
     args: [...command],
     env: overrideEnvironment(base, env),

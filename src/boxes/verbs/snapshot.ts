@@ -157,6 +157,13 @@ function checkCopyable(
       { remedy: 'Run it in the default network, or with --network none.' },
     );
   }
+  if (definition.egressSecrets !== undefined) {
+    throw new A3sError(
+      'unsupported-option',
+      `Cannot snapshot the memory of ${name}: it has egress secrets, which are its alone`,
+      { remedy: 'Snapshot its disk alone.' },
+    );
+  }
   // The guest of one that booted has a driver for what its card offers, which no fork's card does.
   if (definition.egress !== undefined && state.machine?.start === 'cold') {
     throw new A3sError(

@@ -18,9 +18,9 @@ import {
 import type { Duplex } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { A3sError } from '../../errors.ts';
+import { endToEnd, namedByConnection } from '../../tls-proxy/headers.ts';
+import { OneRequest } from '../../tls-proxy/one-request.ts';
 import type { BuildHost } from '../host.ts';
-import { endToEnd, namedByConnection } from '../proxy/headers.ts';
-import { OneRequest } from '../proxy/one-request.ts';
 import { phraseOf, Refusal, refusalOf } from '../proxy/refusal.ts';
 import { Refusals } from '../proxy/refusals.ts';
 import type { Asked, StandingEgress } from './build-egress.ts';

@@ -10,9 +10,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { Semaphore } from '../../async/semaphore.ts';
+import { LeafCertificates } from '../../tls-proxy/leaf-certificates.ts';
+import { OneRequest } from '../../tls-proxy/one-request.ts';
 import type { Builder } from '../builder.ts';
-import { LeafCertificates } from './leaf-certificates.ts';
-import { OneRequest } from './one-request.ts';
 import type { ProxyAnswers } from './proxy-answers.ts';
 
 const CONNECTED = 'HTTP/1.1 200 Connection established\r\n\r\n';
@@ -49,7 +49,7 @@ export function servePolicyProxy(
   answers: ProxyAnswers,
   limits: ProxyLimits = LIMITS,
 ): () => void {
-  const certificates = new LeafCertificates(builder.authority);
+  const certificates = new LeafCertificates(builder.authority, 'a3s-box build proxy');
   /** Those of the builder, and those inside of TLS. */
   const connections = new Set<Duplex>();
   let outsideCount = 0;

@@ -4,7 +4,7 @@
  * @module
  */
 import { CONFIDENTIAL_FLAGS } from './confidential-flags.ts';
-import { EGRESS_FLAGS } from './egress-flags.ts';
+import { EGRESS_FLAGS, EGRESS_SECRET_FLAG } from './egress-flags.ts';
 import { bool, byName, type Flag, int, list, refused, string } from './flag.ts';
 import { FROM_SNAPSHOT_FLAG } from './from-snapshot-flag.ts';
 import { HEALTH_FLAGS } from './health-flags.ts';
@@ -27,6 +27,7 @@ const COMMON: readonly Flag[] = [
   ...SECURITY_FLAGS,
   ...HEALTH_FLAGS,
   ...EGRESS_FLAGS,
+  EGRESS_SECRET_FLAG,
   list('add-host', 'Add a custom host-to-IP mapping (host:ip)', { value: 'host' }),
   list('attach', 'Attach to STDIN, STDOUT or STDERR', { short: 'a', value: 'stream' }),
   string('cidfile', 'Write the ID of the box to the file', { value: 'file' }),

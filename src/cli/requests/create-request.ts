@@ -7,7 +7,7 @@
  */
 import { resolve } from 'node:path';
 import type { Confidential } from '../../docker-api/a3s/confidential.ts';
-import type { EgressBody } from '../../docker-api/a3s/egress.ts';
+import type { EgressBody, EgressSecretBody } from '../../docker-api/a3s/egress.ts';
 import type { CreateBody, HostConfig } from '../../docker-api/containers/create.ts';
 import type { PortBindings } from '../../docker-api/containers/ports.ts';
 import type { Invocation } from '../command.ts';
@@ -35,6 +35,7 @@ export interface OwnParts {
   readonly confidential?: Confidential | undefined;
   /** Undefined: nothing is limited. */
   readonly egress?: EgressBody | undefined;
+  readonly egressSecrets?: readonly EgressSecretBody[] | undefined;
 }
 
 export interface CreateRequest {
@@ -50,7 +51,7 @@ export interface CreateRequest {
 export function createRequest(
   invocation: Invocation,
   attached: Streams,
-  { confidential, egress }: OwnParts = {},
+  { confidential, egress, egressSecrets }: OwnParts = {},
 ): CreateRequest {
   const { flags, operands, context } = invocation;
   const [image = '', ...command] = operands;
@@ -108,6 +109,7 @@ export function createRequest(
     NetworkingConfig: network.networking,
     Confidential: confidential,
     Egress: egress,
+    EgressSecrets: egressSecrets,
   };
   const cidFile = flags.string('cidfile');
   return {

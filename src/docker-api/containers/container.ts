@@ -7,7 +7,7 @@ import { ULIMITS } from '@a3s-box/policies';
 import * as z from 'zod';
 import { TrustDecision } from '../../trust/decision.ts';
 import { ConfidentialShown, ConfidentialSummary } from '../a3s/confidential-box.ts';
-import { EgressShown } from '../a3s/egress.ts';
+import { EgressSecretShown, EgressShown } from '../a3s/egress.ts';
 import type { Document } from '../document.ts';
 
 /** Docker's words; a box that starts or ends is still what it was. */
@@ -279,6 +279,8 @@ export const ContainerInspect = z.strictObject({
   Confidential: ConfidentialShown.nullable(),
   /** Null where the box has no network policy of its own. */
   Egress: EgressShown.nullable(),
+  /** Without their values. */
+  EgressSecrets: z.array(EgressSecretShown),
   ResolvConfPath: z.literal(''),
   HostnamePath: z.literal(''),
   HostsPath: z.literal(''),

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import { Confidential } from '../a3s/confidential.ts';
-import { EgressBody } from '../a3s/egress.ts';
+import { EgressBody, EgressSecretBody } from '../a3s/egress.ts';
 import type { Document } from '../document.ts';
 import { Healthcheck } from './healthcheck.ts';
 import { LIMIT_FIELDS } from './limits.ts';
@@ -109,6 +109,7 @@ export const CreateBody = Config.extend({
   NetworkingConfig: z.looseObject({}).optional(),
   Confidential: Confidential.optional(),
   Egress: EgressBody.optional(),
+  EgressSecrets: z.array(EgressSecretBody).max(16).optional(),
 });
 export type CreateBody = Document<typeof CreateBody>;
 

@@ -33,6 +33,11 @@ export const Egress = z.strictObject({
    * The network's own addresses, in CIDR notation, which may look public. Absent: there are none.
    */
   boxSubnet: z.string().optional(),
+  /**
+   * The file with the values of the box's egress secrets, which the server alone reads. Absent:
+   * there are none.
+   */
+  secretsFile: z.string().optional(),
   /** The host's own networks, in CIDR notation: they are not public for its boxes. */
   ownSubnets: z.array(z.string()),
 });

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { chmod, chown, copyFile, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -21,8 +22,10 @@ import {
   REFUSALS_FILE,
   type RefusalFile,
   SETTINGS_FILE,
+  type SecretSettings,
   type Settings,
 } from './program/files.ts';
+import { readSecrets } from './secrets.ts';
 import { startProgram } from './start-program.ts';
 
 /** Where a program's files are, and the namespace that it serves. */
@@ -30,6 +33,8 @@ export interface ProgramPlace {
   readonly namespace: string;
   /** The bundle of the program. */
   readonly bundle: string;
+  /** The authorities that hosts of egress secrets are verified by, in PEM. */
+  readonly roots: () => Promise<readonly string[]>;
   /** Ends the start. */
   readonly signal?: AbortSignal;
 }
@@ -53,12 +58,14 @@ const FILTER_FD = 3;
 
 /** Starts it, once the namespace has its address and its rules. It is ready when this returns. */
 export async function startEgressProgram(
-  { namespace, bundle, signal }: ProgramPlace,
-  egress: Egress,
+  { namespace, bundle, roots, signal }: ProgramPlace,
+  { secretsFile, ...egress }: Egress,
   inside: string,
 ): Promise<void> {
   const directory = directoryOf(namespace);
   const filterProgram = egressFilter(process.arch);
+  const secrets =
+    secretsFile === undefined ? undefined : await secretSettings(secretsFile, await roots());
   await stopEgressProgram(namespace);
   await mkdir(directory, { recursive: true });
   // Whatever the umask of this process.
@@ -67,7 +74,8 @@ export async function startEgressProgram(
   const program = join(directory, BUNDLE);
   await copyBundle(bundle, program);
   const settings = join(directory, SETTINGS_FILE);
-  await writeFile(settings, JSON.stringify({ egress, inside } satisfies Settings));
+  const hasSecrets = secrets !== undefined;
+  await writeFile(settings, JSON.stringify({ egress, inside, hasSecrets } satisfies Settings));
   for (const path of [program, settings]) await chmod(path, 0o444);
   // It may write these files, and make none.
   const refusals = join(directory, REFUSALS_FILE);
@@ -78,10 +86,11 @@ export async function startEgressProgram(
   await using calls = await open(filter, 'r');
   await using failures = await open(join(directory, FAILURES_FILE), 'ax', 0o600);
   try {
-    const stdio = ['ignore', 'pipe', failures.fd, calls.fd] as const;
+    const input = hasSecrets ? 'pipe' : 'ignore';
+    const stdio = [input, 'pipe', failures.fd, calls.fd] as const;
     const jailed = jailOf(namespace, { uid: egress.uid, stdio, refusals });
     await startProgram(
-      { start: () => spawnInJail(jailed), pidFile: pidFileOf(namespace), signal },
+      { start: () => startWith(jailed, secrets), pidFile: pidFileOf(namespace), signal },
       async () => (await lastFailure(namespace)) ?? 'its program ended at once',
     );
   } catch (error) {
@@ -89,6 +98,19 @@ export async function startEgressProgram(
     await endPrograms({ namespace, uid: egress.uid });
     throw error;
   }
+}
+
+/** What the program is told of secrets, which is in no file that it or another user can read. */
+async function secretSettings(file: string, roots: readonly string[]): Promise<string> {
+  const settings: SecretSettings = { ...(await readSecrets(file)), roots: [...roots] };
+  return JSON.stringify(settings);
+}
+
+async function startWith(program: JailProgram, input: string | undefined): Promise<ChildProcess> {
+  const child = await spawnInJail(program);
+  // One that ends before it has read all says why itself.
+  child.stdin?.on('error', () => undefined).end(input);
+  return child;
 }
 
 /**

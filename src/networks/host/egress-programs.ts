@@ -10,7 +10,12 @@ import { lastFailure } from '../egress/host-program.ts';
 import { Backoff } from './backoff.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { NetworkLog } from './host-networks.ts';
-import { ensureEgressProgram, lacksEgressProgram, restartEgressProgram } from './limit-box.ts';
+import {
+  ensureEgressProgram,
+  type LimitingProgram,
+  lacksEgressProgram,
+  restartEgressProgram,
+} from './limit-box.ts';
 
 /** Programs that are started again at a time. */
 const MAX_STARTS = 2;
@@ -20,15 +25,15 @@ type Recorded = () => Promise<Endpoint | undefined>;
 type Ensure = typeof restartEgressProgram;
 
 export class EgressPrograms {
-  readonly #bundle: string;
+  readonly #program: LimitingProgram;
   readonly #log: NetworkLog;
   readonly #places = new KeyedLock();
   readonly #starting = new Map<string, AbortController>();
   readonly #slots = new Semaphore(MAX_STARTS);
   readonly #backoff = new Backoff();
 
-  constructor(bundle: string, log: NetworkLog) {
-    this.#bundle = bundle;
+  constructor(program: LimitingProgram, log: NetworkLog) {
+    this.#program = program;
     this.#log = log;
   }
 
@@ -45,7 +50,7 @@ export class EgressPrograms {
       await this.#places.run(namespace, async () => {
         const endpoint = await recorded();
         if (endpoint === undefined) return;
-        await ensure(namespace, endpoint, { bundle: this.#bundle, signal });
+        await ensure(namespace, endpoint, { ...this.#program, signal });
       });
     } finally {
       if (this.#starting.get(namespace) === starting) this.#starting.delete(namespace);

@@ -6,6 +6,7 @@
 
 import type { Refusal } from '../egress/egress.ts';
 import {
+  type ProgramPlace,
   type ReadUpTo,
   refusedByProgram,
   runsEgressProgram,
@@ -27,6 +28,9 @@ export interface BoxRefusal extends Refusal {
   readonly network: string;
 }
 
+/** The program that limits boxes, as this server has it. */
+export type LimitingProgram = Omit<ProgramPlace, 'namespace'>;
+
 /** The rules of the limits; empty where the box has no policy. No address of a name is open. */
 export function limitingRules({ egress, address, network }: Endpoint): string {
   if (egress === undefined) return '';
@@ -46,7 +50,7 @@ export function lacksEgressProgram(
 export async function ensureEgressProgram(
   namespace: string,
   { egress }: Pick<Endpoint, 'egress'>,
-  program: { readonly bundle: string; readonly signal?: AbortSignal },
+  program: LimitingProgram,
 ): Promise<void> {
   if (egress === undefined || runsEgressProgram(namespace)) return;
   await startEgressProgram({ namespace, ...program }, egress, INSIDE);
@@ -56,7 +60,7 @@ export async function ensureEgressProgram(
 export async function restartEgressProgram(
   namespace: string,
   endpoint: Endpoint,
-  program: { readonly bundle: string; readonly signal?: AbortSignal },
+  program: LimitingProgram,
 ): Promise<void> {
   if (!lacksEgressProgram(namespace, endpoint)) return;
   await runProgram('nft', ['-f', '-'], { namespace, input: limitingRules(endpoint) });

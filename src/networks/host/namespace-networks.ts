@@ -22,7 +22,12 @@ import { EgressPrograms } from './egress-programs.ts';
 import { Endpoint, isOwnNetwork } from './endpoint.ts';
 import type { HostNetworks, NetworkLog, Place } from './host-networks.ts';
 import { ifMissing } from './if-missing.ts';
-import { type BoxRefusal, limitingRules, RefusalReader } from './limit-box.ts';
+import {
+  type BoxRefusal,
+  type LimitingProgram,
+  limitingRules,
+  RefusalReader,
+} from './limit-box.ts';
 import {
   endNameServer,
   ensureNameServer,
@@ -77,11 +82,11 @@ export class NamespaceNetworks implements HostNetworks {
   /** What could not be repaired the last time, so that it is in the log once. */
   readonly #broken = new Set<string>();
 
-  /** @param egressBundle of the program that serves limited boxes */
-  constructor(directory: string, log: NetworkLog, egressBundle: string) {
+  /** @param program serves limited boxes */
+  constructor(directory: string, log: NetworkLog, program: LimitingProgram) {
     this.#directory = directory;
     this.#log = log;
-    this.#programs = new EgressPrograms(egressBundle, log);
+    this.#programs = new EgressPrograms(program, log);
   }
 
   availability(): Promise<UserNetworks> {

@@ -30,9 +30,9 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
   'GET /containers/json':
     'the filter `name` matches a part of the name, with `^` and `$` as anchors, and is no regular expression; `Trust` and `Confidential` are additional fields',
   'POST /containers/create':
-    'see the fields below; `Confidential` and `Egress` are additional fields',
+    'see the fields below; `Confidential`, `Egress` and `EgressSecrets` are additional fields',
   'GET /containers/{id}/json':
-    '`Trust`, `TrustAtCreate`, `Machine`, `Confidential` and `Egress` are additional fields; in `bridge` each box has the same address',
+    '`Trust`, `TrustAtCreate`, `Machine`, `Confidential`, `Egress` and `EgressSecrets` are additional fields; in `bridge` each box has the same address',
   'DELETE /containers/{id}': '`link` is refused',
   'POST /containers/{id}/attach': 'a client that does not upgrade sends its input in the body',
   'POST /containers/{id}/exec': 'see the fields below',

@@ -6,6 +6,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { Dialer } from '../../../src/build/egress/dialer.ts';
 import { type Config, readConfig } from '../../../src/config.ts';
 import { converterInJail } from '../../../src/images/converter/converter.ts';
@@ -65,11 +66,10 @@ export class TestServer {
           downloads: openDownloads(reached),
           dialer: new Dialer(reached),
           trust: openTrust(config.home),
-          hostNetworks: new NamespaceNetworks(
-            join(config.runtimeDir, 'networks'),
-            log,
-            join(DIST, 'egress.cjs'),
-          ),
+          hostNetworks: new NamespaceNetworks(join(config.runtimeDir, 'networks'), log, {
+            bundle: join(DIST, 'egress.cjs'),
+            roots: async () => rootCertificates,
+          }),
           images: await openImageStore({
             directory: join(config.home, 'images'),
             database,

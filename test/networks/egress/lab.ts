@@ -50,6 +50,8 @@ export class Lab {
   readonly #children: ChildProcess[] = [];
   #reader = new RefusalReader();
   #endpoint: Endpoint;
+  /** The authorities that the host trusts. */
+  roots: readonly string[] = [];
   guest: Send = () => Promise.reject(new Error('not open'));
   world: Send = () => Promise.reject(new Error('not open'));
 
@@ -126,12 +128,16 @@ export class Lab {
     const place = this.#endpoint;
     if (isFirst) await routeBox(this.namespace, place, limits);
     else await loadRules(this.namespace, place, limits);
-    await ensureEgressProgram(this.namespace, place, { bundle: this.#bundle });
+    await ensureEgressProgram(this.namespace, place, this.#program());
+  }
+
+  #program() {
+    return { bundle: this.#bundle, roots: async () => this.roots };
   }
 
   /** Starts the program again where it does not run. */
   async serve(): Promise<void> {
-    await restartEgressProgram(this.namespace, this.#endpoint, { bundle: this.#bundle });
+    await restartEgressProgram(this.namespace, this.#endpoint, this.#program());
   }
 
   async refusals(): Promise<BoxRefusal[]> {

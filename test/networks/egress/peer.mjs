@@ -2,6 +2,7 @@
 // world that it reaches. Commands and results are messages to the test.
 import { createSocket } from 'node:dgram';
 import { createServer as httpServer } from 'node:http';
+import { request as httpsRequest, createServer as httpsServer } from 'node:https';
 import { connect, createServer } from 'node:net';
 import { connect as tlsConnect, createServer as tlsServer } from 'node:tls';
 
@@ -143,6 +144,34 @@ const COMMANDS = {
     });
     server.on('tlsClientError', () => undefined);
     await listen(server, address, port);
+    return 'ready';
+  },
+
+  /** Asks for a page over TLS, verified by one authority. Headers are added. */
+  async https({ address, name, ca, headers }) {
+    return await within((done) => {
+      const request = httpsRequest({ host: address, servername: name, ca, agent: false, headers });
+      request.setHeader('host', name);
+      request.on('error', (error) => done(error.code ?? error.message));
+      request.on('response', (response) => {
+        let text = '';
+        response.on('data', (data) => {
+          text += data;
+        });
+        response.on('end', () => done(text));
+      });
+      request.end();
+    });
+  },
+
+  /** Says what a request has in two headers, the first in another form. */
+  async serveHttps({ address, key, cert }) {
+    const server = httpsServer({ key, cert }, (request, response) => {
+      const authorization = [...(request.headers.authorization ?? '')].join(' ');
+      response.end(JSON.stringify({ authorization, other: request.headers['x-other'] }));
+    });
+    server.on('tlsClientError', () => undefined);
+    await listen(server, address, 443);
     return 'ready';
   },
 

@@ -98,7 +98,8 @@ function text(hex: string): string {
   return /^([0-9a-f]{2})+$/.test(hex) ? Buffer.from(hex, 'hex').toString() : hex;
 }
 
-function certificate(directory: string): [string, string] {
+/** A certificate that its own key has signed, and the key before it. */
+export function certificate(directory: string, host = 'test'): [string, string] {
   const [key, cert] = ['key.pem', 'cert.pem'].map((name) => join(directory, name)) as [
     string,
     string,
@@ -107,7 +108,8 @@ function certificate(directory: string): [string, string] {
     'openssl',
     [
       ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
-      ...['-subj', '/CN=test', '-keyout', key, '-out', cert, '-days', '2'],
+      ...['-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`],
+      ...['-keyout', key, '-out', cert, '-days', '2'],
     ],
     { stdio: 'ignore' },
   );

@@ -52,6 +52,9 @@ func Fill(r rootdir.Root, spec *spec.Spec, system, network rootdir.Root, t *Text
 			return err
 		}
 	}
+	if err := mountAuthorities(r, spec.Authorities); err != nil {
+		return err
+	}
 	if err := makeCwd(r, spec.Process.Cwd); err != nil {
 		return err
 	}

@@ -30,6 +30,9 @@ type Spec struct {
 	// Sysctls are settings of the kernel that the box's namespaces have for themselves; nil is
 	// none.
 	Sysctls *[]Sysctl `json:"sysctls"`
+	// Authorities are certificates in PEM that the box's programs trust besides those of its image;
+	// nil is none.
+	Authorities *[]string `json:"authorities"`
 	// Attachments are the agent's own mounts; no host can name one.
 	Attachments []Attachment `json:"-"`
 	// OpenSealed opens a sealed disk, and returns the device with its file system; nil where there

@@ -21,7 +21,8 @@ const example = `{"schema":"a3s-box/box-spec/v1","hostname":"box1","rootfs":{"la
 "groups":["audio"],"oomScoreAdj":-5,"devices":["net/tun"],"privileged":true},
 "resources":{"memoryBytes":1,"cpuMillis":2,"pids":3,"memoryReservationBytes":4,"cpuWeight":5,
 "ulimits":[{"name":"nofile","soft":6,"hard":-1},{"name":"core","soft":0,"hard":0}]},"init":true,"directories":["/data/x"],
-"domainname":"example.com","sysctls":[{"path":"net/core/somaxconn","value":"99"}]}`
+"domainname":"example.com","sysctls":[{"path":"net/core/somaxconn","value":"99"}],
+"authorities":["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]}`
 
 const allowAll = `{"default":{"kind":"allow","value":0},"x86":false,"x32":false,"log":false,"specAllow":false,"rules":[]}`
 
@@ -40,7 +41,7 @@ func TestParseSpecReadsEveryField(t *testing.T) {
 		*spec.Resources.MemoryReservationBytes != 4 || *spec.Resources.CPUWeight != 5 || (*spec.Resources.Ulimits)[0].Hard != -1 || !*spec.Init ||
 		(*spec.Directories)[0] != "/data/x" || spec.Mounts[0].Fills() || !spec.Mounts[1].Fills() || *spec.Confinement.OOMScore != -5 ||
 		(*spec.Confinement.Groups)[0] != "audio" || (*spec.Confinement.Devices)[0] != "net/tun" || !spec.Confinement.IsPrivileged() ||
-		*spec.Domainname != "example.com" || (*spec.Sysctls)[0].Value != "99" {
+		*spec.Domainname != "example.com" || (*spec.Sysctls)[0].Value != "99" || len(*spec.Authorities) != 1 {
 		t.Errorf("got %+v", spec)
 	}
 }
@@ -103,6 +104,8 @@ func TestParseSpecRefuses(t *testing.T) {
 		"a setting of the guest":      {"net/core/somaxconn", "kernel/core_pattern", "sysctls[0].path: is not a setting of a namespace"},
 		"a setting by a way out":      {"net/core/somaxconn", "net/../kernel/core_pattern", "sysctls[0].path: is not a setting of a namespace"},
 		"NUL in a setting":            {`"99"`, `"\u0000"`, "sysctls[0].value: is too long or holds NUL"},
+		"a key as an authority":       {"N CERTIFICATE", "N PRIVATE KEY", "authorities: holds what is not one certificate in PEM"},
+		"text behind an authority":    {`-----\n"]`, `-----\nx"]`, "authorities: holds what is not one certificate in PEM"},
 		"a fill that is a word":       {`"fill":true`, `"fill":"true"`, "mounts[1].fill: must be true or false"},
 		"a read-only fill":            {`"readonly":false,"fill"`, `"readonly":true,"fill"`, "mounts[1].fill: must not be with readonly, file or subpath"},
 		"a tag of a disk":             {`"serial":"volume-0"`, `"serial":"volume-0","tag":"a"`, "mounts[2].tag: does not belong to disk"},

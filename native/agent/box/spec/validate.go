@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"encoding/pem"
 	"net/netip"
 	"path"
 	"strconv"
@@ -21,6 +22,8 @@ const (
 	maxSearch      = 32
 	maxOptions     = 32
 	maxHosts       = 256
+	maxAuthorities = 16
+	maxAuthority   = 16 << 10
 )
 
 // Parse reads and checks a spec. Its errors name the field.
@@ -44,6 +47,7 @@ func Parse(data []byte) (*Spec, error) {
 	c.shm(spec.ShmBytes)
 	c.domainname(spec.Domainname)
 	c.sysctls(spec.Sysctls)
+	c.authorities(spec.Authorities)
 	return spec, c.err
 }
 
@@ -200,6 +204,24 @@ func (c *checks) hosts(hosts *[]Host) {
 		address, err := netip.ParseAddr(host.Address)
 		c.that(err == nil && address.Zone() == "", "hosts", "holds what is not an address")
 	}
+}
+
+func (c *checks) authorities(authorities *[]string) {
+	if authorities == nil {
+		return
+	}
+	c.that(len(*authorities) <= maxAuthorities, "authorities", "has too many entries")
+	for _, text := range *authorities {
+		c.that(len(text) <= maxAuthority && isCertificate(text), "authorities", "holds what is not one certificate in PEM")
+	}
+}
+
+// isCertificate says whether a text is one PEM block of a certificate, and nothing else: it is
+// written into a file with others.
+func isCertificate(text string) bool {
+	block, rest := pem.Decode([]byte(text))
+	return block != nil && block.Type == "CERTIFICATE" && len(block.Headers) == 0 && len(rest) == 0 &&
+		string(pem.EncodeToMemory(block)) == text
 }
 
 func isText(text string, limit int) bool {

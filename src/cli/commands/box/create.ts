@@ -9,6 +9,7 @@ import { confidentialRequest } from '../../requests/confidential-request.ts';
 import { printWarnings, warningsFor } from '../../requests/confidential-warnings.ts';
 import { type CreateRequest, createRequest, streamsOf } from '../../requests/create-request.ts';
 import { egressRequest } from '../../requests/egress-request.ts';
+import { egressSecrets } from '../../requests/egress-secrets.ts';
 import {
   type ImageChoice,
   imageChoice,
@@ -28,8 +29,8 @@ export const create: Command = {
     const confidential = await confidentialRequest(invocation);
     const egress = await egressRequest(invocation);
     const request = createRequest(invocation, streamsOf(invocation.flags), {
-      confidential,
-      egress,
+      ...{ confidential, egress },
+      egressSecrets: await egressSecrets(invocation),
     });
     const choice = await imageChoice(invocation);
     const client = await context.connect();

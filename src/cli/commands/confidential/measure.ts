@@ -15,6 +15,7 @@ import { confidentialRequest } from '../../requests/confidential-request.ts';
 import { printWarnings, warningsFor } from '../../requests/confidential-warnings.ts';
 import { createRequest } from '../../requests/create-request.ts';
 import { egressRequest } from '../../requests/egress-request.ts';
+import { egressSecrets } from '../../requests/egress-secrets.ts';
 import { type ImageChoice, imageChoice, withImage } from '../../requests/image-choice.ts';
 import { registerImagePolicy } from '../../requests/image-policy.ts';
 import { interruptible } from '../../terminal/interruptible.ts';
@@ -50,7 +51,10 @@ export const measure: Command = {
     const confidential = await confidentialRequest(invocation);
     if (confidential === undefined) throw flags.missing('tee');
     const egress = await egressRequest(invocation);
-    const { body } = createRequest(invocation, NO_STREAMS, { confidential, egress });
+    const { body } = createRequest(invocation, NO_STREAMS, {
+      ...{ confidential, egress },
+      egressSecrets: await egressSecrets(invocation),
+    });
     const choice = await imageChoice(invocation);
     const files = outputFiles(invocation);
     const format = flags.string('format') ?? '';

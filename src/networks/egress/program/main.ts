@@ -13,24 +13,26 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { formatAddress, readSubnet } from '../../ipv4.ts';
 import { readPolicy } from '../egress.ts';
 import { HTTP, HTTPS, PROGRAM_PORTS } from '../packet-rules.ts';
 import { askServers } from './ask-server.ts';
 import { Failures } from './failures.ts';
-import { REFUSALS_FILE, SETTINGS_FILE, Settings } from './files.ts';
+import { REFUSALS_FILE, SETTINGS_FILE, SecretSettings, Settings } from './files.ts';
 import { NameProxy } from './name-proxy.ts';
 import { listenForDatagrams, questionServer } from './name-sockets.ts';
 import { Pins } from './pins.ts';
 import { Refusals } from './refusals.ts';
+import { SecretProxy } from './secret-proxy.ts';
 import { openSets } from './sets.ts';
 import { connectTo, webProxy } from './web-proxy.ts';
 
 const DNS_PORT = 53;
 
 async function main(directory: string): Promise<void> {
-  const text = readFileSync(join(directory, SETTINGS_FILE), 'utf8');
-  const { egress, inside } = Settings.parse(JSON.parse(text));
+  const settings = readFileSync(join(directory, SETTINGS_FILE), 'utf8');
+  const { egress, inside, hasSecrets } = Settings.parse(JSON.parse(settings));
   const policies = egress.policies.map(readPolicy);
   const own = egress.ownSubnets.map(readSubnet);
   // Whole seconds that never go back.
@@ -47,16 +49,29 @@ async function main(directory: string): Promise<void> {
     resolve: (name) => askServers(servers, name),
   });
   const answer = proxy.answer.bind(proxy);
+  const renew = proxy.renew.bind(proxy);
+  const secrets = hasSecrets
+    ? new SecretProxy({ ...(await readSecretSettings()), refuse, fail })
+    : undefined;
   const web = (port: number, speaks: 'tls' | 'http'): Server => {
     const open = connectTo(port);
     const connect = (address: number) => open(formatAddress(address));
-    return webProxy({ policies, own, pins, refuse, connect }, { port, speaks });
+    return webProxy({ policies, own, pins, refuse, connect, secrets, renew }, { port, speaks });
   };
   await listenForDatagrams({ address: inside, port: PROGRAM_PORTS.names }, answer);
   await listen(questionServer(answer), inside, PROGRAM_PORTS.names);
   await listen(web(HTTPS, 'tls'), inside, PROGRAM_PORTS.tls);
   await listen(web(HTTP, 'http'), inside, PROGRAM_PORTS.web);
   process.stdout.write('ready\n');
+}
+
+/** @throws Error without a word of what was read */
+async function readSecretSettings(): Promise<SecretSettings> {
+  try {
+    return SecretSettings.parse(JSON.parse(await text(process.stdin)));
+  } catch {
+    throw new Error('its egress secrets are not what the server writes');
+  }
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {

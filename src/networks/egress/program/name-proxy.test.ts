@@ -111,6 +111,20 @@ describe('the proxy for names', () => {
     expect(asked).toHaveLength(2);
   });
 
+  it('opens the addresses of a permitted name again, as a question does', async () => {
+    const to = ['203.0.113.1'];
+    const answers = { 'a.example': { to }, 'b.example': { to } };
+    const { proxy, pinned, pass, asked, fill } = proxyOf(['allow:a.example'], answers);
+    for (const name of ['a.example', 'b.example']) await proxy.renew(name);
+    expect(asked).toEqual(['a.example']);
+    pass(60);
+    await proxy.renew('a.example');
+    expect(pinned).toHaveLength(2);
+    pass(60);
+    fill();
+    await proxy.renew('a.example');
+  });
+
   it('bounds the time of an answer', async () => {
     const answers = { 'a.example': { to: ['203.0.113.1'], ttl: 999_999 } };
     expect((await proxyOf(['allow:a.example'], answers).ask('a.example'))?.ttl).toBe(3600);

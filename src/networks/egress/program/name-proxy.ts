@@ -78,6 +78,11 @@ export class NameProxy {
     return await this.#reply(query, name);
   }
 
+  /** Opens the addresses of a name as a question of the box does. Never rejects. */
+  async renew(name: string): Promise<void> {
+    if (!this.#isOfBox(name) && this.#isAllowed(name)) await this.#resolved(name);
+  }
+
   async #reply(query: Query, name: string): Promise<Buffer> {
     const { rcode, addresses, ttl } = await this.#resolved(name);
     return writeReply(query, rcode, addresses, ttl);

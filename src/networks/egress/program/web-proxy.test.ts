@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { parseNetworkPolicy } from '@a3s-box/policies/network-policy';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readSubnet } from '../../ipv4.ts';
@@ -213,5 +214,69 @@ describe('the proxy for web connections', () => {
     const { client: other } = await proxyOf((socket) => socket.resetAndDestroy());
     other.write(REQUEST);
     expect(await read(other)).toBe('ECONNRESET');
+  });
+
+  describe('of connections to hosts that get secrets', () => {
+    type Served = { name: string; first: number | undefined; reached: string[] };
+
+    /** What becomes of a TLS client that states the name. */
+    async function say(name: string, options: Partial<WebProxyOptions> = {}) {
+      const served: Served[] = [];
+      const calls: string[] = [];
+      const opened = await listen(createServer((socket) => socket.resume().end('plain')));
+      const connectTo = () => connect({ port: opened, host: '127.0.0.1', allowHalfOpen: true });
+      const proxy = webProxy(
+        {
+          policies: [parseNetworkPolicy({ rules: ['allow:*.example'] })],
+          ...{ own: [], refuse: (each) => calls.push(each.target), connect: connectTo },
+          pins: { addressesOf: () => [0xcb007101], isOpen: () => true },
+          secrets: {
+            serves: (host) => host === 'a.example',
+            serve: (client, { name: host, open }) => {
+              client.once('data', async (data: Buffer) => {
+                const socket = await open();
+                const reached = socket === undefined ? [] : [await read(socket)];
+                served.push({ name: host, first: data[0], reached });
+                client.destroy();
+              });
+            },
+          },
+          renew: async (host) => void calls.push(`renew ${host}`),
+          ...options,
+        },
+        { port: 443, speaks: 'tls' },
+      );
+      const port = await listen(proxy);
+      const client = connectTls({ port, host: '127.0.0.1', servername: name });
+      client.on('error', () => undefined);
+      await new Promise((resolve) => client.on('close', resolve));
+      return { served, calls };
+    }
+
+    it('hands over those to such a host alone, with all that the client has sent', async () => {
+      expect(await say('a.example')).toEqual({
+        ...{ served: [{ name: 'a.example', first: 22, reached: ['plain'] }], calls: [] },
+      });
+      expect((await say('b.example')).served).toEqual([]);
+    });
+
+    it('hands over none to a name that may not be reached', async () => {
+      const policies = [parseNetworkPolicy({ rules: ['deny:a.example', 'allow:*.example'] })];
+      expect(await say('a.example', { policies })).toEqual({
+        ...{ served: [], calls: ['a.example:443/tcp'] },
+      });
+      const pins = { addressesOf: () => [0xcb007101], isOpen: () => false };
+      expect((await say('a.example', { pins })).served).toEqual([]);
+    });
+
+    it('resolves the name again where its addresses were closed since', async () => {
+      let asked = 0;
+      const open = [true, false, true];
+      const pins = { addressesOf: () => [0xcb007101], isOpen: () => open[asked++] === true };
+      expect(await say('a.example', { pins })).toEqual({
+        served: [{ name: 'a.example', first: 22, reached: ['plain'] }],
+        calls: ['renew a.example'],
+      });
+    });
   });
 });

@@ -12,6 +12,7 @@ import { type Peeked, peekClientHello } from './client-hello.ts';
 import type { Pins } from './pins.ts';
 import type { Refuse } from './refusals.ts';
 import { peekRequestHead } from './request-head.ts';
+import type { SecretProxy } from './secret-proxy.ts';
 
 export interface WebProxyOptions {
   readonly policies: readonly Policy[];
@@ -20,6 +21,10 @@ export interface WebProxyOptions {
   readonly pins: Pick<Pins, 'addressesOf' | 'isOpen'>;
   readonly refuse: Refuse;
   readonly connect: (address: number) => Socket;
+  /** Takes over connections to the hosts that get egress secrets. */
+  readonly secrets?: Pick<SecretProxy, 'serves' | 'serve'> | undefined;
+  /** Resolves a permitted name again. */
+  readonly renew?: (name: string) => Promise<void>;
   /** For the client's first message. */
   readonly peekMs?: number;
   /** For the connection to the server. */
@@ -65,6 +70,12 @@ async function serve(client: Socket, options: WebProxyOptions, at: WebPort): Pro
     return;
   }
   const addresses = permitted(found.name, at.port, options);
+  const { name } = found;
+  if (at.speaks === 'tls' && addresses.length > 0 && options.secrets?.serves(name) === true) {
+    client.unshift(found.first);
+    options.secrets.serve(client, { name, open: () => reopen(name, at.port, options) });
+    return;
+  }
   const server = await reach(addresses, options);
   if (server === undefined || client.destroyed) {
     client.resetAndDestroy();
@@ -73,6 +84,17 @@ async function serve(client: Socket, options: WebProxyOptions, at: WebPort): Pro
   }
   server.write(found.first);
   join(client, server);
+}
+
+/** Connects to a name whose addresses may have been closed since the client was let through. */
+async function reopen(
+  name: string,
+  port: number,
+  options: WebProxyOptions,
+): Promise<Socket | undefined> {
+  const { pins, renew } = options;
+  if (!pins.addressesOf(name).some((address) => pins.isOpen(address))) await renew?.(name);
+  return await reach(permitted(name, port, options), options);
 }
 
 /** The addresses of the name that all policies allow and the packet filter opens, in any order. */

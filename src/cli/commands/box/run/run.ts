@@ -8,6 +8,7 @@ import { confidentialRequest, requireOutput } from '../../../requests/confidenti
 import { printWarnings, warningsFor } from '../../../requests/confidential-warnings.ts';
 import { createRequest, streamsOf } from '../../../requests/create-request.ts';
 import { egressRequest } from '../../../requests/egress-request.ts';
+import { egressSecrets } from '../../../requests/egress-secrets.ts';
 import { createFork, forkRequest } from '../../../requests/fork-request.ts';
 import { imageChoice } from '../../../requests/image-choice.ts';
 import { requireSnp } from '../../../requests/require-snp.ts';
@@ -69,7 +70,10 @@ async function maker(invocation: Invocation): Promise<Make> {
   const confidential = await confidentialRequest(invocation);
   if (confidential !== undefined && !flags.bool('detach')) requireOutput(confidential);
   const egress = await egressRequest(invocation);
-  const request = createRequest(invocation, attached, { confidential, egress });
+  const request = createRequest(invocation, attached, {
+    ...{ confidential, egress },
+    egressSecrets: await egressSecrets(invocation),
+  });
   const choice = await imageChoice(invocation);
   return async (client, signal) => {
     printWarnings(context, warningsFor(confidential));

@@ -16,6 +16,7 @@ import {
 import { A3sError } from '../../../../errors.ts';
 import { parseRequest } from '../../../http/parse.ts';
 import { egressRequest } from '../../egress-request.ts';
+import { egressSecrets } from '../../egress-secrets.ts';
 import { goObject } from '../../go-document.ts';
 import { readAnnotations } from './annotations.ts';
 import { confidentialRequest } from './confidential-request.ts';
@@ -55,12 +56,20 @@ export async function parseCreate(body: unknown): Promise<ParsedCreate> {
   const whole = withoutUnsupported(
     '',
     body,
-    [...CONFIG_KEYS, 'HostConfig', 'MacAddress', 'NetworkingConfig', 'Confidential', 'Egress'],
+    [
+      ...CONFIG_KEYS,
+      'HostConfig',
+      'MacAddress',
+      'NetworkingConfig',
+      'Confidential',
+      'Egress',
+      'EgressSecrets',
+    ],
     {},
     { ignored },
   );
   const { NetworkingConfig: networking, MacAddress: mac, ...rest } = whole;
-  const { Confidential: own, Egress: ownEgress, ...docker } = rest;
+  const { Confidential: own, Egress: ownEgress, EgressSecrets: secrets, ...docker } = rest;
   const hostPart = withoutUnsupported(
     'HostConfig.',
     docker['HostConfig'],
@@ -70,7 +79,10 @@ export async function parseCreate(body: unknown): Promise<ParsedCreate> {
   );
   const document = goObject(CreateBody, { ...docker, HostConfig: hostPart }, ignored);
   // What Docker has no word for is not read as Go reads: its names are exact.
-  const config = parseRequest(CreateBody, { ...document, Confidential: own, Egress: ownEgress });
+  const config = parseRequest(CreateBody, {
+    ...document,
+    ...{ Confidential: own, Egress: ownEgress, EgressSecrets: secrets },
+  });
   const { HostConfig: host } = config;
   const annotated = await readAnnotations(host.Annotations);
   const confidential = confidentialRequest(
@@ -129,6 +141,7 @@ export async function parseCreate(body: unknown): Promise<ParsedCreate> {
     ...networks,
     names: namesOf(host),
     egress: egressRequest(onlyOne('Egress', config.Egress, annotated.egress)),
+    egressSecrets: egressSecrets(config.EgressSecrets),
     ports,
     exposedPorts: exposed.map(withProtocol),
     publishAll: host.PublishAllPorts,

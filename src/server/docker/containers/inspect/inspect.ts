@@ -13,6 +13,7 @@ import { ContainerInspect } from '../../../../docker-api/containers/container.ts
 import { json } from '../../../http/answer.ts';
 import { type Route, route } from '../../../http/route.ts';
 import { showEgress } from '../../egress-request.ts';
+import { showEgressSecrets } from '../../egress-secrets.ts';
 import { flag, noBody, query } from '../../query.ts';
 import { byBoxPort, hostConfigOf } from './inspect-host-config.ts';
 import { mountsOf } from './inspect-parts.ts';
@@ -62,6 +63,7 @@ export function inspectBox(rt: InspectHost, box: Box): Inspect {
     // Null for a plain box.
     Confidential: showConfidential(box),
     Egress: showEgress(definition.egress),
+    EgressSecrets: showEgressSecrets(definition.egressSecrets?.secrets),
     ResolvConfPath: '',
     HostnamePath: '',
     HostsPath: '',

@@ -1,5 +1,5 @@
 /**
- * One request at a time on each connection of a builder.
+ * One request at a time on each connection of a builder or a box.
  *
  * Node's server reads on while it answers, and has a request begun for each head. A response that
  * waits behind another has no `close` when its connection ends. So a connection that asks again too

@@ -1,5 +1,5 @@
 /**
- * The certificate authority of one builder. Nobody else trusts it.
+ * Makes certificate authorities.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import {
   bitString,
   boolean,
   explicit,
+  implicit,
   integer,
   octetString,
   oid,
@@ -16,25 +17,39 @@ import {
   time,
   utf8String,
 } from '@a3s-box/attestation/x509';
-import type { Builder } from '../build/builder.ts';
+import type { Authority } from './authority.ts';
 
 const OID = {
   commonName: '2.5.4.3',
   ecdsaSha256: '1.2.840.10045.4.3.2',
   basicConstraints: '2.5.29.19',
   keyUsage: '2.5.29.15',
+  nameConstraints: '2.5.29.30',
 } as const;
-/** The clock of a builder may be that of a snapshot that it was started from. */
+/** The clock of a guest may be that of a snapshot that it was started from. */
 const BACKDATED_MS = 2 * 24 * 3600 * 1000;
-/** A builder is gone long before that. */
+/** What trusts it is gone long before that. */
 const VALID_MS = 10 * 365 * 24 * 3600 * 1000;
 /** Key usage: `keyCertSign` alone, as a bit string with two unused bits. */
 const KEY_CERT_SIGN = Uint8Array.of(3, 2, 2, 4);
+/** Tags of `GeneralName`. */
+const DNS_NAME = 2;
+const IP_ADDRESS = 7;
+/** Tags of `NameConstraints`, whose lists are constructed. */
+const PERMITTED = 0;
+const EXCLUDED = 1;
 
-/** @param now milliseconds since 1970 */
-export function makeAuthority(now: number): Builder['authority'] {
+export interface AuthorityOptions {
+  readonly subject: string;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** The only host names, with all names below, that it can certify. Absent: any. */
+  readonly hosts?: readonly string[];
+}
+
+export function makeAuthority({ subject, now, hosts }: AuthorityOptions): Authority {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const name = sequence(set(sequence(oid(OID.commonName), utf8String('a3s-box builder'))));
+  const name = sequence(set(sequence(oid(OID.commonName), utf8String(subject))));
   const algorithm = sequence(oid(OID.ecdsaSha256));
   const serial = randomBytes(16);
   // Positive, in its one encoding.
@@ -52,6 +67,7 @@ export function makeAuthority(now: number): Builder['authority'] {
       sequence(
         extension(OID.basicConstraints, sequence(boolean(true))),
         extension(OID.keyUsage, KEY_CERT_SIGN),
+        ...(hosts === undefined ? [] : [extension(OID.nameConstraints, permitted(hosts))]),
       ),
     ),
   );
@@ -60,6 +76,20 @@ export function makeAuthority(now: number): Builder['authority'] {
     certificate: pem(sequence(tbs, algorithm, bitString(signature))),
     privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   };
+}
+
+/** `NameConstraints` (RFC 5280, 4.2.1.10). Names of a kind that is not listed are unconstrained. */
+function permitted(hosts: readonly string[]): Uint8Array {
+  const subtrees = hosts.map((host) => sequence(implicit(DNS_NAME, Buffer.from(host, 'latin1'))));
+  return sequence(
+    explicit(PERMITTED, ...subtrees),
+    explicit(EXCLUDED, noAddress(4), noAddress(16)),
+  );
+}
+
+/** Every IP address of a length: `iPAddress` with a mask of zeros. */
+function noAddress(bytes: number): Uint8Array {
+  return sequence(implicit(IP_ADDRESS, new Uint8Array(2 * bytes)));
 }
 
 function extension(id: string, value: Uint8Array): Uint8Array {

@@ -1,5 +1,5 @@
 /**
- * Certificates for the hosts that a builder asks for, by the authority of that builder.
+ * Certificates for the hosts that a builder or a box asks for, by its own authority.
  *
  * @module
  */
@@ -27,7 +27,7 @@ import {
   time,
   utf8String,
 } from '@a3s-box/attestation/x509';
-import type { Builder } from '../builder.ts';
+import type { Authority } from './authority.ts';
 
 /** A builder asks for a few hosts; a hostile build for any number. */
 const MAX_HOSTS = 256;
@@ -55,12 +55,15 @@ const IP_ADDRESS = 7;
 export class LeafCertificates {
   readonly #authority: X509Certificate;
   readonly #authorityKey: KeyObject;
+  readonly #subject: string;
   readonly #key = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   readonly #contexts = new Map<string, SecureContext>();
 
-  constructor({ certificate, privateKey }: Builder['authority']) {
+  /** @param subject of the certificates */
+  constructor({ certificate, privateKey }: Authority, subject: string) {
     this.#authority = new X509Certificate(certificate);
     this.#authorityKey = createPrivateKey(privateKey);
+    this.#subject = subject;
   }
 
   /** @param host a name, or an address without brackets */
@@ -78,7 +81,7 @@ export class LeafCertificates {
   }
 
   /**
-   * PEM. It is valid as long as its authority: the clock of a builder may be that of its snapshot.
+   * PEM. It is valid as long as its authority: the clock of a guest may be that of its snapshot.
    */
   certificateFor(host: string): string {
     const { publicKey } = this.#key;
@@ -96,7 +99,7 @@ export class LeafCertificates {
         time(Date.parse(this.#authority.validFrom)),
         time(Date.parse(this.#authority.validTo)),
       ),
-      sequence(set(sequence(oid(OID.commonName), utf8String('a3s-box build proxy')))),
+      sequence(set(sequence(oid(OID.commonName), utf8String(this.#subject)))),
       publicKey.export({ type: 'spki', format: 'der' }),
       explicit(3, sequence(alternativeName(host), forServers())),
     );
