@@ -17,6 +17,7 @@ import type { LoadedPolicy } from '../../trust/policy.ts';
 import type { BuildHost } from '../host.ts';
 import { refusesFiles } from '../policy.ts';
 import type { Asker, BaseImages } from './base-images.ts';
+import { bodyOfGitFetch, isGitFetch } from './git-request.ts';
 import { endToEnd } from './headers.ts';
 import { changedMeanwhile, Refusal, refusalOf, sendRefusal } from './refusal.ts';
 import { Refusals } from './refusals.ts';
@@ -81,7 +82,8 @@ export class ProxyAnswers {
   ): Promise<void> {
     const target = targetOf(url);
     const isHead = request.method === 'HEAD';
-    if (!isHead && request.method !== 'GET') {
+    const isRead = request.method === 'GET' || isHead;
+    if (!isRead && !(target.kind === 'download' && isGitFetch(request, url))) {
       throw new Refusal(405, 'a build may read from other hosts, and not write to them');
     }
     const domain = 'reference' in target ? target.reference.domain : undefined;
@@ -171,13 +173,15 @@ export class ProxyAnswers {
         `${reason}, and a file of another host has neither name nor signature: put the file into the build context`,
       );
     }
-    const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
+    const isFetch = isGitFetch(request, url);
+    const method = isFetch ? 'POST' : request.method === 'HEAD' ? 'HEAD' : 'GET';
     const host = bareHost(url.hostname);
     const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
     const egress = await this.#host.egress.standing();
     const answer = await this.#host.downloads.send({
       ...{ method, url, signal, addresses: egress.rule({ host, port }) },
       headers: passedOn(request.headers),
+      body: isFetch ? await bodyOfGitFetch(request, signal) : undefined,
     });
     response.writeHead(answer.status, passedOn(answer.headers));
     const hash = createHash('sha256');
