@@ -5,7 +5,7 @@
  */
 import { Semaphore } from '../async/semaphore.ts';
 import { A3sError } from '../errors.ts';
-import type { Image } from '../images/image.ts';
+import type { BaseImage, Image } from '../images/image.ts';
 import type { Credentials } from '../registry/registry.ts';
 import type { LoadedPolicy } from '../trust/policy.ts';
 import type { Builder } from './builder.ts';
@@ -29,13 +29,23 @@ export interface BuildKind {
 
 interface Running extends Pick<BuildKind, 'logins'> {
   readonly policy: string;
+  /** By name and manifest. */
+  readonly bases: Map<string, BaseImage>;
   pulls: boolean;
 }
+
+/** Of one build: the image store keeps them. */
+const MAX_BASES = 256;
 
 /** A build that is under way. */
 export interface BegunBuild {
   /** Has images come from their registries, though they be here. */
   pull(): void;
+  /**
+   * The images that were asked for while it ran, in their order. Builds that run at once have one
+   * builder, which does not say for which of them it asks.
+   */
+  bases(): readonly BaseImage[];
   /** Whatever became of the build. */
   end(): void;
 }
@@ -62,6 +72,11 @@ export class HeldBuilder {
         [...this.#builds].map(({ logins }) => logins.get(domain)).find((one) => one !== undefined),
       // All of them began by the same one.
       policy: () => [...this.#builds][0]?.policy,
+      used: (image) => {
+        for (const { bases } of this.#builds) {
+          if (bases.size < MAX_BASES) bases.set(`${image.name} ${image.manifest}`, image);
+        }
+      },
     });
     this.#endProxy = servePolicyProxy(builder, this.#answers);
     const { egress, dialer, log } = host;
@@ -93,12 +108,13 @@ export class HeldBuilder {
         if (this.#builds.size === 0) await this.#removeTraces(signal);
         if (isClassic && !cache.isClassic) await this.#cachePolicy.record({ policy, isClassic });
       }
-      const build: Running = { policy, logins, pulls: false };
+      const build: Running = { policy, logins, bases: new Map(), pulls: false };
       this.#builds.add(build);
       return {
         pull: () => {
           build.pulls = true;
         },
+        bases: () => [...build.bases.values()],
         end: () => {
           this.#builds.delete(build);
           // A step that goes on belongs to no build.

@@ -38,6 +38,7 @@ let trust: FakeTrust;
 let log: object[];
 let refusals: string[];
 let sent: string[];
+let used: object[];
 let close: () => void = () => undefined;
 let port = 0;
 const limits = { connections: 8, requests: 2, headMs: 30_000, stalledMs: 30_000 };
@@ -47,7 +48,8 @@ let [standing, begun]: [string, string | undefined] = ['', ''];
 
 beforeEach(async () => {
   close();
-  [registry, trust, log, refusals, sent] = [new FakeRegistry(), new FakeTrust(), [], [], []];
+  [registry, trust, log, refusals] = [new FakeRegistry(), new FakeTrust(), [], []];
+  [sent, used] = [[], []];
   [standing, begun] = ['1', 'sha256:1'];
   limits.headMs = 30_000;
   login = undefined;
@@ -91,6 +93,7 @@ beforeEach(async () => {
   const answers = new ProxyAnswers(host, new BaseImages(host), {
     pulls: () => false,
     policy: () => begun,
+    used: (each) => used.push(each),
     login: (domain) => (domain === 'registry.example' ? login : undefined),
   });
   close = servePolicyProxy(builder, answers, limits);
@@ -140,6 +143,7 @@ async function secured(outside: Socket, host: string): Promise<Socket> {
 }
 
 const V2 = 'https://registry.example/v2';
+const ACCEPTED = { verdict: expect.any(String), reason: expect.any(String) };
 
 it('serves an image whose digest the policy accepts, and its blobs after it', async () => {
   trust.rules = [allow('registry.example/**')];
@@ -153,6 +157,13 @@ it('serves an image whose digest the policy accepts, and its blobs after it', as
   expect(await ask('HEAD', `${V2}/app/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
   const blob = await ask('GET', `${V2}/app/blobs/${layer}`);
   expect(blob).toContain(`content-length: ${image.blobs.get(layer)?.length}\r\n`);
+  // The second answer is by the decision of the first one.
+  const { digest: manifestDigest } = image.manifest;
+  const base = { name: 'registry.example/app:1', manifest: manifestDigest, policy: 'sha256:1' };
+  expect(used).toEqual([
+    { ...base, ...ACCEPTED },
+    { ...base, name: `registry.example/app@${manifestDigest}`, ...ACCEPTED },
+  ]);
   // Of another repository it is another question.
   expect(await ask('GET', `${V2}/other/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 403 /);
 });
@@ -188,7 +199,7 @@ it('refuses before a byte is served, with the reason in the status line and in t
   const answer = await ask('GET', `${V2}/app/manifests/${image.manifest.digest}`);
   expect(answer).toContain(`{"errors":[{"code":"DENIED","message":"${reason}`);
   expect(refusals).toHaveLength(2);
-  expect(registry.fetched).toEqual([]);
+  expect([registry.fetched, used]).toEqual([[], []]);
 });
 
 it('decides on an index by the manifest for this host, with the index as a subject', async () => {

@@ -9,6 +9,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { A3sError } from '../../errors.ts';
+import type { BaseImage } from '../../images/image.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { canonicalRepository, type Reference } from '../../oci/reference.ts';
 import { bareHost } from '../../registry/hosts/addresses.ts';
@@ -36,6 +37,8 @@ export interface BuildsUnderWay {
   login(domain: string): Credentials | undefined;
   /** Digest of the policy by which they began; undefined where there is none. */
   policy(): string | undefined;
+  /** An image that they may use. */
+  used(image: BaseImage): void;
 }
 
 export class ProxyAnswers {
@@ -91,7 +94,10 @@ export class ProxyAnswers {
       credentialsOf(request.headers.authorization) ??
       (domain === undefined ? undefined : this.#builds.login(domain));
     const policy = await this.#policy();
-    const asker = { credentials, signal, policy, pulls: this.#builds.pulls() };
+    const asker: Asker = {
+      ...{ credentials, signal, policy, pulls: this.#builds.pulls() },
+      used: (image) => this.#builds.used(image),
+    };
     if (target.kind === 'registry') {
       response.writeHead(200, { ...VERSION, 'content-type': 'application/json' });
       response.end('{}');
