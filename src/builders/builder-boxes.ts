@@ -151,9 +151,17 @@ export class BuilderBoxes {
     }
   }
 
-  /** What the memory of a builder depends on, where one can be saved. */
+  /** What the memory of a builder depends on; undefined where it is not known: builders boot. */
   async key(name: string, image: Image): Promise<string | undefined> {
-    return await savedKey(this.#rt, this.request(name, image, { certificate: '' }));
+    try {
+      return await savedKey(this.#rt, this.request(name, image, { certificate: '' }));
+    } catch (error) {
+      this.#rt.shutdown.throwIfAborted();
+      this.#rt.log.error('what a memory snapshot depends on is not known', error, {
+        builder: name,
+      });
+      return undefined;
+    }
   }
 
   request(name: string, image: Image, authority: Pick<Builder['authority'], 'certificate'>) {
