@@ -18,6 +18,7 @@ import { ProxyAnswers } from './proxy/proxy-answers.ts';
 import { pruneAll, removeContainers, removeNames } from './relay/builder-api.ts';
 import type { RefusedRequests } from './relay/explain.ts';
 import { importAndRemove, type Result } from './result/import-result.ts';
+import { UsedImages } from './used-images.ts';
 
 /** How a build is asked for. */
 export interface BuildKind {
@@ -29,13 +30,9 @@ export interface BuildKind {
 
 interface Running extends Pick<BuildKind, 'logins'> {
   readonly policy: string;
-  /** By name and manifest. */
-  readonly bases: Map<string, BaseImage>;
+  readonly bases: UsedImages;
   pulls: boolean;
 }
-
-/** Of one build: the image store keeps them. */
-const MAX_BASES = 256;
 
 /** A build that is under way. */
 export interface BegunBuild {
@@ -73,9 +70,7 @@ export class HeldBuilder {
       // All of them began by the same one.
       policy: () => [...this.#builds][0]?.policy,
       used: (image) => {
-        for (const { bases } of this.#builds) {
-          if (bases.size < MAX_BASES) bases.set(`${image.name} ${image.manifest}`, image);
-        }
+        for (const { bases } of this.#builds) bases.add(image);
       },
     });
     this.#endProxy = servePolicyProxy(builder, this.#answers);
@@ -108,13 +103,13 @@ export class HeldBuilder {
         if (this.#builds.size === 0) await this.#removeTraces(signal);
         if (isClassic && !cache.isClassic) await this.#cachePolicy.record({ policy, isClassic });
       }
-      const build: Running = { policy, logins, bases: new Map(), pulls: false };
+      const build: Running = { policy, logins, bases: new UsedImages(), pulls: false };
       this.#builds.add(build);
       return {
         pull: () => {
           build.pulls = true;
         },
-        bases: () => [...build.bases.values()],
+        bases: () => build.bases.list(),
         end: () => {
           this.#builds.delete(build);
           // A step that goes on belongs to no build.

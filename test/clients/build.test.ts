@@ -87,8 +87,9 @@ it('begins a build with an image of the store, with BuildKit and without', async
     expect(config.env).toEqual(expect.arrayContaining(['A=b', 'C=d']));
     const base = await image('made:1');
     expect(diffIds.slice(0, 2)).toEqual(base.diffIds);
-    const used = { name: 'made:1', manifest: base.manifestDigest, verdict: 'unsigned' };
-    expect(origins).toMatchObject([{ kind: 'build', bases: [used] }]);
+    const used = { name: 'made:1', manifest: base.manifestDigest };
+    const bases = expect.arrayContaining([expect.objectContaining(used)]);
+    expect(origins).toMatchObject([{ kind: 'build', bases }]);
   }
   expect((await names()).trim().replaceAll('<none>:<none>', '').trim()).toBe('');
 });
