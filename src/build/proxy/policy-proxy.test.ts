@@ -276,7 +276,7 @@ const FETCH = 'application/x-git-upload-pack-request';
 const fetching = (url: string, type = FETCH, body = '0011want') =>
   askWith(body, 'POST', url, `Content-Type: ${type}`, `Content-Length: ${body.length}`);
 
-it('has git read repositories by the policies of files, and write to none', async () => {
+it('lets git read repositories by the policies of files, and write to none', async () => {
   const url = 'https://git.example/a/b.git/git-upload-pack';
   expect(await fetching(url)).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*downloaded/);
   expect(sent).toEqual([`POST ${url} {"content-type":"${FETCH}"}0011want`]);
