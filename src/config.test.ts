@@ -45,9 +45,15 @@ it('enables templates unless they are switched off, and bounds their settings', 
 
 it('keeps a builder that nobody uses for ten minutes unless A3S_BUILDER_IDLE says otherwise', () => {
   const builder = (env: Record<string, string>) => readConfig(env, 0, '/opt/a3s').builder;
-  expect(builder({})).toEqual({ directory: '/opt/a3s/builder', idleMs: 600_000 });
+  expect(builder({})).toEqual({
+    ...{ directory: '/opt/a3s/builder', idleMs: 600_000, snapshots: true },
+  });
   expect(builder({ A3S_BUILDER_IDLE: '5' }).idleMs).toBe(5000);
   expect(() => builder({ A3S_BUILDER_IDLE: '0' })).toThrow('it takes 1 to 86400 whole seconds');
+  expect(builder({ A3S_BUILDER_SNAPSHOT: 'off' }).snapshots).toBe(false);
+  expect(() => builder({ A3S_BUILDER_SNAPSHOT: 'no' })).toThrow(
+    'Cannot use A3S_BUILDER_SNAPSHOT=no: it takes on or off',
+  );
 });
 
 it('waits ten seconds for the KVM probe unless A3S_KVM_TIMEOUT says otherwise', () => {

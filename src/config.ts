@@ -42,6 +42,11 @@ export interface BuilderConfig {
    * How long a builder stays up that nobody uses, in milliseconds. `A3S_BUILDER_IDLE`, in seconds.
    */
   readonly idleMs: number;
+  /**
+   * Whether the next start of a builder goes on from a memory snapshot. `A3S_BUILDER_SNAPSHOT=off`
+   * makes every one boot.
+   */
+  readonly snapshots: boolean;
 }
 
 export interface TemplatesConfig {
@@ -112,20 +117,23 @@ export function readConfig(
           ...{ otherwise: BUILDER_IDLE_SECONDS, most: LONGEST_BUILDER_IDLE_SECONDS },
           unit: 'whole seconds',
         }),
+      snapshots: isOn(env, 'A3S_BUILDER_SNAPSHOT'),
     },
   };
 }
 
-function readTemplates(env: Readonly<Record<string, string | undefined>>): TemplatesConfig {
-  const switched = nonEmpty(env['A3S_TEMPLATES']);
+/** On where the variable is not set. */
+function isOn(env: Readonly<Record<string, string | undefined>>, name: string): boolean {
+  const switched = nonEmpty(env[name]);
   if (switched !== undefined && switched !== 'off' && switched !== 'on') {
-    throw new A3sError(
-      'invalid-argument',
-      `Cannot use A3S_TEMPLATES=${switched}: it takes on or off`,
-    );
+    throw new A3sError('invalid-argument', `Cannot use ${name}=${switched}: it takes on or off`);
   }
+  return switched !== 'off';
+}
+
+function readTemplates(env: Readonly<Record<string, string | undefined>>): TemplatesConfig {
   return {
-    enabled: switched !== 'off',
+    enabled: isOn(env, 'A3S_TEMPLATES'),
     max: wholeNumber(env, 'A3S_TEMPLATES_MAX', {
       ...{ otherwise: TEMPLATES_MAX, most: MOST_TEMPLATES },
       unit: 'templates',

@@ -182,7 +182,10 @@ export class Builds {
           finish: async (response) => {
             const digest = solve.stores ? resultDigest(response) : undefined;
             if (digest === undefined) return response;
-            const image = await held.import({ digest, names: solve.names }, signal);
+            const image = await held.import(
+              { digest, names: solve.names, bases: build.bases() },
+              signal,
+            );
             return namedResponse(response, solve.spelledNames, image.id);
           },
           end: () => {

@@ -5,7 +5,7 @@
  */
 import { Semaphore } from '../async/semaphore.ts';
 import { A3sError } from '../errors.ts';
-import type { Image } from '../images/image.ts';
+import type { BaseImage, Image } from '../images/image.ts';
 import type { Credentials } from '../registry/registry.ts';
 import type { LoadedPolicy } from '../trust/policy.ts';
 import type { Builder } from './builder.ts';
@@ -18,6 +18,7 @@ import { ProxyAnswers } from './proxy/proxy-answers.ts';
 import { pruneAll, removeContainers, removeNames } from './relay/builder-api.ts';
 import type { RefusedRequests } from './relay/explain.ts';
 import { importAndRemove, type Result } from './result/import-result.ts';
+import { UsedImages } from './used-images.ts';
 
 /** How a build is asked for. */
 export interface BuildKind {
@@ -29,6 +30,7 @@ export interface BuildKind {
 
 interface Running extends Pick<BuildKind, 'logins'> {
   readonly policy: string;
+  readonly bases: UsedImages;
   pulls: boolean;
 }
 
@@ -36,6 +38,11 @@ interface Running extends Pick<BuildKind, 'logins'> {
 export interface BegunBuild {
   /** Has images come from their registries, though they be here. */
   pull(): void;
+  /**
+   * The images that were asked for while it ran, in their order. Builds that run at once have one
+   * builder, which does not say for which of them it asks.
+   */
+  bases(): readonly BaseImage[];
   /** Whatever became of the build. */
   end(): void;
 }
@@ -62,6 +69,9 @@ export class HeldBuilder {
         [...this.#builds].map(({ logins }) => logins.get(domain)).find((one) => one !== undefined),
       // All of them began by the same one.
       policy: () => [...this.#builds][0]?.policy,
+      used: (image) => {
+        for (const { bases } of this.#builds) bases.add(image);
+      },
     });
     this.#endProxy = servePolicyProxy(builder, this.#answers);
     const { egress, dialer, log } = host;
@@ -93,12 +103,13 @@ export class HeldBuilder {
         if (this.#builds.size === 0) await this.#removeTraces(signal);
         if (isClassic && !cache.isClassic) await this.#cachePolicy.record({ policy, isClassic });
       }
-      const build: Running = { policy, logins, pulls: false };
+      const build: Running = { policy, logins, bases: new UsedImages(), pulls: false };
       this.#builds.add(build);
       return {
         pull: () => {
           build.pulls = true;
         },
+        bases: () => build.bases.list(),
         end: () => {
           this.#builds.delete(build);
           // A step that goes on belongs to no build.

@@ -1,4 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,11 +41,15 @@ afterEach(async () => {
 });
 
 /** With a policy that refuses every image: the builder's is none of the user's. */
-async function open(idleMs = 60_000): Promise<void> {
+async function open(idleMs = 60_000, snapshots = false): Promise<void> {
   const rt = await home.start();
   const policy = 'schema: a3s-box/image-policy/v1\nimages:\n  - pattern: "**"\n    deny: none\n';
   writeFileSync(join(rt.home, 'image-policy.yaml'), policy);
-  builders = new BoxBuilders({ ...rt, trust: openTrust(rt.home) }, { directory, idleMs });
+  builders = new BoxBuilders(
+    { ...rt, trust: openTrust(rt.home) },
+    { directory, idleMs, snapshots },
+  );
+  await builders.open();
 }
 
 /** The agent of the n-th microVM that is started, from 0. */
@@ -228,4 +240,118 @@ it('gives up waiting for the start when its caller aborts, and the start goes on
   const { release } = await used();
   expect(home.agents.size).toBe(1);
   release();
+});
+
+/** What is waited for comes by itself, also on a machine that has much else to do. */
+const SOON = { timeout: 30_000 };
+const cachePath = () => home.runtime.volumes.mountpoint('a3s-builder-default');
+const savedFiles = (): string[] => {
+  const path = join(home.config.home, 'builders/saved/default');
+  return existsSync(path) ? readdirSync(path).sort() : [];
+};
+
+/** A builder was used, has ended, and was saved after a boot of its own. */
+async function saved() {
+  await builders.close();
+  await home.stop();
+  await open(1, true);
+  const { builder, release } = await used();
+  release();
+  listen(await agentOf(1));
+  await expect.poll(savedFiles, SOON).toEqual(['builder.json', 'disk', 'memory']);
+  await expect.poll(boxes, SOON).toEqual([]);
+  return builder;
+}
+
+it('boots an idle builder to save it, and goes on from there once, with an authority of its own', async () => {
+  const first = await saved();
+  expect((await builders.list()).map(({ state }) => state)).toEqual(['stopped']);
+  const { builder, release } = await used(2);
+  const [box] = boxes();
+  expect(box?.state.machine).toMatchObject({ start: 'snapshot' });
+  expect(home.host.launches.at(-1)?.fork).toMatchObject({ arrangement: 'boot' });
+  expect(home.agents.get(box?.definition.id ?? '')?.frozen).toBe(false);
+  expect(box?.definition.env).toContain(`A3S_BUILDER_AUTHORITY=${builder.authority.certificate}`);
+  const booted = home.agents.get(home.host.launches.at(-2)?.id ?? '');
+  const trusted = JSON.stringify(builder.authority.certificate).slice(1, -1);
+  expect(JSON.stringify(booted?.spec)).toContain(trusted);
+  expect(builder.authority.privateKey).not.toBe(first.authority.privateKey);
+  expect(builder.cacheDisk).toBe(first.cacheDisk);
+  // The next start needs another one.
+  expect(savedFiles()).toEqual([]);
+  release();
+});
+
+it.each([
+  ['its cache was written to', () => appendFileSync(cachePath(), 'x')],
+  [
+    'the processors of the host are others',
+    () => Object.assign(home.runtime.host, { cpus: home.runtime.host.cpus + 1 }),
+  ],
+  [
+    'the kernel is another one',
+    () => {
+      home.boot = { ...home.boot, kernelPath: '/other/kernel' };
+    },
+  ],
+  [
+    'nobody can say what the engine is',
+    () => {
+      const { engine } = home.runtime;
+      Object.assign(engine, { templateInputs: () => Promise.reject(new Error('no answer')) });
+    },
+  ],
+  [
+    'its record is damaged',
+    () => writeFileSync(join(home.config.home, 'builders/saved/default/builder.json'), '{'),
+  ],
+])('boots where a builder was saved and %s', async (_, change) => {
+  await saved();
+  change();
+  const { release } = await used(2);
+  expect(home.host.launches.at(-1)?.fork).toBeUndefined();
+  release();
+});
+
+it('boots where a saved builder does not come to run, and leaves nothing of it', async () => {
+  await saved();
+  home.host.failNextLaunch(new Error('no such microVM'));
+  const { release } = await used(2);
+  expect(home.host.launches.at(-2)?.fork).toBeDefined();
+  expect(home.host.launches.at(-1)?.fork).toBeUndefined();
+  expect([savedFiles(), boxes().length]).toEqual([[], 1]);
+  release();
+});
+
+it('hands a builder out that is asked for while it boots to be saved', async () => {
+  await builders.close();
+  await home.stop();
+  await open(1, true);
+  const { release } = await used();
+  release();
+  const booting = await agentOf(1);
+  expect(builders.runs('default')).toBe(false);
+  const using = builders.use('default');
+  listen(booting);
+  const again = await using;
+  expect(boxes().map(({ definition }) => definition.id)).toEqual([home.host.launches.at(-1)?.id]);
+  expect([home.agents.size, savedFiles()]).toEqual([2, []]);
+  again.release();
+});
+
+it('removes what was saved of a builder with its caches', async () => {
+  await saved();
+  await builders.remove('default', { force: false });
+  expect([savedFiles(), await builders.list()]).toEqual([[], []]);
+});
+
+it('ends a builder that a server was saving when it ended', async () => {
+  const { release } = await used();
+  release();
+  await builders.close();
+  await home.stop();
+  mkdirSync(join(home.config.home, 'builders/saved/default/memory'), { recursive: true });
+  await open();
+  await expect.poll(boxes, SOON).toEqual([]);
+  expect(savedFiles()).toEqual([]);
 });

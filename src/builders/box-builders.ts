@@ -3,44 +3,30 @@
  *
  * @module
  */
-import { join } from 'node:path';
 import { KeyedLock } from '../async/keyed-lock.ts';
 import { unlessAborted } from '../async/unless-aborted.ts';
-import { createBox } from '../boxes/create/create.ts';
 import { mayHaveVm } from '../boxes/record/states.ts';
 import type { Runtime } from '../boxes/runtime.ts';
-import { startBox } from '../boxes/start/start.ts';
-import { removeBox } from '../boxes/supervise/remove.ts';
-import { stopBox } from '../boxes/verbs/stop.ts';
+import { vmMemory } from '../boxes/spec/resources.ts';
+import { saveAndRemove } from '../boxes/verbs/save-and-remove.ts';
 import type { Builder, Builders } from '../build/builder.ts';
 import { A3sError } from '../errors.ts';
-import type { Image } from '../images/image.ts';
-import { makeAuthority } from '../tls-proxy/make-authority.ts';
-import { type BuilderDocument, IMAGE_LAYOUT, readBuilderDocument } from './document.ts';
-import { lastOutput } from './last-output.ts';
-import { type BuilderRecord, BuilderRecords } from './records.ts';
-import { boxNameOf, builderRequest, checkBuilderName, NAME_LABEL } from './request.ts';
-import { RunningBuilder } from './running-builder.ts';
+import { BuilderBoxes } from './builder-boxes.ts';
+import { readBuilderDocument } from './document.ts';
+import { BuilderRecords } from './records.ts';
+import { boxNameOf, checkBuilderName, NAME_LABEL } from './request.ts';
+import type { RunningBuilder } from './running-builder.ts';
+import { SavedBuilders } from './saved-builders.ts';
 
-/** Emulated, a daemon takes half a minute on a machine that does nothing else. */
-const READY_MS = 600_000;
 const IDLE_MS = 10 * 60_000;
-
-/**
- * The builder's image is this installation's own, named by the digest that it is compared with, so
- * the image policy has nothing to say about it.
- */
-const POLICY = `schema: a3s-box/image-policy/v1
-images:
-  - pattern: "**"
-    allowUnsigned: true
-`;
 
 export interface BuilderOptions {
   /** The directory of the builder's image. */
   readonly directory: string;
   /** How long a builder stays up that nobody uses. */
-  readonly idleMs?: number;
+  readonly idleMs?: number | undefined;
+  /** Whether the next start of a builder goes on from a memory snapshot. Absent: it boots. */
+  readonly snapshots?: boolean | undefined;
 }
 
 /** What is known of a builder without its daemon. */
@@ -69,18 +55,31 @@ export class BoxBuilders implements Builders {
   readonly #rt: Runtime;
   readonly #options: BuilderOptions;
   readonly #records: BuilderRecords;
+  readonly #saved: SavedBuilders;
+  readonly #boxes: BuilderBoxes;
   readonly #locks = new KeyedLock();
+  /** Those that run only to be saved. */
+  readonly #saving = new Set<string>();
   readonly #entries = new Map<string, Entry>();
 
   constructor(rt: Runtime, options: BuilderOptions) {
     this.#rt = rt;
     this.#options = options;
     this.#records = new BuilderRecords(rt.home);
+    this.#saved = new SavedBuilders(rt.home);
+    const stores = { records: this.#records, saved: this.#saved };
+    this.#boxes = new BuilderBoxes(rt, options.directory, stores);
   }
 
   /** Takes over the builders of an earlier server, once its boxes are taken over. */
   async open(): Promise<void> {
-    for (const { name } of await this.#records.list()) this.#awaitIdle(name, this.#entry(name));
+    const interrupted = await this.#saved.sweep();
+    for (const record of await this.#records.list()) {
+      const { name } = record;
+      this.#awaitIdle(name, this.#entry(name));
+      // Its processes may be frozen, and it has built nothing.
+      if (interrupted.has(name)) this.#inTurn(name, () => this.#boxes.kill(record));
+    }
   }
 
   /** When this returns, no work on any builder is left. Builders run on, as other boxes do. */
@@ -114,15 +113,17 @@ export class BoxBuilders implements Builders {
   }
 
   runs(name: string): boolean {
+    if (this.#saving.has(name)) return false;
     const box = this.#rt.store.byName(boxNameOf(name));
     return box !== undefined && mayHaveVm(box.state.status);
   }
 
-  /** Those that run, and those of which caches are left. */
+  /** Those that run, and those of which caches or memory are left. */
   async list(): Promise<readonly BuilderState[]> {
     const recorded = (await this.#records.list()).map(({ name }) => name);
     const cached = this.#rt.volumes.list().flatMap(({ labels }) => labels[NAME_LABEL] ?? []);
-    const names = [...new Set([...recorded, ...cached])].sort();
+    const saved = await this.#saved.names();
+    const names = [...new Set([...recorded, ...cached, ...saved])].sort();
     return await Promise.all(names.map((name) => this.#state(name)));
   }
 
@@ -150,8 +151,9 @@ export class BoxBuilders implements Builders {
         });
       }
       const record = await this.#records.get(name);
-      if (record !== undefined) await this.#end(record);
+      if (record !== undefined) await this.#boxes.end(record);
       if (entry !== undefined) entry.running = undefined;
+      await this.#saved.discard(name);
       const { volumes } = this.#rt;
       const cache = boxNameOf(name);
       if (volumes.list().some((volume) => volume.name === cache)) await volumes.remove(cache);
@@ -165,7 +167,7 @@ export class BoxBuilders implements Builders {
     const cache = volumes.list().find((volume) => volume.name === boxNameOf(name));
     return {
       name,
-      state: box !== undefined && mayHaveVm(box.state.status) ? 'running' : 'stopped',
+      state: box !== undefined && this.runs(name) ? 'running' : 'stopped',
       box: box?.definition.id ?? '',
       uses: this.#entries.get(name)?.uses ?? 0,
       cache: boxNameOf(name),
@@ -184,22 +186,64 @@ export class BoxBuilders implements Builders {
     clearTimeout(entry.idle);
     if (this.#rt.shutdown.aborted) return;
     entry.idle = setTimeout(() => {
-      this.#locks
-        .run(name, () => this.#endIdle(name, entry))
-        .catch((error: unknown) => {
-          this.#rt.log.error('a builder could not be ended', error, { builder: name });
-        });
+      this.#inTurn(name, () => this.#endIdle(name, entry));
     }, this.#options.idleMs ?? IDLE_MS);
     entry.idle.unref();
+  }
+
+  /** Ends a builder in the background. */
+  #inTurn(name: string, end: () => Promise<void>): void {
+    this.#locks.run(name, end).catch((error: unknown) => {
+      this.#rt.log.error('a builder could not be ended', error, { builder: name });
+    });
   }
 
   async #endIdle(name: string, entry: Entry): Promise<void> {
     if (entry.uses > 0 || this.#rt.shutdown.aborted) return;
     const record = await this.#records.get(name);
-    if (record !== undefined) await this.#end(record);
+    if (record !== undefined) await this.#boxes.end(record);
     entry.running = undefined;
-    if (entry.uses === 0) this.#entries.delete(name);
     this.#rt.log.info('a builder that nobody used has ended', { builder: name });
+    if (this.#options.snapshots === true) await this.#save(name, entry);
+    if (entry.uses === 0) this.#entries.delete(name);
+  }
+
+  /**
+   * Boots a builder and saves it before it builds anything: no secret of a build is in its memory.
+   * Whoever asks for the builder meanwhile gets it, and nothing is saved.
+   */
+  async #save(name: string, entry: Entry): Promise<void> {
+    const rt = this.#rt;
+    this.#saving.add(name);
+    try {
+      const image = await this.#boxes.image(await readBuilderDocument(this.#options.directory));
+      const key = await this.#boxes.key(name, image);
+      if (key === undefined) return;
+      const { memoryBytes } = this.#boxes.request(name, image, { certificate: '' });
+      if (!(await this.#saved.hasRoom(vmMemory(memoryBytes)))) {
+        rt.log.info('the disk has no room for a memory snapshot of a builder', { builder: name });
+        return;
+      }
+      const running = await this.#boxes.boot(name, image);
+      const record = await this.#records.get(name);
+      if (entry.uses > 0 || rt.shutdown.aborted || record === undefined) {
+        entry.running = running;
+        return;
+      }
+      const saved = await saveAndRemove(rt, record.box, await this.#saved.begin(name));
+      await this.#records.remove(name);
+      const { authority } = record;
+      await this.#saved.finish(name, { ...saved, key, authority }, this.#boxes.cachePath(name));
+      rt.log.info('a memory snapshot of a builder was made', { builder: name });
+    } catch (error) {
+      if (rt.shutdown.aborted) return;
+      rt.log.error('a memory snapshot of a builder could not be made', error, { builder: name });
+      const record = await this.#records.get(name);
+      if (record !== undefined) await this.#boxes.kill(record);
+      await this.#saved.discard(name);
+    } finally {
+      this.#saving.delete(name);
+    }
   }
 
   /** The caller holds the builder's lock. */
@@ -209,112 +253,14 @@ export class BoxBuilders implements Builders {
     const document = await readBuilderDocument(this.#options.directory);
     const record = await this.#records.get(name);
     if (record !== undefined) {
-      const builder = await this.#adopt(record, document);
+      const builder = await this.#boxes.adopt(record, document);
       if (builder !== undefined) {
         entry.running = builder;
         return builder;
       }
-      await this.#end(record);
+      await this.#boxes.end(record);
     }
-    entry.running = await this.#start(name, document);
+    entry.running = await this.#boxes.start(name, document);
     return entry.running;
-  }
-
-  /** Undefined where it has to be started anew: it does not run, or was made of another image. */
-  async #adopt(
-    { name, box, authority }: BuilderRecord,
-    { manifestDigest }: BuilderDocument,
-  ): Promise<RunningBuilder | undefined> {
-    const running = this.#rt.running.get(box);
-    const { definition } = this.#rt.store.get(box) ?? {};
-    if (running === undefined || definition?.image.manifestDigest !== manifestDigest) {
-      return undefined;
-    }
-    const cacheDisk = this.#cacheDisk(name);
-    const builder = new RunningBuilder({ name, authority, cacheDisk }, running, this.#rt.log);
-    try {
-      await builder.ready(this.#deadline());
-      return builder;
-    } catch (error) {
-      this.#rt.shutdown.throwIfAborted();
-      this.#rt.log.error('a builder does not answer, and is started anew', error, {
-        builder: name,
-      });
-      return undefined;
-    }
-  }
-
-  async #start(name: string, document: BuilderDocument): Promise<RunningBuilder> {
-    const rt = this.#rt;
-    const image = await this.#image(document);
-    await this.#removeUnrecorded(name);
-    const authority = makeAuthority({ subject: 'a3s-box builder', now: Date.now() });
-    const policyId = await rt.trust.handOver({ text: POLICY, directory: '/' });
-    const request = builderRequest(name, image.id, authority, rt.host);
-    const box = await createBox(rt, request, { policyId });
-    const { id } = box.definition;
-    const record = { name, box: id, authority };
-    await this.#records.put(record);
-    try {
-      await startBox(rt, id, { policyId });
-      const cacheDisk = this.#cacheDisk(name);
-      const running = rt.running.expect(id);
-      const builder = new RunningBuilder({ name, authority, cacheDisk }, running, rt.log);
-      await builder.ready(this.#deadline());
-      rt.log.info('a builder was started', { builder: name, box: id });
-      return builder;
-    } catch (error) {
-      rt.shutdown.throwIfAborted();
-      const output = await lastOutput(rt, id);
-      await this.#end(record);
-      throw new A3sError('builder-failed', `Cannot start the builder ${name}${output}`, {
-        remedy: 'Build again. If it fails again, see server.log in A3S_HOME.',
-        cause: error,
-      });
-    }
-  }
-
-  /** Of a builder that runs. A volume that was removed and made anew was made at another time. */
-  #cacheDisk(name: string): string {
-    const volume = this.#rt.volumes.list().find((each) => each.name === boxNameOf(name));
-    if (volume === undefined) throw new TypeError(`the builder ${name} has no cache`);
-    return `${volume.name} ${volume.createdAt}`;
-  }
-
-  /** When a daemon has to answer. */
-  #deadline(): AbortSignal {
-    return AbortSignal.any([AbortSignal.timeout(READY_MS), this.#rt.shutdown]);
-  }
-
-  /** A server may have died between a box and its record here. */
-  async #removeUnrecorded(name: string): Promise<void> {
-    const box = this.#rt.store.byName(boxNameOf(name));
-    if (box?.definition.labels[NAME_LABEL] !== name) return;
-    await removeBox(this.#rt, box.definition.id, { force: true });
-  }
-
-  /** The image of this installation, from its files where the store does not have it. */
-  async #image({ manifestDigest }: BuilderDocument): Promise<Image> {
-    const is = (image: Image): boolean => image.manifestDigest === manifestDigest;
-    const { images } = this.#rt;
-    const stored = (await images.list()).find(is);
-    if (stored !== undefined) return stored;
-    const layout = join(this.#options.directory, IMAGE_LAYOUT);
-    const loaded = (await images.loadDirectory(layout)).find(is);
-    if (loaded !== undefined) return loaded;
-    throw new A3sError('builder-missing', 'Cannot build: the builder’s image is another one', {
-      remedy: 'Make it again with npm run setup.',
-    });
-  }
-
-  /** Its caches stay, on their disk. */
-  async #end({ name, box }: BuilderRecord): Promise<void> {
-    const rt = this.#rt;
-    const found = rt.store.get(box);
-    if (found !== undefined) {
-      if (mayHaveVm(found.state.status)) await stopBox(rt, box, { keep: true });
-      if (rt.store.get(box) !== undefined) await removeBox(rt, box, { force: true });
-    }
-    await this.#records.remove(name);
   }
 }

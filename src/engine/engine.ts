@@ -145,13 +145,18 @@ export interface SavedVm {
 
 /** What an engine needs to save a VM that keeps running. */
 export interface SaveRequest {
-  /** A private directory in memory. Afterwards it holds RAM and state, under these names. */
+  /** A private directory. Afterwards it holds RAM and state, under these names. */
   readonly directory: string;
   /**
    * An empty qcow2 image, which takes the VM's writes from then on. Its writable layer stays as it
    * was.
    */
   readonly overlayPath: string;
+  /**
+   * The VM stays paused where it was saved, and the caller ends it: nothing it has writes to any of
+   * its disks after that moment. Absent: it resumes.
+   */
+  readonly ends?: boolean | undefined;
 }
 
 /** The files of a saved VM. */
@@ -314,8 +319,8 @@ export interface Vm {
    */
   size(): Promise<VmSize>;
   /**
-   * Saves RAM and devices while the VM is paused, and resumes it in every case. When a server dies
-   * meanwhile, the VM is resumed when it is adopted.
+   * Saves RAM and devices while the VM is paused, and resumes it, unless it was saved to end. When
+   * a server dies meanwhile, the VM is resumed when it is adopted.
    */
   save(request: SaveRequest, signal: AbortSignal): Promise<SavedVm>;
   /**

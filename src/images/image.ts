@@ -42,6 +42,19 @@ export interface Origin {
   readonly at: string;
   /** Id of the image that it was made of here, which may be gone. */
   readonly parent?: string;
+  /** Of a build: the images that it asked for, with what the image policy decided. */
+  readonly bases?: readonly BaseImage[];
+}
+
+/** An image that a build was permitted to use. */
+export interface BaseImage {
+  /** Its familiar name. */
+  readonly name: string;
+  readonly manifest: string;
+  readonly verdict: string;
+  readonly reason: string;
+  /** Digest of the policy that decided. */
+  readonly policy: string;
 }
 
 /** What an image is that comes in an archive without being loaded by a user. */
@@ -51,6 +64,7 @@ export interface LoadedAs {
   readonly names: readonly string[];
   /** Of its manifest or of an index that lists it; with another one, nothing is stored. */
   readonly digest: string;
+  readonly bases?: readonly BaseImage[];
 }
 
 export interface Image {

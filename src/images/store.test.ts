@@ -106,12 +106,14 @@ describe('load', () => {
     const image = fileImage('docker.io/library/theirs:1', 'text');
     const names = ['docker.io/library/ours:1', 'registry.example/ours:latest'];
     const archive = streamed(ociArchive([image]));
-    const as = { kind: 'build', names, digest: image.manifest.digest } as const;
+    const base = { name: 'base:1', manifest: image.manifest.digest, policy: 'sha256:1' };
+    const bases = [{ ...base, verdict: 'verified', reason: 'signed by a.pub' }];
+    const as = { kind: 'build', names, digest: image.manifest.digest, bases } as const;
     const [loaded] = await store.load(archive, undefined, as);
     expect(loaded).toMatchObject({
       id: image.config.digest,
       tags: ['ours:1', 'registry.example/ours:latest'],
-      origins: [{ kind: 'build', reference: 'ours:1' }],
+      origins: [{ kind: 'build', reference: 'ours:1', bases }],
     });
     const two = [image, fileImage('docker.io/library/second:1', 'other')];
     await expect(store.load(streamed(ociArchive(two)), undefined, as)).rejects.toMatchObject({

@@ -307,7 +307,7 @@ class Store implements ImageStore {
       const at = new Date().toISOString();
       const records = await commitImages(
         this.#parts,
-        loaded.map((image) => ({ image, origin: originOf(image, at, as?.kind) })),
+        loaded.map((image) => ({ image, origin: originOf(image, at, as) })),
         loadedAttachments(loaded, this.#parts.catalog),
       );
       const named = new Set(loaded.flatMap(({ names }) => names.map(familiar)));
@@ -337,9 +337,10 @@ function renamed(plans: readonly ImagePlan[], as: LoadedAs, { what }: ArchiveFil
 function originOf(
   { names: [name] }: LoadedImage,
   at: string,
-  kind: Origin['kind'] = 'load',
+  { kind, bases }: Pick<LoadedAs, 'kind' | 'bases'> = { kind: 'load' },
 ): Origin {
-  return { kind, at, ...(name === undefined ? {} : { reference: familiar(name) }) };
+  const reference = name === undefined ? {} : { reference: familiar(name) };
+  return { kind, at, ...reference, ...(bases === undefined ? {} : { bases }) };
 }
 
 function noImage({ what }: ArchiveFiles): A3sError {

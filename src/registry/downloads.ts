@@ -20,9 +20,10 @@ export interface Downloads {
 }
 
 export interface DownloadRequest {
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'POST';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Buffer | undefined;
   readonly signal: AbortSignal;
   /** Refuses addresses beside those of this host and its link. */
   readonly addresses?: AddressRule;
@@ -37,7 +38,7 @@ export function openDownloads(options: NetworkOptions): Downloads {
     send: async (request) => {
       const roots = await readSystemRoots(options.rootsFiles ?? []);
       const trust = tlsTrust({ authorities: [], clients: [] }, roots, true);
-      return await network.wire({ ...request, body: undefined, trust, registry: NOBODY });
+      return await network.wire({ ...request, body: request.body, trust, registry: NOBODY });
     },
     close: () => network.close(),
   };

@@ -8,6 +8,14 @@ import { CHANGES_SERIALS } from '../engine/engine.ts';
 
 const Extent = z.strictObject({ offset: z.int().min(0), bytes: z.int().min(1) });
 
+/** A VM as it was saved, which its forks have to be like. */
+export const SavedMachine = z.strictObject({
+  arrangement: z.enum(['boot', 'template']),
+  changesSerial: z.enum(CHANGES_SERIALS),
+  memory: Extent,
+  growth: Extent.optional(),
+});
+
 export const SnapshotRecord = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{64}$/),
   name: z.string(),
@@ -24,14 +32,7 @@ export const SnapshotRecord = z.strictObject({
   saved: z
     .strictObject({
       /** Of a memory snapshot alone. */
-      machine: z
-        .strictObject({
-          arrangement: z.enum(['boot', 'template']),
-          changesSerial: z.enum(CHANGES_SERIALS),
-          memory: Extent,
-          growth: Extent.optional(),
-        })
-        .optional(),
+      machine: SavedMachine.optional(),
       /** Bytes that its main process had written. Of a memory snapshot alone. */
       written: z.int().min(0).optional(),
       /** Of memory that it takes; 0 for one of a disk. */

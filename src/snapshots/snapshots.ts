@@ -31,11 +31,19 @@ export interface SnapshotDirectories {
   readonly disk: string;
 }
 
-/** A memory snapshot in use by a start. */
-export interface OpenSnapshot extends AsyncDisposable {
-  readonly snapshot: MemorySnapshot;
+/** The memory and the disk of a box at one moment, in use by a start that goes on from there. */
+export interface SavedBox extends AsyncDisposable {
+  readonly snapshot: Pick<MemorySnapshot, 'id'> & {
+    readonly saved: Pick<MemorySnapshot['saved'], 'written'>;
+  };
   readonly fork: OpenSavedVm;
+  /** The directory of its writable layer. */
   readonly disk: string;
+}
+
+/** A memory snapshot in use by a start. */
+export interface OpenSnapshot extends SavedBox {
+  readonly snapshot: MemorySnapshot;
 }
 
 export class Snapshots {

@@ -83,9 +83,13 @@ it('begins a build with an image of the store, with BuildKit and without', async
     const context = build.context('FROM made:1\nRUN echo $A > /read\nENV C=d\n');
     const env = { DOCKER_BUILDKIT };
     succeeded(await build.docker(['build', '-t', `child:${DOCKER_BUILDKIT}`, context], { env }));
-    const { config, diffIds } = await image(`child:${DOCKER_BUILDKIT}`);
+    const { config, diffIds, origins } = await image(`child:${DOCKER_BUILDKIT}`);
     expect(config.env).toEqual(expect.arrayContaining(['A=b', 'C=d']));
-    expect(diffIds.slice(0, 2)).toEqual((await image('made:1')).diffIds);
+    const base = await image('made:1');
+    expect(diffIds.slice(0, 2)).toEqual(base.diffIds);
+    const used = { name: 'made:1', manifest: base.manifestDigest };
+    const bases = expect.arrayContaining([expect.objectContaining(used)]);
+    expect(origins).toMatchObject([{ kind: 'build', bases }]);
   }
   expect((await names()).trim().replaceAll('<none>:<none>', '').trim()).toBe('');
 });

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,6 +13,7 @@ import type { ApiHost } from '../../src/server/routes.ts';
 import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
 import { processesWith, until } from './processes.ts';
 import { closeEngines } from './support/engines.ts';
+import { makeRepository, serveGit } from './support/git-site.ts';
 import { hostAddress } from './support/host-address.ts';
 import { TestServer } from './support/server.ts';
 import { scaled } from './time-scale.ts';
@@ -23,7 +24,8 @@ const SLOW_MS = scaled(900_000);
 const BASE = 'base.example/base:1';
 const IDLE_SECONDS = 5;
 
-const server = new TestServer({ A3S_BUILDER_IDLE: String(IDLE_SECONDS) });
+const settings: Record<string, string> = { A3S_BUILDER_IDLE: String(IDLE_SECONDS) };
+const server = new TestServer(settings);
 const directory = mkdtempSync(join(tmpdir(), 'a3s-builder-'));
 const socket = join(directory, 'docker.sock');
 let rt: ApiHost;
@@ -145,10 +147,13 @@ COPY --from=made /loud /cards /alone /
 );
 
 it(
-  'connects steps to what the network policy of builds permits, and not to the loopback of the host',
+  'connects steps and git to what the network policy of builds permits, and not to the loopback of the host',
   async () => {
     const asked: string[] = [];
-    const site = createHttp(({ url = '' }, response) => {
+    const repositories = join(directory, 'repositories');
+    const site = createHttp((request, response) => {
+      const { url = '' } = request;
+      if (url.includes('.git/')) return serveGit(repositories, request, response);
       asked.push(url);
       response.end('fetched\n');
     });
@@ -172,9 +177,27 @@ COPY --from=made /fetched /loopback /none /
     );
     const out = join(directory, 'fetched');
     await dockerAt(server.socket, [...BUILD, '--output', `type=local,dest=${out}`, fetching]);
+    // A context that git fetches in the builder, with a submodule.
+    const part = makeRepository(repositories, 'part', { file: 'of the submodule\n' });
+    const origin = `http://${hostAddress()}:${port}`;
+    makeRepository(
+      repositories,
+      'app',
+      { Dockerfile: 'FROM scratch\nCOPY part/file greeting /\n', greeting: 'of the repository\n' },
+      { part: { ...part, url: `${origin}/part.git` } },
+    );
+    const context = [...BUILD, '--output', `type=local,dest=${out}`, `${origin}/app.git#main`];
+    await dockerAt(server.socket, context);
+    // TLS ends at the server's proxy, which git trusts.
+    const loopback = `https://127.0.0.1:${port}/app.git#main`;
+    await expect(dockerAt(server.socket, [...BUILD, loopback])).rejects.toThrow(
+      /GET https:\/\/127\.0\.0\.1:\d+\/app\.git\/info\/refs: it has an address of the host/,
+    );
     site.close();
     const file = (name: string): string => readFileSync(join(out, name), 'utf8');
     expect(file('fetched')).toBe('fetched\n');
+    expect(file('file')).toBe('of the submodule\n');
+    expect(file('greeting')).toBe('of the repository\n');
     expect(file('loopback')).toMatch(/^HTTP\/1\.1 403 Forbidden: it has an address of the host/);
     expect(file('none')).toBe('nothing\n');
     expect(asked).toEqual(['/file']);
@@ -200,7 +223,7 @@ it(
 );
 
 it(
-  'starts another builder after the VMM was killed, and keeps its cache',
+  'starts another builder after the VMM was killed, from a memory snapshot, and keeps its cache',
   async () => {
     const killed = boxOf('default').definition.id;
     const vmm = processesWith(killed).find(({ commandLine }) =>
@@ -214,10 +237,17 @@ it(
       new AbortController().signal,
     );
     held.release();
+    // One boots while nobody waits for it, and is saved.
+    const saved = join(server.home, 'home/builders/saved/default');
+    const record = join(saved, 'builder.json');
+    await until('a builder was saved', () => existsSync(record), SLOW_MS);
+    expect(rt.store.list()).toEqual([]);
     held = await rt.builders.use('default');
-    expect(boxOf('default').definition.id).not.toBe(killed);
-    expect(rt.store.get(killed)).toBeUndefined();
+    expect(boxOf('default').state.machine).toMatchObject({ start: 'snapshot' });
+    expect(existsSync(saved)).toBe(false);
     expect(await dockerAt(server.socket, [...BUILD, CONTEXT])).toContain('CACHED');
+    // The next server makes none: this test ends with no builder.
+    settings['A3S_BUILDER_SNAPSHOT'] = 'off';
   },
   SLOW_MS,
 );

@@ -24,20 +24,30 @@ import type { StartSource } from './source.ts';
 import { BootSource } from './sources/boot.ts';
 import { type ConfidentialHost, ConfidentialSource } from './sources/confidential.ts';
 import { PoolSource, type PoolStartHost } from './sources/pool.ts';
-import { isFork, SnapshotSource, type SnapshotStartHost } from './sources/snapshot.ts';
+import { isFork, type OpenSaved, SnapshotSource, snapshotOf } from './sources/snapshot.ts';
 import { TemplateSource, type TemplateStartHost } from './sources/template.ts';
 
 /** What all sources together need of the server. */
-type SourcesHost = ConfidentialHost & PoolStartHost & SnapshotStartHost & TemplateStartHost;
+type SourcesHost = ConfidentialHost &
+  PoolStartHost &
+  TemplateStartHost &
+  Pick<Services, 'snapshots'>;
 
 /** What it takes of the server that a box comes to run. */
 export type RunHost = SourcesHost & AttemptHost & EndHost & Pick<Services, 'volumes'>;
 
+/** How a box comes to run. */
+export interface RunOptions {
+  readonly image: Image;
+  /** The box goes on from there, or does not start. */
+  readonly saved?: OpenSaved | undefined;
+}
+
 /** Returns when the main process runs, and is on record. */
-export async function runBox(rt: RunHost, box: Box, image: Image): Promise<void> {
+export async function runBox(rt: RunHost, box: Box, options: RunOptions): Promise<void> {
   const volumes = await mountVolumes(rt, box);
   try {
-    await runWith(rt, box, image, volumes);
+    await runWith(rt, box, options, volumes);
   } finally {
     volumes.release();
   }
@@ -46,11 +56,11 @@ export async function runBox(rt: RunHost, box: Box, image: Image): Promise<void>
 async function runWith(
   rt: RunHost,
   box: Box,
-  image: Image,
+  options: RunOptions,
   volumes: MountedVolumes,
 ): Promise<void> {
   const passed: StartSource[] = [];
-  for (const source of await sourcesOf(rt, box, image, volumes)) {
+  for (const source of await sourcesOf(rt, box, options, volumes)) {
     const launched = await tryLaunch(rt, box, source);
     if (launched !== undefined) {
       await recordFilled(rt, launched, volumes);
@@ -69,7 +79,7 @@ async function runWith(
 async function sourcesOf(
   rt: SourcesHost,
   box: Box,
-  image: Image,
+  { image, saved }: RunOptions,
   volumes: MountedVolumes,
 ): Promise<readonly StartSource[]> {
   const { confidential } = box.definition;
@@ -78,7 +88,8 @@ async function sourcesOf(
   if (confidential !== undefined)
     return [new ConfidentialSource(rt, box, confidential, image, volumes.disks)];
   const found = await findParts(rt, box.definition, image, volumes);
-  if (isFork(box)) return [new SnapshotSource(rt, box, found)];
+  const from = saved ?? (isFork(box) ? snapshotOf(rt, box) : undefined);
+  if (from !== undefined) return [new SnapshotSource(rt, box, found, from)];
   const boot = new BootSource(rt, box, found);
   const reason = reasonToBoot(found, box.definition);
   if (reason === undefined) {

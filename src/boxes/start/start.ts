@@ -19,11 +19,13 @@ import { pinnedImage } from '../record/pinned-image.ts';
 import { isRestartedAfterReboot } from '../restart/restart-policy.ts';
 import type { Services } from '../services/services.ts';
 import { expectHostStays, isInterrupted } from './enter.ts';
-import { type RunHost, runBox } from './run-box.ts';
+import { type RunHost, type RunOptions, runBox } from './run-box.ts';
 import { type UndoHost, undoStart } from './undo.ts';
 
 /** What a start needs of the server: to authorize the image, to run the box, and to undo it all. */
 export type StartHost = AuthorizationHost & RunHost & UndoHost & Pick<Services, 'networks'>;
+
+export type StartOptions = TrustOptions & Pick<RunOptions, 'saved'>;
 
 /**
  * Starts the box's main process in a new microVM, for a user. False when the box already runs.
@@ -33,7 +35,7 @@ export type StartHost = AuthorizationHost & RunHost & UndoHost & Pick<Services, 
  *
  * @throws A3sError `conflict` for a paused one
  */
-export function startBox(rt: StartHost, id: string, options: TrustOptions = {}): Promise<boolean> {
+export function startBox(rt: StartHost, id: string, options: StartOptions = {}): Promise<boolean> {
   return rt.locks.run(id, async () => {
     // Its last run may still be ending.
     if (rt.store.expect(id).state.status === 'stopping') await rt.running.get(id)?.finished;
@@ -97,7 +99,7 @@ async function startLocked(
   rt: StartHost,
   id: string,
   counted: Counted,
-  options: TrustOptions,
+  { saved, ...options }: StartOptions,
 ): Promise<void> {
   expectHostStays(rt);
   const run = rt.store.expect(id).state.run + 1;
@@ -108,7 +110,7 @@ async function startLocked(
   });
   try {
     const image = await authorizeStart(rt, box, options);
-    await runBox(rt, box, image);
+    await runBox(rt, box, { image, saved });
   } catch (error) {
     // A server that stops releases the start in the middle. The next server reconciles it.
     if (rt.running.get(id)?.released !== true) await undoStart(rt, rt.store.expect(id), error);

@@ -58,11 +58,11 @@ export function createSnapshot(
       bootSet: box.definition.bootSet,
       definition: box.definition,
     };
-    const most = Math.max(vmMemory(box.definition.memoryBytes), rt.engine.templateMemoryBytes);
+    const most = mostMemory(rt, box);
     const directories = await rt.snapshots.begin(record, most);
     try {
-      const saved = await save(rt, box, running, directories);
-      checkMemory(saved.machine, most + GROWTH_STEP);
+      const saved = await save(rt, box, running, { ...directories, ends: false });
+      checkMemory(saved.machine, most);
       const made = await rt.snapshots.finish(record, saved);
       rt.events.publish('snapshot', 'create', made.id, snapshotAttributes(made));
       return made;
@@ -74,12 +74,21 @@ export function createSnapshot(
   });
 }
 
+/** The most memory that the VM of a box has. */
+export function mostMemory(
+  { engine }: Pick<Services, 'engine'>,
+  { definition: { memoryBytes } }: Pick<Box, 'definition'>,
+): number {
+  return Math.max(vmMemory(memoryBytes), engine.templateMemoryBytes);
+}
+
 /**
  * A guest that has taken over its VMM decides what the VMM saves. It must not decide how much
  * memory the forks get.
  */
-function checkMemory({ memory, growth }: SavedVm, most: number): void {
+export function checkMemory({ memory, growth }: SavedVm, asked: number): void {
   const bytes = memory.bytes + (growth?.bytes ?? 0);
+  const most = asked + GROWTH_STEP;
   if (bytes <= most) return;
   throw new A3sError(
     'vmm-failed',
@@ -184,11 +193,16 @@ function checkCopyable(
   return running;
 }
 
-async function save(
+/**
+ * Saves the box while it is frozen.
+ *
+ * @param request.ends the microVM stays paused where it was saved, and the caller ends it
+ */
+export async function save(
   rt: Pick<Services, 'home' | 'log' | 'shutdown'>,
   box: Box,
   running: RunningBox,
-  { memory, disk }: SnapshotDirectories,
+  { memory, disk, ends }: SnapshotDirectories & { readonly ends: boolean },
 ): Promise<Omit<MemorySnapshot['saved'], 'bytes'>> {
   const base = writableLayerPath(rt, running.id);
   const files = await layersOf(base);
@@ -196,18 +210,20 @@ async function save(
   const shutdown = linkedSignal(rt.shutdown);
   const signal = AbortSignal.any([shutdown.signal, running.signal]);
   const startedAt = performance.now();
+  let isSaved = false;
   try {
     const guest = await running.guest();
     await freeze(guest, signal);
     const main = await guest.process(MAIN, signal);
     if (main.state !== 'running') throw notRunning(running.id);
-    const machine = await running.vm.save({ directory: memory, overlayPath }, signal);
+    const machine = await running.vm.save({ directory: memory, overlayPath, ends }, signal);
+    isSaved = true;
     const pausedMs = Math.round(performance.now() - startedAt);
     await shareLayers(files, disk);
     return { machine, written: main.written, pausedMs };
   } finally {
     shutdown.unlink();
-    if (!running.signal.aborted) await thaw(rt, running);
+    if (!running.signal.aborted && !(isSaved && ends)) await thaw(rt, running);
   }
 }
 

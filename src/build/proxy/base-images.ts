@@ -7,7 +7,7 @@
 import { fetchAttachments } from '../../distribution/fetch-attachments.ts';
 import { choosePlatform, selectPlatform } from '../../distribution/select-platform.ts';
 import { A3sError } from '../../errors.ts';
-import type { Image, StoredDocument } from '../../images/image.ts';
+import type { BaseImage, Image, StoredDocument } from '../../images/image.ts';
 import { DEFAULT_LIMITS } from '../../images/limits.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { type Descriptor, parseIndex, parseManifest } from '../../oci/manifest.ts';
@@ -41,6 +41,8 @@ export interface Asker {
   readonly policy: LoadedPolicy;
   /** Whether images come from their registries, though they be here. */
   readonly pulls: boolean;
+  /** Called with each image that the policy accepts, as often as it is asked for. */
+  readonly used: (image: BaseImage) => void;
 }
 
 /** Where the bytes of a permitted blob are. */
@@ -57,7 +59,7 @@ interface RepositoryState {
   /** Manifest → the indexes that list it. */
   readonly indexes: Map<string, Digest[]>;
   readonly blobs: Map<string, PermittedBlob>;
-  readonly decisions: Map<string, { readonly until: number; readonly policy: string }>;
+  readonly decisions: Map<string, { readonly until: number; readonly image: BaseImage }>;
 }
 
 export class BaseImages {
@@ -111,10 +113,15 @@ export class BaseImages {
     }
   }
 
-  async #fromStore(reference: Reference, image: Image, { policy }: Asker): Promise<StoredDocument> {
+  async #fromStore(
+    reference: Reference,
+    image: Image,
+    { policy, used }: Asker,
+  ): Promise<StoredDocument> {
     const decision = await this.#host.judge(image, canonicalName(reference));
     this.#require(reference, decision);
     if (decision.policy.digest !== policy.digest) throw changedMeanwhile();
+    used(baseImage(reference, image.manifestDigest, decision));
     return await this.#host.images.content(image, async ({ manifest, blobs }) => {
       for (const { digest, size, mediaType } of blobs) {
         this.#permit(reference, digest, { size, mediaType, image, policy: policy.digest });
@@ -157,13 +164,13 @@ export class BaseImages {
     reference: Reference,
     repository: Repository,
     manifest: StoredDocument,
-    { policy }: Asker,
+    { policy, used }: Asker,
   ): Promise<void> {
     const state = this.#state(reference);
     const key = `${reference.tag ?? ''} ${manifest.digest}`;
-    const decided = state.decisions.get(key);
+    let decided = state.decisions.get(key);
     const now = Date.now();
-    if (decided === undefined || decided.until < now || decided.policy !== policy.digest) {
+    if (decided === undefined || decided.until < now || decided.image.policy !== policy.digest) {
       const indexDigests = state.indexes.get(manifest.digest) ?? [];
       const attachments = await fetchAttachments(repository, [manifest.digest, ...indexDigests]);
       const decision = await this.#host.trust.decide(
@@ -178,13 +185,15 @@ export class BaseImages {
         new Date(),
       );
       this.#require(reference, decision);
-      remember(state.decisions, key, { until: now + DECIDED_MS, policy: policy.digest });
+      const image = baseImage(reference, manifest.digest, decision);
+      decided = { until: now + DECIDED_MS, image: { ...image, policy: policy.digest } };
+      remember(state.decisions, key, decided);
       const { verdict, reason } = decision;
-      const image = familiarName(reference);
       this.#host.log.info('a build may use an image', {
-        ...{ image, manifest: manifest.digest, verdict, reason },
+        ...{ image: image.name, manifest: manifest.digest, verdict, reason },
       });
     }
+    used(decided.image);
     const { config, layers } = parseManifest(
       manifest.bytes,
       `manifest ${manifest.digest}`,
@@ -215,6 +224,14 @@ export class BaseImages {
     remember(this.#repositories, name, made, MAX_REPOSITORIES);
     return made;
   }
+}
+
+function baseImage(
+  reference: Reference,
+  manifest: string,
+  { verdict, reason, policy }: TrustDecision,
+): BaseImage {
+  return { name: familiarName(reference), manifest, verdict, reason, policy: policy.digest };
 }
 
 /** Forgets the oldest entry beyond the bound. */

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeEach, expect, it } from 'vitest';
@@ -17,6 +18,7 @@ import { BuildEgress } from '../egress/build-egress.ts';
 import { Dialer } from '../egress/dialer.ts';
 import type { BuildHost } from '../host.ts';
 import { BaseImages } from './base-images.ts';
+import { bodyOfGitFetch } from './git-request.ts';
 import { servePolicyProxy } from './policy-proxy.ts';
 import { ProxyAnswers } from './proxy-answers.ts';
 
@@ -36,6 +38,7 @@ let trust: FakeTrust;
 let log: object[];
 let refusals: string[];
 let sent: string[];
+let used: object[];
 let close: () => void = () => undefined;
 let port = 0;
 const limits = { connections: 8, requests: 2, headMs: 30_000, stalledMs: 30_000 };
@@ -45,7 +48,8 @@ let [standing, begun]: [string, string | undefined] = ['', ''];
 
 beforeEach(async () => {
   close();
-  [registry, trust, log, refusals, sent] = [new FakeRegistry(), new FakeTrust(), [], [], []];
+  [registry, trust, log, refusals] = [new FakeRegistry(), new FakeTrust(), [], []];
+  [sent, used] = [[], []];
   [standing, begun] = ['1', 'sha256:1'];
   limits.headMs = 30_000;
   login = undefined;
@@ -60,8 +64,8 @@ beforeEach(async () => {
       decide: (question, policy, now) => trust.decide(question, policy, now),
     },
     downloads: {
-      send: async ({ method, url, headers, signal }) => {
-        sent.push(`${method} ${url} ${JSON.stringify(headers)}`);
+      send: async ({ method, url, headers, signal, body: given }) => {
+        sent.push(`${method} ${url} ${JSON.stringify(headers)}${given?.toString() ?? ''}`);
         if (url.pathname === '/waits' && signal?.aborted === false) await once(signal, 'abort');
         const body = (async function* () {
           yield Buffer.from('downloaded');
@@ -89,6 +93,7 @@ beforeEach(async () => {
   const answers = new ProxyAnswers(host, new BaseImages(host), {
     pulls: () => false,
     policy: () => begun,
+    used: (each) => used.push(each),
     login: (domain) => (domain === 'registry.example' ? login : undefined),
   });
   close = servePolicyProxy(builder, answers, limits);
@@ -104,15 +109,24 @@ afterAll(() => {
 
 /** One request over a proxy, as a program writes it: a whole URL, or a path inside of TLS. */
 async function ask(method: string, url: string, ...headers: string[]): Promise<string> {
+  return await askWith('', method, url, ...headers);
+}
+
+async function askWith(body: string, method: string, url: string, ...headers: string[]) {
   const { host, origin, pathname, protocol } = new URL(url);
   const outside = connect(port, '127.0.0.1');
   const plain = protocol === 'http:';
   const socket = plain ? outside : await secured(outside, host);
   const target = plain ? `${origin}${pathname}` : pathname;
   socket.write(
-    [`${method} ${target} HTTP/1.1`, `Host: ${host}`, 'Connection: close', ...headers, '', ''].join(
-      '\r\n',
-    ),
+    [
+      `${method} ${target} HTTP/1.1`,
+      `Host: ${host}`,
+      'Connection: close',
+      ...headers,
+      '',
+      body,
+    ].join('\r\n'),
   );
   return await text(socket);
 }
@@ -129,6 +143,7 @@ async function secured(outside: Socket, host: string): Promise<Socket> {
 }
 
 const V2 = 'https://registry.example/v2';
+const ACCEPTED = { verdict: expect.any(String), reason: expect.any(String) };
 
 it('serves an image whose digest the policy accepts, and its blobs after it', async () => {
   trust.rules = [allow('registry.example/**')];
@@ -142,6 +157,13 @@ it('serves an image whose digest the policy accepts, and its blobs after it', as
   expect(await ask('HEAD', `${V2}/app/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
   const blob = await ask('GET', `${V2}/app/blobs/${layer}`);
   expect(blob).toContain(`content-length: ${image.blobs.get(layer)?.length}\r\n`);
+  // The second answer is by the decision of the first one.
+  const { digest: manifestDigest } = image.manifest;
+  const base = { name: 'registry.example/app:1', manifest: manifestDigest, policy: 'sha256:1' };
+  expect(used).toEqual([
+    { ...base, ...ACCEPTED },
+    { ...base, name: `registry.example/app@${manifestDigest}`, ...ACCEPTED },
+  ]);
   // Of another repository it is another question.
   expect(await ask('GET', `${V2}/other/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 403 /);
 });
@@ -177,7 +199,7 @@ it('refuses before a byte is served, with the reason in the status line and in t
   const answer = await ask('GET', `${V2}/app/manifests/${image.manifest.digest}`);
   expect(answer).toContain(`{"errors":[{"code":"DENIED","message":"${reason}`);
   expect(refusals).toHaveLength(2);
-  expect(registry.fetched).toEqual([]);
+  expect([registry.fetched, used]).toEqual([[], []]);
 });
 
 it('decides on an index by the manifest for this host, with the index as a subject', async () => {
@@ -248,6 +270,32 @@ it('downloads other files where no image has to be signed, and records their dig
   trust.rules = [allow('registry.example/**')];
   expect(await ask('GET', 'http://files.example/x')).toMatch(/^HTTP\/1\.1 403 .*without a name/);
   expect(sent).toHaveLength(2);
+});
+
+const FETCH = 'application/x-git-upload-pack-request';
+const fetching = (url: string, type = FETCH, body = '0011want') =>
+  askWith(body, 'POST', url, `Content-Type: ${type}`, `Content-Length: ${body.length}`);
+
+it('lets git read repositories by the policies of files, and write to none', async () => {
+  const url = 'https://git.example/a/b.git/git-upload-pack';
+  expect(await fetching(url)).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*downloaded/);
+  expect(sent).toEqual([`POST ${url} {"content-type":"${FETCH}"}0011want`]);
+  expect(log).toMatchObject([{ url, status: 200, size: 10 }]);
+  expect(await fetching(url.replace('upload', 'receive'))).toMatch(/^HTTP\/1\.1 405 /);
+  expect(await fetching(url, 'text/plain')).toMatch(/^HTTP\/1\.1 405 /);
+  expect(await fetching('https://registry.example/v2/git-upload-pack')).toMatch(/^HTTP\/1\.1 405 /);
+  trust.rules = [signedOnly('**')];
+  expect(await fetching(url)).toMatch(/^HTTP\/1\.1 403 .*signatures/);
+  expect(sent).toHaveLength(1);
+});
+
+it('bounds what git sends, and does not wait for it', async () => {
+  const url = 'http://git.example/b.git/git-upload-pack';
+  expect(await fetching(url, FETCH, 'x'.repeat(8 * 1024 * 1024 + 1))).toMatch(/^HTTP\/1\.1 413 /);
+  const request = Object.assign(new PassThrough(), { method: 'POST' }) as never;
+  const never = new AbortController().signal;
+  await expect(bodyOfGitFetch(request, never, 1)).rejects.toMatchObject({ name: 'TimeoutError' });
+  expect(sent).toEqual([]);
 });
 
 it.each(['CONNECT nowhere HTTP/1.1', 'CONNECT a b:1 HTTP/1.1', 'GET /path HTTP/1.1', 'x'])(

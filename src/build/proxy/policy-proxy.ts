@@ -149,7 +149,8 @@ async function answer(asked: AskedOfProxy, answers: ProxyAnswers): Promise<void>
   const { request, response, origin, left } = asked;
   const text = `${origin ?? ''}${request.url ?? ''}`;
   const isAbsolute = /^https?:\/\/[^/]/.test(text);
-  request.resume();
+  // Of the bodies that are not read, nothing may wait on the connection.
+  if (request.method !== 'POST') request.resume();
   if (left.aborted) return;
   if (isAbsolute && URL.canParse(text)) {
     await answers.answer(request, response, new URL(text), left);
@@ -157,4 +158,5 @@ async function answer(asked: AskedOfProxy, answers: ProxyAnswers): Promise<void>
     response.writeHead(400);
     response.end();
   }
+  request.resume();
 }

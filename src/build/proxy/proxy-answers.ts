@@ -9,6 +9,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { A3sError } from '../../errors.ts';
+import type { BaseImage } from '../../images/image.ts';
 import type { Digest } from '../../oci/digest.ts';
 import { canonicalRepository, type Reference } from '../../oci/reference.ts';
 import { bareHost } from '../../registry/hosts/addresses.ts';
@@ -18,6 +19,7 @@ import type { LoadedPolicy } from '../../trust/policy.ts';
 import type { BuildHost } from '../host.ts';
 import { refusesFiles } from '../policy.ts';
 import type { Asker, BaseImages } from './base-images.ts';
+import { bodyOfGitFetch, isGitFetch } from './git-request.ts';
 import { changedMeanwhile, Refusal, refusalOf, sendRefusal } from './refusal.ts';
 import { Refusals } from './refusals.ts';
 import { targetOf } from './target.ts';
@@ -35,6 +37,8 @@ export interface BuildsUnderWay {
   login(domain: string): Credentials | undefined;
   /** Digest of the policy by which they began; undefined where there is none. */
   policy(): string | undefined;
+  /** An image that they may use. */
+  used(image: BaseImage): void;
 }
 
 export class ProxyAnswers {
@@ -81,7 +85,8 @@ export class ProxyAnswers {
   ): Promise<void> {
     const target = targetOf(url);
     const isHead = request.method === 'HEAD';
-    if (!isHead && request.method !== 'GET') {
+    const isRead = request.method === 'GET' || isHead;
+    if (!isRead && !(target.kind === 'download' && isGitFetch(request, url))) {
       throw new Refusal(405, 'a build may read from other hosts, and not write to them');
     }
     const domain = 'reference' in target ? target.reference.domain : undefined;
@@ -89,7 +94,10 @@ export class ProxyAnswers {
       credentialsOf(request.headers.authorization) ??
       (domain === undefined ? undefined : this.#builds.login(domain));
     const policy = await this.#policy();
-    const asker = { credentials, signal, policy, pulls: this.#builds.pulls() };
+    const asker: Asker = {
+      ...{ credentials, signal, policy, pulls: this.#builds.pulls() },
+      used: (image) => this.#builds.used(image),
+    };
     if (target.kind === 'registry') {
       response.writeHead(200, { ...VERSION, 'content-type': 'application/json' });
       response.end('{}');
@@ -171,13 +179,15 @@ export class ProxyAnswers {
         `${reason}, and a file of another host has neither name nor signature: put the file into the build context`,
       );
     }
-    const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
+    const isFetch = isGitFetch(request, url);
+    const method = isFetch ? 'POST' : request.method === 'HEAD' ? 'HEAD' : 'GET';
     const host = bareHost(url.hostname);
     const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
     const egress = await this.#host.egress.standing();
     const answer = await this.#host.downloads.send({
       ...{ method, url, signal, addresses: egress.rule({ host, port }) },
       headers: passedOn(request.headers),
+      body: isFetch ? await bodyOfGitFetch(request, signal) : undefined,
     });
     response.writeHead(answer.status, passedOn(answer.headers));
     const hash = createHash('sha256');

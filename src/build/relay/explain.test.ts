@@ -26,6 +26,14 @@ it('leaves other errors alone, and those without a reason', () => {
   expect(explained(trailers, files())).toEqual(trailers);
 });
 
+it('adds the reasons to an error of git, which has the status alone', () => {
+  const words = "unable to access 'http://a/b.git/': The requested URL returned error: 403";
+  const failed = { 'grpc-status': '2', 'grpc-message': words };
+  expect(explained(failed, files('GET http://a/b.git/info/refs: why'))['grpc-message']).toBe(
+    `${words}: GET http://a/b.git/info/refs: why`,
+  );
+});
+
 it.each(['/w==', '!', ''])('passes details on that are no message: %j', (details) => {
   const passed = explained({ ...trailers, 'grpc-status-details-bin': details }, files('why'));
   expect(passed['grpc-message']).toBe(`${WORDS}: why`);

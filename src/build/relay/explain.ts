@@ -1,6 +1,6 @@
 /**
  * Adds the reason to an error of a build whose words lack it: of a file that `ADD` names, BuildKit
- * says the status of the answer alone, and of a step, its exit code.
+ * says the status of the answer alone, as git does of a repository, and of a step, its exit code.
  *
  * @module
  */
@@ -9,6 +9,8 @@ import { answerHeaders, percentDecoded, percentEncoded } from '../wire/grpc.ts';
 import { bytesField, ProtobufError, readFields, textOf } from '../wire/protobuf.ts';
 
 const BARE_STATUS = /invalid response status \d{3}/;
+/** In the words of the library that git has its HTTP from. */
+const FAILED_GIT = /The requested URL returned error: \d{3}/;
 const FAILED_STEP = /did not complete successfully: exit code: \d+/;
 /** A `google.rpc.Status`, whose message clients show in place of the other one. */
 const DETAILS = 'grpc-status-details-bin';
@@ -16,7 +18,7 @@ const MESSAGE = 2;
 
 /** Why requests were refused while a build ran. */
 export interface RefusedRequests {
-  /** Those for files that `ADD` names. */
+  /** Those for files that `ADD` names, and for repositories. */
   readonly files: readonly string[];
   /** Those of steps. */
   readonly steps: readonly string[];
@@ -29,11 +31,12 @@ export function explained(
 ): OutgoingHttpHeaders {
   const passed = answerHeaders(trailers);
   const words = percentDecoded(String(trailers['grpc-message'] ?? ''));
-  const added = BARE_STATUS.test(words)
-    ? listed(': ', files)
-    : FAILED_STEP.test(words)
-      ? listed('. Refused meanwhile: ', steps)
-      : '';
+  const added =
+    BARE_STATUS.test(words) || FAILED_GIT.test(words)
+      ? listed(': ', files)
+      : FAILED_STEP.test(words)
+        ? listed('. Refused meanwhile: ', steps)
+        : '';
   if (added === '') return passed;
   passed['grpc-message'] = percentEncoded(words + added);
   const details = trailers[DETAILS];

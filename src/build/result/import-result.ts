@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Image, ImageStore } from '../../images/image.ts';
+import type { BaseImage, Image, ImageStore } from '../../images/image.ts';
 import type { Builder } from '../builder.ts';
 import { readBuilder, removeImage } from '../relay/builder-api.ts';
 import { failed } from '../relay/upgrade.ts';
@@ -14,6 +14,8 @@ export interface Result {
   readonly digest: string;
   /** Canonical names. */
   readonly names: readonly string[];
+  /** The images that the build was permitted to use. */
+  readonly bases: readonly BaseImage[];
 }
 
 /**
@@ -25,13 +27,15 @@ export interface Result {
 export async function importResult(
   images: Pick<ImageStore, 'load'>,
   builder: Builder,
-  { digest, names }: Result,
+  { digest, names, bases }: Result,
   signal: AbortSignal,
 ): Promise<Image> {
   const path = `/images/get?names=${encodeURIComponent(digest)}`;
   const archive = await readBuilder(builder, { method: 'GET', path, signal });
   // The store compares the digest before it stores anything or moves a name.
-  const [image] = await images.load(archive, undefined, { kind: 'build', names, digest });
+  const [image] = await images.load(archive, undefined, {
+    ...{ kind: 'build', names, digest, bases },
+  });
   if (image === undefined) throw failed(`it gave nothing for ${digest}`);
   return image;
 }

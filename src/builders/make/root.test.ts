@@ -25,6 +25,10 @@ it('closes the loopback to steps before dockerd runs, and ends where it cannot',
   expect(lines.slice(0, daemon)).toContain(LOOPBACK_RULE);
 });
 
+it('makes git use the proxy of the daemon, in place of what BuildKit gives it', () => {
+  expect(FILES['usr/lib/a3s-builder/git']).toContain('https_proxy=http://127.0.0.1:3128\n');
+});
+
 it('refuses packages that lack a program, and names it', async () => {
   const work = mkdtempSync(join(tmpdir(), 'root-'));
   try {

@@ -9,6 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import { elfNeeded } from '../../boot/make/elf.ts';
 import { runTool } from '../../boot/make/tool.ts';
 import { A3sError } from '../../errors.ts';
+import { GIT, GIT_PATH } from './git-script.ts';
 import { CARRY, CARRY_PATH, START } from './start-script.ts';
 
 const LIBRARIES = 'usr/lib/x86_64-linux-gnu';
@@ -38,6 +39,7 @@ const LINKS: Readonly<Record<string, string>> = {
   ...{ bin: 'usr/bin', sbin: 'usr/sbin', lib: 'usr/lib', lib64: 'usr/lib64' },
   'usr/lib64/ld-linux-x86-64.so.2': '../lib/x86_64-linux-gnu/ld-linux-x86-64.so.2',
   'usr/lib/git-core/git': '../../bin/git',
+  [GIT_PATH]: '../lib/a3s-builder/git',
   'usr/lib/git-core/git-remote-https': 'git-remote-http',
   ...Object.fromEntries(
     ['iptables', 'iptables-save', 'iptables-restore', 'ip6tables', 'ip6tables-save']
@@ -74,6 +76,7 @@ export const FILES: Readonly<Record<string, string>> = {
   'usr/lib/os-release': 'ID=debian\nPRETTY_NAME="a3s-box builder, of Debian packages"\n',
   'usr/lib/a3s-builder/start': START,
   [CARRY_PATH.slice(1)]: CARRY,
+  'usr/lib/a3s-builder/git': GIT,
 };
 const OF_PROGRAMS = 'usr/lib/a3s-builder/';
 

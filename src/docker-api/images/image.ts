@@ -74,6 +74,16 @@ export const ImageInspect = z.strictObject({
       Kind: z.enum(['pull', 'load', 'import', 'commit', 'build']),
       Reference: z.string(),
       At: z.string(),
+      /** Of a build: the images that it asked for, and what the image policy decided. */
+      Bases: z.array(
+        z.strictObject({
+          Name: z.string(),
+          Manifest: z.string(),
+          Verdict: z.string(),
+          Reason: z.string(),
+          Policy: z.string(),
+        }),
+      ),
     }),
   ),
 });

@@ -67,6 +67,8 @@ export const firstMigrations: readonly string[] = [
 export const laterMigrations: readonly string[] = [
   // The image that another one was made of here.
   "ALTER TABLE image_origins ADD COLUMN parent TEXT NOT NULL DEFAULT ''",
+  // The images that a build used.
+  "ALTER TABLE image_origins ADD COLUMN bases TEXT NOT NULL DEFAULT '[]'",
 ];
 
 /** Of a database that holds images alone. */

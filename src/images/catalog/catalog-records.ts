@@ -70,7 +70,19 @@ export const OriginRow = z.strictObject({
   reference: z.string(),
   at: z.string(),
   parent: z.string(),
+  bases: z.string(),
 });
+
+/** In the column `bases`. */
+export const BaseImageRecords = z.array(
+  z.strictObject({
+    name: z.string(),
+    manifest: z.string(),
+    verdict: z.string(),
+    reason: z.string(),
+    policy: z.string(),
+  }),
+);
 
 export const LayerRow = z.strictObject({ implicit: z.int() });
 

@@ -15,6 +15,7 @@ import type { Database } from '../../state/database.ts';
 import type { Origin } from '../image.ts';
 import {
   AttachmentRecord,
+  BaseImageRecords,
   ImageRecord,
   LayerRow,
   type NewAttachments,
@@ -68,12 +69,13 @@ export class Catalog {
       );
     }
     this.#run(
-      'INSERT OR REPLACE INTO image_origins (manifest, kind, reference, at, parent) VALUES (?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO image_origins (manifest, kind, reference, at, parent, bases) VALUES (?, ?, ?, ?, ?, ?)',
       manifest,
       origin.kind,
       origin.reference ?? '',
       origin.at,
       origin.parent ?? '',
+      JSON.stringify(origin.bases ?? []),
     );
   }
 
@@ -228,14 +230,16 @@ export class Catalog {
   /** Latest first. */
   originsOf(manifest: Digest): readonly Origin[] {
     return this.#all(
-      'SELECT kind, reference, at, parent FROM image_origins WHERE manifest = ? ORDER BY at DESC, kind, reference',
+      'SELECT kind, reference, at, parent, bases FROM image_origins WHERE manifest = ? ORDER BY at DESC, kind, reference',
       manifest,
     ).map((row) => {
-      const { reference, parent, ...origin } = readRow(OriginRow, row);
+      const { reference, parent, bases: text, ...origin } = readRow(OriginRow, row);
+      const bases = readRow(BaseImageRecords, text);
       return {
         ...origin,
         ...(reference === '' ? {} : { reference }),
         ...(parent === '' ? {} : { parent }),
+        ...(bases.length === 0 ? {} : { bases }),
       };
     });
   }

@@ -12,6 +12,7 @@ const TAKEN: readonly string[] = [
   'a239f4e811e9',
   'd874ba9896e7',
   '2fa20f6d0c99',
+  '241feecc9c3e',
 ];
 
 const digest = (step: string): string =>

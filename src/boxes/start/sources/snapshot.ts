@@ -9,7 +9,7 @@ import type { Disk, Vm } from '../../../engine/engine.ts';
 import { vmUuid } from '../../../engine/vm-uuid.ts';
 import type { KnownAgent } from '../../../guest/connection.ts';
 import { ENTROPY_BYTES, type Fork } from '../../../guest/protocol.ts';
-import type { OpenSnapshot } from '../../../snapshots/snapshots.ts';
+import type { SavedBox } from '../../../snapshots/snapshots.ts';
 import { writableLayerFiles } from '../../disks/backing-chain.ts';
 import { forkWritableLayer } from '../../disks/fork-writable-layer.ts';
 import { writableLayerPath } from '../../disks/writable-layer.ts';
@@ -34,25 +34,35 @@ export function isFork({ definition, state }: Box): boolean {
   return definition.snapshot !== undefined && state.startedAt === undefined;
 }
 
-/** What a start from a memory snapshot needs of the server. */
-export type SnapshotStartHost = LaunchHost & Pick<Services, 'snapshots'>;
+/**
+ * Opens what the box goes on from. Called while the box has its volumes, so that no other box
+ * writes to a disk of theirs.
+ */
+export type OpenSaved = () => Promise<SavedBox>;
+
+/** The snapshot that the box's definition names. */
+export function snapshotOf({ snapshots }: Pick<Services, 'snapshots'>, box: Box): OpenSaved {
+  return () => snapshots.open(box.definition.snapshot ?? '');
+}
 
 /** The box does nothing of its own before it has its identity. */
 export class SnapshotSource implements StartSource {
-  readonly #rt: SnapshotStartHost;
+  readonly #rt: LaunchHost;
   readonly #box: Box;
   readonly #found: Found;
-  #open: OpenSnapshot | undefined;
+  readonly #openSaved: OpenSaved;
+  #open: SavedBox | undefined;
 
-  constructor(rt: SnapshotStartHost, box: Box, found: Found) {
+  constructor(rt: LaunchHost, box: Box, found: Found, openSaved: OpenSaved) {
     this.#rt = rt;
     this.#box = box;
     this.#found = found;
+    this.#openSaved = openSaved;
   }
 
   async acquire(): Promise<Acquired> {
     const { definition } = this.#box;
-    const open = await this.#rt.snapshots.open(definition.snapshot ?? '');
+    const open = await this.#openSaved();
     this.#open = open;
     await forkWritableLayer(this.#rt, definition, open.disk);
     const { vm, mac } = await launchFork(this.#rt, this.#box, this.#found, open);
@@ -75,10 +85,10 @@ export class SnapshotSource implements StartSource {
 }
 
 async function launchFork(
-  rt: SnapshotStartHost,
+  rt: LaunchHost,
   box: Box,
   found: Found,
-  { fork, snapshot }: OpenSnapshot,
+  { fork, snapshot }: SavedBox,
 ): Promise<{ vm: Vm; mac: string | null }> {
   const { definition } = box;
   const { id, identity } = definition;

@@ -129,6 +129,17 @@ describe('saving a running microVM', () => {
     expect((await stat(join(directory, 'ram'))).mode & 0o777).toBe(0o444);
   });
 
+  it('leaves a microVM paused that was saved to end, and resumes one that was not saved', async () => {
+    await saveRunning(monitor, { directory, overlayPath, ends: true }, never);
+    expect([monitor.running, monitor.commands.includes('cont')]).toEqual([false, false]);
+    monitor = new FakeMonitor(directory);
+    await rm(join(directory, 'ram'));
+    monitor.refuses = 'migrate';
+    const failing = saveRunning(monitor, { directory, overlayPath, ends: true }, never);
+    await expect(failing).rejects.toMatchObject({ code: 'vmm-failed' });
+    expect(monitor.running).toBe(true);
+  });
+
   it('finds the writable layer by its serial, whichever slot it is in', async () => {
     monitor.serials = { 'layer-0': 'layer-0', changes: 'changes', disk2: 'changes-kept' };
     expect(await save()).toMatchObject({ arrangement: 'template', changesSerial: 'changes-kept' });

@@ -32,10 +32,10 @@ const SAVING = 'saving';
 /** QEMU's default is meant for a network. */
 const BANDWIDTH = 2 ** 42;
 
-/** @throws A3sError `vmm-failed`, `out-of-memory`; the VM resumes in every case */
+/** @throws A3sError `vmm-failed`, `out-of-memory`; the VM resumes then, unless it was saved */
 export async function saveRunning(
   monitor: Monitor,
-  { directory, overlayPath }: SaveRequest,
+  { directory, overlayPath, ends = false }: SaveRequest,
   signal: AbortSignal,
 ): Promise<SavedVm> {
   const devicesPath = join(directory, 'devices');
@@ -59,7 +59,7 @@ export async function saveRunning(
     await make(ramPath, SAVING_SETS.ram, fresh);
     await make(devicesPath, SAVING_SETS.devices, fresh);
     await make(overlayPath, overlay, OVERLAY_ACCESS);
-    await saveWhilePaused(monitor, found, overlay, limit);
+    await saveWhilePaused(monitor, found, { overlay, ends }, limit);
   } finally {
     for (const file of files) await file.close();
     for (const set of [SAVING_SETS.ram, SAVING_SETS.devices]) {
@@ -78,7 +78,7 @@ interface FoundDisk extends Pick<SavedVm, 'arrangement' | 'changesSerial'> {
 async function saveWhilePaused(
   monitor: Monitor,
   { node }: FoundDisk,
-  overlay: number,
+  { overlay, ends }: { readonly overlay: number; readonly ends: boolean },
   signal: AbortSignal,
 ): Promise<void> {
   const { add, cover } = coverCommands(overlay, node);
@@ -88,6 +88,7 @@ async function saveWhilePaused(
     ['migrate-set-parameters', { 'max-bandwidth': BANDWIDTH }],
     add,
   ]);
+  let isSaved = false;
   try {
     await executeAll(monitor, [
       ['stop', {}],
@@ -96,8 +97,9 @@ async function saveWhilePaused(
       ['migrate', { uri: `file:${setFile(SAVING_SETS.ram)}` }],
     ]);
     await retry(() => migrated(monitor), signal);
+    isSaved = true;
   } finally {
-    await endSaving(monitor);
+    if (!isSaved || !ends) await endSaving(monitor);
   }
 }
 

@@ -57,6 +57,8 @@ const later = buildImage({
 });
 const index = multiArchImage(app);
 
+const BASE = { name: 'x:1', manifest: 'sha256:1', verdict: 'unsigned', reason: 'y', policy: 'z' };
+
 /** Replaces all images by the same two, at the start of a test. */
 async function twoImages(): Promise<void> {
   await home.call('POST', `/images/prune?filters=${encodeURIComponent('{"dangling":["false"]}')}`);
@@ -67,6 +69,11 @@ async function twoImages(): Promise<void> {
     names: ['docker.io/team/app:1'],
     repoDigest: { repository: 'docker.io/team/app', digest: index.index },
     origin: { kind: 'pull', at: '2026-01-01T00:00:00Z' },
+  });
+  const { digest } = tool.manifest;
+  const names = ['docker.io/team/tool:1'];
+  await temporary.store.load(streamed(ociArchive([tool])), undefined, {
+    ...{ kind: 'build', names, digest, bases: [BASE] },
   });
   await temporary.store.load(streamed(ociArchive([tool])));
 }
@@ -90,7 +97,20 @@ describe('docker', () => {
     const loaded = await home.call('GET', '/images/team/tool:1/json');
     expect([pulled.body, loaded.body]).toMatchObject([
       { Origins: [{ Kind: 'pull', Reference: '', At: '2026-01-01T00:00:00Z' }] },
-      { Origins: [{ Kind: 'load', Reference: 'team/tool:1' }] },
+      {
+        Origins: [
+          { Kind: 'load', Reference: 'team/tool:1', Bases: [] },
+          {
+            ...{ Kind: 'build', Reference: 'team/tool:1' },
+            Bases: [
+              {
+                ...{ Name: 'x:1', Manifest: 'sha256:1', Verdict: 'unsigned', Reason: 'y' },
+                Policy: 'z',
+              },
+            ],
+          },
+        ],
+      },
     ]);
     for (const target of ['UPPER', `x@sha256:${'1'.repeat(64)}`, '1'.repeat(64), 'sha256:abcd']) {
       expect(await run(['tag', 'team/app:1', target])).toMatchObject({ code: 1 });

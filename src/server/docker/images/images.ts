@@ -213,10 +213,13 @@ function inspect(image: Image, comment: string, apiVersion: number): ImageInspec
     Metadata: { LastTagTime: '0001-01-01T00:00:00Z' },
     Descriptor: { digest: image.manifestDigest },
     // Docker has no such field: how the manifest came here, latest first.
-    Origins: image.origins.map(({ kind, reference, at }) => ({
+    Origins: image.origins.map(({ kind, reference, at, bases = [] }) => ({
       Kind: kind,
       Reference: reference ?? '',
       At: at,
+      Bases: bases.map(({ name, manifest, verdict, reason, policy }) => ({
+        ...{ Name: name, Manifest: manifest, Verdict: verdict, Reason: reason, Policy: policy },
+      })),
     })),
   };
 }

@@ -1,0 +1,45 @@
+/**
+ * The one request with a body that reads: git asks a repository for what it wants of it. A write,
+ * `git-receive-pack`, is another request.
+ *
+ * @module
+ */
+import type { IncomingMessage } from 'node:http';
+import { Refusal } from './refusal.ts';
+
+const TYPE = 'application/x-git-upload-pack-request';
+const PATH = /\/git-upload-pack$/;
+/** Names of commits: those that are wanted, and those that are there. */
+const MAX_BYTES = 8 * 1024 * 1024;
+/** git has it all before it asks. */
+const BODY_MS = 30_000;
+
+export function isGitFetch({ method, headers }: IncomingMessage, { pathname }: URL): boolean {
+  return method === 'POST' && PATH.test(pathname) && headers['content-type'] === TYPE;
+}
+
+/** @throws Refusal for a body that is too long, or that does not come */
+export async function bodyOfGitFetch(
+  request: IncomingMessage,
+  signal: AbortSignal,
+  ms = BODY_MS,
+): Promise<Buffer> {
+  const late = AbortSignal.timeout(ms);
+  const ends = AbortSignal.any([signal, late]);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const end = (): void => {
+    request.destroy(ends.reason);
+  };
+  ends.addEventListener('abort', end);
+  try {
+    for await (const chunk of request) {
+      size += chunk.length;
+      if (size > MAX_BYTES) throw new Refusal(413, 'a request of git has at most 8 MiB');
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    ends.removeEventListener('abort', end);
+  }
+}
