@@ -5,6 +5,7 @@ import (
 	"os"
 	"syscall"
 
+	"a3s.dev/box/agent/box/devicefilter"
 	"a3s.dev/box/agent/box/layers"
 	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/box/rootdir"
@@ -63,6 +64,9 @@ func (s *Sandbox) SetUpOn(l *process.Launcher, spec *spec.Spec, in *Network, mou
 		if err := s.protect(rootfs.ProtectionOf(spec)); err != nil {
 			return err
 		}
+		if err := filterDevices(l, spec); err != nil {
+			return err
+		}
 		if s.Root, err = mountRoot(); err != nil {
 			return err
 		}
@@ -102,6 +106,24 @@ func (s *Sandbox) protect(p rootfs.Protection) error {
 		}
 	}
 	return nil
+}
+
+// filterDevices confines a box that may open the nodes it makes to the devices of its rules. All
+// others have a /dev in which no node of theirs opens anything, and a privileged one has all
+// devices.
+func filterDevices(l *process.Launcher, spec *spec.Spec) error {
+	if !spec.Confinement.OpensNodes() || spec.Confinement.IsPrivileged() {
+		return nil
+	}
+	given, err := rootfs.ProtectionOf(spec).Given()
+	if err != nil {
+		return err
+	}
+	program := devicefilter.Program(given, *spec.Confinement.DeviceRules)
+	if program == nil {
+		return nil
+	}
+	return l.Cgroup.FilterDevices(program)
 }
 
 func setHostname(name string) error {
