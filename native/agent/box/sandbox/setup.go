@@ -49,6 +49,10 @@ func (s *Sandbox) SetUp(l *process.Launcher, spec *spec.Spec) error {
 // the image's volumes, and the main process's working directory.
 func (s *Sandbox) SetUpOn(l *process.Launcher, spec *spec.Spec, in *Network, mountRoot func() (rootdir.Root, error)) error {
 	s.Namespaces.Network = in.namespace
+	// The thread of the sandbox does not see the control groups of the guest.
+	if err := filterDevices(l, spec); err != nil {
+		return err
+	}
 	return s.thread.do(func() (err error) {
 		if s.Main == nil {
 			if err := s.startMain(l, in); err != nil {
@@ -62,9 +66,6 @@ func (s *Sandbox) SetUpOn(l *process.Launcher, spec *spec.Spec, in *Network, mou
 			return err
 		}
 		if err := s.protect(rootfs.ProtectionOf(spec)); err != nil {
-			return err
-		}
-		if err := filterDevices(l, spec); err != nil {
 			return err
 		}
 		if s.Root, err = mountRoot(); err != nil {
