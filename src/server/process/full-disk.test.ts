@@ -33,7 +33,7 @@ const ON_SMALL_DISK =
   'mount -t tmpfs -o size=8m none "$1" && exec unshare --user --map-user=1000 --map-group=1000 "$2" "$3" "$1"';
 
 it('keeps records on a full disk, and leaves nothing of a volume that could not be filled', {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   const { stdout } = await promisify(execFile)(
     'unshare',
@@ -41,7 +41,7 @@ it('keeps records on a full disk, and leaves nothing of a volume that could not 
       ...['--map-root-user', '--mount', 'sh', '-c', ON_SMALL_DISK, 'sh'],
       ...[root, process.execPath, join(programs, 'full-disk.mjs')],
     ],
-    { timeout: 50_000 },
+    { timeout: 280_000 },
   );
   expect(JSON.parse(stdout)).toEqual({
     status: 500,

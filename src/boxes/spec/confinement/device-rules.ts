@@ -7,7 +7,7 @@
 import type { Confinement } from '@a3s-box/policies';
 import { A3sError } from '../../../errors.ts';
 
-export type DeviceRule = NonNullable<Confinement['deviceRules']>[number];
+type DeviceRule = NonNullable<Confinement['deviceRules']>[number];
 
 const RULE = /^([acb]) (\d+|\*):(\d+|\*) ([rwm]{1,3})$/;
 const KINDS = { a: 'all', b: 'block', c: 'char' } as const;
