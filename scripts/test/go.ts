@@ -27,6 +27,9 @@ const RACE = [
  */
 const TIMED = ['-run=^TestAStrangerKeeps', './ratls'] as const;
 
+/** A soak extracts an archive of ten million entries. */
+const LONG = process.env['SOAK'] === undefined ? [] : ['-timeout=3h'];
+
 const AGENT = join(ROOT, 'native/agent');
 
 /** Runs `go test` and returns its exit status. */
@@ -42,7 +45,7 @@ export async function goTests(
   go: GoTest = goTest,
   source = AGENT,
 ): Promise<StageReport> {
-  const raced = await tested(go, [...RACE, '-json', './...'], print);
+  const raced = await tested(go, [...RACE, ...LONG, '-json', './...'], print);
   const timed = await tested(go, ['-json', '-count=1', ...TIMED], print);
   const fuzzed = fuzzSeconds > 0 ? await fuzz(go, print, fuzzSeconds, source) : NOTHING;
   const none = timed.files.some(({ tests }) => tests.length > 0) ? [] : ['no timed test ran'];

@@ -229,6 +229,20 @@ describe('filling a volume', () => {
     expect(readdirSync(join(home, 'volumes/data'))).toEqual(['_data']);
   });
 
+  it('removes what was filled where a start has failed, and nothing that boxes see', async () => {
+    const { path, fill } = await begin('one');
+    writeFileSync(join(path, 'half'), '');
+    await fill?.discard();
+    fill?.release();
+    expect(existsSync(path)).toBe(false);
+    const again = await begin('one');
+    writeFileSync(join(again.path, 'whole'), '');
+    await again.fill?.done();
+    await again.fill?.discard();
+    again.fill?.release();
+    expect(listed()).toEqual(['whole']);
+  });
+
   it('does not fill a volume that another running box mounts', async () => {
     await mount('other', { isFillable: false });
     live.add('other');

@@ -4,30 +4,20 @@
  *
  * A record says what is true whenever the server ends, or the host: that a volume is being made is
  * on record before its directory is made, that it is there once the directory is on the disk, and
- * that it is being removed before the first file goes. What a guest has filled becomes the
- * volume's directory by one rename, which the kernel refuses where that directory has files.
+ * that it is being removed before the first file goes.
  *
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, realpath, rename } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedLock } from '../async/keyed-lock.ts';
-import { syncDirectory } from '../durable.ts';
 import { A3sError, ERRORS } from '../errors.ts';
 import { bind, boundDirectory } from './bound.ts';
-import { directoryBytes, removeTree, syncFileSystem } from './directory.ts';
+import { directoryBytes, removeTree } from './directory.ts';
 import { DiskHolders } from './disk-holders.ts';
-import {
-  DATA,
-  DISK,
-  expectFree,
-  hasCode,
-  isEmpty,
-  makePlace,
-  notEmpty,
-  unmakePlace,
-} from './place.ts';
+import { beginFill, type Fill } from './fill.ts';
+import { DATA, DISK, expectFree, isEmpty, makePlace, unmakePlace } from './place.ts';
 import type { VolumeRecords } from './records.ts';
 import { expectMade, expectSameId, expectSealed, makeEmptyDisk } from './sealed.ts';
 import {
@@ -37,9 +27,6 @@ import {
   type Volume,
   type VolumeKind,
 } from './volume.ts';
-
-/** What a guest fills; it becomes the directory above. */
-const FILLING = '_fill';
 
 export interface VolumesOptions {
   readonly home: string;
@@ -100,19 +87,6 @@ export interface MountedVolume {
   readonly isDisk?: true;
   /** The image's files are to be copied into that directory. Absent: it is mounted as it is. */
   readonly fill?: Fill;
-}
-
-/** A directory that a guest fills from its image, and that then becomes the volume's. */
-export interface Fill {
-  /**
-   * Makes it the volume's. It outlasts a power cut when this returns. Called before a process of
-   * the box runs.
-   *
-   * @throws A3sError `conflict` where somebody has put files into the volume meanwhile
-   */
-  done(): Promise<void>;
-  /** Lets other starts mount the volume. The volume is as it was where `done` was not called. */
-  release(): void;
 }
 
 export class Volumes {
@@ -352,28 +326,14 @@ export class Volumes {
     // Nothing but boxes and the host's users writes there: it is not filled.
     if (bound !== undefined) return { path: await boundDirectory(bound) };
     // Paths of the home may lead through links of its user's. Below it there are none.
-    const directory = join(await realpath(this.#root), name);
-    const [data, filling] = [join(directory, DATA), join(directory, FILLING)];
+    const data = join(await realpath(this.#root), name, DATA);
     for (const id of this.#mounting) if (!this.#options.mayHaveVm(id)) this.#mounting.delete(id);
     const isMounted = this.usersOf(name).some((id) => id !== box && this.#mounting.has(id));
     if (!isFirst || !isFillable || isMounted || !(await isEmpty(data))) {
       this.#mounting.add(box);
       return { path: data };
     }
-    // No running box has what an interrupted fill has left.
-    await removeTree(filling);
-    await mkdir(filling, { mode: 0o755 });
-    const done = async (): Promise<void> => {
-      await syncFileSystem(filling);
-      await rename(filling, data).catch((error: unknown) => {
-        throw hasCode(error, 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')
-          ? notEmpty(name, data, error)
-          : error;
-      });
-      await syncDirectory(directory);
-      this.#mounting.add(box);
-    };
-    return { path: filling, fill: { done, release } };
+    return await beginFill(name, data, { onDone: () => this.#mounting.add(box), release });
   }
 
   #get(name: string): Volume | undefined {

@@ -61,12 +61,24 @@ describe.each(ANY_ACTOR)('the options of a box of %s', (name) => {
     expect(all).toContain('CapEff: 000001ffffffffff\nNoNewPrivs: 1\nSeccomp: 2\n');
   });
 
-  it('gives a box that asks for /dev/net/tun interfaces of its own, and no other box the device', async () => {
+  it('gives a box that asks for /dev/net/tun, and by a rule for another device, these two alone', async () => {
     const tun = ['run', '--rm', '--cap-add=NET_ADMIN'];
-    const script =
-      'stat -c "%F %t:%T" /dev/net/tun; tunctl -t tap7 > /dev/null && ip link show tap7';
-    const asked = await actor.ok([...tun, '--device=/dev/net/tun', BUSYBOX, 'sh', '-c', script]);
-    expect(asked).toMatch(/^character special file a:c8\n\d+: tap7: /);
+    const script = `
+stat -c '%F %t:%T' /dev/net/tun
+mknod /dev/own c 10 229 && mknod /own c 10 229 && mknod /dev/mem c 1 1
+for name in /dev/own /own /dev/mem; do
+  for way in "true < $name" "true > $name"; do echo "$way:$(eval "$way" 2>&1 | sed 's/.*://')"; done
+done
+tunctl -t tap7 > /dev/null && ip link show tap7`;
+    const given = ['--device=/dev/net/tun', '--device-cgroup-rule=c 10:229 r'];
+    const asked = await actor.ok([...tun, ...given, BUSYBOX, 'sh', '-c', script]);
+    expect(asked.split('\n').slice(0, 7)).toEqual([
+      'character special file a:c8',
+      ...['true < /dev/own:', 'true > /dev/own: Operation not permitted'],
+      ...['true < /own: Permission denied', 'true > /own: Permission denied'],
+      ...['true < /dev/mem: Operation not permitted', 'true > /dev/mem: Operation not permitted'],
+    ]);
+    expect(asked).toMatch(/\n\d+: tap7: /);
     const other = await actor.run([...tun, BUSYBOX, 'stat', '/dev/net/tun']);
     expect(other.code).toBe(1);
   });

@@ -7,5 +7,6 @@ const (
 	sysSeccomp     = 317
 	sysGetrandom   = 318
 	sysMemfdCreate = 319
+	sysBpf         = 321
 	sysStatx       = 332
 )

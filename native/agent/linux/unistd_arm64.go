@@ -7,5 +7,6 @@ const (
 	sysSeccomp     = 277
 	sysGetrandom   = 278
 	sysMemfdCreate = 279
+	sysBpf         = 280
 	sysStatx       = 291
 )

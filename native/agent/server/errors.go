@@ -84,6 +84,7 @@ func codeOf(err error) string {
 	var memory *box.MemoryError
 	var copied *files.Error
 	var socket *box.SocketError
+	var full *rootfs.FullError
 	switch {
 	case errors.As(err, &own):
 		return own.Code
@@ -95,6 +96,8 @@ func codeOf(err error) string {
 		return stage.CwdInvalid
 	case errors.As(err, &copied):
 		return copied.Code
+	case errors.As(err, &full):
+		return files.CodeFull
 	case errors.As(err, &socket):
 		return codeSocket
 	case errors.As(err, &memory):

@@ -3,9 +3,14 @@ package server
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
+	"syscall"
 	"testing"
+
+	"a3s.dev/box/agent/box/files"
+	"a3s.dev/box/agent/box/rootfs"
 )
 
 // The host's test of the same file is src/guest/guest-errors.test.ts.
@@ -25,5 +30,11 @@ func TestCodesAreThoseOfTheHost(t *testing.T) {
 		if got := codeOf(errors.Join(&Error{code, "x"})); got != code {
 			t.Errorf("got %s for %s", got, code)
 		}
+	}
+}
+
+func TestAVolumeWithoutRoomIsAFullDisk(t *testing.T) {
+	if got := codeOf(fmt.Errorf("x: %w", &rootfs.FullError{Cause: syscall.ENOSPC})); got != files.CodeFull {
+		t.Errorf("got %s", got)
 	}
 }

@@ -102,6 +102,11 @@ export const SeccompProfile = z.strictObject({
 });
 export type SeccompProfile = z.infer<typeof SeccompProfile>;
 
+const deviceNumber = z
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1);
+
 /** The confinement of every process of the box: main, exec and terminals alike. */
 export const Confinement = z.strictObject({
   /** Bounding, permitted and effective set of root; a user other than root starts with none. */
@@ -121,6 +126,22 @@ export const Confinement = z.strictObject({
   oomScoreAdj: z.int().min(-1000).max(1000).optional(),
   /** Devices of the guest that the box may open, by their paths below `/dev`. */
   devices: z.array(relativePath).max(64).optional(),
+  /**
+   * Devices that the box may open besides the usual ones, by nodes that it makes in its `/dev`;
+   * absent numbers are any.
+   */
+  deviceRules: z
+    .array(
+      z.strictObject({
+        kind: z.enum(['all', 'char', 'block']),
+        major: deviceNumber.optional(),
+        minor: deviceNumber.optional(),
+        /** Reading, writing and making nodes. */
+        access: z.string().regex(/^[rwm]{1,3}$/),
+      }),
+    )
+    .max(256)
+    .optional(),
   /**
    * Gives the box all devices of its guest, and lets it write to `/sys` and its control groups.
    * Nothing protects the agent from such a box. Absent is false.

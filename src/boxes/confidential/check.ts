@@ -88,6 +88,7 @@ function checkWords({ security, names }: Pick<CheckedParts, 'security' | 'names'
   const refused: readonly (readonly [string, boolean])[] = [
     ['Privileged', security.privileged],
     ['Devices', security.devices.length > 0],
+    ['DeviceCgroupRules', security.deviceRules.length > 0],
     ['GroupAdd', groups !== undefined],
     ['OomScoreAdj', oomScoreAdj !== undefined],
     ['Sysctls', Object.keys(security.sysctls).length > 0],

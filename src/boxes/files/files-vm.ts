@@ -24,7 +24,7 @@ import { abandon } from '../start/abandon.ts';
 import { type Found, findParts } from '../start/describe-vm.ts';
 import { expectHostStays } from '../start/enter.ts';
 import { launchVm, removeNewLayer } from '../start/launch-vm.ts';
-import { type MountedVolumes, mountVolumes } from '../start/mount-volumes.ts';
+import { type MountedVolumes, mountVolumes, undoFill } from '../start/mount-volumes.ts';
 import { reasonToBoot } from '../start/run-box.ts';
 import { isFork } from '../start/sources/snapshot.ts';
 import { shapeOf } from '../start/sources/template.ts';
@@ -209,6 +209,8 @@ async function launchParts(rt: FilesVmHost, box: Box, signal: AbortSignal): Prom
   try {
     const found = await findParts(rt, box.definition, image, volumes);
     return await launchFastest(rt, box, { found, volumes, signal });
+  } catch (error) {
+    throw await undoFill(rt, box.definition.id, volumes, error);
   } finally {
     volumes.release();
   }

@@ -32,6 +32,8 @@ export const Security = z.strictObject({
   /** A word of Windows, of which Linux has one value. */
   isolation: z.enum(['', 'default']).default(''),
   privileged: z.boolean().default(false),
+  /** Docker's rules, which `confinementOf` reads. */
+  deviceRules: z.array(z.string()).default([]),
   /** Devices of the guest. */
   devices: z.array(z.strictObject({ path: z.string(), permissions: z.string() })).default([]),
 });

@@ -6,9 +6,11 @@
  */
 import type { BoxSpec } from '@a3s-box/policies';
 import { type Disk, SHARED_FILE, type Share } from '../../engine/engine.ts';
+import { A3sError } from '../../errors.ts';
 import { partOf } from '../../volumes/part.ts';
 import type { MountedVolume } from '../../volumes/volumes.ts';
 import type { Box, VolumeMount } from '../record/box.ts';
+import type { RunServices } from '../run/run-services.ts';
 import type { Services } from '../services/services.ts';
 
 export interface MountedVolumes {
@@ -20,6 +22,8 @@ export interface MountedVolumes {
    * yet.
    */
   filled(): Promise<void>;
+  /** The start has failed and its guest has ended: removes what was filled so far. */
+  discard(): Promise<void>;
   /** The start has succeeded or failed. */
   release(): void;
 }
@@ -60,7 +64,33 @@ export async function mountVolumes(
       for (const { fill } of mounted.values()) await fill?.done();
       release();
     },
+    discard: async () => {
+      for (const { fill } of mounted.values()) await fill?.discard();
+    },
   };
+}
+
+/**
+ * Removes what a guest has filled that has ended, and says what the failure of the start was: a
+ * directory that a guest cannot fill is on the disk of the host.
+ *
+ * What cannot be removed is left for the next fill, and does not hide the failure.
+ */
+export async function undoFill(
+  rt: Pick<RunServices, 'log'>,
+  id: string,
+  volumes: MountedVolumes,
+  failure: unknown,
+): Promise<unknown> {
+  try {
+    await volumes.discard();
+  } catch (error) {
+    rt.log.error('what was filled of a volume was not removed', error, { box: id });
+  }
+  const filled = volumes.mounts.filter((mount) => mount.kind !== 'image' && mount.fill === true);
+  const isFull = failure instanceof A3sError && failure.code === 'box-disk-full';
+  if (!isFull || filled.some(({ kind }) => kind === 'disk')) return failure;
+  return new A3sError('disk-full', failure.message, { cause: failure });
 }
 
 type Placed = Pick<MountedVolumes, 'shares' | 'disks' | 'mounts'>;

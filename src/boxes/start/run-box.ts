@@ -19,7 +19,7 @@ import { type Found, findParts } from './describe-vm.ts';
 import { joinNetworks } from './join-networks.ts';
 import { type AttemptHost, type Launched, launch } from './launch.ts';
 import { runMain } from './main-process.ts';
-import { type MountedVolumes, mountVolumes } from './mount-volumes.ts';
+import { type MountedVolumes, mountVolumes, undoFill } from './mount-volumes.ts';
 import type { StartSource } from './source.ts';
 import { BootSource } from './sources/boot.ts';
 import { type ConfidentialHost, ConfidentialSource } from './sources/confidential.ts';
@@ -48,6 +48,11 @@ export async function runBox(rt: RunHost, box: Box, options: RunOptions): Promis
   const volumes = await mountVolumes(rt, box);
   try {
     await runWith(rt, box, options, volumes);
+  } catch (error) {
+    const { id } = box.definition;
+    // The guest of a server that ends goes on, until the next server has found it.
+    if (rt.running.get(id)?.released === true) throw error;
+    throw await undoFill(rt, id, volumes, error);
   } finally {
     volumes.release();
   }

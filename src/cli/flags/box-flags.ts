@@ -97,7 +97,6 @@ const REFUSED: readonly Flag[] = [
   refused('cgroup-parent', VM),
   refused('cpu-count', WINDOWS),
   refused('cpu-percent', WINDOWS),
-  refused('device-cgroup-rule', VM, 'list'),
   refused('disable-content-trust', 'trust is never switched off by a flag', 'bool'),
   refused('gpus', VM),
   refused('io-maxbandwidth', WINDOWS),

@@ -11,6 +11,9 @@ export const SECURITY_FLAGS: readonly Flag[] = [
   list('cap-drop', 'Drop Linux capabilities'),
   string('cgroupns', 'Cgroup namespace: private'),
   list('device', "Add a device of the box's own kernel: /dev/fuse or /dev/net/tun"),
+  list('device-cgroup-rule', 'Let the box open devices of its own kernel that it makes nodes of', {
+    value: 'rule',
+  }),
   string('domainname', 'NIS domain name of the box'),
   list('group-add', 'Add additional groups to join'),
   string('ipc', 'IPC namespace: private or shareable'),

@@ -79,6 +79,10 @@ describe('flags of run and create', () => {
       },
     ],
     [
+      ['--device-cgroup-rule', 'c 10:229 rwm', '--device-cgroup-rule=b *:* r'],
+      { DeviceCgroupRules: ['c 10:229 rwm', 'b *:* r'] },
+    ],
+    [
       ['--security-opt', 'no-new-privileges', '--security-opt=seccomp=unconfined'],
       { SecurityOpt: ['no-new-privileges', 'seccomp=unconfined'] },
     ],
@@ -137,6 +141,7 @@ describe('flags of run and create', () => {
 
   it.each([
     [['--device', 'a:b:c:d'], 'invalid device specification: a:b:c:d'],
+    [['--device-cgroup-rule', 'c 1:3'], "invalid device cgroup format 'c 1:3'"],
     [['--sysctl', 'net.core.somaxconn'], "sysctl 'net.core.somaxconn' is not allowed"],
   ])('refuses %j in Docker’s words', async (args, message) => {
     const done = await a3s(['create', ...args, 'img']);

@@ -7,7 +7,7 @@
 import { resolve } from 'node:path';
 import type { ProcessOptions } from '../../docker-api/containers/process-options.ts';
 import type { Invocation } from '../command.ts';
-import { parseDevice } from '../values/device.ts';
+import { parseDevice, parseDeviceRule } from '../values/device.ts';
 import { toMap } from '../values/environment.ts';
 import { SYSTEM_PATHS, securityOption } from '../values/security-opt.ts';
 
@@ -31,6 +31,7 @@ export function securityRequest({
     CapAdd: given(flags.list('cap-add')),
     CapDrop: given(flags.list('cap-drop')),
     CgroupnsMode: flags.string('cgroupns'),
+    DeviceCgroupRules: given(flags.parsedList('device-cgroup-rule', parseDeviceRule)),
     Devices: given(flags.parsedList('device', parseDevice)),
     GroupAdd: given(flags.list('group-add')),
     IpcMode: flags.string('ipc'),

@@ -1,5 +1,5 @@
 /**
- * `--device HOST[:BOX][:PERMISSIONS]`.
+ * `--device HOST[:BOX][:PERMISSIONS]`, and `--device-cgroup-rule 'TYPE MAJOR:MINOR ACCESS'`.
  *
  * @module
  */
@@ -23,4 +23,10 @@ export function parseDevice(text: string): Device {
     PathInContainer: target,
     CgroupPermissions: third ?? (isMode ? second : 'rwm'),
   };
+}
+
+/** @throws RangeError in Docker's words */
+export function parseDeviceRule(text: string): string {
+  if (/^[acb] (?:\d+|\*):(?:\d+|\*) [rwm]{1,3}$/.test(text)) return text;
+  throw new RangeError(`invalid device cgroup format '${text}'`);
 }

@@ -120,7 +120,7 @@ export const LimitsShown = z.strictObject({
       }),
     )
     .nullable(),
-  DeviceCgroupRules: z.null(),
+  DeviceCgroupRules: z.array(z.string()).nullable(),
   DeviceRequests: z.null(),
   MemoryReservation: z.int(),
   MemorySwap: z.int(),

@@ -36,6 +36,7 @@ export const PROCESS_OPTION_FIELDS = {
   UsernsMode: z.string().max(256).default(''),
   Isolation: z.string().max(256).default(''),
   Privileged: z.boolean().default(false),
+  DeviceCgroupRules: names,
   Devices: z.array(Device).max(64).default([]),
 };
 export const ProcessOptions = z.strictObject(PROCESS_OPTION_FIELDS);

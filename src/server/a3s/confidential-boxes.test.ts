@@ -142,6 +142,7 @@ describe('creating a confidential box', () => {
     ['an OOM score', {}, { HostConfig: { OomScoreAdj: 5 } }, 'unsupported-option'],
     ['a domain', {}, { Domainname: 'example.com' }, 'unsupported-option'],
     ['a device', {}, host({ Devices: [{ PathOnHost: '/dev/fuse' }] }), 'unsupported-option'],
+    ['a rule for devices', {}, host({ DeviceCgroupRules: ['c 1:1 r'] }), 'unsupported-option'],
     ['a setting', {}, host({ Sysctls: { 'net.core.somaxconn': '9' } }), 'unsupported-option'],
     ['a profile of its own', {}, host({ SecurityOpt: [PROFILE] }), 'unsupported-option'],
     ['a capability over the guest', {}, host({ CapAdd: ['SYS_ADMIN'] }), 'invalid-argument'],

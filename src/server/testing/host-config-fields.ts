@@ -74,7 +74,12 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
       [{ PathOnHost: '/dev/fuse', PathInContainer: '', CgroupPermissions: 'r' }],
     ],
   },
-  DeviceCgroupRules: refused(['c 13:* rwm']),
+  DeviceCgroupRules: differs(
+    'devices of the microVM’s own kernel, by nodes that the box makes in its /dev: all other mounts stay nodev',
+    ['c 13:* rwm'],
+    ({ spec }) => spec.confinement.deviceRules,
+    [{ kind: 'char', major: 13, access: 'rwm' }],
+  ),
   DeviceRequests: refused([{ Driver: 'nvidia', Count: -1 }]),
   KernelMemory: discarded(1),
   KernelMemoryTCP: discarded(1),

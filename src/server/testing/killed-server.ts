@@ -36,7 +36,7 @@ function fillVolumes(): void {
       for (const name of FILLED) writeFileSync(join(path, name), name);
       await fill.done();
     };
-    return { ...mounted, fill: { done, release: () => fill.release() } };
+    return { ...mounted, fill: { ...fill, done } };
   };
 }
 

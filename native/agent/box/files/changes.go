@@ -65,9 +65,14 @@ func (w *changeWalk) directory(dir int, at string, depth int) error {
 	return nil
 }
 
+// maxNames is how many names of one directory the agent holds, some 60 MiB of them.
+const maxNames = 1_000_000
+
 // sortedNames reads all names of a directory, so that what is made of them does not depend on the
-// order in which the filesystem has them.
-func sortedNames(fd int, at string) ([]string, error) {
+// order in which the filesystem has them. It refuses more of them than the agent has memory for.
+func sortedNames(fd int, at string) ([]string, error) { return fewNames(fd, at, maxNames) }
+
+func fewNames(fd int, at string, most int) ([]string, error) {
 	var all []string
 	buffer := make([]byte, namesBuffer)
 	for {
@@ -78,6 +83,9 @@ func sortedNames(fd int, at string) ([]string, error) {
 		if len(names) == 0 {
 			slices.Sort(all)
 			return all, nil
+		}
+		if len(all)+len(names) > most {
+			return nil, &Error{CodeInvalid, "more than " + strconv.Itoa(most) + " names in the directory " + at}
 		}
 		all = append(all, names...)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"a3s.dev/box/agent/box/devicefilter"
 	"a3s.dev/box/agent/box/layers"
 	"a3s.dev/box/agent/box/rootdir"
 	"a3s.dev/box/agent/linux"
@@ -51,6 +52,27 @@ func giveDevices(r rootdir.Root, p Protection) error {
 		}
 	}
 	return nil
+}
+
+// Given are the nodes that a box is given by their paths.
+func (p Protection) Given() (given []devicefilter.Node, err error) {
+	for _, name := range p.Devices {
+		found, err := guestNode(name)
+		if err != nil {
+			return nil, layers.NewDeviceError("device", name, err)
+		}
+		given = append(given, found.filtered())
+	}
+	return given, nil
+}
+
+// filtered is the node as a filter knows it, in the kernel's encoding of a number.
+func (n node) filtered() devicefilter.Node {
+	device := uint64(n.device)
+	return devicefilter.Node{
+		Block: n.mode&syscall.S_IFMT == syscall.S_IFBLK,
+		Major: int64(device >> 8 & 0xfff), Minor: int64(device&0xff | device>>12&0xfff00),
+	}
 }
 
 // guestNode finds a device of the guest.

@@ -133,7 +133,8 @@ func fillDisk(r rootdir.Root, top int, destination string) error {
 	}
 	defer syscall.Close(fill)
 	if err := fillVolume(r, fill, destination); err != nil {
-		return err
+		// The room is there again for boxes that do not want the image's files.
+		return errors.Join(err, tree.Empty(fill, tree.Here))
 	}
 	if err := syscall.Renameat(top, fillName, top, dataName); err != nil {
 		return tree.StepError("rename", err)

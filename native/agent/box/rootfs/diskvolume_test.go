@@ -58,6 +58,24 @@ func TestANewDiskGetsWhatTheImageHas(t *testing.T) {
 	}
 }
 
+func TestADiskWithoutRoomHasNothingOfTheFill(t *testing.T) {
+	r, image := imageForTest(t)
+	must(t, os.MkdirAll(image+"/data/dir", 0o755), os.WriteFile(image+"/data/dir/big", make([]byte, 1<<20), 0o600))
+	disk := t.TempDir()
+	mountForFill(t, "tmpfs", disk, "size=64k")
+	top, err := syscall.Open(disk, syscall.O_RDONLY|syscall.O_DIRECTORY, 0)
+	must(t, err)
+	defer syscall.Close(top)
+	var full *FullError
+	if err := fillDisk(r, top, "/data"); !errors.As(err, &full) {
+		t.Errorf("got %v", err)
+	}
+	entries, err := os.ReadDir(disk + "/fill")
+	if _, seen := os.Lstat(disk + "/data"); err != nil || len(entries) != 0 || !os.IsNotExist(seen) {
+		t.Errorf("got %v, %v; what boxes see: %v", entries, err, seen)
+	}
+}
+
 func TestADiskOnWhichBoxesHaveFilesIsNotFilled(t *testing.T) {
 	r, top, disk := diskForTest(t)
 	must(t, os.Mkdir(disk+"/data", 0o700), os.WriteFile(disk+"/data/own", nil, 0o600), fillDisk(r, top, "/data"))

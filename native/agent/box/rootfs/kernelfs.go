@@ -36,15 +36,17 @@ var networkMounts = []systemMount{
 	{"/sys/fs/cgroup", "cgroup2", rootdir.Harmless | linux.Readonly, nil},
 }
 
-// of returns the mounts for this protection: a privileged box may write to /sys, and open the nodes
-// that it makes in /dev.
+// of returns the mounts for this protection: a privileged box may write to /sys, and one with rules
+// for devices, as it, open the nodes that it makes in /dev.
 func (p Protection) of(mounts []systemMount) []systemMount {
-	if !p.Privileged {
+	if !p.OpensNodes {
 		return mounts
 	}
 	mounts = slices.Clone(mounts)
 	for index := range mounts {
-		mounts[index].attributes &^= linux.Readonly
+		if p.Privileged {
+			mounts[index].attributes &^= linux.Readonly
+		}
 		if mounts[index].path == "/dev" {
 			mounts[index].attributes &^= linux.Nodev
 		}

@@ -15,16 +15,16 @@ import (
 
 // Protection has the paths of a root that are read-only, and those that are masked. Devices are
 // nodes of the guest that the box has besides the usual ones; a privileged box has all of them, and
-// may write to all files of the kernel.
+// may write to all files of the kernel. OpensNodes: it may open nodes that it makes in /dev.
 type Protection struct {
 	Readonly, Masked, Devices []string
-	Privileged                bool
+	Privileged, OpensNodes    bool
 }
 
 // ProtectionOf returns the protection of a spec.
 func ProtectionOf(s *spec.Spec) Protection {
 	c := &s.Confinement
-	p := Protection{Readonly: c.ReadonlyPaths, Masked: c.MaskedPaths, Privileged: c.IsPrivileged()}
+	p := Protection{Readonly: c.ReadonlyPaths, Masked: c.MaskedPaths, Privileged: c.IsPrivileged(), OpensNodes: c.OpensNodes()}
 	if c.Devices != nil {
 		p.Devices = *c.Devices
 	}
@@ -34,7 +34,7 @@ func ProtectionOf(s *spec.Spec) Protection {
 // Equal compares the paths in their order.
 func (p Protection) Equal(other Protection) bool {
 	return slices.Equal(p.Readonly, other.Readonly) && slices.Equal(p.Masked, other.Masked) &&
-		slices.Equal(p.Devices, other.Devices) && p.Privileged == other.Privileged
+		slices.Equal(p.Devices, other.Devices) && p.Privileged == other.Privileged && p.OpensNodes == other.OpensNodes
 }
 
 // below keeps the paths in one of some directories; outside keeps all others.

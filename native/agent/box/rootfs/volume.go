@@ -9,6 +9,23 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
+// FullError is a volume without room for what the image has at its place.
+type FullError struct{ Cause error }
+
+// Error is the cause.
+func (e *FullError) Error() string { return e.Cause.Error() }
+
+// Unwrap returns the cause.
+func (e *FullError) Unwrap() error { return e.Cause }
+
+// fillError tells a volume without room from other errors.
+func fillError(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return &FullError{err}
+	}
+	return err
+}
+
 // fillVolume empties a new volume, since a fill that was interrupted may have left files in it, and
 // copies into it what the image has at a destination: the directory's content, and its owner, mode,
 // times and extended attributes.
@@ -39,12 +56,12 @@ func fillVolume(r rootdir.Root, volume int, destination string) error {
 		err := tree.Copy(source, target)
 		syscall.Close(source)
 		if err != nil {
-			return err
+			return fillError(err)
 		}
 	}
 	err = linux.SyncFilesystem(target)
 	if errors.Is(err, syscall.ENOSYS) || errors.Is(err, syscall.EOPNOTSUPP) {
 		return nil
 	}
-	return err
+	return fillError(err)
 }

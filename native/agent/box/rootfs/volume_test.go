@@ -68,6 +68,20 @@ func refusedCopy(t *testing.T, err error, path string, cause error) {
 	}
 }
 
+func TestAVolumeWithoutRoomIsTold(t *testing.T) {
+	r, image := imageForTest(t)
+	must(t, os.MkdirAll(image+"/data/dir", 0o755), os.WriteFile(image+"/data/dir/big", make([]byte, 1<<20), 0o600))
+	fd, err := linux.NewMount("tmpfs", linux.Nodev, linux.Option{Key: "size", Value: "64k"})
+	must(t, err)
+	defer syscall.Close(fd)
+	failed := fillVolume(r, fd, "/data")
+	refusedCopy(t, failed, "dir/big", syscall.ENOSPC)
+	var full *FullError
+	if !errors.As(failed, &full) {
+		t.Errorf("got %v", failed)
+	}
+}
+
 func TestAVolumeGetsWhatTheImageHas(t *testing.T) {
 	r, image := imageForTest(t)
 	data := image + "/data"

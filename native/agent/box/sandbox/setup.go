@@ -5,6 +5,7 @@ import (
 	"os"
 	"syscall"
 
+	"a3s.dev/box/agent/box/devicefilter"
 	"a3s.dev/box/agent/box/layers"
 	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/box/rootdir"
@@ -48,6 +49,10 @@ func (s *Sandbox) SetUp(l *process.Launcher, spec *spec.Spec) error {
 // the image's volumes, and the main process's working directory.
 func (s *Sandbox) SetUpOn(l *process.Launcher, spec *spec.Spec, in *Network, mountRoot func() (rootdir.Root, error)) error {
 	s.Namespaces.Network = in.namespace
+	// The thread of the sandbox does not see the control groups of the guest.
+	if err := filterDevices(l, spec); err != nil {
+		return err
+	}
 	return s.thread.do(func() (err error) {
 		if s.Main == nil {
 			if err := s.startMain(l, in); err != nil {
@@ -102,6 +107,24 @@ func (s *Sandbox) protect(p rootfs.Protection) error {
 		}
 	}
 	return nil
+}
+
+// filterDevices confines a box that may open the nodes it makes to the devices of its rules. All
+// others have a /dev in which no node of theirs opens anything, and a privileged one has all
+// devices.
+func filterDevices(l *process.Launcher, spec *spec.Spec) error {
+	if !spec.Confinement.OpensNodes() || spec.Confinement.IsPrivileged() {
+		return nil
+	}
+	given, err := rootfs.ProtectionOf(spec).Given()
+	if err != nil {
+		return err
+	}
+	program := devicefilter.Program(given, *spec.Confinement.DeviceRules)
+	if program == nil {
+		return nil
+	}
+	return l.Cgroup.FilterDevices(program)
 }
 
 func setHostname(name string) error {

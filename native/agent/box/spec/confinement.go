@@ -10,11 +10,14 @@ import (
 )
 
 const (
-	maxGroups   = 256
-	maxDevices  = 64
-	maxSysctls  = 256
-	maxOOMScore = 1000
-	maxDomain   = 64
+	maxGroups  = 256
+	maxDevices = 64
+	maxRules   = 256
+	// maxDeviceNumber is above all numbers of the kernel's, which have 12 and 20 bits.
+	maxDeviceNumber = 1<<31 - 1
+	maxSysctls      = 256
+	maxOOMScore     = 1000
+	maxDomain       = 64
 )
 
 func (c *checks) confinement(confinement *Confinement) {
@@ -47,6 +50,28 @@ func (c *checks) confinement(confinement *Confinement) {
 			c.that(isBelow(name), "confinement.devices", "holds what is not the path of a device")
 		}
 	}
+	if rules := confinement.DeviceRules; rules != nil {
+		c.deviceRules(*rules)
+	}
+}
+
+func (c *checks) deviceRules(rules []DeviceRule) {
+	c.that(len(rules) <= maxRules, "confinement.deviceRules", "has too many entries")
+	for index, rule := range rules {
+		field := "confinement.deviceRules[" + strconv.Itoa(index) + "]."
+		c.that(slices.Contains([]string{DeviceAll, DeviceChar, DeviceBlock}, rule.Kind), field+"kind", "must be all, char or block")
+		for name, number := range map[string]*int64{"major": rule.Major, "minor": rule.Minor} {
+			if number != nil {
+				c.between(*number, 0, maxDeviceNumber, field+name)
+			}
+		}
+		c.that(isAccess(rule.Access), field+"access", "must have letters of rwm")
+	}
+}
+
+// isAccess says whether a text has some of the letters rwm, and no other.
+func isAccess(text string) bool {
+	return text != "" && len(text) <= 3 && strings.Trim(text, "rwm") == ""
 }
 
 func (c *checks) seccomp(confinement *Confinement) {

@@ -190,9 +190,32 @@ type Confinement struct {
 	OOMScore *int64 `json:"oomScoreAdj"`
 	// Devices are files below the guest's /dev; nil is none.
 	Devices *[]string `json:"devices"`
+	// DeviceRules are devices that the box may open besides the usual ones, by nodes that it makes
+	// in its /dev; nil is none.
+	DeviceRules *[]DeviceRule `json:"deviceRules"`
 	// Privileged gives the box all devices of the guest, and lets it write to all files of the
 	// kernel; nil is false.
 	Privileged *bool `json:"privileged"`
+}
+
+// Kinds of devices.
+const (
+	DeviceAll   = "all"
+	DeviceChar  = "char"
+	DeviceBlock = "block"
+)
+
+// DeviceRule permits access to devices: letters of rwm, once each. A nil number is any.
+type DeviceRule struct {
+	Kind   string `json:"kind"`
+	Major  *int64 `json:"major"`
+	Minor  *int64 `json:"minor"`
+	Access string `json:"access"`
+}
+
+// OpensNodes says whether the box may open devices by nodes that it makes itself.
+func (c *Confinement) OpensNodes() bool {
+	return c.IsPrivileged() || c.DeviceRules != nil && len(*c.DeviceRules) > 0
 }
 
 // IsPrivileged says whether the box has all of its guest.

@@ -6,6 +6,7 @@
 import type { Confinement } from '@a3s-box/policies';
 import type { Security } from '../../record/security.ts';
 import { ALL_CAPABILITIES, tweakCapabilities } from './capabilities.ts';
+import { readDeviceRule } from './device-rules.ts';
 import { readSeccompProfile } from './seccomp-profile.ts';
 import { readSecurityOpt } from './security-opt.ts';
 
@@ -61,7 +62,7 @@ export function confinementOf(security: Security): Confinement {
   const capabilities = privileged
     ? [...ALL_CAPABILITIES]
     : tweakCapabilities(usual.capabilities, capAdd, capDrop);
-  const { groupAdd, oomScoreAdj, devices } = security;
+  const { groupAdd, oomScoreAdj, devices, deviceRules } = security;
   return {
     capabilities,
     noNewPrivileges,
@@ -70,6 +71,9 @@ export function confinementOf(security: Security): Confinement {
     ...(groupAdd.length === 0 ? {} : { groups: [...groupAdd] }),
     ...(oomScoreAdj === 0 ? {} : { oomScoreAdj }),
     // A privileged box has them all.
+    ...(deviceRules.length === 0 || privileged
+      ? {}
+      : { deviceRules: deviceRules.map(readDeviceRule) }),
     ...(devices.length === 0 || privileged ? {} : { devices: devices.map(belowDev) }),
     ...(privileged ? { privileged } : {}),
   };

@@ -7,6 +7,7 @@ import type * as z from 'zod';
 import { Security } from '../../../../boxes/record/security.ts';
 import { checkCapabilities } from '../../../../boxes/spec/confinement/capabilities.ts';
 import { confinementOf, GUEST_DEVICES } from '../../../../boxes/spec/confinement/confinement.ts';
+import { readDeviceRule } from '../../../../boxes/spec/confinement/device-rules.ts';
 import { sysctlsOf } from '../../../../boxes/spec/sysctls.ts';
 import type { ProcessOptions } from '../../../../docker-api/containers/process-options.ts';
 import { A3sError } from '../../../../errors.ts';
@@ -27,6 +28,8 @@ export function securityOf(asked: Asked, domainname: string): Security {
   checkCapabilities(asked.CapAdd, 'CapAdd');
   checkCapabilities(asked.CapDrop, 'CapDrop');
   checkScore(asked.OomScoreAdj);
+  // Those of a privileged box permit nothing more, and are read nowhere else.
+  for (const rule of asked.DeviceCgroupRules) readDeviceRule(rule);
   checkNamespace('IpcMode', asked.IpcMode);
   checkNamespace('UsernsMode', asked.UsernsMode);
   checkAnnotations(asked.Annotations);
@@ -51,6 +54,7 @@ export function securityOf(asked: Asked, domainname: string): Security {
     isolation: isolationOf(asked.Isolation),
     privileged: asked.Privileged,
     devices: devicesOf(asked.Devices),
+    deviceRules: asked.DeviceCgroupRules,
   });
   sysctlsOf(security.sysctls, domainname);
   confinementOf(security);

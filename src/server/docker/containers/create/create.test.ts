@@ -197,6 +197,11 @@ describe('refusals of create', () => {
     [{ SecurityOpt: ['foo'] }, 'invalid --security-opt 1: "foo"'],
     [{ SecurityOpt: ['seccomp={'] }, 'Decoding seccomp profile failed: '],
     [{ OomScoreAdj: 1001 }, 'Invalid value 1001, range for oom score adj is [-1000, 1000]'],
+    [{ DeviceCgroupRules: ['c 1:3'] }, "invalid device cgroup rule format: 'c 1:3'"],
+    [
+      { Privileged: true, DeviceCgroupRules: ['c 1:3'] },
+      "invalid device cgroup rule format: 'c 1:3'",
+    ],
     [{ Sysctls: { 'vm.swappiness': '1' } }, 'sysctl "vm.swappiness" is not in a separate kernel'],
     [{ Annotations: { '': 'x' } }, 'invalid Annotations: the empty string is not permitted'],
     [{ IpcMode: 'foo' }, 'invalid IPC mode: foo'],

@@ -123,9 +123,6 @@ export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
   CpuRealtimePeriod: option('the kernel of a guest schedules nothing in real time'),
   CpuRealtimeRuntime: option('the kernel of a guest schedules nothing in real time'),
   CpusetMems: option('a box’s memory is bound to no node of the host'),
-  DeviceCgroupRules: option(
-    'the mounts of a box are nodev, so a node that it makes opens nothing: Devices puts nodes into its /dev',
-  ),
   DeviceRequests: option('no device of the host is in a box'),
   IOMaximumBandwidth: option(WINDOWS),
   IOMaximumIOps: option(WINDOWS),

@@ -59,7 +59,7 @@ export const SHARED_MEMORY = 64 * 1024 * 1024;
 
 function limitsOf({
   definition: { memoryBytes, nanoCpus, limits },
-}: Box): Omit<LimitsShown, 'Devices'> {
+}: Box): Omit<LimitsShown, 'DeviceCgroupRules' | 'Devices'> {
   const { disk } = limits;
   return {
     CpuShares: limits.cpuShares,
@@ -78,7 +78,6 @@ function limitsOf({
     CpuRealtimeRuntime: 0,
     CpusetCpus: limits.cpuset,
     CpusetMems: '',
-    DeviceCgroupRules: null,
     DeviceRequests: null,
     MemoryReservation: limits.memoryReservationBytes,
     MemorySwap: limits.memorySwapBytes,

@@ -22,6 +22,7 @@ type Shown = Pick<
   | 'SecurityOpt'
   | 'UTSMode'
   | 'UsernsMode'
+  | 'DeviceCgroupRules'
   | 'Devices'
   | 'MaskedPaths'
   | 'ReadonlyPaths'
@@ -46,6 +47,7 @@ export function securityShown(security: Security): Shown {
     UTSMode: '',
     UsernsMode: security.usernsMode,
     Isolation: security.isolation,
+    DeviceCgroupRules: orNull(security.deviceRules),
     Devices: orNull(
       security.devices.map(({ path, permissions }) => ({
         PathOnHost: path,
