@@ -30,6 +30,8 @@ type Spec struct {
 	// Sysctls are settings of the kernel that the box's namespaces have for themselves; nil is
 	// none.
 	Sysctls *[]Sysctl `json:"sysctls"`
+	// Pod: the spec is that of a pod, which has neither a root nor a process of its own.
+	Pod bool `json:"-"`
 	// Attachments are the agent's own mounts; no host can name one.
 	Attachments []Attachment `json:"-"`
 	// OpenSealed opens a sealed disk, and returns the device with its file system; nil where there
