@@ -86,6 +86,12 @@ export const GuestState = z.object({
 });
 export type GuestState = z.infer<typeof GuestState>;
 
+export const ContainerList = z.object({
+  containers: z.array(GuestState.extend({ id: ProcessId })).max(64),
+});
+/** A container of a pod. */
+export type ContainerState = z.infer<typeof ContainerList>['containers'][number];
+
 export const SpecTaken = z.object({ spec: digestText });
 export type SpecTaken = z.infer<typeof SpecTaken>;
 
