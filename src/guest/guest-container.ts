@@ -9,7 +9,7 @@ import type { RequestConnection } from './http2-connection.ts';
 import { ProcessId, SpecTaken } from './protocol.ts';
 import { nothing, SETUP_MS } from './request-options.ts';
 
-/** How long the end of a container may take: the agent waits for its processes, and for its disk. */
+/** How long the end of a container may take: the agent waits for processes and for a disk. */
 const REMOVE_MS = 60_000;
 
 export class GuestContainer extends GuestBox {

@@ -184,8 +184,8 @@ export class Guest extends GuestBox {
   }
 
   /**
-   * Sends the spec of a pod in place of a box spec, once: the guest has containers then. Returns the
-   * digest of the bytes that arrived. Protocol 12.
+   * Sends the spec of a pod in place of a box spec, once: the guest has containers then. Returns
+   * the digest of the bytes that arrived. Protocol 12.
    */
   async putPod(spec: PodSpec, signal?: AbortSignal): Promise<string> {
     expectProtocol(this.#connection, 12, 'pods');
