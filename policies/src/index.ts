@@ -30,6 +30,12 @@ export {
 } from './launch-spec/launch-spec.ts';
 export { LaunchSpecError, parseLaunchSpec } from './launch-spec/parse-launch-spec.ts';
 export {
+  CONTAINER_SPEC_SCHEMA,
+  ContainerSpec,
+  POD_SPEC_SCHEMA,
+  PodSpec,
+} from './launch-spec/pod-spec.ts';
+export {
   SealedVolume,
   SealedVolumeId,
   SealedVolumeName,

@@ -238,6 +238,8 @@ export interface VmSpec {
   readonly disks: readonly Disk[];
   readonly nic: Nic | undefined;
   readonly shares: readonly Share[];
+  /** Root ports more for what is attached while the VM runs. VMs from templates have their own. */
+  readonly sparePorts?: number | undefined;
   /**
    * The VM starts from this template instead of booting. It has the same shape, and the
    * disks with the serials of the template's slots go into them.
@@ -289,6 +291,14 @@ export interface Vm {
    * guest must not have read those slots yet.
    */
   attach(disks: readonly Disk[]): Promise<void>;
+  /**
+   * Attaches disks while the VM runs, eight to a root port, in place of those of the same name.
+   *
+   * @throws A3sError `conflict` where no port is free, `state-unusable` for a file, `vmm-failed`
+   */
+  attachDisks(name: string, disks: readonly Disk[]): Promise<void>;
+  /** Detaches the disks of a name and closes their files. `vmm-failed`: the guest keeps them. */
+  detachDisks(name: string): Promise<void>;
   /**
    * Attaches a network card while the VM runs.
    *

@@ -6,7 +6,7 @@
 import type { Duplex } from 'node:stream';
 import { A3sError } from '../errors.ts';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
-import { discard, type GuestConnection } from './http2-connection.ts';
+import { discard, type RequestConnection } from './http2-connection.ts';
 import { refusal } from './refusal.ts';
 
 const LISTENERS = 32;
@@ -18,7 +18,7 @@ const LISTENERS = 32;
  * @param deadlineMs for the guest to take it; undefined: as long as it takes
  */
 export async function openByteStream(
-  connection: GuestConnection,
+  connection: RequestConnection,
   route: string,
   signal: AbortSignal | undefined,
   deadlineMs: number | undefined,

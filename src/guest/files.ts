@@ -7,7 +7,7 @@ import type { ClientHttp2Stream } from 'node:http2';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { narrow } from '../narrow.ts';
 import { answerStatus, bytesOf, parseJson, readAnswer } from './body.ts';
-import { discard, type GuestConnection } from './http2-connection.ts';
+import { discard, type RequestConnection } from './http2-connection.ts';
 import { FileChange, FilePath, FileStat, WriteFiles } from './protocol.ts';
 import { agentFailed, refusal } from './refusal.ts';
 
@@ -23,7 +23,7 @@ export interface ReadFiles {
 
 /** @throws A3sError `no-such-file`, `invalid-argument` */
 export async function readFiles(
-  connection: GuestConnection,
+  connection: RequestConnection,
   path: string,
   signal: AbortSignal,
 ): Promise<ReadFiles> {
@@ -43,7 +43,7 @@ export async function readFiles(
 
 /** The root of the box as an archive, without what is mounted in it. */
 export async function exportFiles(
-  connection: GuestConnection,
+  connection: RequestConnection,
   signal: AbortSignal,
 ): Promise<AsyncGenerator<Uint8Array, void, void>> {
   return await openArchive(connection, '/v1/files/export', signal);
@@ -51,14 +51,14 @@ export async function exportFiles(
 
 /** What differs from the image, as a layer of an OCI image. It is not to be trusted. */
 export async function readLayer(
-  connection: GuestConnection,
+  connection: RequestConnection,
   signal: AbortSignal,
 ): Promise<AsyncGenerator<Uint8Array, void, void>> {
   return await openArchive(connection, '/v1/files/layer', signal);
 }
 
 async function openArchive(
-  connection: GuestConnection,
+  connection: RequestConnection,
   route: string,
   signal: AbortSignal,
 ): Promise<AsyncGenerator<Uint8Array, void, void>> {
@@ -75,7 +75,7 @@ const BATCH = 1000;
 
 /** The paths that differ from the image. Throws `agent-failed` for more of them than the limits. */
 export async function listChanges(
-  connection: GuestConnection,
+  connection: RequestConnection,
   signal: AbortSignal,
   limits = CHANGES,
 ): Promise<FileChange[]> {
@@ -128,7 +128,7 @@ async function* linesOf(
 
 /** A stream with an answer of bytes. It ends when the signal aborts. */
 async function openAnswer(
-  connection: GuestConnection,
+  connection: RequestConnection,
   route: string,
   body: unknown,
   signal: AbortSignal,
@@ -187,7 +187,7 @@ async function* archiveOf(
  * `archive` throws
  */
 export async function writeFiles(
-  connection: GuestConnection,
+  connection: RequestConnection,
   request: WriteFiles,
   archive: AsyncIterable<Uint8Array>,
   signal: AbortSignal,

@@ -13,7 +13,7 @@ import {
   readLayer,
   writeFiles,
 } from './files.ts';
-import type { GuestConnection } from './http2-connection.ts';
+import type { RequestConnection } from './http2-connection.ts';
 import { type FileChange, FilePath, FileStat, type WriteFiles } from './protocol.ts';
 
 /** A file server of the host may take its time. */
@@ -23,9 +23,9 @@ const SYNC_MS = 300_000;
 
 /** Every method rejects as those of `Guest` do, and for an agent before protocol 7. */
 export class GuestFiles {
-  readonly #connection: GuestConnection;
+  readonly #connection: RequestConnection;
 
-  constructor(connection: GuestConnection) {
+  constructor(connection: RequestConnection) {
     this.#connection = connection;
   }
 

@@ -4,87 +4,45 @@
  * @module
  */
 import type { Duplex } from 'node:stream';
-import type { BoxSpec, ProcessSpec, Resources } from '@a3s-box/policies';
-import * as z from 'zod';
+import type { BoxSpec, PodSpec } from '@a3s-box/policies';
 import { openByteStream } from './byte-stream.ts';
 import { expectProtocol } from './expect-protocol.ts';
-import { GuestFiles } from './guest-files.ts';
+import { GuestBox } from './guest-box.ts';
+import { GuestContainer } from './guest-container.ts';
 import type { GuestConnection } from './http2-connection.ts';
 import type { GuestNetworks } from './networks.ts';
-import { type OutputReader, openOutput } from './output.ts';
 import {
-  Exit,
+  ContainerList,
+  type ContainerState,
   Fork,
-  GuestState,
   Hello,
   LaunchSpecTaken,
-  MAIN,
-  Process,
-  type ProcessEntry,
-  ProcessId,
-  ProcessList,
   Reseed,
   SecretsReport,
-  type ShareChange,
-  ShareChanges,
-  ShareChangesTaken,
   SocketPath,
   SpecTaken,
-  StartProcess,
-  Stats,
-  type TerminalSize,
 } from './protocol.ts';
-import { StdinWriter } from './stdin.ts';
+import { nothing, PROMPT_MS, prompt, SETUP_MS, STATE_BYTES } from './request-options.ts';
 
-/** The timeout of requests that the agent answers from memory. */
-const PROMPT_MS = 30_000;
-/** The timeout of requests that wait for devices, mounts, or the program to be loaded. */
-const SETUP_MS = 120_000;
 /** The timeout of a spec by which the agent copies files of the image into a volume. */
 const FILL_MS = 1_800_000;
-const STATE_BYTES = 4 * 1024 * 1024;
-const TOP_BYTES = 8 * 1024 * 1024;
-const STATS_BYTES = 256 * 1024;
-
-const nothing = z.undefined();
-
-/** A process that was started, with its output and its exit. */
-export interface LaunchedProcess {
-  readonly process: Process;
-  /** From its first byte on. */
-  readonly output: OutputReader;
-  /** The same as `exit` gives. It may be ignored. */
-  readonly exit: Promise<Exit>;
-}
-
-export interface StartOptions {
-  /**
-   * The process has a control group of its own, so that SIGKILL by its id ends all that it started.
-   * Protocol 4.
-   */
-  readonly group?: boolean;
-  /** The process has all capabilities. Protocol 7. */
-  readonly privileged?: boolean;
-}
 
 /**
  * A connection to the agent of one box. Every method rejects with an `A3sError`: the agent's
  * refusal, `agent-failed` for answers that break the protocol and for a lost connection, or
  * `agent-timeout`. An abort rejects with the signal's reason.
  */
-export class Guest {
+export class Guest extends GuestBox {
   /** The agent's answer to `hello`; undefined where its version was known beforehand. */
   readonly hello: Hello | undefined;
   /** Resolves when the connection is gone, never rejects. The box keeps running. */
   readonly closed: Promise<void>;
-  /** The box's files. */
-  readonly files: GuestFiles;
   readonly #connection: GuestConnection;
 
   constructor(connection: GuestConnection, hello?: Hello) {
+    super(connection);
     this.#connection = connection;
     this.hello = hello;
-    this.files = new GuestFiles(connection);
     this.closed = connection.closed;
   }
 
@@ -140,12 +98,6 @@ export class Guest {
   /** Thaws them; nothing changes where they run already. Protocol 2. */
   async thaw(signal?: AbortSignal): Promise<void> {
     await this.#connection.call('POST', '/v1/thaw', undefined, nothing, prompt(signal));
-  }
-
-  /** The state that a new host needs to adopt the box. */
-  state(signal?: AbortSignal): Promise<GuestState> {
-    const options = { signal, deadlineMs: PROMPT_MS, answerBytes: STATE_BYTES };
-    return this.#connection.call('GET', '/v1/state', undefined, GuestState, options);
   }
 
   /**
@@ -231,124 +183,28 @@ export class Guest {
     return await openByteStream(this.#connection, route, signal, undefined);
   }
 
-  /** Starts the box's main process, once. */
-  startMain(signal?: AbortSignal): Promise<Process> {
+  /**
+   * Sends the spec of a pod in place of a box spec, once: the guest has containers then. Returns
+   * the digest of the bytes that arrived. Protocol 12.
+   */
+  async putPod(spec: PodSpec, signal?: AbortSignal): Promise<string> {
+    expectProtocol(this.#connection, 12, 'pods');
     const options = { signal, deadlineMs: SETUP_MS };
-    return this.#connection.call('POST', `${path(MAIN)}/start`, undefined, Process, options);
+    return (await this.#connection.call('PUT', '/v1/pod', spec, SpecTaken, options)).spec;
   }
 
-  /** Starts one more process in the box. The id is the caller's: lower-case letters and digits. */
-  async startProcess(
-    id: string,
-    process: ProcessSpec,
-    signal?: AbortSignal,
-    { group = false, privileged = false }: StartOptions = {},
-  ): Promise<Process> {
-    if (group) expectProtocol(this.#connection, 4, 'a process with a control group of its own');
-    if (privileged) expectProtocol(this.#connection, 7, 'a privileged process');
-    const more = { ...(group ? { group } : {}), ...(privileged ? { privileged } : {}) };
-    const body = StartProcess.parse({ id, process, ...more });
-    const options = { signal, deadlineMs: SETUP_MS };
-    return this.#connection.call('POST', '/v1/processes', body, Process, options);
+  /** The containers of a pod: what a new host needs to adopt it. Protocol 12. */
+  async containers(signal?: AbortSignal): Promise<readonly ContainerState[]> {
+    expectProtocol(this.#connection, 12, 'pods');
+    const options = { ...prompt(signal), answerBytes: STATE_BYTES };
+    const route = ['GET', '/v1/containers', undefined, ContainerList] as const;
+    return (await this.#connection.call(...route, options)).containers;
   }
 
-  /**
-   * Starts one more process, reads its output and waits for its exit. With an agent of protocol 2
-   * all requests are sent at once. Rejects with the reason for which the start was refused.
-   */
-  async launch(
-    id: string,
-    process: ProcessSpec,
-    signal?: AbortSignal,
-    how: StartOptions = {},
-  ): Promise<LaunchedProcess> {
-    if (this.#connection.version === 1) {
-      const started = await this.startProcess(id, process, signal, how);
-      const output = await this.output(id, 0, signal);
-      return { process: started, output, exit: unwatched(this.exit(id, signal)) };
-    }
-    const starting = this.startProcess(id, process, signal, how);
-    const reading = unwatched(this.output(id, 0, signal));
-    const exit = unwatched(this.exit(id, signal));
-    try {
-      const started = await starting;
-      return { process: started, output: await reading, exit };
-    } catch (error) {
-      reading.then(
-        (output) => output.close(),
-        () => undefined,
-      );
-      throw error;
-    }
-  }
-
-  process(id: string, signal?: AbortSignal): Promise<Process> {
-    return this.#connection.call('GET', path(id), undefined, Process, prompt(signal));
-  }
-
-  /** Waits until the process has exited and its output is complete, however long that takes. */
-  exit(id: string, signal?: AbortSignal): Promise<Exit> {
-    return this.#connection.call('GET', `${path(id)}/exit`, undefined, Exit, { signal });
-  }
-
-  /** The process's output from `offset` on. A new reader displaces the old one. */
-  async output(id: string, offset: number, signal?: AbortSignal): Promise<OutputReader> {
-    return await openOutput(this.#connection, path(id), offset, signal);
-  }
-
-  /**
-   * The process's input. One writer at a time: a second one fails with `conflict`. Throws
-   * `agent-failed` at once when the connection is gone.
-   */
-  stdin(id: string): StdinWriter {
-    return new StdinWriter(this.#connection, `${path(id)}/stdin`);
-  }
-
-  /** `signal` is a name with `SIG`, or a number. `conflict` when the process has exited. */
-  async signal(id: string, signal: string): Promise<void> {
-    await this.#connection.call('POST', `${path(id)}/signal`, { signal }, nothing, prompt());
-  }
-
-  async resize(id: string, size: TerminalSize): Promise<void> {
-    await this.#connection.call('POST', `${path(id)}/resize`, size, nothing, prompt());
-  }
-
-  /** Makes the agent forget an exec that has exited, with its output. */
-  async forget(id: string): Promise<void> {
-    await this.#connection.call('DELETE', path(id), undefined, nothing, prompt());
-  }
-
-  /** Whether the agent supports this version of the protocol. */
-  speaks(version: number): boolean {
-    return (this.#connection.version ?? 0) >= version;
-  }
-
-  /** Waits until the process has exited, whether or not its output is complete. Protocol 4. */
-  async ended(id: string, signal?: AbortSignal): Promise<Exit> {
-    expectProtocol(this.#connection, 4, 'the end of a process whose output goes on');
-    return await this.#connection.call('GET', `${path(id)}/ended`, undefined, Exit, { signal });
-  }
-
-  /**
-   * Applies all of these limits to the box from now on, as a spec does. `ulimits` apply to later
-   * processes. Protocol 4.
-   */
-  async putResources(resources: Resources, signal?: AbortSignal): Promise<void> {
-    expectProtocol(this.#connection, 4, 'other limits');
-    await this.#connection.call('PUT', '/v1/resources', resources, nothing, prompt(signal));
-  }
-
-  /** The processes of the box. Protocol 4. */
-  async top(signal?: AbortSignal): Promise<readonly ProcessEntry[]> {
-    expectProtocol(this.#connection, 4, 'the list of its processes');
-    const options = { ...prompt(signal), answerBytes: TOP_BYTES };
-    return (await this.#connection.call('GET', '/v1/top', undefined, ProcessList, options))
-      .processes;
-  }
-
-  stats(signal?: AbortSignal): Promise<Stats> {
-    const options = { ...prompt(signal), answerBytes: STATS_BYTES };
-    return this.#connection.call('GET', '/v1/stats', undefined, Stats, options);
+  /** A container of a pod, which need not be there yet. Protocol 12. */
+  container(id: string): GuestContainer {
+    expectProtocol(this.#connection, 12, 'pods');
+    return new GuestContainer(this.#connection, id);
   }
 
   /** Gives the box these networks in place of those that it has. Protocol 9, with hosts 11. */
@@ -357,18 +213,6 @@ export class Guest {
     else expectProtocol(this.#connection, 11, 'links between boxes');
     const options = { signal, deadlineMs: SETUP_MS };
     await this.#connection.call('PUT', '/v1/networks', networks, nothing, options);
-  }
-
-  /**
-   * Tells the box's watchers what the host has changed. Returns of how many changes it could.
-   * Protocol 8.
-   */
-  async reportChanges(changes: readonly ShareChange[], signal: AbortSignal): Promise<number> {
-    expectProtocol(this.#connection, 8, 'reports of changed files');
-    const body = ShareChanges.parse({ changes });
-    const options = { signal, deadlineMs: SETUP_MS };
-    const route = '/v1/shares/changes';
-    return (await this.#connection.call('POST', route, body, ShareChangesTaken, options)).touched;
   }
 
   /** Orders the guest to power off. It has ended when the VM has. */
@@ -380,19 +224,4 @@ export class Guest {
   close(): void {
     this.#connection.destroy();
   }
-}
-
-/** Marks a promise as handled that may reject before it is awaited. */
-function unwatched<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined);
-  return promise;
-}
-
-function prompt(signal?: AbortSignal): { signal: AbortSignal | undefined; deadlineMs: number } {
-  return { signal, deadlineMs: PROMPT_MS };
-}
-
-/** Throws for a malformed id, which would otherwise name another route. */
-function path(id: string): string {
-  return `/v1/processes/${ProcessId.parse(id)}`;
 }

@@ -212,6 +212,9 @@ export class GuestConnection {
   }
 }
 
+/** What sends requests to the agent: a connection, or a part of it. */
+export type RequestConnection = Pick<GuestConnection, 'version' | 'open' | 'openInOrder' | 'call'>;
+
 /** Ends a stream in both directions, in any state. */
 export function discard(stream: ClientHttp2Stream): void {
   stream.close(constants.NGHTTP2_CANCEL);

@@ -6,7 +6,7 @@
 import type { ClientHttp2Stream } from 'node:http2';
 import { answerStatus, bytesOf, parseJson, readAnswer } from './body.ts';
 import { FrameParser, type OutputChunk } from './frame.ts';
-import { discard, type GuestConnection } from './http2-connection.ts';
+import { discard, type RequestConnection } from './http2-connection.ts';
 import { refusal } from './refusal.ts';
 
 /**
@@ -92,7 +92,7 @@ export class OutputReader implements AsyncIterable<OutputChunk> {
 
 /** The output of the process with this route. */
 export async function openOutput(
-  connection: GuestConnection,
+  connection: RequestConnection,
   process: string,
   offset: number,
   signal?: AbortSignal,

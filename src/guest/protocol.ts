@@ -14,7 +14,7 @@ import { digestText } from '../oci/digest-text.ts';
 const TEES = ['snp', 'simulated'] as const;
 
 /** The versions that this host speaks. */
-export const PROTOCOL = { minimum: 1, maximum: 11 } as const;
+export const PROTOCOL = { minimum: 1, maximum: 12 } as const;
 
 /** The header that carries the negotiated version on every request but `hello`. */
 export const PROTOCOL_HEADER = 'a3s-protocol';
@@ -85,6 +85,12 @@ export const GuestState = z.object({
   processes: z.array(Process).max(4096),
 });
 export type GuestState = z.infer<typeof GuestState>;
+
+export const ContainerList = z.object({
+  containers: z.array(GuestState.extend({ id: ProcessId })).max(64),
+});
+/** A container of a pod. */
+export type ContainerState = z.infer<typeof ContainerList>['containers'][number];
 
 export const SpecTaken = z.object({ spec: digestText });
 export type SpecTaken = z.infer<typeof SpecTaken>;

@@ -7,7 +7,7 @@ import type { ClientHttp2Stream } from 'node:http2';
 import { Writable } from 'node:stream';
 import { narrow } from '../narrow.ts';
 import { answerStatus, parseJson, readAnswer } from './body.ts';
-import type { GuestConnection } from './http2-connection.ts';
+import type { RequestConnection } from './http2-connection.ts';
 import { StdinEnd } from './protocol.ts';
 import { agentFailed, refusal } from './refusal.ts';
 
@@ -33,7 +33,7 @@ export class StdinWriter extends Writable {
   /** The agent answers before this side's end only when the process no longer reads. */
   #answered = false;
 
-  constructor(connection: GuestConnection, path: string) {
+  constructor(connection: RequestConnection, path: string) {
     super({ highWaterMark: BUFFER_BYTES, decodeStrings: true });
     this.#stream = connection.open('PUT', path, { signal: this.#release.signal });
     const answer = this.#answer(`PUT ${path}`);

@@ -27,6 +27,7 @@ import { ENTROPY_BYTES } from '../../src/guest/protocol.ts';
 import { identityFor, isJailUid } from '../../src/jail/identity.ts';
 import { checkClockRate, WrongClock } from '../../src/templates/make/clock-rate.ts';
 import { engineCache } from './installation.ts';
+import { runContainers } from './support/containers.ts';
 import { closeEngines, openEngine } from './support/engines.ts';
 
 const LAUNCH_MS = 60_000;
@@ -167,7 +168,7 @@ it('blames the template when its state is damaged, and leaves nothing behind', a
   expect(await readdir(at('c1'))).toEqual([]);
 });
 
-it('lets another server adopt a microVM from a template, and ends with the guest', async () => {
+it('lets another server adopt a microVM from a template, run containers in it, and ends with the guest', async () => {
   const vm = await launch('d1');
   const guest = await resumed(vm);
   await vm.release();
@@ -180,6 +181,7 @@ it('lets another server adopt a microVM from a template, and ends with the guest
     signal: AbortSignal.timeout(LAUNCH_MS),
     deadlineMs: LAUNCH_MS,
   });
+  await runContainers(adopted, again, at('containers'));
   await Promise.allSettled([again.poweroff()]);
   expect(await adopted.exited).toEqual({ reason: 'poweroff', detail: '' });
 });

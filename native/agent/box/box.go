@@ -39,9 +39,14 @@ const MainID = "main"
 // maxProcesses bounds what the agent remembers of processes that were not forgotten.
 const maxProcesses = 1024
 
-// Box is the one box of this guest. It takes one spec, and starts its main process once.
+// Box is the one box of this guest, or a container of its pod. It takes one spec, and starts its
+// main process once.
 type Box struct {
 	launcher *process.Launcher
+	// in is the pod that a container is in, and id the container's name there; nil for a box.
+	in  *Box
+	id  string
+	pod *pod
 	// drivers is called once, before the box is set up.
 	drivers func(uses ...string) error
 
@@ -77,7 +82,7 @@ func New(r *reaper.Reaper, cgroup *cgroup.Cgroup, binary int, drivers func(uses 
 	return &Box{
 		launcher: &process.Launcher{Reaper: r, Binary: binary, Cgroup: cgroup, Limits: process.DockerLimits},
 		drivers:  drivers, handles: map[string]*process.Handle{}, tops: make(chan struct{}, maxTops),
-		copies: newCopies(),
+		copies: newCopies(), pod: newPod(),
 	}
 }
 
@@ -89,6 +94,11 @@ func (b *Box) TakeSpec(data []byte) (digest string, err error) {
 	if err != nil {
 		return "", err
 	}
+	return b.takeOnce(spec, data)
+}
+
+// takeOnce takes a spec that was read from these bytes, unless it did so before.
+func (b *Box) takeOnce(spec *spec.Spec, data []byte) (digest string, err error) {
 	digest = digestOf(data)
 	if b.Digest() == digest {
 		return digest, nil
@@ -105,6 +115,11 @@ func (b *Box) Take(spec *spec.Spec, digest string) error {
 	if err := b.claim(spec, digest); err != nil {
 		return err
 	}
+	if b.in != nil {
+		if err := b.makeGroup(); err != nil {
+			return err
+		}
+	}
 	short, err := b.launcher.Cgroup.Limit(&spec.Resources)
 	if err != nil {
 		return err
@@ -119,7 +134,9 @@ func (b *Box) Take(spec *spec.Spec, digest string) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.handles[MainID] = process.New(MainID)
+	if !spec.Pod {
+		b.handles[MainID] = process.New(MainID)
+	}
 	b.ulimits = spec.Resources.Ulimits
 	b.ready = true
 	return nil
@@ -146,6 +163,9 @@ func (b *Box) awaitMemory(resources *spec.Resources) error {
 
 // setup sets up the prepared sandbox, or a new one.
 func (b *Box) setup(spec *spec.Spec) error {
+	if b.in != nil {
+		return b.setupContainer(spec)
+	}
 	if b.sandbox == nil {
 		if err := b.drivers(spec.Uses()...); err != nil {
 			return err
@@ -157,19 +177,26 @@ func (b *Box) setup(spec *spec.Spec) error {
 			return err
 		}
 	}
+	if spec.Pod {
+		return b.setupPod(spec)
+	}
 	return b.sandbox.SetUp(b.launcher, spec)
 }
 
 // makeSandbox keeps a sandbox that could be made in part only, so that Close ends it.
 func (b *Box) makeSandbox(p rootfs.Protection) error {
-	g, err := sandbox.New(b.launcher, p)
+	s, err := sandbox.New(b.launcher, p)
+	b.keepSandbox(s)
+	return err
+}
+
+func (b *Box) keepSandbox(s *sandbox.Sandbox) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.sandbox = g
-	if g != nil {
-		b.standby = process.NewStandby(b.launcher, &g.Namespaces)
+	b.sandbox = s
+	if s != nil {
+		b.standby = process.NewStandby(b.launcher, &s.Namespaces)
 	}
-	return err
 }
 
 // claim takes one spec and refuses all others, also after a set-up that failed.
@@ -210,6 +237,25 @@ func (b *Box) expectReady() error {
 	default:
 		return nil
 	}
+}
+
+// expectOwn returns an error unless the box has its spec, does not end, and has a root and
+// processes of its own, as a pod has not. The caller holds b.mu.
+func (b *Box) expectOwn() error {
+	if err := b.expectReady(); err != nil {
+		return err
+	}
+	if b.spec != nil && b.spec.Pod {
+		return ErrPod
+	}
+	return nil
+}
+
+// own is expectOwn for a caller that does not hold b.mu.
+func (b *Box) own() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.expectOwn()
 }
 
 // Process returns the process with an id.

@@ -41,7 +41,9 @@ type host struct {
 	groupDir string
 	// version is 1 where it is empty.
 	version string
-	box     *box.Box
+	// below takes the place of /v1 in paths where it is set: a container's path.
+	below string
+	box   *box.Box
 }
 
 // serve answers for a box on a socket.
@@ -132,6 +134,9 @@ func (h *host) group(file string) string {
 }
 
 func (h *host) request(method, path string, body io.Reader) (*http.Response, error) {
+	if own, found := strings.CutPrefix(path, "/v1"); found && h.below != "" && path != h.below {
+		path = h.below + own
+	}
 	request, err := http.NewRequest(method, "http://guest"+path, body)
 	if err != nil {
 		h.t.Fatal(err)

@@ -8,9 +8,12 @@ import (
 // Stop lets nothing new begin. It says whether this call was the first.
 func (b *Box) Stop() bool {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	first := !b.stopping
 	b.stopping = true
+	b.mu.Unlock()
+	for _, c := range b.Containers() {
+		c.Stop()
+	}
 	return first
 }
 
@@ -22,6 +25,9 @@ func (b *Box) Close() error {
 	b.mu.Unlock()
 	// What they have open for writing would keep the disk from being clean.
 	err := errors.Join(b.copies.end(), b.sockets.close(), b.launcher.Cgroup.KillAll())
+	for _, c := range b.Containers() {
+		err = errors.Join(err, c.closeContainer())
+	}
 	if sandbox == nil {
 		syscall.Sync()
 		return err

@@ -85,7 +85,7 @@ func (b *Box) WriteFiles(path string, keepKinds, ofUser bool, from func(context.
 
 // copy does some work with the box's files, also while the box is frozen.
 func (b *Box) copy(work func(context.Context, files.Tree) error) error {
-	if _, err := b.present(); err != nil {
+	if err := b.own(); err != nil {
 		return err
 	}
 	tree, err := b.beginCopy()

@@ -41,7 +41,7 @@ func (b *Box) begin(h *process.Handle, p *spec.Process) error {
 func (b *Box) claimMain() (*process.Handle, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.expectReady(); err != nil {
+	if err := b.expectOwn(); err != nil {
 		return nil, err
 	}
 	switch {
@@ -105,7 +105,7 @@ func (b *Box) Exec(id string, p *spec.Process, options ExecOptions) (*process.Ha
 func (b *Box) claimExec(id string) (*process.Handle, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.expectReady(); err != nil {
+	if err := b.expectOwn(); err != nil {
 		return nil, err
 	}
 	switch {

@@ -27,28 +27,96 @@ func NewTestBox(r *reaper.Reaper, groupDir, shell string, document []byte, attac
 		return nil, err
 	}
 	spec.Attachments = attachments
-	for name, content := range testGroup {
-		if err := os.WriteFile(groupDir+"/"+name, []byte(content), 0o600); err != nil {
-			return nil, err
-		}
-	}
-	cgroup := &cgroup.Cgroup{Dir: groupDir}
-	if cgroup.Procs, err = linux.OpenAt(-1, groupDir+"/cgroup.procs", syscall.O_WRONLY, 0, 0); err != nil {
+	b, err := newTestBox(r, groupDir)
+	if err != nil {
 		return nil, err
 	}
-	if cgroup.Namespace, err = linux.OpenAt(-1, "/proc/self/ns/cgroup", syscall.O_RDONLY, 0, 0); err != nil {
+	b.spec, b.ready, b.digest, b.ulimits = spec, true, digestOf(document), spec.Resources.Ulimits
+	b.handles[MainID] = process.New(MainID)
+	return b, b.setupOnHost(shell)
+}
+
+func newTestBox(r *reaper.Reaper, groupDir string) (*Box, error) {
+	group, err := makeTestGroup(groupDir)
+	if err != nil {
 		return nil, err
 	}
 	binary, err := linux.OpenAt(-1, "/proc/self/exe", syscall.O_RDONLY, 0, 0)
 	if err != nil {
 		return nil, err
 	}
-	b := New(r, cgroup, binary, nil)
+	b := New(r, group, binary, nil)
 	// Raising limits takes a capability that even root may lack where tests run.
 	b.launcher.Limits = nil
-	b.spec, b.ready, b.digest, b.ulimits = spec, true, digestOf(document), spec.Resources.Ulimits
-	b.handles[MainID] = process.New(MainID)
-	return b, b.setupOnHost(shell)
+	return b, nil
+}
+
+// makeTestGroup makes a directory that stands for a control group.
+func makeTestGroup(dir string) (*cgroup.Cgroup, error) {
+	for name, content := range testGroup {
+		if err := os.WriteFile(dir+"/"+name, []byte(content), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	group := &cgroup.Cgroup{Dir: dir}
+	var err error
+	if group.Procs, err = linux.OpenAt(-1, dir+"/cgroup.procs", syscall.O_WRONLY, 0, 0); err != nil {
+		return nil, err
+	}
+	group.Namespace, err = linux.OpenAt(-1, "/proc/self/ns/cgroup", syscall.O_RDONLY, 0, 0)
+	return group, err
+}
+
+// NewTestPod makes a guest on the host that runs the tests, whose containers are as NewTestBox
+// makes a box.
+func NewTestPod(r *reaper.Reaper, groupDir, shell string) (*Box, error) {
+	busybox, err := os.ReadFile(shell)
+	if err != nil {
+		return nil, err
+	}
+	b, err := newTestBox(r, groupDir)
+	if err != nil {
+		return nil, err
+	}
+	b.drivers = func(...string) error { return nil }
+	b.pod.steps = containerSteps{
+		makeGroup: func(_ *cgroup.Cgroup, id string) (*cgroup.Cgroup, error) {
+			dir := groupDir + "/" + id
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				return nil, err
+			}
+			group, err := makeTestGroup(dir)
+			// Nothing kills the processes of the group but the end of their namespace.
+			return group, errors.Join(err, os.WriteFile(dir+"/cgroup.events", []byte("populated 0\nfrozen 0\n"), 0o600))
+		},
+		removeGroup: func(group *cgroup.Cgroup) error {
+			// What is no control group is no directory without files either.
+			for name := range testGroup {
+				if err := os.Remove(group.Dir + "/" + name); err != nil {
+					return err
+				}
+			}
+			for _, name := range []string{"cgroup.kill", "memory.low", "cpu.max", "cpu.weight"} {
+				if err := os.Remove(group.Dir + "/" + name); err != nil && !errors.Is(err, os.ErrNotExist) {
+					return err
+				}
+			}
+			return group.Remove()
+		},
+		setUp: func(s *sandbox.Sandbox, l *process.Launcher, spec *spec.Spec) error {
+			network, err := s.JoinNetwork(spec)
+			if err != nil {
+				return err
+			}
+			return s.SetUpOn(l, spec, network, func() (rootdir.Root, error) {
+				if err := makeTestRoot(busybox); err != nil {
+					return rootdir.Root{FD: -1}, err
+				}
+				return rootdir.OpenDirectory(layers.RootDir)
+			})
+		},
+	}
+	return b, nil
 }
 
 // testGroup are the files of the box's group.

@@ -61,7 +61,7 @@ func (b *Box) Fork(entropy []byte, now time.Time, machineID, hostname string, ma
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.expectReady(); err != nil {
+	if err := b.expectOwn(); err != nil {
 		return err
 	}
 	if b.handles[MainID].Report().State != process.StateRunning {

@@ -7,6 +7,10 @@ func (b *Box) Freeze() error {
 	if b.Digest() == "" {
 		return ErrSpecMissing
 	}
+	// A frozen pod could have no new containers: the agent is in their groups while it makes them.
+	if err := b.own(); err != nil {
+		return err
+	}
 	b.setFrozen(true)
 	if err := b.launcher.Cgroup.Freeze(); err != nil {
 		return errors.Join(err, b.Thaw())

@@ -7,7 +7,7 @@ func (b *Box) PutNetworks(networks *spec.Networks) error {
 	if err := spec.CheckNetworks(networks); err != nil {
 		return err
 	}
-	if _, err := b.present(); err != nil {
+	if err := b.own(); err != nil {
 		return err
 	}
 	return b.sandbox.SetNetworks(networks, b.spec.Hostname, b.spec.Domainname)

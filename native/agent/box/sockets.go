@@ -59,7 +59,7 @@ func (b *Box) UseSocket() (done func(), err error) {
 // Connect connects to the Unix socket that a path names for a process of the box.
 func (b *Box) Connect(path string) (*net.UnixConn, error) {
 	b.mu.Lock()
-	sandbox, err := b.sandbox, b.expectReady()
+	sandbox, err := b.sandbox, b.expectOwn()
 	b.mu.Unlock()
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ type Change struct{ Share, Path string }
 // could tell of. It cannot tell of a file that the share's file server may not touch, nor of a
 // share that is read-only.
 func (b *Box) Touch(changes []Change) (int, error) {
-	if _, err := b.present(); err != nil {
+	if err := b.own(); err != nil {
 		return 0, err
 	}
 	b.touches.mu.Lock()

@@ -36,7 +36,7 @@ var ErrTooManyTops = errors.New("too many ask for the processes of the box alrea
 
 // Top lists the processes of the box.
 func (b *Box) Top() ([]stats.ProcessEntry, error) {
-	if _, err := b.present(); err != nil {
+	if err := b.own(); err != nil {
 		return nil, err
 	}
 	if h, err := b.Process(MainID); err != nil || h.Report().State != process.StateRunning {

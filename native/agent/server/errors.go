@@ -73,6 +73,7 @@ var conflicts = []error{
 	process.ErrNoTerminal, box.ErrStopping, process.ErrInputTaken, process.ErrNoInput,
 	box.ErrTooManyTops, box.ErrTooManyCopies, box.ErrTooManySockets, cgroup.ErrMemoryInUse,
 	box.ErrPaused, box.ErrNotPaused, box.ErrPrepared, cgroup.ErrNotFrozen, box.ErrNetwork,
+	box.ErrPod, box.ErrNotPod, box.ErrTooManyContainers,
 }
 
 // codeOf returns the code of an error; an unforeseen error is a failed set-up.
@@ -104,7 +105,7 @@ func codeOf(err error) string {
 		return "conflict"
 	case errors.Is(err, stream.ErrTooLarge):
 		return "too-large"
-	case errors.Is(err, box.ErrNotFound):
+	case errors.Is(err, box.ErrNotFound), errors.Is(err, box.ErrNoContainer):
 		return "not-found"
 	case errors.Is(err, box.ErrSpecMissing):
 		return "spec-missing"

@@ -47,24 +47,30 @@ func (s *Server) state(t stream.Stream, _ []byte, _ string) {
 		writeError(t, box.ErrPaused)
 		return
 	}
-	to := append(make([]byte, 0, 512), `{"spec":`...)
-	if digest := s.Box.Digest(); digest != "" {
+	writeJSON(t, reply{200, append(appendState(append(make([]byte, 0, 512), '{'), s.Box), '}')})
+}
+
+// appendState appends the members of an object that say what a box, or a container, has.
+func appendState(to []byte, b *box.Box) []byte {
+	to = append(to, `"spec":`...)
+	if digest := b.Digest(); digest != "" {
 		to = appendText(to, digest)
 	} else {
 		to = append(to, "null"...)
 	}
 	to = append(to, `,"processes":[`...)
-	for index, h := range s.Box.Processes() {
-		if index > 0 {
-			to = append(to, ',')
-		}
-		to = appendReport(to, h.Report())
+	for index, h := range b.Processes() {
+		to = appendReport(separate(to, index), h.Report())
 	}
-	writeJSON(t, reply{200, append(to, "]}"...)})
+	return append(to, ']')
 }
 
 func (s *Server) takeSpec(body []byte) (reply, error) {
 	digest, err := s.Box.TakeSpec(body)
+	return specTaken(digest, err)
+}
+
+func specTaken(digest string, err error) (reply, error) {
 	return reply{200, append(appendText([]byte(`{"spec":`), digest), '}')}, err
 }
 

@@ -19,6 +19,8 @@ type requestQueue struct {
 	ended atomic.Bool
 
 	mu sync.Mutex
+	// closed: no job is taken any more.
+	closed bool
 	// done is closed after the last job; nil: no job waits.
 	done chan struct{}
 	// last has a channel for every process with requests that wait. It is closed once the last of
@@ -40,6 +42,9 @@ func newRequestQueue() *requestQueue {
 func (q *requestQueue) setUp(job func()) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.closed {
+		return false
+	}
 	done := make(chan struct{})
 	select {
 	case q.jobs <- func() {
@@ -56,6 +61,24 @@ func (q *requestQueue) setUp(job func()) bool {
 	default:
 		return false
 	}
+}
+
+// close ends the goroutine after the jobs that wait.
+func (q *requestQueue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed {
+		q.closed = true
+		close(q.jobs)
+	}
+}
+
+// settled returns a channel that is closed once the set-up that is asked for is done; nil where
+// there is none.
+func (q *requestQueue) settled() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.done
 }
 
 // after calls a function, which must not block, once the earlier jobs are done and the process with
@@ -101,7 +124,7 @@ func (q *requestQueue) startInOrder(id string, started, done, earlier chan struc
 	close(started)
 }
 
-func wait(done chan struct{}) {
+func wait(done <-chan struct{}) {
 	if done != nil {
 		<-done
 	}

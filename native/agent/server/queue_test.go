@@ -111,3 +111,23 @@ func TestRequestsOfAProcessAreBegunAsTheyCame(t *testing.T) {
 		close(q.jobs)
 	}
 }
+
+func TestAQueueThatIsClosedDoesWhatWaitsAndTakesNothingMore(t *testing.T) {
+	q := newRequestQueue()
+	if q.settled() != nil {
+		t.Error("something is set up")
+	}
+	hold := make(chan struct{})
+	q.setUp(func() { <-hold })
+	settled := q.settled()
+	q.close()
+	q.close()
+	if q.setUp(func() {}) {
+		t.Error("a job was taken")
+	}
+	close(hold)
+	<-settled
+	if q.settled() != nil {
+		t.Error("something is still set up")
+	}
+}

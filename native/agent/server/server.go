@@ -20,11 +20,13 @@ const (
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 11
+	maxProtocol = 12
 	// minConfidential is the first that knows of confidential guests.
 	minConfidential = 3
 	// minFrozen is the first that has a code of its own for a box that is frozen.
 	minFrozen = 6
+	// minContainers is the first with pods.
+	minContainers = 12
 )
 
 // Server serves the host for one box.
@@ -39,6 +41,7 @@ type Server struct {
 
 	queue            *requestQueue
 	reseeded, forked once
+	containers       containers
 }
 
 // reply is a document, or none.
@@ -84,6 +87,10 @@ var routes = []route{
 	{method: "PUT", path: "/v1/resources", in: plainGuests, may: free, since: 4, limit: maxDocumentBytes, setUp: (*Server).putResources},
 	{method: "PUT", path: "/v1/networks", in: plainGuests, may: free, since: 9, limit: maxDocumentBytes, setUp: (*Server).putNetworks},
 	{method: "PUT", path: "/v1/spec", in: plainGuests, may: free, limit: maxSpecBytes, setUp: (*Server).takeSpec},
+	{method: "PUT", path: "/v1/pod", in: plainGuests, may: free, since: 12, limit: maxSpecBytes, setUp: (*Server).takePod},
+	{method: "GET", path: "/v1/containers", in: plainGuests, may: free, since: 12, stream: (*Server).listContainers},
+	{method: "PUT", path: "/v1/containers/{id}", in: plainGuests, may: free, since: 12, limit: maxSpecBytes, stream: (*Server).takeContainer},
+	{method: "DELETE", path: "/v1/containers/{id}", in: plainGuests, may: free, since: 12, stream: (*Server).removeContainer},
 	{method: "PUT", path: "/v1/launch-spec", in: confidentialGuests, may: free, since: 3, fatal: true, limit: maxSpecBytes, setUp: (*Server).takeLaunchSpec},
 	{method: "PUT", path: "/v1/certificates", in: confidentialGuests, may: free, since: 3, limit: maxDocumentBytes, prompt: (*Server).takeCertificates},
 	{method: "GET", path: "/v1/secrets", in: confidentialGuests, may: free, since: 3, stream: (*Server).secrets},
@@ -130,21 +137,21 @@ func (s *Server) handle(t stream.Stream) {
 	if s.over(t) {
 		return
 	}
-	route, id, err := s.find(t)
+	of, route, id, err := s.find(t)
 	if err != nil {
 		writeError(t, err)
 		return
 	}
 	if route.limit == 0 {
-		s.dispatch(route, t, nil, id)
+		of.dispatch(route, t, nil, id)
 		return
 	}
 	t.Collect(route.limit, func(body []byte, err error) {
 		if err != nil {
-			s.refuse(route, t, err)
+			of.refuse(route, t, err)
 			return
 		}
-		s.dispatch(route, t, body, id)
+		of.dispatch(route, t, body, id)
 	})
 }
 
@@ -214,31 +221,38 @@ func give(t stream.Stream) func(reply, error) {
 	}
 }
 
-func (s *Server) find(t stream.Stream) (*route, string, error) {
+// find returns the route of a request, and who serves it: this server, or that of a container.
+func (s *Server) find(t stream.Stream) (*Server, *route, string, error) {
 	if t.Head().HeaderBytes > maxHeaderBytes {
-		return nil, "", &Error{"too-large", "the request's headers are larger than " + strconv.Itoa(maxHeaderBytes) + " bytes"}
+		return nil, nil, "", &Error{"too-large", "the request's headers are larger than " + strconv.Itoa(maxHeaderBytes) + " bytes"}
 	}
+	path, container := inContainer(t.Head().Path)
 	for index := range routes {
 		route := &routes[index]
-		if route.method != t.Head().Method {
+		if route.method != t.Head().Method || container != "" && !ofContainers(route.path) {
 			continue
 		}
-		id, ok := match(route.path, t.Head().Path)
+		id, ok := match(route.path, path)
 		if !ok || !route.in.has(s.Confidential != nil) {
 			continue
 		}
 		if route.path == "/v1/hello" {
-			return route, id, nil
+			return s, route, id, nil
 		}
 		version, err := s.protocol(t)
 		if err != nil {
-			return nil, "", err
+			return nil, nil, "", err
 		}
-		if version >= route.since {
-			return route, id, nil
+		switch {
+		case version < route.since:
+		case container == "":
+			return s, route, id, nil
+		case version >= minContainers && s.Confidential == nil:
+			of, err := s.containers.get(container)
+			return of, route, id, err
 		}
 	}
-	return nil, "", &Error{"not-found", "there is no route " + strconv.QuoteToASCII(t.Head().Method+" "+t.Head().Path)}
+	return nil, nil, "", &Error{"not-found", "there is no route " + strconv.QuoteToASCII(t.Head().Method+" "+t.Head().Path)}
 }
 
 // minimum is the lowest version that this guest speaks.

@@ -6,7 +6,8 @@
 import { randomBytes } from 'node:crypto';
 import { finished } from 'node:stream/promises';
 import { A3sError } from '../../errors.ts';
-import type { Guest, LaunchedProcess } from '../../guest/guest.ts';
+import type { Guest } from '../../guest/guest.ts';
+import type { LaunchedProcess } from '../../guest/guest-box.ts';
 import type { OutputReader } from '../../guest/output.ts';
 import type { Exit, TerminalSize } from '../../guest/protocol.ts';
 import type { StdinWriter } from '../../guest/stdin.ts';

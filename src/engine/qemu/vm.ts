@@ -24,6 +24,7 @@ import { endProcesses, removeSockets } from '../processes/sweep.ts';
 import type { ProcessorPort } from '../secure-processor/port.ts';
 import { ControlPort } from './boot/control-port.ts';
 import { vmmSockets } from './command-line/arguments.ts';
+import { attachDiskSet, detachDiskSet } from './monitor/attach-disk-set.ts';
 import { attachDisks } from './monitor/attach-disks.ts';
 import { attachNic, detachNic, redirectNic } from './monitor/attach-nic.ts';
 import { throttleDisk } from './monitor/block-throttle.ts';
@@ -99,6 +100,16 @@ export class QemuVm implements Vm {
   async attach(disks: readonly Disk[]): Promise<void> {
     this.#requirePlain('get disks while it runs');
     await attachDisks(this.#parts.monitor, disks);
+  }
+
+  async attachDisks(name: string, disks: readonly Disk[]): Promise<void> {
+    this.#requirePlain('get disks while it runs');
+    await attachDiskSet(this.#parts.monitor, name, disks);
+  }
+
+  async detachDisks(name: string): Promise<void> {
+    this.#requirePlain('lose disks while it runs');
+    await detachDiskSet(this.#parts.monitor, name);
   }
 
   async attachNic(index: number, nic: Parameters<Vm['attachNic']>[1]): Promise<void> {

@@ -57,6 +57,8 @@ export class FakeVm implements FakeGuest {
   savedBytes: number | undefined;
   /** The error of each `attach`. */
   attachFailure: Error | undefined;
+  /** Disks that were attached while it ran, by the names under which they are detached. */
+  readonly diskSets = new Map<string, readonly Disk[]>();
   /** What it is held to on the host, each time that was said, the launch included. */
   readonly limits: HostLimits[] = [];
   /** Why it cannot be held to anything else, once. */
@@ -86,6 +88,12 @@ export class FakeVm implements FakeGuest {
     this.#requirePlain();
     if (this.attachFailure !== undefined) throw this.attachFailure;
     this.attached.push(...disks);
+  }
+
+  attachDisks(name: string, disks: readonly Disk[]): void {
+    this.#requirePlain();
+    if (this.attachFailure !== undefined) throw this.attachFailure;
+    this.diskSets.set(name, disks);
   }
 
   attachNic(index: number, { mac }: Parameters<Vm['attachNic']>[1]): void {
@@ -197,6 +205,10 @@ export function handle(vm: FakeVm, launched?: LaunchRecord): Vm {
       vm.paused = false;
     },
     attach: (disks) => vm.attach(disks),
+    attachDisks: async (name, disks) => vm.attachDisks(name, disks),
+    detachDisks: async (name) => {
+      vm.diskSets.delete(name);
+    },
     attachNic: async (index, nic) => vm.attachNic(index, nic),
     redirectNic: async () => vm.redirectNic(),
     detachNic: async (index) => {

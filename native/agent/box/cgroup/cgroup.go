@@ -50,17 +50,17 @@ type Cgroup struct {
 
 // New moves the agent out of the root group into one of its own, and makes one for the box.
 func New() (*Cgroup, error) {
-	if err := delegate("cpu", "memory", "pids"); err != nil {
+	if err := delegate(cgroupRoot, "cpu", "memory", "pids"); err != nil {
 		return nil, err
 	}
 	// It only counts: a guest whose kernel lacks it has no such counters.
-	_ = delegate("io")
+	_ = delegate(cgroupRoot, "io")
 	for _, dir := range []string{cgroupAgent, cgroupBox} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return nil, err
 		}
 	}
-	namespace, err := cgroupNamespace()
+	namespace, err := cgroupNamespace(cgroupBox)
 	if err != nil {
 		return nil, err
 	}
@@ -68,16 +68,16 @@ func New() (*Cgroup, error) {
 	return &Cgroup{Procs: procs, Namespace: namespace, Dir: cgroupBox}, err
 }
 
-// delegate enables controllers for the groups below the root.
-func delegate(controllers ...string) error {
-	return os.WriteFile(cgroupRoot+"/cgroup.subtree_control", []byte("+"+strings.Join(controllers, " +")), 0)
+// delegate enables controllers for the groups below another one.
+func delegate(dir string, controllers ...string) error {
+	return os.WriteFile(dir+"/cgroup.subtree_control", []byte("+"+strings.Join(controllers, " +")), 0)
 }
 
-// cgroupNamespace makes a namespace rooted at the box's group: its root is the group that its maker
+// cgroupNamespace makes a namespace rooted at a box's group: its root is the group that its maker
 // is in, so the agent is there for a moment, while there is no box.
-func cgroupNamespace() (int, error) {
+func cgroupNamespace(dir string) (int, error) {
 	self := []byte("0")
-	if err := os.WriteFile(cgroupBox+"/cgroup.procs", self, 0); err != nil {
+	if err := os.WriteFile(dir+"/cgroup.procs", self, 0); err != nil {
 		return -1, err
 	}
 	type result struct {
@@ -96,10 +96,8 @@ func cgroupNamespace() (int, error) {
 		done <- result{fd, err}
 	}()
 	made := <-done
-	if made.err != nil {
-		return -1, made.err
-	}
-	return made.fd, os.WriteFile(cgroupAgent+"/cgroup.procs", self, 0)
+	// In every case: what ends or freezes the group must not reach the agent.
+	return made.fd, errors.Join(made.err, os.WriteFile(cgroupAgent+"/cgroup.procs", self, 0))
 }
 
 // ErrMemoryInUse is a memory limit below what the box uses and cannot do without.

@@ -6,11 +6,17 @@ package layers
 // there only until the box's root is entered.
 const (
 	ChangesDir = "/run/changes"
-	BoxDir     = "/run/box"
-	layersDir  = BoxDir + "/layers"
-	pointsDir  = BoxDir + "/points"
-	RootDir    = BoxDir + "/root"
+	// containersDir has the changes of the containers of a pod, in the agent's own mount namespace:
+	// in that of a container they are at ChangesDir.
+	containersDir = "/run/containers"
+	BoxDir        = "/run/box"
+	layersDir     = BoxDir + "/layers"
+	pointsDir     = BoxDir + "/points"
+	RootDir       = BoxDir + "/root"
 )
+
+// ContainerChangesDir is where the agent has mounted what a container writes to.
+func ContainerChangesDir(id string) string { return containersDir + "/" + id }
 
 // What the overlay writes to, below the directory of the changes.
 const (

@@ -17,14 +17,14 @@ const EncryptedOptions = DiskOptions + ",inode_readahead_blks=0"
 
 // mountEncrypted makes an encrypted disk with a new filesystem, and ignores what the host has put
 // on it. Its key ends with the guest.
-func mountEncrypted(disk string) error {
+func mountEncrypted(dir, disk string) error {
 	encrypted, err := dm.Encrypt("changes", disk)
 	if err != nil {
 		return err
 	}
 	err = format(encrypted)
 	if err == nil {
-		err = syscall.Mount(encrypted.Path, ChangesDir, "ext4", DiskFlags, EncryptedOptions)
+		err = syscall.Mount(encrypted.Path, dir, "ext4", DiskFlags, EncryptedOptions)
 	}
 	if err != nil {
 		return errors.Join(err, encrypted.Remove())

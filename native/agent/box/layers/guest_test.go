@@ -115,7 +115,7 @@ func changesForTest(t *testing.T, changes spec.Changes, memory int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := MountChanges(changes, disks, memory); err != nil {
+	if err := MountChanges(ChangesDir, changes, disks, memory); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -123,7 +123,7 @@ func changesForTest(t *testing.T, changes spec.Changes, memory int64) {
 func TestGuestChangesInMemoryAreBounded(t *testing.T) {
 	limit := int64(32 << 20)
 	changesForTest(t, spec.Changes{Kind: spec.ChangesMemory}, limit)
-	defer UnmountChanges()
+	defer UnmountChanges(ChangesDir)
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(ChangesDir, &stat); err != nil || int64(stat.Blocks)*stat.Bsize != limit/2 {
 		t.Errorf("it has %d blocks of %d bytes, %v", stat.Blocks, stat.Bsize, err)
@@ -155,7 +155,7 @@ func TestGuestEncryptedChangesAreReadBack(t *testing.T) {
 	if err := os.WriteFile(path, content, 0o600); !errors.Is(err, syscall.EIO) {
 		t.Errorf("a write to what was given up is %v", err)
 	}
-	if err := UnmountChanges(); err != nil {
+	if err := UnmountChanges(ChangesDir); err != nil {
 		t.Error(err)
 	}
 }

@@ -18,34 +18,34 @@ const DiskFlags = syscall.MS_NODEV | syscall.MS_NOATIME
 // on a new disk. Its thread for that would still run when the copy of a guest begins.
 const DiskOptions = "errors=remount-ro,no_prefetch_block_bitmaps,noinit_itable"
 
-// UnmountChanges unmounts what the box writes to.
-func UnmountChanges() error {
-	if err := syscall.Unmount(ChangesDir, 0); err != nil {
-		return &linux.Error{Op: "unmount", On: ChangesDir, Errno: err.(syscall.Errno)}
+// UnmountChanges unmounts what a box writes to.
+func UnmountChanges(dir string) error {
+	if err := syscall.Unmount(dir, 0); err != nil {
+		return &linux.Error{Op: "unmount", On: dir, Errno: err.(syscall.Errno)}
 	}
 	return nil
 }
 
-// MountChanges mounts what the box writes to, where the agent can unmount it again. memory is what
+// MountChanges mounts what a box writes to, where the agent can unmount it again. memory is what
 // the box may take of it.
-func MountChanges(changes spec.Changes, disks map[string]string, memory int64) error {
-	if err := os.MkdirAll(ChangesDir, 0o755); err != nil {
+func MountChanges(dir string, changes spec.Changes, disks map[string]string, memory int64) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	var err error
 	switch changes.Kind {
 	case spec.ChangesMemory:
-		err = mountMemory(memory)
+		err = mountMemory(dir, memory)
 	case spec.ChangesEncrypted:
-		err = mountEncrypted(disks[*changes.Serial])
+		err = mountEncrypted(dir, disks[*changes.Serial])
 	default:
-		err = syscall.Mount(disks[*changes.Serial], ChangesDir, "ext4", DiskFlags, DiskOptions)
+		err = syscall.Mount(disks[*changes.Serial], dir, "ext4", DiskFlags, DiskOptions)
 	}
 	if err != nil {
 		return &DeviceError{"changes on", changes.Kind, err}
 	}
-	for _, dir := range []string{ChangesDir + UpperName, ChangesDir + WorkName} {
-		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+	for _, name := range []string{UpperName, WorkName} {
+		if err := os.Mkdir(dir+name, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			return err
 		}
 	}
@@ -54,8 +54,8 @@ func MountChanges(changes spec.Changes, disks map[string]string, memory int64) e
 
 // mountMemory gives the tmpfs half of the memory that the box may take, and leaves the other half
 // to its processes: a program can handle a full disk, and is killed when memory has run out.
-func mountMemory(memory int64) error {
-	return syscall.Mount("tmpfs", ChangesDir, "tmpfs", DiskFlags, "mode=755,size="+strconv.FormatInt(memory/2, 10))
+func mountMemory(dir string, memory int64) error {
+	return syscall.Mount("tmpfs", dir, "tmpfs", DiskFlags, "mode=755,size="+strconv.FormatInt(memory/2, 10))
 }
 
 // remountDeadline bounds the wait for the last writer of a disk.
@@ -63,7 +63,7 @@ const remountDeadline = 10 * time.Second
 
 // CleanChanges makes the disk read-only, which is as clean as unmounted and does not wait for the
 // overlay to be gone.
-func CleanChanges() error { return CleanDisk(ChangesDir, "the changes") }
+func CleanChanges(dir string) error { return CleanDisk(dir, "the changes") }
 
 func CleanDisk(dir, what string) error {
 	return poll.Until(remountDeadline, "power off", what, func() (bool, error) {

@@ -190,6 +190,9 @@ func (w *Stage) Narrow(terminal, stdin bool) error { return w.streams.narrow(ter
 // Abandon kills a stage that gets no exec request, and closes its streams.
 func (w *Stage) Abandon() error { return errors.Join(w.Kill(), w.streams.closeOurs()) }
 
+// Discard ends a stage that gets no exec request.
+func (w *Stage) Discard() error { return errors.Join(w.End(), w.close()) }
+
 // End kills a stage, and returns when it has exited.
 func (w *Stage) End() error {
 	err := w.Kill()

@@ -37,6 +37,16 @@ func (s Shares) keep(m spec.Mount, mount int) error {
 	return nil
 }
 
+// Close lets go of the shares of a container. Those of a box stay until the guest ends.
+func (s Shares) Close() error {
+	var err error
+	for tag, share := range s {
+		err = errors.Join(err, syscall.Close(share.root), syscall.Close(share.lookups))
+		delete(s, tag)
+	}
+	return err
+}
+
 // newShare clones a mount, which is attached in the mount namespace of the calling thread.
 func newShare(mount int) (Share, error) {
 	root, err := rootdir.ClonePrivate(mount)

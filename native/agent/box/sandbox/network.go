@@ -144,9 +144,14 @@ func findLink(mac string) (int, bool, error) {
 	return 0, false, nil
 }
 
+// newNetwork is one of which nothing has been made.
+func newNetwork(config *spec.Network, index int) *Network {
+	return &Network{namespace: -1, config: *config, system: rootdir.Root{FD: -1}, counters: -1, index: index}
+}
+
 // MakeNetwork makes a network namespace and moves the device there.
 func (s *Sandbox) MakeNetwork(config *spec.Network, device NIC) (*Network, error) {
-	n := &Network{config: *config, index: device.index}
+	n := newNetwork(config, device.index)
 	err := s.thread.do(func() error { return n.make(device, s) })
 	s.networks[config.Kind] = n
 	return n, err
@@ -323,6 +328,16 @@ func (s *Sandbox) Devices() (string, error) {
 	return string(content[:n]), nil
 }
 
+// close closes what has been made.
 func (n *Network) close() error {
-	return errors.Join(n.inside.Close(), syscall.Close(n.namespace), syscall.Close(n.counters), syscall.Close(n.system.FD))
+	var err error
+	if n.inside != nil {
+		err = n.inside.Close()
+	}
+	for _, fd := range []int{n.namespace, n.counters, n.system.FD} {
+		if fd >= 0 {
+			err = errors.Join(err, syscall.Close(fd))
+		}
+	}
+	return err
 }

@@ -19,7 +19,7 @@ func (s *Sandbox) Renew(entropy []byte, now time.Time, machineID string) error {
 	if err != nil {
 		return err
 	}
-	s.BootID = bootID
+	s.BootID, s.machineID = bootID, machineID
 	return s.texts.Reidentify(machineID, bootID)
 }
 

@@ -32,8 +32,9 @@ type Sandbox struct {
 	texts    *rootfs.Texts
 	// changes is the mounted disk or memory that the box writes to; zero before it is mounted.
 	changes spec.Changes
-	// changesAt is the box's directory in it.
-	changesAt string
+	// changesDir is where the agent has it, and changesAt the box's directory in it, in the box's
+	// mount namespace.
+	changesDir, changesAt string
 	// volumes are the disks of volumes that are mounted.
 	volumes []spec.Disk
 	// disks are the device files that were found, by serial.
@@ -49,6 +50,10 @@ type Sandbox struct {
 	// base is a clone of what a prepared guest has mounted before the box's root is entered. The
 	// kernel need not take those mounts apart then when they leave the namespace.
 	base int
+	// machineID is the id of the VM that the guest was given; empty where it has the kernel's.
+	machineID string
+	// pod is the sandbox whose names, network and shared memory this one has too; nil for a box.
+	pod *Sandbox
 	// Root is the box's root once it has been built.
 	Root rootdir.Root
 	// Shares are the writable shares that are mounted in it. They stay open until the guest ends,
@@ -59,6 +64,10 @@ type Sandbox struct {
 // New makes the namespaces of a box, and mounts in them all that needs no spec. Where it fails, it
 // returns what has been made, to be ended.
 func New(l *process.Launcher, p rootfs.Protection) (*Sandbox, error) {
+	return open(l, p, layers.ChangesDir, nil)
+}
+
+func open(l *process.Launcher, p rootfs.Protection, changesDir string, pod *Sandbox) (*Sandbox, error) {
 	outside, err := netlink.Open()
 	if err != nil {
 		return nil, err
@@ -68,8 +77,8 @@ func New(l *process.Launcher, p rootfs.Protection) (*Sandbox, error) {
 		return nil, errors.Join(err, outside.Close())
 	}
 	s := &Sandbox{
-		protection: p,
-		thread:     startThread(), outside: outside, networks: map[string]*Network{}, Shares: rootfs.Shares{},
+		protection: p, changesDir: changesDir, pod: pod,
+		thread: startThread(), outside: outside, networks: map[string]*Network{}, Shares: rootfs.Shares{},
 		Namespaces: process.NoNamespaces, system: rootdir.Root{FD: -1}, Proc: -1, base: -1, Root: rootdir.Root{FD: -1}, random: random,
 	}
 	return s, s.thread.do(func() error { return s.enter(l) })
@@ -119,9 +128,17 @@ func (s *Sandbox) unshare(cgroupNamespace int) error {
 	if err := linux.SetNamespace(cgroupNamespace, syscall.CLONE_NEWCGROUP); err != nil {
 		return err
 	}
-	const own = syscall.CLONE_FS | syscall.CLONE_NEWNS | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC | syscall.CLONE_NEWPID
+	var own uintptr = syscall.CLONE_FS | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID
+	if s.pod == nil {
+		own |= syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC
+	}
 	if err := linux.Unshare(own); err != nil {
 		return err
+	}
+	if s.pod != nil {
+		if err := s.pod.enterShared(); err != nil {
+			return err
+		}
 	}
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return &linux.Error{Op: "make private", On: "/", Errno: err.(syscall.Errno)}
@@ -155,7 +172,9 @@ func (s *Sandbox) End() error {
 	if s.changes.Kind == spec.ChangesEncrypted {
 		err = errors.Join(err, layers.AbandonChanges())
 	}
-	syscall.Sync()
+	if s.pod == nil {
+		syscall.Sync()
+	}
 	err = errors.Join(err, s.close())
 	for _, disk := range s.volumes {
 		err = errors.Join(err, rootfs.CleanVolume(disk))
@@ -164,9 +183,9 @@ func (s *Sandbox) End() error {
 	case "":
 		return err
 	case spec.ChangesDisk:
-		err = errors.Join(err, layers.CleanChanges())
+		err = errors.Join(err, layers.CleanChanges(s.changesDir))
 	}
-	return errors.Join(err, layers.UnmountChanges())
+	return errors.Join(err, layers.UnmountChanges(s.changesDir))
 }
 
 // close closes all that keeps the box's mount namespace, and with it the overlay.

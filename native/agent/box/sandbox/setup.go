@@ -31,7 +31,7 @@ func (s *Sandbox) SetUp(l *process.Launcher, spec *spec.Spec) error {
 	if err := s.takeImages(spec.Mounts); err != nil {
 		return err
 	}
-	network, err := s.network(&spec.Network)
+	network, err := s.networkOf(spec)
 	if err != nil {
 		return err
 	}
@@ -59,14 +59,18 @@ func (s *Sandbox) SetUpOn(l *process.Launcher, spec *spec.Spec, in *Network, mou
 				return err
 			}
 		}
-		if err := setHostname(spec.Hostname); err != nil {
-			return err
-		}
-		if err := setKernel(spec, in); err != nil {
-			return err
+		if s.pod == nil {
+			if err := setNames(spec, in); err != nil {
+				return err
+			}
 		}
 		if err := s.protect(rootfs.ProtectionOf(spec)); err != nil {
 			return err
+		}
+		if s.pod != nil {
+			if err := s.showSharedMemory(); err != nil {
+				return err
+			}
 		}
 		if s.Root, err = mountRoot(); err != nil {
 			return err
@@ -125,6 +129,14 @@ func filterDevices(l *process.Launcher, spec *spec.Spec) error {
 		return nil
 	}
 	return l.Cgroup.FilterDevices(program)
+}
+
+// setNames gives the namespaces of this thread the box's names, and its settings of the kernel.
+func setNames(spec *spec.Spec, in *Network) error {
+	if err := setHostname(spec.Hostname); err != nil {
+		return err
+	}
+	return setKernel(spec, in)
 }
 
 func setHostname(name string) error {

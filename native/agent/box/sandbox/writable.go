@@ -32,10 +32,10 @@ func (s *Sandbox) takeChanges(changes spec.Changes, memory *int64) error {
 	case s.changes.Equal(changes):
 		return nil
 	default:
-		if err := s.thread.do(layers.UnmountChanges); err != nil {
+		if err := s.thread.do(func() error { return layers.UnmountChanges(layers.ChangesDir) }); err != nil {
 			return err
 		}
-		if err := layers.UnmountChanges(); err != nil {
+		if err := layers.UnmountChanges(s.changesDir); err != nil {
 			return err
 		}
 	}
@@ -45,7 +45,7 @@ func (s *Sandbox) takeChanges(changes spec.Changes, memory *int64) error {
 	if err != nil {
 		return err
 	}
-	if err := layers.MountChanges(changes, s.disks, limit); err != nil {
+	if err := layers.MountChanges(s.changesDir, changes, s.disks, limit); err != nil {
 		return err
 	}
 	return s.showChanges()
@@ -95,7 +95,7 @@ func (s *Sandbox) takeImages(mounts []spec.Mount) error {
 
 // showChanges mounts in the box's mount namespace what the agent has mounted in its own.
 func (s *Sandbox) showChanges() error {
-	mount, err := linux.CloneMount(-1, layers.ChangesDir, false)
+	mount, err := linux.CloneMount(-1, s.changesDir, false)
 	if err != nil {
 		return err
 	}

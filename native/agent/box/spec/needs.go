@@ -61,7 +61,7 @@ func (s *Spec) Uses() []string {
 	var uses []string
 	// A plain box may get a card while it runs; by then no driver is loaded any more. The layers of
 	// a confidential one have a hash tree.
-	plain := len(s.Rootfs.Layers) > 0 && s.Rootfs.Layers[0].Verity == nil
+	plain := s.Pod || len(s.Rootfs.Layers) > 0 && s.Rootfs.Layers[0].Verity == nil
 	if s.Network.Kind == NetworkNIC || plain {
 		uses = append(uses, UseNIC)
 	}

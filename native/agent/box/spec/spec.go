@@ -33,6 +33,8 @@ type Spec struct {
 	// Authorities are certificates in PEM that the box's programs trust besides those of its image;
 	// nil is none.
 	Authorities *[]string `json:"authorities"`
+	// Pod: the spec is that of a pod, which has neither a root nor a process of its own.
+	Pod bool `json:"-"`
 	// Attachments are the agent's own mounts; no host can name one.
 	Attachments []Attachment `json:"-"`
 	// OpenSealed opens a sealed disk, and returns the device with its file system; nil where there

@@ -36,28 +36,40 @@ export function placedDisks(
 
 /** @param index of the disk among the descriptors that QEMU inherits */
 export function diskPair(disk: Disk, index: number, id: string, slot: Slot): Command[] {
-  const { backing = [], readonly } = disk;
+  const below = (disk.backing ?? []).map((_, n) => backingSet(index, n));
+  return diskOfSets(disk, { top: diskSet(index), below }, id, slot);
+}
+
+/** The sets with the descriptors of a disk, and of the images below it from the lowest. */
+export interface DiskSets {
+  readonly top: number;
+  readonly below: readonly number[];
+}
+
+/** A disk whose backend and device have the same id. */
+export function diskOfSets(disk: Disk, sets: DiskSets, id: string, slot: Slot): Command[] {
+  const { readonly } = disk;
   const top = {
     'node-name': id,
     'read-only': readonly,
     discard: readonly ? 'ignore' : 'unmap',
     file: {
       driver: 'file',
-      filename: setFile(diskSet(index)),
+      filename: setFile(sets.top),
       // A layer is shared and read-only, so no process can lock it for writing. A box's own disk
       // has one writer.
       locking: readonly ? 'off' : 'on',
     },
   };
-  const below = backing.map((_, n): Command => ['blockdev-add', backingNode(id, index, n)]);
-  const over = `${id}-${backing.length - 1}`;
+  const below = sets.below.map((set, n): Command => ['blockdev-add', backingNode(id, set, n)]);
+  const over = `${id}-${below.length - 1}`;
   const node = below.length === 0 ? { driver: 'raw', ...top } : qcow2(top, over);
   return [...below, ['blockdev-add', node], diskDevice(disk.serial, id, slot)];
 }
 
 /** An image below a disk. Many disks may share it, and none writes to it. */
-function backingNode(id: string, index: number, n: number): Record<string, unknown> {
-  const filename = setFile(backingSet(index, n));
+function backingNode(id: string, set: number, n: number): Record<string, unknown> {
+  const filename = setFile(set);
   const file = { driver: 'file', filename, locking: 'off' };
   const node = { 'node-name': `${id}-${n}`, 'read-only': true, file };
   return n === 0 ? { driver: 'raw', ...node } : qcow2(node, `${id}-${n - 1}`);

@@ -31,8 +31,19 @@ export interface Slot {
   readonly multifunction: boolean;
 }
 
-export function rootPorts({ disks, shares }: VmSpec): number {
-  return Math.max(FEWEST_PORTS, 1 + portsFor(disks.length) + portsFor(shares.length));
+export function rootPorts({ disks, shares, sparePorts = 0 }: VmSpec): number {
+  const own = 1 + portsFor(disks.length) + portsFor(shares.length);
+  return Math.max(FEWEST_PORTS, own + sparePorts);
+}
+
+/**
+ * Where disks are attached to ports that are free, in the order to attach them.
+ *
+ * @returns index of each disk with its place; undefined when the ports are too few
+ */
+export function freeSlots(count: number, ports: readonly string[]): [number, Slot][] | undefined {
+  if (portsFor(count) > ports.length) return undefined;
+  return place(count, (port) => ports[port] ?? '');
 }
 
 /** Serials of the disks that a templated VM has from the start, with their places. */
@@ -89,12 +100,16 @@ function portsFor(count: number): number {
 }
 
 function fill(count: number, firstPort: number): [number, Slot][] {
+  return place(count, (port) => `rp${firstPort + port}`);
+}
+
+function place(count: number, bus: (port: number) => string): [number, Slot][] {
   const slots: [number, Slot][] = [];
   for (let port = 0; port < portsFor(count); port++) {
     const first = port * FUNCTIONS;
     const used = Math.min(FUNCTIONS, count - first);
     for (let n = used - 1; n >= 0; n--) {
-      const slot = { bus: `rp${firstPort + port}`, addr: `0x0.0x${n}`, multifunction: used > 1 };
+      const slot = { bus: bus(port), addr: `0x0.0x${n}`, multifunction: used > 1 };
       slots.push([first + n, slot]);
     }
   }

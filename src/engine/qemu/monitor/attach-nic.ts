@@ -3,29 +3,14 @@
  *
  * @module
  */
-import * as z from 'zod';
 import { retry } from '../../../async/retry.ts';
 import { A3sError } from '../../../errors.ts';
 import { joinCommands, TEMPLATE_MAC } from '../command-line/template-devices.ts';
 import { executeAll } from './execute-all.ts';
+import { attachedDevices, DETACH_MS, freePorts } from './hotplug.ts';
 import { ANY_ANSWER, type QmpClient } from './qmp.ts';
 
 type Monitor = Pick<QmpClient, 'execute'>;
-
-/** How long a guest may take to give a card up: one of another operating system takes seconds. */
-const DETACH_MS = 15_000;
-
-const Names = z.array(z.object({ name: z.string() }));
-const Buses = z.array(
-  z.object({
-    devices: z.array(
-      z.object({
-        qdev_id: z.string(),
-        pci_bridge: z.object({ devices: z.array(z.unknown()).optional() }).optional(),
-      }),
-    ),
-  }),
-);
 
 /** The backends of the card that a VM is launched with, from the outside in. */
 const LAUNCHED = ['uplink', 'network', 'sink'] as const;
@@ -101,8 +86,7 @@ export async function detachNic(monitor: Monitor, index: number): Promise<void> 
 }
 
 async function isAttached(monitor: Monitor, id: string): Promise<boolean> {
-  const devices = await monitor.execute('qom-list', { path: '/machine/peripheral' }, Names);
-  return devices.some(({ name }) => name === id);
+  return (await attachedDevices(monitor)).includes(id);
 }
 
 /** Whether the VM has it or not. */
@@ -111,14 +95,8 @@ async function removeBackend(monitor: Monitor, id: string): Promise<void> {
 }
 
 async function freePort(monitor: Monitor): Promise<string> {
-  const buses = await monitor.execute('query-pci', {}, Buses);
-  const free = buses
-    .flatMap(({ devices }) => devices)
-    .find(
-      ({ qdev_id, pci_bridge }) =>
-        /^rp\d+$/.test(qdev_id) && (pci_bridge?.devices ?? []).length === 0,
-    );
-  if (free !== undefined) return free.qdev_id;
+  const [free] = await freePorts(monitor);
+  if (free !== undefined) return free;
   throw new A3sError(
     'conflict',
     'Cannot attach another network card: the microVM has no place for one',

@@ -180,3 +180,8 @@ it('reports that a template has too few slots for the disks and shares', () => {
   expect(extraSlots(vmSpec(7 + 8, 24))).toBeDefined();
   expect(extraSlots(vmSpec(7 + 9, 24))).toBeUndefined();
 });
+
+it('has the ports that are asked for beside those of the devices of the microVM', () => {
+  expect(rootPorts({ ...vmSpec(2, 0), sparePorts: 12 })).toBe(14);
+  expect(rootPorts({ ...vmSpec(2, 0), sparePorts: 1 })).toBe(4);
+});

@@ -1,0 +1,40 @@
+/**
+ * The specs of a pod and of its containers: what the agent of a guest with several containers takes
+ * in place of a box spec.
+ *
+ * @module
+ */
+import * as z from 'zod';
+import { BoxSpec, Resources } from './box-spec.ts';
+
+/** The value of `schema` in every document of a pod of this version. */
+export const POD_SPEC_SCHEMA = 'a3s-box/pod-spec/v1';
+/** The value of `schema` in every document of a container of this version. */
+export const CONTAINER_SPEC_SCHEMA = 'a3s-box/container-spec/v1';
+
+const { hostname, network, hosts, domainname, sysctls, shmBytes } = BoxSpec.shape;
+const { rootfs, process, mounts, confinement, resources, init, directories, tmpfs } = BoxSpec.shape;
+
+/** What the containers of a pod have in common. */
+export const PodSpec = z.strictObject({
+  schema: z.literal(POD_SPEC_SCHEMA),
+  ...{ hostname, network, hosts, domainname, sysctls },
+  /** Limits of all containers together. */
+  resources: Resources.omit({ ulimits: true }),
+  /** The size of their `/dev/shm`. */
+  shmBytes,
+  /** Whether containers may be privileged. Absent is false. */
+  privileged: z.boolean().optional(),
+});
+export type PodSpec = z.infer<typeof PodSpec>;
+
+/** One container: everything of a box that is not the pod's. */
+export const ContainerSpec = z.strictObject({
+  schema: z.literal(CONTAINER_SPEC_SCHEMA),
+  ...{ rootfs, process, confinement, resources, init, directories, tmpfs },
+  /** Not of disks: the agent mounts such a disk for one box. */
+  mounts: mounts.refine((all) => all.every(({ kind }) => kind !== 'disk'), {
+    error: 'must have no disk of a volume in a container',
+  }),
+});
+export type ContainerSpec = z.infer<typeof ContainerSpec>;
