@@ -50,7 +50,7 @@ class Recorder implements RequestConnection {
   }
 }
 
-it('has the requests of a box below the path of the container', async () => {
+it('puts the requests of a box below the path of the container', async () => {
   const connection = new Recorder();
   const container = new GuestContainer(connection, 'c1');
   connection.answer = { spec: DIGEST };
@@ -94,7 +94,7 @@ it('lists the containers of a pod, and refuses an agent that knows no pods', asy
   expect(() => older.container('c1')).toThrow('speaks protocol 11: pods came with protocol 12');
 });
 
-it('has in the specs of pod and container what the agent has', () => {
+it('reads in specs of pod and container what the agent reads', () => {
   expect(PodSpec.parse(pod)).toEqual(pod);
   expect(ContainerSpec.parse(spec)).toEqual(spec);
   const disk = { kind: 'disk', serial: 'v', destination: '/v', readonly: false };

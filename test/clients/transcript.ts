@@ -25,8 +25,8 @@ export interface Command {
   /** Takes out what is each engine's own and no general rule covers. */
   readonly show?: (text: string) => string;
   /**
-   * Asked again until the answer, standard output and then standard error, holds this, since nothing
-   * tells when it will. An answer that never does fails the test.
+   * Asked again until the answer, standard output and then standard error, holds this, since
+   * nothing tells when it will. An answer that never does fails the test.
    */
   readonly until?: string;
   /** Why our answer is not Docker's: the document that says so. */

@@ -109,8 +109,8 @@ export class SystemdHost implements AsyncDisposable {
     this.#host = await EmulatedHost.start({
       kernel: join(ROOT, 'dist/boot/vmlinux'),
       initrd: this.#initrd,
-      // Hosts with many microVMs did not last with QEMU 10.0 of Debian 13: their kernels panicked, or
-      // idled for minutes without an interrupt of the timer.
+      // Hosts with many microVMs did not last with QEMU 10.0 of Debian 13: their kernels panicked,
+      // or idled for minutes without an interrupt of the timer.
       qemu: await qemuProgramOf('trixie-backports'),
       // Without udev it would be waited for.
       append: ['systemd.getty_auto=no'],

@@ -181,7 +181,7 @@ it('reports that a template has too few slots for the disks and shares', () => {
   expect(extraSlots(vmSpec(7 + 9, 24))).toBeUndefined();
 });
 
-it('has the ports that are asked for beside those of the devices of the microVM', () => {
+it('a microVM has the ports that are asked for beside those of the devices it starts with', () => {
   expect(rootPorts({ ...vmSpec(2, 0), sparePorts: 12 })).toBe(14);
   expect(rootPorts({ ...vmSpec(2, 0), sparePorts: 1 })).toBe(4);
 });

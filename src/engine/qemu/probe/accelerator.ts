@@ -37,8 +37,8 @@ export interface Verdict {
   readonly reason: string | undefined;
   /**
    * The time until which the verdict holds, in milliseconds since 1970. Undefined: until something
-   * changes. That the device cannot be opened holds for no later question: its module may be loaded,
-   * or its mode be set, after this process has started, as while the host boots.
+   * changes. That the device cannot be opened holds for no later question: its module may be
+   * loaded, or its mode be set, after this process has started, as while the host boots.
    */
   readonly until: number | undefined;
   /** A first probe was late, and no second one has ended. */
