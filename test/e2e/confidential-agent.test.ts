@@ -17,10 +17,11 @@ import type { Guest } from '../../src/guest/guest.ts';
 import { diskTree } from '../../src/images/verity/disk-tree.ts';
 import { identityFor } from '../../src/jail/identity.ts';
 import { closeEngines, openEngine } from './support/engines.ts';
+import { scaled } from './time-scale.ts';
 
 const run = promisify(execFile);
 const ID = 'ca'.repeat(32);
-const LAUNCH_MS = 120_000;
+const LAUNCH_MS = scaled(120_000);
 const DIFF_ID = `sha256:${'d1'.repeat(32)}`;
 
 let root: string;

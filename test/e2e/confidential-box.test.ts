@@ -126,7 +126,7 @@ it('runs what was measured, and gets its secret after its server was killed', as
     return SecretsState === 'ready';
   });
   expect(secretsIn(actor.home)).toBe('');
-}, 150_000);
+});
 
 /** Names of files that hold the secret. */
 function secretsIn(directory: string): string {

@@ -17,9 +17,10 @@ import type { QemuEngine, QemuEngineOptions } from '../../src/engine/qemu/qemu-e
 import { InstalledProcessor } from '../../src/engine/secure-processor/processor.ts';
 import { confidentialPlace, flipped } from './support/confidential-vm.ts';
 import { closeEngines, openEngine } from './support/engines.ts';
+import { scaled } from './time-scale.ts';
 
 const ID = 'c0'.repeat(32);
-const LAUNCH_MS = 120_000;
+const LAUNCH_MS = scaled(120_000);
 
 let root: string;
 let runtimeDir: string;

@@ -15,8 +15,9 @@ import { until } from './processes.ts';
 import { bootBusybox, processOf } from './support/busybox-guest.ts';
 import { closeEngines } from './support/engines.ts';
 import { within } from './support/within.ts';
+import { scaled } from './time-scale.ts';
 
-const deadlineMs = 120_000;
+const deadlineMs = scaled(120_000);
 const { signal } = new AbortController();
 
 let root: string;

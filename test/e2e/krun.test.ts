@@ -18,8 +18,9 @@ import { identityFor, isJailUid, jailGroup } from '../../src/jail/identity.ts';
 import { spawnInJail } from '../../src/jail/spawn.ts';
 import { makeLayer, processOf } from './support/busybox-guest.ts';
 import { within } from './support/within.ts';
+import { scaled } from './time-scale.ts';
 
-const DEADLINE_MS = 120_000;
+const DEADLINE_MS = scaled(120_000);
 /** The number that the agent's protocol will have; this library maps it to a serial port. */
 const PORT = 1024;
 /** koffi, as it is installed. */

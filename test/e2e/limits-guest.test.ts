@@ -9,9 +9,10 @@ import type { Guest } from '../../src/guest/guest.ts';
 import { MAIN } from '../../src/guest/protocol.ts';
 import { bootBusybox, processOf } from './support/busybox-guest.ts';
 import { closeEngines } from './support/engines.ts';
+import { scaled } from './time-scale.ts';
 
 const MIB = 1024 * 1024;
-const deadlineMs = 120_000;
+const deadlineMs = scaled(120_000);
 
 let root: string;
 let vm: Vm;

@@ -3,10 +3,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
+import { scaled } from './time-scale.ts';
+
+vi.setConfig({ testTimeout: scaled(280_000) });
 
 const WAIT = { deadlineMs: 240_000 };
 
@@ -29,7 +32,7 @@ describe.each(ANY_ACTOR)('a pool of %s', (name) => {
   beforeAll(async () => {
     actor = new Actor(name, installation);
     await actor.prepare();
-  }, 240_000);
+  }, scaled(240_000));
   afterAll(async () => {
     await actor.leave();
     expect(actor.remains()).toEqual([]);
@@ -73,7 +76,7 @@ describe.each(ANY_ACTOR)('a pool of %s', (name) => {
     await actor.ok(['start', '-a', 'first'], WAIT);
     expect(await startOf('first')).toBe('template');
     await actor.ok(['rm', '-f', 'first', 'second']);
-  }, 280_000);
+  });
 
   it('leaves nothing of the warm-up in a box from the pool', async () => {
     await fill(1, 'none');
@@ -85,7 +88,7 @@ describe.each(ANY_ACTOR)('a pool of %s', (name) => {
     const withoutSizes = (text: string): string => text.replaceAll(/\s+\d+/g, ' N');
     expect(withoutSizes(pooled)).toBe(withoutSizes(warm));
     expect(pooled).not.toContain('warm-up');
-  }, 280_000);
+  });
 
   it('gives boxes from the pool a working default network', async () => {
     const address = Object.values(networkInterfaces())
@@ -109,7 +112,7 @@ describe.each(ANY_ACTOR)('a pool of %s', (name) => {
       await new Promise((resolve) => server.close(resolve));
       await actor.run(['rm', '-f', 'net']);
     }
-  }, 280_000);
+  });
 
   it('drains a pool when its server stops, and the next server refills it', async () => {
     await fill(1, 'none');
@@ -130,5 +133,5 @@ describe.each(ANY_ACTOR)('a pool of %s', (name) => {
     expect(now).toHaveLength(1);
     await actor.ok(['pool', 'rm', 'default']);
     expect(actor.vmms()).toEqual([]);
-  }, 280_000);
+  });
 });
