@@ -194,8 +194,12 @@ describe('the proxy for hosts that get egress secrets', () => {
     ['another host', (): string => get('').replace(HOST, 'b.example')],
     ['two hosts', (): string => get('host: b.example\r\n')],
     ['a whole URL', (): string => get('', `https://${HOST}/`)],
-    ['an echo of itself', (): string => get(auth(), '/', 'TRACE')],
-  ])('sends no request on that asks for %s', async (_, request) => {
+    [
+      'a body in two codings',
+      (): string => `${get('Transfer-Encoding: gzip, Chunked\r\n', '/', 'POST')}0\r\n\r\n`,
+    ],
+    ['the method TRACE', (): string => get(auth(), '/', 'TRACE')],
+  ])('sends no request on that has %s', async (_, request) => {
     let calls = 0;
     const { port } = await world((_request, response) => {
       calls += 1;
