@@ -22,7 +22,8 @@ it('puts each value into its own header alone, as often as its placeholder is th
     'x-api-key': KEY.value,
     'x-other': asked['x-other'],
   });
-  expect(withValues({}, [TOKEN])).toEqual({});
+  // A name that every object has is absent like any other.
+  expect(withValues({}, [TOKEN, secret('ODD', 'odd-value', 'constructor')])).toEqual({});
 });
 
 it('finds a value among texts', () => {

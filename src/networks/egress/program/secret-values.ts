@@ -12,7 +12,7 @@ export type Headers = Record<string, string | string[]>;
 export function withValues(headers: Headers, secrets: readonly KeptSecret[]): Headers {
   const filled = { ...headers };
   for (const { header, placeholder, value } of secrets) {
-    const present = filled[header];
+    const present = Object.hasOwn(filled, header) ? filled[header] : undefined;
     if (present === undefined) continue;
     const fill = (text: string): string => text.replaceAll(placeholder, () => value);
     filled[header] = typeof present === 'string' ? fill(present) : present.map(fill);
