@@ -12,3 +12,8 @@ it('leaves out what is about one connection, by its name and by what the headers
   expect(endToEnd({ ...passed, ...dropped })).toEqual(passed);
   expect(endToEnd({ connection: ['x-one', 'x-two'], 'x-one': '1', 'x-two': '2' })).toEqual({});
 });
+
+it('passes the length of a body on even where the headers name it as of the connection', () => {
+  const named = { connection: 'close, Content-Length', 'content-length': '3' };
+  expect(endToEnd(named)).toEqual({ 'content-length': '3' });
+});

@@ -8,6 +8,9 @@
 const OF_CONNECTION =
   /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|http2-settings|expect)$/;
 
+/** They say where a message ends and whom it is for, whatever `Connection` names. */
+const OF_MESSAGE: readonly string[] = ['content-length', 'host'];
+
 /**
  * Leaves out what is about one connection, by the names of HTTP and by those that the headers name
  * as such: it is not about the connection behind the proxy.
@@ -15,7 +18,7 @@ const OF_CONNECTION =
 export function endToEnd(
   headers: NodeJS.Dict<string | string[]>,
 ): Record<string, string | string[]> {
-  const named = namedByConnection(headers);
+  const named = namedByConnection(headers).filter((name) => !OF_MESSAGE.includes(name));
   const kept: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined || OF_CONNECTION.test(name) || named.includes(name)) continue;

@@ -43,7 +43,7 @@ const RESERVED: readonly string[] = ['host', 'content-length', 'accept-encoding'
 
 /** Whether a secret can be in the header, whose name is in lower case. */
 export function mayHoldSecret(header: string): boolean {
-  return !RESERVED.includes(header) && header in endToEnd({ [header]: '' });
+  return !RESERVED.includes(header) && Object.hasOwn(endToEnd({ [header]: '' }), header);
 }
 
 /** An egress secret, as it is asked for. */

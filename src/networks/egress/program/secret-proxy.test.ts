@@ -148,21 +148,31 @@ describe('the proxy for hosts that get egress secrets', () => {
     client.destroy();
   });
 
-  it('sends the body of any method in chunks, so that it is no other request', async () => {
+  const hidden = `GET /hidden HTTP/1.1\r\nHost: b.example\r\n\r\n`;
+  it.each([
+    [
+      'in chunks',
+      'Transfer-Encoding: chunked\r\n',
+      `${hidden.length.toString(16)}\r\n${hidden}\r\n0\r\n\r\n`,
+    ],
+    [
+      'whose length its connection names',
+      `Content-Length: ${hidden.length}\r\nConnection: content-length\r\n`,
+      hidden,
+    ],
+  ])('sends a body %s, of any method, so that it is no other request', async (_, head, body) => {
     const seen: string[] = [];
     const { port } = await world((request, response) => {
-      let body = '';
+      let text = '';
       request.on('data', (data) => {
-        body += data;
+        text += data;
       });
       request.on('end', () => {
-        seen.push(`${request.method} ${request.url} ${body}`);
+        seen.push(`${request.method} ${request.url} ${text}`);
         response.end();
       });
     });
-    const hidden = `GET /hidden HTTP/1.1\r\nHost: b.example\r\n\r\n`;
-    const chunk = `${hidden.length.toString(16)}\r\n${hidden}\r\n0\r\n\r\n`;
-    await ask(port, get('Transfer-Encoding: chunked\r\n', '/shown') + chunk);
+    await ask(port, get(head, '/shown') + body);
     expect(seen).toEqual([`GET /shown ${hidden}`]);
   });
 
@@ -184,8 +194,12 @@ describe('the proxy for hosts that get egress secrets', () => {
     ['another host', (): string => get('').replace(HOST, 'b.example')],
     ['two hosts', (): string => get('host: b.example\r\n')],
     ['a whole URL', (): string => get('', `https://${HOST}/`)],
-    ['an echo of itself', (): string => get(auth(), '/', 'TRACE')],
-  ])('sends no request on that asks for %s', async (_, request) => {
+    [
+      'a body in two codings',
+      (): string => `${get('Transfer-Encoding: gzip, Chunked\r\n', '/', 'POST')}0\r\n\r\n`,
+    ],
+    ['the method TRACE', (): string => get(auth(), '/', 'TRACE')],
+  ])('sends no request on that has %s', async (_, request) => {
     let calls = 0;
     const { port } = await world((_request, response) => {
       calls += 1;

@@ -265,6 +265,9 @@ function refusalOf(request: IncomingMessage, name: string): string | undefined {
   if (request.url?.startsWith('/') !== true && request.url !== '*') {
     return 'its request does not name a path';
   }
+  // The body is sent on in chunks, without the name of what else it is coded by.
+  const coding = request.headers['transfer-encoding']?.toLowerCase() ?? 'chunked';
+  if (coding !== 'chunked') return 'its body has another transfer coding than chunked';
   // The answer to TRACE is the request.
   return request.method === 'TRACE' ? 'TRACE is not sent to hosts that get secrets' : undefined;
 }

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { finished } from 'node:stream/promises';
 import { expect, it } from 'vitest';
 import type { KeptSecret } from '../secrets.ts';
 import { SecretReturned, secretIn, WithoutSecrets, withValues } from './secret-values.ts';
@@ -21,7 +22,8 @@ it('puts each value into its own header alone, as often as its placeholder is th
     'x-api-key': KEY.value,
     'x-other': asked['x-other'],
   });
-  expect(withValues({}, [TOKEN])).toEqual({});
+  // A name that every object has is absent like any other.
+  expect(withValues({}, [TOKEN, secret('ODD', 'odd-value', 'constructor')])).toEqual({});
 });
 
 it('finds a value among texts', () => {
@@ -64,4 +66,16 @@ it('passes on at once what cannot become a value', async () => {
   const scanner = new WithoutSecrets([TOKEN]);
   scanner.write('data: one\n\n');
   expect(String(scanner.read())).toBe('data: one\n\n');
+});
+
+it.each([
+  ['begins with', TOKEN.value.slice(0, 3)],
+  ['does not begin with', 'zzz'],
+])('cuts an answer alike that ends with what a value %s', async (_, end) => {
+  const scanner = new WithoutSecrets([TOKEN]);
+  const lengths: number[] = [];
+  scanner.on('data', (data: Buffer) => lengths.push(data.length));
+  scanner.end(`${'.'.repeat(40)}${end}`);
+  await finished(scanner);
+  expect(lengths).toEqual([43 - (TOKEN.value.length - 1), TOKEN.value.length - 1]);
 });

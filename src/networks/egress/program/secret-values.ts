@@ -12,7 +12,7 @@ export type Headers = Record<string, string | string[]>;
 export function withValues(headers: Headers, secrets: readonly KeptSecret[]): Headers {
   const filled = { ...headers };
   for (const { header, placeholder, value } of secrets) {
-    const present = filled[header];
+    const present = Object.hasOwn(filled, header) ? filled[header] : undefined;
     if (present === undefined) continue;
     const fill = (text: string): string => text.replaceAll(placeholder, () => value);
     filled[header] = typeof present === 'string' ? fill(present) : present.map(fill);
@@ -40,16 +40,22 @@ export class SecretReturned extends Error {
 }
 
 /**
- * Passes bytes on, except those that could be the beginning of a value until it is known that they
- * are not. Fails with `SecretReturned` where a value comes.
+ * Passes bytes on, except the last ones while more can make a value of them. Fails with
+ * `SecretReturned` where a value comes.
+ *
+ * What it holds back does not depend on what the values are, only on how long the longest is: the
+ * box may choose what a host answers with, and sees how the answer is cut. From bytes that are held
+ * because a value begins with them it would learn the value, one byte after the other.
  */
 export class WithoutSecrets extends Transform {
   readonly #values: readonly { readonly name: string; readonly bytes: Buffer }[];
+  readonly #longest: number;
   #held: Buffer = Buffer.alloc(0);
 
   constructor(secrets: readonly KeptSecret[]) {
     super();
     this.#values = secrets.map(({ name, value }) => ({ name, bytes: Buffer.from(value) }));
+    this.#longest = Math.max(...this.#values.map(({ bytes }) => bytes.length));
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
@@ -59,7 +65,7 @@ export class WithoutSecrets extends Transform {
       done(new SecretReturned(found.name));
       return;
     }
-    const held = Math.max(...this.#values.map((value) => begunAtEnd(bytes, value.bytes)));
+    const held = printableAtEnd(bytes, this.#longest - 1);
     this.#held = bytes.subarray(bytes.length - held);
     done(null, bytes.subarray(0, bytes.length - held));
   }
@@ -69,13 +75,14 @@ export class WithoutSecrets extends Transform {
   }
 }
 
-/** How many bytes at the end are the first ones of a value, and not all of it. */
-function begunAtEnd(bytes: Buffer, value: Buffer): number {
-  const start = Math.max(0, bytes.length - value.length + 1);
-  for (let at = bytes.indexOf(value[0] ?? 0, start); at >= 0; ) {
-    const length = bytes.length - at;
-    if (bytes.compare(value, 0, length, at) === 0) return length;
-    at = bytes.indexOf(value[0] ?? 0, at + 1);
-  }
-  return 0;
+/** How many bytes at the end can be in a value, which is printable ASCII, up to a number. */
+function printableAtEnd(bytes: Buffer, most: number): number {
+  let length = 0;
+  while (length < most && isPrintable(bytes[bytes.length - 1 - length])) length += 1;
+  return length;
+}
+
+/** A line break is not, so that the events of a stream and lines pass at once. */
+function isPrintable(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x20 && byte <= 0x7e;
 }

@@ -98,6 +98,7 @@ describe('a box with an egress secret', () => {
     ['an address as its host', [{ ...SECRET, Host: '203.0.113.7' }], {}, 'not the name of a host'],
     ['a header of connections', [{ ...SECRET, Header: 'Upgrade' }], {}, 'header Upgrade'],
     ['the header of hosts', [{ ...SECRET, Header: 'HOST' }], {}, 'header HOST'],
+    ['a header that no request has', [{ ...SECRET, Header: '__proto__' }], {}, 'header __proto__'],
     ['a line break in its value', [{ ...SECRET, Value: `${VALUE}\r\nX: y` }], {}, 'printable'],
     ['a short value', [{ ...SECRET, Value: '1234567' }], {}, 'Value'],
     ['a long value', [{ ...SECRET, Value: VALUE.padEnd(4097, 'x') }], {}, 'Value'],
