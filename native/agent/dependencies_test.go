@@ -30,18 +30,19 @@ func TestConfidentialGuestsHaveNoHTTPOfTheirOwn(t *testing.T) {
 
 // layers are the packages that make a box, each with those of them that it may import.
 var layers = map[string][]string{
-	"box/spec":    {},
-	"box/cgroup":  {"box/spec"},
-	"box/tree":    {},
-	"box/rootdir": {},
+	"box/spec":         {},
+	"box/cgroup":       {"box/spec"},
+	"box/devicefilter": {"box/spec"},
+	"box/tree":         {},
+	"box/rootdir":      {},
 	// For tests alone.
 	"box/rootdir/rootdirtest": {"box/rootdir"},
 	"box/layers":              {"box/spec", "box/rootdir"},
-	"box/rootfs":              {"box/spec", "box/tree", "box/layers", "box/rootdir"},
+	"box/rootfs":              {"box/spec", "box/devicefilter", "box/tree", "box/layers", "box/rootdir"},
 	"box/files":               {"box/rootfs", "box/rootdir", "box/tree"},
 	"box/process":             {"box/spec", "box/cgroup", "stage"},
 	"box/stats":               {"box/cgroup"},
-	"box/sandbox":             {"box/spec", "box/cgroup", "box/layers", "box/rootfs", "box/rootdir", "box/process"},
+	"box/sandbox":             {"box/spec", "box/cgroup", "box/devicefilter", "box/layers", "box/rootfs", "box/rootdir", "box/process"},
 	"box":                     {"box/spec", "box/cgroup", "box/layers", "box/rootfs", "box/rootdir", "box/files", "box/tree", "box/process", "box/stats", "box/sandbox", "stage"},
 	"launchspec":              {"box/spec"},
 	"stage":                   {},
