@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { Semaphore } from '../../../async/semaphore.ts';
 import { A3sError } from '../../../errors.ts';
 import { contextOf, KEY_BYTES } from '../aead.ts';
@@ -131,7 +131,11 @@ class Token {
   readonly #turns = new Semaphore(1);
   #library: Cryptoki | undefined;
   #session: bigint | undefined;
+  /** Of the session: another one may give a handle to another key. */
   #keys: ReadonlyMap<number, bigint> = new Map();
+  readonly #pinKey = randomBytes(KEY_BYTES);
+  /** The digest of the PIN that the token has refused. */
+  #refusedPin: string | undefined;
 
   constructor(place: TokenPlace) {
     this.#place = place;
@@ -228,7 +232,6 @@ class Token {
         await library.closeSession(session).catch(() => undefined);
         this.#session = undefined;
         const opened = await this.#opened();
-        this.#keys = await this.#find(library, opened.session);
         return await work(library, opened.session);
       } catch (error) {
         if (!(error instanceof TokenFailure)) throw error;
@@ -249,17 +252,33 @@ class Token {
       throw new A3sError('root-key', `There is ${found} ${token} for ${module}`);
     }
     const pin = await readPrivateFile(pinFile, MAX_PIN);
-    const session = await library.openSession(slot);
     try {
-      await library.login(session, withoutLineEnd(pin));
-    } catch (error) {
-      await library.closeSession(session);
-      throw error;
+      this.#session = await this.#loggedIn(library, slot, withoutLineEnd(pin));
     } finally {
       pin.fill(0);
     }
-    this.#session = session;
-    return { library, session };
+    return { library, session: this.#session };
+  }
+
+  /** A session, with its keys. A refused PIN is not tried again: a token counts, and locks. */
+  async #loggedIn(library: Cryptoki, slot: bigint, pin: Uint8Array): Promise<bigint> {
+    const digest = createHmac('sha256', this.#pinKey).update(pin).digest('hex');
+    if (digest === this.#refusedPin) {
+      const { token, pinFile } = this.#place;
+      throw new A3sError('root-key', `The token ${token} has refused the PIN of ${pinFile}`, {
+        remedy: 'Put the right PIN there. If it is right by now, start the broker again.',
+      });
+    }
+    const session = await library.openSession(slot);
+    try {
+      await library.login(session, pin);
+      this.#keys = await this.#find(library, session);
+    } catch (error) {
+      if (isFailure(error, CKR.PIN_INCORRECT, CKR.PIN_LEN_RANGE)) this.#refusedPin = digest;
+      await library.closeSession(session);
+      throw error;
+    }
+    return session;
   }
 
   #wanted(): ReadonlyMap<number, Value> {
