@@ -97,6 +97,21 @@ async function closeSessions(): Promise<void> {
   }
 }
 
+/** Makes a first epoch as another program does. */
+async function generate({ label }: TokenPlace, ...more: [number, Value][]): Promise<void> {
+  const { library, session } = await openSession();
+  const template: [number, Value][] = [
+    [CKA.CLASS, CKO_SECRET_KEY],
+    [CKA.KEY_TYPE, CKK_AES],
+    [CKA.LABEL, Buffer.from(label)],
+    [CKA.ID, Buffer.from([0, 0, 0, 1])],
+    [CKA.TOKEN, true],
+    [CKA.VALUE_LEN, 32n],
+  ];
+  await library.generateKey(session, new Map([...template, ...more]));
+  await library.closeSession(session);
+}
+
 describe('a root key on a token', () => {
   it('stays there: the token does not give it away', async () => {
     const key = another();
@@ -116,26 +131,7 @@ describe('a root key on a token', () => {
     await createTokenKey(key);
     await expect(createTokenKey(key)).rejects.toEqual(refusal('broker-conflict', 'it exists'));
     const readable = another();
-    const { library, session } = await openSession();
-    await library.generateKey(
-      session,
-      new Map<number, Value>([
-        ...([
-          [CKA.CLASS, CKO_SECRET_KEY],
-          [CKA.KEY_TYPE, CKK_AES],
-        ] as const),
-        ...([
-          [CKA.LABEL, Buffer.from(readable.label)],
-          [CKA.ID, Buffer.from([0, 0, 0, 1])],
-        ] as const),
-        ...([
-          [CKA.TOKEN, true],
-          [CKA.EXTRACTABLE, true],
-          [CKA.VALUE_LEN, 32n],
-        ] as const),
-      ]),
-    );
-    await library.closeSession(session);
+    await generate(readable, [CKA.EXTRACTABLE, true]);
     await expect(openTokenKeys(readable)).rejects.toEqual(refusal('root-key', 'gives it away'));
   });
 
@@ -162,6 +158,20 @@ describe('a root key on a token', () => {
     const wrapped = await keys.wrap(1, Buffer.alloc(32, 7), Buffer.from('x'));
     await closeSessions();
     expect(await keys.unwrap(1, wrapped, Buffer.from('x'))).toEqual(Buffer.alloc(32, 7));
+  });
+
+  it('wraps nothing under another key that has taken the place of its own', async () => {
+    const key = another();
+    await createTokenKey(key);
+    const keys = await openTokenKeys(key);
+    const { library, session } = await openSession();
+    const label = new Map<number, Value>([[CKA.LABEL, Buffer.from(key.label)]]);
+    for (const found of await library.find(session, label)) await library.destroy(session, found);
+    await generate(key, [CKA.SENSITIVE, true], [CKA.EXTRACTABLE, false], [CKA.ENCRYPT, true]);
+    await closeSessions();
+    const wrap = () => keys.wrap(1, Buffer.alloc(32, 7), Buffer.from('x'));
+    await expect(wrap()).rejects.toEqual(refusal('root-key', 'has another epoch 1'));
+    await expect(wrap()).rejects.toEqual(refusal('root-key', 'has another epoch 1'));
   });
 
   it('tries a wrong PIN once, and goes on when its file has the right one', async () => {
