@@ -22,7 +22,7 @@ import {
 
 const ROOT = join(import.meta.dirname, '../..');
 const OPTIONS = { env: { ...process.env, NODE_PATH: join(ROOT, 'node_modules') } };
-const KEYS = ['root.key', 'audit.key'];
+const KEYS = ['root.key', 'audit.key', 'results.key'];
 
 interface Serving {
   readonly child: ChildProcess;

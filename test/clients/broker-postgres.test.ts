@@ -261,6 +261,35 @@ describe('two brokers of one PostgreSQL', () => {
     LONGEST,
   );
 
+  it('take each step of a counter once, and attest guests with one key', async () => {
+    await using pair = await BrokerPair.start(server.create('counted'));
+    const api = '/v1/tenants/default';
+    await pair.admin('PUT', `${api}/policies/web`, policyDocument());
+    const grant = { path: 'default/volumes/*', policy: 'web', counter: true };
+    await pair.admin('PUT', `${api}/grants/volumes`, grant);
+    const guest = new TestGuest((path) => pair.url(path), launchGuest());
+    const cookie = await guest.enter();
+    const volume = '5'.repeat(32);
+    for (const [from, to] of [
+      [0, 3],
+      [3, 4],
+      [4, 5],
+    ]) {
+      const step = () => guest.advance(cookie, 'default/volumes/data', { volume, from, to });
+      const answers = await Promise.all(Array.from({ length: 8 }, step));
+      const statuses = answers.map(({ status }) => status).toSorted((a, b) => a - b);
+      expect(statuses).toEqual([200, ...Array(7).fill(409)]);
+    }
+    const { body } = await pair.admin('GET', '/v1/audit/export', undefined, 'olga');
+    const text = JSON.stringify(body);
+    expect(text.match(/counter-advanced/g)).toHaveLength(3);
+    const nonce = Buffer.alloc(8).toString('base64');
+    const results = [await guest.result(cookie, { nonce }), await guest.result(cookie, { nonce })];
+    const keys = results.map(({ body: { token } }) => String(token).split('.')[0]);
+    expect(results.map(({ status }) => status)).toEqual([200, 200]);
+    expect(keys[0]).toBe(keys[1]);
+  });
+
   it('continue with what the other one began, and end when it does as they always do', async () => {
     await using pair = await BrokerPair.start(server.create('survivors'));
     const api = '/v1/tenants/default';

@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { parseBrokerConfig } from '../../src/broker/config/broker-yaml.ts';
 import { initBroker } from '../../src/broker/init.ts';
 import {
@@ -89,6 +89,29 @@ async function openSession(): Promise<{ readonly library: Cryptoki; readonly ses
   return { library, session };
 }
 
+/** All sessions of this process. */
+async function closeSessions(): Promise<void> {
+  const { library, session } = await openSession();
+  for (let each = session; each > 0n; each -= 1n) {
+    await library.closeSession(each).catch(() => undefined);
+  }
+}
+
+/** Makes a first epoch as another program does. */
+async function generate({ label }: TokenPlace, ...more: [number, Value][]): Promise<void> {
+  const { library, session } = await openSession();
+  const template: [number, Value][] = [
+    [CKA.CLASS, CKO_SECRET_KEY],
+    [CKA.KEY_TYPE, CKK_AES],
+    [CKA.LABEL, Buffer.from(label)],
+    [CKA.ID, Buffer.from([0, 0, 0, 1])],
+    [CKA.TOKEN, true],
+    [CKA.VALUE_LEN, 32n],
+  ];
+  await library.generateKey(session, new Map([...template, ...more]));
+  await library.closeSession(session);
+}
+
 describe('a root key on a token', () => {
   it('stays there: the token does not give it away', async () => {
     const key = another();
@@ -108,26 +131,7 @@ describe('a root key on a token', () => {
     await createTokenKey(key);
     await expect(createTokenKey(key)).rejects.toEqual(refusal('broker-conflict', 'it exists'));
     const readable = another();
-    const { library, session } = await openSession();
-    await library.generateKey(
-      session,
-      new Map<number, Value>([
-        ...([
-          [CKA.CLASS, CKO_SECRET_KEY],
-          [CKA.KEY_TYPE, CKK_AES],
-        ] as const),
-        ...([
-          [CKA.LABEL, Buffer.from(readable.label)],
-          [CKA.ID, Buffer.from([0, 0, 0, 1])],
-        ] as const),
-        ...([
-          [CKA.TOKEN, true],
-          [CKA.EXTRACTABLE, true],
-          [CKA.VALUE_LEN, 32n],
-        ] as const),
-      ]),
-    );
-    await library.closeSession(session);
+    await generate(readable, [CKA.EXTRACTABLE, true]);
     await expect(openTokenKeys(readable)).rejects.toEqual(refusal('root-key', 'gives it away'));
   });
 
@@ -152,19 +156,47 @@ describe('a root key on a token', () => {
     await createTokenKey(key);
     const keys = await openTokenKeys(key);
     const wrapped = await keys.wrap(1, Buffer.alloc(32, 7), Buffer.from('x'));
-    const { library, session } = await openSession();
-    // Of this process, those before it included.
-    for (let each = session; each > 0n; each -= 1n) {
-      await library.closeSession(each).catch(() => undefined);
-    }
+    await closeSessions();
     expect(await keys.unwrap(1, wrapped, Buffer.from('x'))).toEqual(Buffer.alloc(32, 7));
   });
 
-  it('refuses a wrong PIN once, and does not try it again', async () => {
+  it('wraps nothing under another key that has taken the place of its own', async () => {
+    const key = another();
+    await createTokenKey(key);
+    const keys = await openTokenKeys(key);
     const { library, session } = await openSession();
-    for (let each = session; each > 0n; each -= 1n) {
-      await library.closeSession(each).catch(() => undefined);
+    const label = new Map<number, Value>([[CKA.LABEL, Buffer.from(key.label)]]);
+    for (const found of await library.find(session, label)) await library.destroy(session, found);
+    await generate(key, [CKA.SENSITIVE, true], [CKA.EXTRACTABLE, false], [CKA.ENCRYPT, true]);
+    await closeSessions();
+    const wrap = () => keys.wrap(1, Buffer.alloc(32, 7), Buffer.from('x'));
+    await expect(wrap()).rejects.toEqual(refusal('root-key', 'has another epoch 1'));
+    await expect(wrap()).rejects.toEqual(refusal('root-key', 'has another epoch 1'));
+  });
+
+  it('tries a wrong PIN once, and goes on when its file has the right one', async () => {
+    const key = { ...another(), pinFile: join(directory, 'changing') };
+    const write = (pin: string) => writeFileSync(key.pinFile, pin, { mode: 0o600 });
+    write(PIN);
+    await createTokenKey(key);
+    const keys = await openTokenKeys(key);
+    const wrapped = await keys.wrap(1, Buffer.alloc(32, 7), Buffer.from('x'));
+    await closeSessions();
+    write('wrong-pin');
+    const login = vi.spyOn(Cryptoki.prototype, 'login');
+    const unwrap = () => keys.unwrap(1, wrapped, Buffer.from('x'));
+    await expect(unwrap()).rejects.toEqual(refusal('root-key', 'C_Login: CKR_PIN_INCORRECT'));
+    for (let n = 0; n < 3; n += 1) {
+      await expect(unwrap()).rejects.toEqual(refusal('root-key', 'has refused the PIN'));
     }
+    expect(login).toHaveBeenCalledTimes(1);
+    write(PIN);
+    expect(await unwrap()).toEqual(Buffer.alloc(32, 7));
+    login.mockRestore();
+  });
+
+  it('refuses a wrong PIN', async () => {
+    await closeSessions();
     const pinFile = join(directory, 'wrong');
     writeFileSync(pinFile, 'wrong-pin', { mode: 0o600 });
     const wrong = openTokenKeys({ ...place, pinFile });

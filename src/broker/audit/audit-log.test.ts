@@ -2,7 +2,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { StoredEntry } from '../store/store.ts';
+import { openSqliteStore } from '../store/sqlite-store.ts';
+import type { BrokerStore, StoredEntry } from '../store/store.ts';
 import {
   AUDIT_KEY,
   openTestStore,
@@ -197,6 +198,40 @@ describe('the audit log', () => {
     database.prepare('INSERT INTO audit VALUES (?, ?, ?, ?)').run(seq, body, hash, mac);
     database.close();
     await expect(openTestStore(directory)).rejects.toMatchObject({ code: 'audit-broken' });
+  });
+
+  it.each([
+    ['edited an entry', 5, 4],
+    ['cut off what was signed', 8, 3],
+    ['cut off what was signed, and some more', 8, 2],
+  ])('signs nothing after somebody %s while it ran', async (what, count, kept) => {
+    await using open = await openTestStore(directory, 3);
+    const append = (store: BrokerStore, action: string) =>
+      store.transaction((transaction) =>
+        open.audit.append(transaction, { actor: 'admin:test', action }),
+      );
+    for (let n = 0; n < count; n += 1) await append(open.store, 'test');
+    const entries = await open.store.transaction((transaction) => transaction.entries(1, 10));
+    await open.audit.saved();
+    await open.store.close();
+    const database = new Database(directory.database);
+    database.exec(`DELETE FROM audit WHERE seq > ${kept}; DELETE FROM checkpoints WHERE seq > 3`);
+    if (what === 'edited an entry') {
+      const last = forkedAfter(entries, kept)[kept];
+      const edit = database.prepare('INSERT INTO audit VALUES (?, ?, ?, ?)');
+      edit.run(last?.seq, last?.body, last?.hash, entries[kept]?.mac);
+    }
+    database.close();
+    const changed = openSqliteStore(directory.database);
+    const results = [];
+    for (let n = 0; n < 4; n += 1) results.push(append(changed, 'afterwards'));
+    const codes = (await Promise.allSettled(results)).flatMap((result) =>
+      result.status === 'rejected' ? [result.reason.code] : [],
+    );
+    const signed = await changed.transaction((transaction) => transaction.lastCheckpoint());
+    await changed.close();
+    expect(codes).toContain('audit-broken');
+    expect(signed?.seq).toBe(3);
   });
 
   it('undoes an entry with the transaction that it belongs to, and leaves no gap', async () => {

@@ -34,6 +34,8 @@ export class AuditLog {
   readonly #authenticator: EntryAuthenticator;
 
   #saving: Promise<void> = Promise.resolve();
+  /** The last checkpoint that this broker knows to be on the disk. */
+  #head: Pick<Checkpoint, 'seq' | 'hash'> | undefined;
 
   private constructor(store: BrokerStore, id: string, options: AuditLogOptions) {
     this.#store = store;
@@ -57,9 +59,12 @@ export class AuditLog {
       await transaction.setValue(LOG_ID, made);
       return made;
     });
-    await verifyEnd(store, id, options.key);
+    const { key } = options;
+    const end = await store.transaction((transaction) => problemOfEnd(transaction, id, key));
+    requireWhole(end, 'open');
     const cutOff = await verifyHead(store, id, options.head);
     const log = new AuditLog(store, id, options);
+    log.#head = await store.transaction(lastSigned);
     if (cutOff === 'unknown') {
       const event = { actor: 'broker', action: 'audit-head-missing' };
       await store.transaction(async (transaction) => {
@@ -105,25 +110,49 @@ export class AuditLog {
    */
   #saveHead(): void {
     const { head, onError } = this.#options;
-    const committed = this.#store.transaction((transaction) => transaction.lastCheckpoint());
+    const committed = this.#store.transaction(async (transaction) => {
+      requireWhole(await this.#behindHead(transaction), 'save the head of');
+      return lastSigned(transaction);
+    });
     this.#saving = Promise.all([committed, this.#saving])
-      .then(async ([stored]) => {
-        const checkpoint = stored === undefined ? undefined : parseCheckpoint(stored.text);
-        if (checkpoint !== undefined) await writeLogHead(head, checkpoint);
+      .then(async ([checkpoint]) => {
+        if (checkpoint === undefined) return;
+        this.#head = checkpoint;
+        await writeLogHead(head, checkpoint);
       })
       .catch(onError);
   }
 
+  /**
+   * Others may write to a database while brokers have it. What is signed would be good for ever, so
+   * it is verified before, as at the start.
+   */
   async #sign(transaction: StoreTransaction): Promise<Checkpoint | undefined> {
     const last = await transaction.lastEntry();
     if (last === undefined) return undefined;
     const { key, now } = this.#options;
+    requireWhole(await problemOfEnd(transaction, this.#id, key), 'sign');
+    requireWhole(await this.#behindHead(transaction), 'sign');
     const statement = { log: this.#id, seq: last.seq, hash: last.hash, time: now().toISOString() };
     const checkpoint = makeCheckpoint(statement, key);
     await transaction.appendCheckpoint({ seq: last.seq, text: JSON.stringify(checkpoint) });
     this.#saveHead();
     return checkpoint;
   }
+
+  /** A log whose end was cut off has another entry in the place of one that was signed, or none. */
+  async #behindHead(transaction: StoreTransaction): Promise<LogProblem | undefined> {
+    const head = this.#head;
+    if (head === undefined) return undefined;
+    const [entry] = await transaction.entries(head.seq, 1);
+    if (entry?.seq === head.seq && entry.hash === head.hash) return undefined;
+    return { seq: head.seq, reason: 'it is not the one that was signed' };
+  }
+}
+
+async function lastSigned(transaction: StoreTransaction): Promise<Checkpoint | undefined> {
+  const stored = await transaction.lastCheckpoint();
+  return stored === undefined ? undefined : parseCheckpoint(stored.text);
 }
 
 /**
@@ -148,35 +177,42 @@ export async function* exportLog(store: BrokerStore): AsyncGenerator<string> {
  * Verifies the last checkpoint and what follows it. The signature authenticates the checkpoint, and
  * an authentication code each later entry: the chain of hashes alone has no key.
  */
-async function verifyEnd(store: BrokerStore, id: string, key: KeyObject): Promise<void> {
-  const problem = await store.transaction(async (transaction): Promise<LogProblem | undefined> => {
-    const last = await transaction.lastEntry();
-    const stored = await transaction.lastCheckpoint();
-    const checkpoint = stored === undefined ? undefined : parseCheckpoint(stored.text);
-    if (stored !== undefined && checkpoint?.seq !== stored.seq) {
-      return { seq: stored.seq, reason: 'its checkpoint is damaged' };
-    }
-    const known = checkpoint === undefined ? [] : [checkpoint];
-    const from = checkpoint?.seq ?? 1;
-    const before = from > 1 ? (await transaction.entries(from - 1, 1))[0] : undefined;
-    const previous = before === undefined ? genesis(id) : before.hash;
-    const verifier = LogVerifier.after(known, key, { log: id, seq: from - 1, hash: previous });
-    const authenticator = new EntryAuthenticator(key, id);
-    let forged: LogProblem | undefined;
-    for (let next = from; next <= (last?.seq ?? 0); next += PAGE) {
-      for (const entry of await transaction.entries(next, PAGE)) {
-        verifier.add(entry);
-        if (entry.seq > (checkpoint?.seq ?? 0) && !authenticator.wrote(entry)) {
-          forged ??= { seq: entry.seq, reason: 'its authentication code is not of this key' };
-        }
+async function problemOfEnd(
+  transaction: StoreTransaction,
+  id: string,
+  key: KeyObject,
+): Promise<LogProblem | undefined> {
+  const last = await transaction.lastEntry();
+  const stored = await transaction.lastCheckpoint();
+  const checkpoint = stored === undefined ? undefined : parseCheckpoint(stored.text);
+  if (stored !== undefined && checkpoint?.seq !== stored.seq) {
+    return { seq: stored.seq, reason: 'its checkpoint is damaged' };
+  }
+  const known = checkpoint === undefined ? [] : [checkpoint];
+  const from = checkpoint?.seq ?? 1;
+  const before = from > 1 ? (await transaction.entries(from - 1, 1))[0] : undefined;
+  const previous = before === undefined ? genesis(id) : before.hash;
+  const verifier = LogVerifier.after(known, key, { log: id, seq: from - 1, hash: previous });
+  const authenticator = new EntryAuthenticator(key, id);
+  let forged: LogProblem | undefined;
+  for (let next = from; next <= (last?.seq ?? 0); next += PAGE) {
+    for (const entry of await transaction.entries(next, PAGE)) {
+      verifier.add(entry);
+      if (entry.seq > (checkpoint?.seq ?? 0) && !authenticator.wrote(entry)) {
+        forged ??= { seq: entry.seq, reason: 'its authentication code is not of this key' };
       }
     }
-    return verifier.end().problem ?? forged;
-  });
+  }
+  return verifier.end().problem ?? forged;
+}
+
+/** @throws A3sError `audit-broken` */
+function requireWhole(problem: LogProblem | undefined, act: string): void {
   if (problem === undefined) return;
+  const { seq, reason } = problem;
   throw new A3sError(
     'audit-broken',
-    `Cannot open the audit log: entry ${problem.seq} is bad: ${problem.reason}`,
+    `Cannot ${act} the audit log: entry ${seq} is bad: ${reason}`,
     {
       remedy: 'Keep the store as it is, export the log with a copy, and find out who changed it.',
     },

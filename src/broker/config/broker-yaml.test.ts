@@ -36,6 +36,7 @@ describe('broker.yaml', () => {
     ['a pin that is none', 'olga: {key: ', 'olga: {key: x', 'operators.olga.key'],
     ['an anchor', 'store: broker.db', 'store: &x broker.db', 'anchors are not read'],
     ['a limit of nothing', 'limits: {}', 'limits: {burst: 0}', 'limits.burst'],
+    ['one key for results and the log', 'key: results.key', 'key: ./audit.key', 'results.key'],
   ])('refuses a broker.yaml with %s', (_, text, replacement, message) => {
     expect(testYaml()).toContain(text);
     expect(() => parse(testYaml().replace(text, replacement))).toThrow(refused(message));

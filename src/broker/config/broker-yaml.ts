@@ -162,11 +162,16 @@ export function parseBrokerConfig(text: Uint8Array, path: string): BrokerConfig 
   const at = (name: string) => (isAbsolute(name) ? name : join(base, name));
   const files = (of: TlsFiles): TlsFiles => ({ cert: at(of.cert), key: at(of.key) });
   const { guests, admin, simulated, limits } = data;
+  const keys = keysOf(data, at);
+  const resultsKey = data.results && at(data.results.key);
+  if (resultsKey === keys.auditKey || resultsKey === keys.rootKey) {
+    throw new A3sError('broker-config', `${path}: results.key: expected a file of its own`);
+  }
   return {
     store: typeof data.store === 'string' ? at(data.store) : databaseOf(data.store.postgresql, at),
-    ...keysOf(data, at),
+    ...keys,
     checkpointEntries: data.audit.checkpointEntries,
-    ...(data.results && { resultsKey: at(data.results.key) }),
+    ...(resultsKey && { resultsKey }),
     guests: { listen: guests.listen, ...(guests.tls && { tls: files(guests.tls) }) },
     admin: { listen: admin.listen, tls: files(admin.tls) },
     metrics: data.metrics,

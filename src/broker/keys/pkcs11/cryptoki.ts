@@ -229,6 +229,7 @@ export class Cryptoki {
     await this.#withTemplate(template, (attributes, length) =>
       this.#calls.C_GenerateKey(session, mechanism, attributes, length, key),
     );
+    mechanism.fill(0);
     return key.readBigUInt64LE();
   }
 
@@ -277,7 +278,7 @@ export class Cryptoki {
       return Buffer.from(output.subarray(0, Number(length.readBigUInt64LE())));
     } finally {
       // What the structures point to has to live until here.
-      for (const each of [input, nonce, context, parameters, output]) each.fill(0);
+      for (const each of [input, nonce, context, parameters, mechanism, output]) each.fill(0);
     }
   }
 
@@ -288,6 +289,8 @@ export class Cryptoki {
       await this.#calls.C_Initialize(args);
     } catch (error) {
       if (!isFailure(error, CKR.CRYPTOKI_ALREADY_INITIALIZED)) throw error;
+    } finally {
+      args.fill(0);
     }
   }
 
@@ -306,8 +309,8 @@ export class Cryptoki {
     try {
       await use(template, BigInt(values.length));
     } finally {
-      // What the template points to has to live until here.
-      for (const [, value] of values) value.fill(0);
+      // The template, and what it points to, have to live until here.
+      for (const each of [template, ...values.map(([, value]) => value)]) each.fill(0);
     }
   }
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { Semaphore } from '../../../async/semaphore.ts';
 import { A3sError } from '../../../errors.ts';
 import { contextOf, KEY_BYTES } from '../aead.ts';
@@ -99,11 +99,8 @@ class TokenRootKeys implements RootKeys {
     return this.#token.decrypt(epoch, sealed, nonce, context);
   }
 
-  async fingerprint(epoch: number): Promise<string> {
-    const context = contextOf(FINGERPRINT, epoch);
-    const zeros = new Uint8Array(KEY_BYTES);
-    const tag = await this.#token.encrypt(epoch, zeros, FINGERPRINT_NONCE, context);
-    return createHash('sha256').update(context).update(tag).digest('hex');
+  fingerprint(epoch: number): Promise<string> {
+    return this.#token.fingerprint(epoch);
   }
 
   refresh(): Promise<void> {
@@ -131,7 +128,13 @@ class Token {
   readonly #turns = new Semaphore(1);
   #library: Cryptoki | undefined;
   #session: bigint | undefined;
+  /** Of the session: another one may give a handle to another key. */
   #keys: ReadonlyMap<number, bigint> = new Map();
+  /** Of each epoch that was ever found: a label is no proof of the token. */
+  readonly #fingerprints = new Map<number, string>();
+  readonly #pinKey = randomBytes(KEY_BYTES);
+  /** The digest of the PIN that the token has refused. */
+  #refusedPin: string | undefined;
 
   constructor(place: TokenPlace) {
     this.#place = place;
@@ -144,9 +147,7 @@ class Token {
 
   /** Looks for the keys anew. */
   refresh(): Promise<void> {
-    return this.#use(async (library, session) => {
-      this.#keys = await this.#find(library, session);
-    });
+    return this.#use((library, session) => this.#look(library, session));
   }
 
   generate(epoch: number): Promise<void> {
@@ -163,7 +164,7 @@ class Token {
     ]);
     return this.#use(async (library, session) => {
       await library.generateKey(session, template);
-      this.#keys = await this.#find(library, session);
+      await this.#look(library, session);
     });
   }
 
@@ -171,8 +172,14 @@ class Token {
     return this.#use(async (library, session) => {
       const key = this.#keys.get(epoch);
       if (key !== undefined) await library.destroy(session, key);
-      this.#keys = await this.#find(library, session);
+      await this.#look(library, session);
     });
+  }
+
+  fingerprint(epoch: number): Promise<string> {
+    return this.#use((library, session) =>
+      fingerprintOf(library, session, { epoch, key: this.#key(epoch) }),
+    );
   }
 
   encrypt(epoch: number, plain: Uint8Array, iv: Uint8Array, aad: Uint8Array): Promise<Buffer> {
@@ -228,7 +235,6 @@ class Token {
         await library.closeSession(session).catch(() => undefined);
         this.#session = undefined;
         const opened = await this.#opened();
-        this.#keys = await this.#find(library, opened.session);
         return await work(library, opened.session);
       } catch (error) {
         if (!(error instanceof TokenFailure)) throw error;
@@ -249,17 +255,33 @@ class Token {
       throw new A3sError('root-key', `There is ${found} ${token} for ${module}`);
     }
     const pin = await readPrivateFile(pinFile, MAX_PIN);
-    const session = await library.openSession(slot);
     try {
-      await library.login(session, withoutLineEnd(pin));
-    } catch (error) {
-      await library.closeSession(session);
-      throw error;
+      this.#session = await this.#loggedIn(library, slot, withoutLineEnd(pin));
     } finally {
       pin.fill(0);
     }
-    this.#session = session;
-    return { library, session };
+    return { library, session: this.#session };
+  }
+
+  /** A session, with its keys. A refused PIN is not tried again: a token counts, and locks. */
+  async #loggedIn(library: Cryptoki, slot: bigint, pin: Uint8Array): Promise<bigint> {
+    const digest = createHmac('sha256', this.#pinKey).update(pin).digest('hex');
+    if (digest === this.#refusedPin) {
+      const { token, pinFile } = this.#place;
+      throw new A3sError('root-key', `The token ${token} has refused the PIN of ${pinFile}`, {
+        remedy: 'Put the right PIN there. If it is right by now, start the broker again.',
+      });
+    }
+    const session = await library.openSession(slot);
+    try {
+      await library.login(session, pin);
+      await this.#look(library, session);
+    } catch (error) {
+      if (isFailure(error, CKR.PIN_INCORRECT, CKR.PIN_LEN_RANGE)) this.#refusedPin = digest;
+      await library.closeSession(session);
+      throw error;
+    }
+    return session;
   }
 
   #wanted(): ReadonlyMap<number, Value> {
@@ -268,6 +290,23 @@ class Token {
       [CKA.KEY_TYPE, CKK_AES],
       [CKA.LABEL, Buffer.from(this.#place.label)],
     ]);
+  }
+
+  /** @throws A3sError `root-key` for another key than the one that an epoch had before */
+  async #look(library: Cryptoki, session: bigint): Promise<void> {
+    const keys = await this.#find(library, session);
+    for (const [epoch, key] of keys) {
+      const found = await fingerprintOf(library, session, { epoch, key });
+      if ((this.#fingerprints.get(epoch) ?? found) !== found) {
+        const { label, token } = this.#place;
+        const message = `The key ${label} on the token ${token} has another epoch ${epoch}`;
+        throw new A3sError('root-key', message, {
+          remedy: 'Use the token that the broker used last, and start the broker again.',
+        });
+      }
+      this.#fingerprints.set(epoch, found);
+    }
+    this.#keys = keys;
   }
 
   async #find(library: Cryptoki, session: bigint): Promise<ReadonlyMap<number, bigint>> {
@@ -296,6 +335,17 @@ const NOT_ENCRYPTED = [
   ...[CKR.ENCRYPTED_DATA_INVALID, CKR.ENCRYPTED_DATA_LEN_RANGE, CKR.AEAD_DECRYPT_FAILED],
   CKR.GENERAL_ERROR,
 ];
+
+async function fingerprintOf(
+  library: Cryptoki,
+  session: bigint,
+  { epoch, key }: { readonly epoch: number; readonly key: bigint },
+): Promise<string> {
+  const aad = contextOf(FINGERPRINT, epoch);
+  const zeros = new Uint8Array(KEY_BYTES);
+  const tag = await library.encrypt(session, key, zeros, { iv: FINGERPRINT_NONCE, aad });
+  return createHash('sha256').update(aad).update(tag).digest('hex');
+}
 
 function idOf(epoch: number): Buffer {
   const id = Buffer.alloc(ID_BYTES);
