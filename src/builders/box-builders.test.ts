@@ -10,7 +10,6 @@ import {
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -19,6 +18,7 @@ import { openTrust } from '../server/home/open-trust.ts';
 import { TestHome } from '../server/testing/home.ts';
 import { FakeImages, TEST_IMAGE } from '../server/testing/images.ts';
 import { BoxBuilders } from './box-builders.ts';
+import { listen } from './testing/fake-daemon.ts';
 
 const IMAGE = { ...TEST_IMAGE, config: { ...TEST_IMAGE.config, cmd: ['sleep', 'infinity'] } };
 
@@ -57,16 +57,6 @@ async function agentOf(index: number): Promise<FakeAgent> {
   let agent = [...home.agents.values()][index];
   for (; agent === undefined; agent = [...home.agents.values()][index]) await delay(1);
   return agent;
-}
-
-/** A daemon that answers each request with what was asked for. */
-function listen(agent: FakeAgent): void {
-  agent.sockets.listening.set('/run/docker.sock', (connection: Duplex) => {
-    connection.once('data', (data: Buffer) => {
-      const line = data.toString().split('\r\n')[0] ?? '';
-      connection.end(`HTTP/1.1 200 OK\r\nContent-Length: ${line.length}\r\n\r\n${line}`);
-    });
-  });
 }
 
 async function used(index = 0) {

@@ -186,6 +186,7 @@ export class BoxBuilders implements Builders {
     clearTimeout(entry.idle);
     if (this.#rt.shutdown.aborted) return;
     entry.idle = setTimeout(() => {
+      entry.idle = undefined;
       this.#inTurn(name, () => this.#endIdle(name, entry));
     }, this.#options.idleMs ?? IDLE_MS);
     entry.idle.unref();
@@ -201,11 +202,15 @@ export class BoxBuilders implements Builders {
   async #endIdle(name: string, entry: Entry): Promise<void> {
     if (entry.uses > 0 || this.#rt.shutdown.aborted) return;
     const record = await this.#records.get(name);
-    if (record !== undefined) await this.#boxes.end(record);
-    entry.running = undefined;
-    this.#rt.log.info('a builder that nobody used has ended', { builder: name });
-    if (this.#options.snapshots === true) await this.#save(name, entry);
-    if (entry.uses === 0) this.#entries.delete(name);
+    if (record !== undefined) {
+      await this.#boxes.end(record);
+      entry.running = undefined;
+      this.#rt.log.info('a builder that nobody used has ended', { builder: name });
+      // One that was removed, or never came to run, is not booted.
+      if (this.#options.snapshots === true) await this.#save(name, entry);
+    }
+    // A use that came and went meanwhile may have a start under way, which has to end too.
+    if (entry.uses === 0 && entry.idle === undefined) this.#entries.delete(name);
   }
 
   /**

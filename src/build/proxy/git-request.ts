@@ -14,8 +14,10 @@ const MAX_BYTES = 8 * 1024 * 1024;
 /** git has it all before it asks. */
 const BODY_MS = 30_000;
 
-export function isGitFetch({ method, headers }: IncomingMessage, { pathname }: URL): boolean {
-  return method === 'POST' && PATH.test(pathname) && headers['content-type'] === TYPE;
+/** git puts nothing behind the path. */
+export function isGitFetch({ method, headers }: IncomingMessage, url: URL): boolean {
+  const isFetch = PATH.test(url.pathname) && url.search === '';
+  return method === 'POST' && isFetch && headers['content-type'] === TYPE;
 }
 
 /** @throws Refusal for a body that is too long, or that does not come */

@@ -113,11 +113,11 @@ async function ask(method: string, url: string, ...headers: string[]): Promise<s
 }
 
 async function askWith(body: string, method: string, url: string, ...headers: string[]) {
-  const { host, origin, pathname, protocol } = new URL(url);
+  const { host, origin, pathname, protocol, search } = new URL(url);
   const outside = connect(port, '127.0.0.1');
   const plain = protocol === 'http:';
   const socket = plain ? outside : await secured(outside, host);
-  const target = plain ? `${origin}${pathname}` : pathname;
+  const target = `${plain ? origin : ''}${pathname}${search}`;
   socket.write(
     [
       `${method} ${target} HTTP/1.1`,
@@ -283,6 +283,7 @@ it('lets git read repositories by the policies of files, and write to none', asy
   expect(log).toMatchObject([{ url, status: 200, size: 10 }]);
   expect(await fetching(url.replace('upload', 'receive'))).toMatch(/^HTTP\/1\.1 405 /);
   expect(await fetching(url, 'text/plain')).toMatch(/^HTTP\/1\.1 405 /);
+  expect(await fetching(`${url}?service=git-receive-pack`)).toMatch(/^HTTP\/1\.1 405 /);
   expect(await fetching('https://registry.example/v2/git-upload-pack')).toMatch(/^HTTP\/1\.1 405 /);
   trust.rules = [signedOnly('**')];
   expect(await fetching(url)).toMatch(/^HTTP\/1\.1 403 .*signatures/);

@@ -140,6 +140,13 @@ describe('saving a running microVM', () => {
     expect(monitor.running).toBe(true);
   });
 
+  it('resumes a microVM that was to end where what QEMU saved cannot be used', async () => {
+    await writeFile(join(directory, 'state'), '');
+    const failing = saveRunning(monitor, { directory, overlayPath, ends: true }, never);
+    await expect(failing).rejects.toMatchObject({ code: 'EEXIST' });
+    expect([monitor.running, [...monitor.chardevs]]).toEqual([true, []]);
+  });
+
   it('finds the writable layer by its serial, whichever slot it is in', async () => {
     monitor.serials = { 'layer-0': 'layer-0', changes: 'changes', disk2: 'changes-kept' };
     expect(await save()).toMatchObject({ arrangement: 'template', changesSerial: 'changes-kept' });

@@ -32,7 +32,7 @@ const SAVING = 'saving';
 /** QEMU's default is meant for a network. */
 const BANDWIDTH = 2 ** 42;
 
-/** @throws A3sError `vmm-failed`, `out-of-memory`; the VM resumes then, unless it was saved */
+/** @throws A3sError `vmm-failed`, `out-of-memory`; the VM resumes then, saved to end or not */
 export async function saveRunning(
   monitor: Monitor,
   { directory, overlayPath, ends = false }: SaveRequest,
@@ -66,7 +66,13 @@ export async function saveRunning(
       await monitor.execute('remove-fd', { 'fdset-id': set }, z.unknown()).catch(() => undefined);
     }
   }
-  return await describe(directory, devicesPath, found);
+  try {
+    return await describe(directory, devicesPath, found);
+  } catch (error) {
+    // Its agent is to answer whoever thaws the box now.
+    if (ends) await endSaving(monitor);
+    throw error;
+  }
 }
 
 interface FoundDisk extends Pick<SavedVm, 'arrangement' | 'changesSerial'> {
