@@ -16,9 +16,9 @@ const IDLE_MS = 123_457;
 
 /** Stands in for the timers of builders that nobody uses. Returns what has them expire. */
 function idleTimers(): () => void {
-  const armed = new Map<unknown, () => void>();
+  const armed = new Map<NodeJS.Timeout, () => void>();
   const { setTimeout: set, clearTimeout: clear } = globalThis;
-  vi.stubGlobal('setTimeout', (expire: () => void, ms: number, ...rest: unknown[]) => {
+  vi.stubGlobal('setTimeout', (expire: () => void, ms: number, ...rest: []) => {
     const timer = set(expire, ms, ...rest);
     if (ms === IDLE_MS) armed.set(timer, expire);
     return timer;

@@ -9,8 +9,8 @@ import { Refusal } from './refusal.ts';
 
 const TYPE = 'application/x-git-upload-pack-request';
 const PATH = /\/git-upload-pack$/;
-/** Names of commits: those that are wanted, and those that are there. */
-const MAX_BYTES = 8 * 1024 * 1024;
+/** Names of 20,000 commits: those that are wanted, and those that are there. */
+const MAX_BYTES = 1024 * 1024;
 /** git has it all before it asks. */
 const BODY_MS = 30_000;
 
@@ -20,7 +20,11 @@ export function isGitFetch({ method, headers }: IncomingMessage, url: URL): bool
   return method === 'POST' && isFetch && headers['content-type'] === TYPE;
 }
 
-/** @throws Refusal for a body that is too long, or that does not come */
+/**
+ * @throws Refusal for a body that is too long
+ * @throws the reason of an abort, or a TimeoutError for a body that does not come; the connection is
+ * cut then
+ */
 export async function bodyOfGitFetch(
   request: IncomingMessage,
   signal: AbortSignal,
@@ -37,7 +41,7 @@ export async function bodyOfGitFetch(
   try {
     for await (const chunk of request) {
       size += chunk.length;
-      if (size > MAX_BYTES) throw new Refusal(413, 'a request of git has at most 8 MiB');
+      if (size > MAX_BYTES) throw new Refusal(413, 'a request of git has at most 1 MiB');
       chunks.push(chunk);
     }
     return Buffer.concat(chunks);

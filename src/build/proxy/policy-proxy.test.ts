@@ -292,7 +292,7 @@ it('lets git read repositories by the policies of files, and write to none', asy
 
 it('bounds what git sends, and does not wait for it', async () => {
   const url = 'http://git.example/b.git/git-upload-pack';
-  expect(await fetching(url, FETCH, 'x'.repeat(8 * 1024 * 1024 + 1))).toMatch(/^HTTP\/1\.1 413 /);
+  expect(await fetching(url, FETCH, 'x'.repeat(1024 * 1024 + 1))).toMatch(/^HTTP\/1\.1 413 /);
   const request = Object.assign(new PassThrough(), { method: 'POST' }) as never;
   const never = new AbortController().signal;
   await expect(bodyOfGitFetch(request, never, 1)).rejects.toMatchObject({ name: 'TimeoutError' });

@@ -23,6 +23,6 @@ export const EGRESS_FLAGS: readonly Flag[] = [
 /** Of boxes alone. */
 export const EGRESS_SECRET_FLAG = list(
   'egress-secret',
-  'Put the content of a file into a header of requests to one host, in place of a placeholder that the variable has in the box: NAME=@FILE,host=HOST[,header=Authorization]',
+  'Put the content of a file into a header of requests to one host, in place of a placeholder that the variable has in the box: NAME=@FILE,host=HOST, and ,header=HEADER for another than Authorization',
   { value: 'secret' },
 );
