@@ -1,17 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  mkdtempSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openDatabase, withoutSync } from './database.ts';
+import { openDatabase } from './database.ts';
 
 const MIGRATIONS = ['CREATE TABLE secrets (value TEXT)'];
 
@@ -43,23 +35,6 @@ describe('the database', () => {
       expect(other.stdout.length).toBe(0);
     }
     database.close();
-  });
-
-  it('keeps its log within the bytes that are allocated when it opens', () => {
-    const log = () => statSync(`${path}-wal`).size;
-    const database = openDatabase(path, MIGRATIONS);
-    const allocated = log();
-    const insert = database.prepare("INSERT INTO secrets VALUES ('hidden')");
-    withoutSync(database, () => {
-      for (let count = 0; count < 2000; count += 1) insert.run();
-    });
-    expect([allocated, log()]).toEqual([2 ** 21, 2 ** 21]);
-    // As a server leaves them that is killed.
-    const copy = join(dir, 'copy.db');
-    for (const end of ['', '-wal']) copyFileSync(`${path}${end}`, `${copy}${end}`);
-    const next = openDatabase(copy, MIGRATIONS);
-    expect(next.prepare('SELECT count(*) FROM secrets').pluck().get()).toBe(2000);
-    for (const each of [database, next]) each.close();
   });
 
   it('makes files private that an earlier version left readable for others', () => {

@@ -6,25 +6,12 @@
  *
  * @module
  */
-import { chmodSync, closeSync, fstatSync, openSync, statSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { isDiskFull } from '../disk-full.ts';
 import { A3sError } from '../errors.ts';
 
 export type { Database } from 'better-sqlite3';
-
-/**
- * Bytes of the write-ahead log that are allocated ahead: on a disk that is full, SQLite overwrites
- * them, and records are still kept of boxes that end there, and are removed.
- */
-const LOG_BYTES = 2 * 2 ** 20;
-
-/**
- * Pages after which SQLite moves the log into the database, and begins it anew: half of those that
- * are allocated. Where the database itself would have to grow on a full disk, it goes on into the
- * other half.
- */
-const LOG_PAGES = 250;
 
 /** SQL that takes the schema from version n to n+1. Entries are only appended. */
 export type Migrations = readonly string[];
@@ -60,7 +47,6 @@ export function openDatabase(
     database.exec('BEGIN IMMEDIATE; COMMIT');
     if (database.pragma('user_version', { simple: true }) === 0) onFresh();
     migrate(database, path, migrations);
-    reserveLog(database, path);
     return database;
   } catch (error) {
     database?.close();
@@ -97,25 +83,6 @@ function makePrivate(path: string): void {
   }
   for (const file of [path, `${path}-wal`, `${path}-shm`, `${path}-journal`]) {
     if (statSync(file, { throwIfNoEntry: false }) !== undefined) chmodSync(file, 0o600);
-  }
-}
-
-/**
- * SQLite ends its log where a frame has not the log's own checksum, so zeros beyond are none. It
- * removes the log when it closes the database.
- */
-function reserveLog(database: Database.Database, path: string): void {
-  database.pragma(`wal_autocheckpoint = ${LOG_PAGES}`);
-  if (path === IN_MEMORY) return;
-  const log = openSync(`${path}-wal`, 'r+');
-  try {
-    const { size } = fstatSync(log);
-    if (size < LOG_BYTES) writeSync(log, Buffer.alloc(LOG_BYTES - size), 0, undefined, size);
-  } catch (error) {
-    // A server starts on a full disk too, so that files can be removed by it.
-    if (!isDiskFull(error)) throw error;
-  } finally {
-    closeSync(log);
   }
 }
 
