@@ -32,8 +32,8 @@ afterEach(() => {
 const ON_SMALL_DISK =
   'mount -t tmpfs -o size=8m none "$1" && exec unshare --user --map-user=1000 --map-group=1000 "$2" "$3" "$1"';
 
-it('keeps records on a full disk, and leaves nothing of a volume that could not be filled', {
-  timeout: 300_000,
+it('leaves nothing of a box whose volume could not be filled on a full disk', {
+  timeout: 120_000,
 }, async () => {
   const { stdout } = await promisify(execFile)(
     'unshare',
@@ -41,14 +41,13 @@ it('keeps records on a full disk, and leaves nothing of a volume that could not 
       ...['--map-root-user', '--mount', 'sh', '-c', ON_SMALL_DISK, 'sh'],
       ...[root, process.execPath, join(programs, 'full-disk.mjs')],
     ],
-    { timeout: 280_000 },
+    { timeout: 100_000 },
   );
   expect(JSON.parse(stdout)).toEqual({
     status: 500,
     body: expect.objectContaining({ code: 'disk-full', message: 'copy "big": write: no space' }),
     // The anonymous volume went with its box, and so did the box.
     left: ['named', 'named/_data'],
-    ended: expect.objectContaining({ StatusCode: 137 }),
-    ...{ removed: 204, boxes: 0 },
+    boxes: 0,
   });
 });
