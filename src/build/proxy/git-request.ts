@@ -22,8 +22,8 @@ export function isGitFetch({ method, headers }: IncomingMessage, url: URL): bool
 
 /**
  * @throws Refusal for a body that is too long
- * @throws the reason of an abort, or a TimeoutError for a body that does not come; the connection is
- * cut then
+ * @throws the reason of an abort, or a TimeoutError for a body that does not come; the connection
+ * is cut then
  */
 export async function bodyOfGitFetch(
   request: IncomingMessage,
