@@ -128,14 +128,15 @@ describe.each(ANY_ACTOR)('a confidential box of %s', (name) => {
     // Nobody serves at the address of the broker. The box tries again until somebody does.
     const trust = ['--policy', at('fetching.yaml'), '--allow-simulated'];
     await actor.ok(['attest', 'box', ...trust, '--out', at('evidence'), 'fetching']);
-    await broker.serve(readFileSync(at('evidence/simulated-roots.pem')));
     const attestation = readPolicyDocument(readFileSync(at('fetching.yaml')));
     writeFileSync(broker.at('policy.json'), JSON.stringify({ allowSimulated: true, attestation }), {
       mode: 0o644,
     });
-    await broker.administer(['secret', 'put', 'default/db/token'], { stdin: 'sesame\n' });
-    await broker.administer(['policy', 'put', 'box', '--file', broker.at('policy.json')]);
-    await broker.administer(['grant', 'put', 'db', '--path', 'default/db/*', '--policy', 'box']);
+    await broker.serve(readFileSync(at('evidence/simulated-roots.pem')), async () => {
+      await broker.administer(['secret', 'put', 'default/db/token'], { stdin: 'sesame\n' });
+      await broker.administer(['policy', 'put', 'box', '--file', broker.at('policy.json')]);
+      await broker.administer(['grant', 'put', 'db', '--path', 'default/db/*', '--policy', 'box']);
+    });
     const said = async (): Promise<string> => await actor.ok(['logs', 'fetching']);
     await until('it has its secret', async () => (await said()) === 'sesame\nlo');
     expect((await inspect('fetching')).Confidential).toMatchObject({ SecretsState: 'ready' });

@@ -51,23 +51,41 @@ export class BrokerProgram implements AsyncDisposable {
     return ['--broker', `https://127.0.0.1:${this.#port},key=${this.pin}`];
   }
 
-  /** @param roots of the simulated processor whose guests it knows */
-  async serve(roots: Uint8Array): Promise<void> {
+  /**
+   * @param roots of the simulated processor whose guests it knows
+   * @param setUp the administrator's commands before any guest reaches it: one that asks while a
+   * part is missing is refused for good
+   */
+  async serve(roots: Uint8Array, setUp?: () => Promise<void>): Promise<void> {
     writeFileSync(join(this.directory, 'roots.pem'), roots);
+    const config = this.#configure(setUp === undefined ? this.#port : 0);
+    this.#actor.own(this.directory, ...readdirSync(this.directory).map((name) => this.at(name)));
+    await this.#actor.ok(['broker', 'init', '--config', config]);
+    await this.#start(config);
+    if (setUp === undefined) return;
+    await setUp();
+    await this.#end();
+    await this.#start(this.#configure(this.#port));
+  }
+
+  /** @param port of guests; 0 for one that no guest knows */
+  #configure(port: number): string {
     const tls = 'tls: {cert: server.crt, key: server.key}';
     const config = join(this.directory, 'broker.yaml');
     writeFileSync(
       config,
       [
         ...['store: broker.db', 'rootKey: {file: keys/root.key}', 'audit: {key: keys/audit.key}'],
-        `guests: {listen: "127.0.0.1:${this.#port}", ${tls}}`,
+        `guests: {listen: "127.0.0.1:${port}", ${tls}}`,
         `admin: {listen: "127.0.0.1:0", ${tls}}`,
         'simulated: {roots: roots.pem}',
         `tenants: {default: {admins: {alice: {key: ${this.#pinOf('alice')}}}}}`,
       ].join('\n'),
     );
-    this.#actor.own(this.directory, ...readdirSync(this.directory).map((name) => this.at(name)));
-    await this.#actor.ok(['broker', 'init', '--config', config]);
+    return config;
+  }
+
+  async #start(config: string): Promise<void> {
     const child = this.#actor.start(['broker', 'serve', '--config', config]);
     if (child.stdout === null) throw new Error('the broker has an output');
     for await (const line of createInterface({ input: child.stdout })) {
@@ -91,7 +109,11 @@ export class BrokerProgram implements AsyncDisposable {
     return join(this.directory, name);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#end();
+  }
+
+  async #end(): Promise<void> {
     const child = this.#serving?.child;
     if (child === undefined || child.exitCode !== null) return;
     const exited = once(child, 'exit');
