@@ -138,10 +138,10 @@ func TestAStartThatWasCutOffIsGoneOnWith(t *testing.T) {
 		disk uint64
 		want int64
 	}{
-		"before anything was written":                      {&counter{thisVolume, 9}, 9, 10},
-		"after the disk was written":                       {&counter{thisVolume, 9}, 10, 10},
-		"after the disk of a new volume was written":       {nil, 3, 3},
-		"after the broker was told, before a workload ran": {&counter{thisVolume, 10}, 10, 11},
+		"before anything was written":                     {&counter{thisVolume, 9}, 9, 10},
+		"after the disk was written":                      {&counter{thisVolume, 9}, 10, 10},
+		"after the disk of a new volume was written":      {nil, 3, 3},
+		"after the broker counted, before a workload ran": {&counter{thisVolume, 10}, 10, 11},
 	} {
 		b := counts(t, c.has)
 		v := &volume{id: thisVolume, generation: c.disk}

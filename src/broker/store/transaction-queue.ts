@@ -25,7 +25,7 @@ export interface StoreConnection {
   savepoint(): Promise<void>;
   release(): Promise<void>;
   undo(): Promise<void>;
-  /** What the caller of a transaction is told of a failure. */
+  /** What the caller of a transaction gets for a failure. */
   explain(error: unknown): unknown;
   close(): Promise<void>;
 }

@@ -100,7 +100,7 @@ export async function startEgressProgram(
   }
 }
 
-/** What the program is told of secrets, which is in no file that it or another user can read. */
+/** What the program gets of secrets, which is in no file that it or another user can read. */
 async function secretSettings(file: string, roots: readonly string[]): Promise<string> {
   const settings: SecretSettings = { ...(await readSecrets(file)), roots: [...roots] };
   return JSON.stringify(settings);

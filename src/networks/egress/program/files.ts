@@ -22,7 +22,7 @@ export const Settings = z.strictObject({
 });
 export type Settings = z.infer<typeof Settings>;
 
-/** What the program is told by its standard input alone. */
+/** What the program gets by its standard input alone. */
 export const SecretSettings = KeptSecrets.extend({
   /** The authorities that hosts are verified by, in PEM. */
   roots: z.array(z.string()).min(1),
