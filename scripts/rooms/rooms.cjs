@@ -195,7 +195,7 @@ const ROOMS = {
   volumes: ['volumes', 'state', 'durable', 'errors', 'async'],
   // Which networks there are and who is where in them, not the boxes.
   networks: ['networks', 'tls-proxy', 'jail', 'state', 'c-library', 'durable', 'errors', 'async'],
-  // Parts of proxies at which TLS ends, whoever their clients are.
+  // Parts of proxies at which TLS ends, for any clients.
   'tls-proxy': ['tls-proxy'],
   engine: ['engine', 'narrow', 'jail', 'c-library', 'durable', 'disk-full', 'errors', 'async'],
   // The interface alone: a guest is reached through the byte stream of a microVM.

@@ -215,7 +215,7 @@ export class BoxBuilders implements Builders {
 
   /**
    * Boots a builder and saves it before it builds anything: no secret of a build is in its memory.
-   * Whoever asks for the builder meanwhile gets it, and nothing is saved.
+   * A build that asks for the builder meanwhile gets it, and nothing is saved.
    */
   async #save(name: string, entry: Entry): Promise<void> {
     const rt = this.#rt;

@@ -31,7 +31,8 @@ func (c *Client) Result(ctx context.Context, nonce []byte) (string, error) {
 	return answer.Token, nil
 }
 
-// isToken is for a JWS in its compact form (RFC 7515, section 7.1). Whoever it is for verifies it.
+// isToken is for a JWS in its compact form (RFC 7515, section 7.1). The party that it is for
+// verifies it.
 func isToken(text string) bool {
 	parts := strings.Split(text, ".")
 	if len(parts) != 3 || len(text) > maxToken {

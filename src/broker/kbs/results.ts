@@ -1,6 +1,6 @@
 /**
- * Attestation results for guests: EAR, signed by the broker, over a nonce of whoever is to believe
- * it. That party needs no evidence, no policy and no certificates of AMD, and trusts the broker.
+ * Attestation results for guests: EAR, signed by the broker, over a nonce of the party that is to
+ * believe it, which needs no evidence, no policy and no certificates of AMD, and trusts the broker.
  *
  * @module
  */

@@ -3,7 +3,7 @@
  * where its own has died.
  *
  * The store has no verdict: a broker that takes a session over verifies the evidence itself.
- * Whoever reads the store learns no cookie, and whoever writes it can make no session.
+ * To read the store gives no cookie, and to write it makes no session.
  *
  * @module
  */

@@ -3,7 +3,7 @@
  *
  * One lock of the database, held until the end of each transaction, makes them take turns: what a
  * transaction reads stays so until it is committed, as with a file of SQLite that one process
- * holds. The audit log so remains one chain, whoever writes it.
+ * holds. The audit log so remains one chain with several writers.
  *
  * @module
  */

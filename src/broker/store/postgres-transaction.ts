@@ -4,6 +4,7 @@
  * @module
  */
 import type { PostgresClient, Statement } from './postgres-client.ts';
+import type { RecordRow, SessionRow } from './rows.ts';
 import type {
   AuthenticatedEntry,
   RecordKey,
@@ -16,23 +17,7 @@ import type {
   Usage,
 } from './store.ts';
 
-interface Row {
-  readonly tenant: string;
-  readonly kind: RecordKind;
-  readonly name: string;
-  readonly version: number;
-  readonly epoch: number;
-  readonly wrapped_key: Buffer;
-  readonly sealed: Buffer;
-  readonly changed_at: number;
-  readonly declared: boolean;
-}
-
-interface SessionRow extends Pick<StoredSession, 'place' | 'tenant' | 'client' | 'state'> {
-  readonly expires_at: number;
-  readonly uses_left: number;
-  readonly sealed: Buffer;
-}
+type Row = RecordRow<boolean>;
 
 export class PostgresTransaction implements StoreTransaction {
   /** The connection of this moment: another one follows one that was lost. */

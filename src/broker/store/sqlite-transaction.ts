@@ -1,9 +1,10 @@
 /**
- * The statements of the broker's store. Nothing else has SQL.
+ * The statements of the broker's store in SQLite.
  *
  * @module
  */
 import type { Database } from '../../state/database.ts';
+import type { RecordRow, SessionRow } from './rows.ts';
 import type {
   AuthenticatedEntry,
   RecordKey,
@@ -16,23 +17,7 @@ import type {
   Usage,
 } from './store.ts';
 
-interface Row {
-  readonly tenant: string;
-  readonly kind: RecordKind;
-  readonly name: string;
-  readonly version: number;
-  readonly epoch: number;
-  readonly wrapped_key: Buffer;
-  readonly sealed: Buffer;
-  readonly changed_at: number;
-  readonly declared: number;
-}
-
-interface SessionRow extends Pick<StoredSession, 'place' | 'tenant' | 'client' | 'state'> {
-  readonly expires_at: number;
-  readonly uses_left: number;
-  readonly sealed: Buffer;
-}
+type Row = RecordRow<number>;
 
 type FactsRow = Pick<Row, 'name' | 'version' | 'changed_at' | 'declared'>;
 

@@ -69,7 +69,7 @@ export async function saveRunning(
   try {
     return await describe(directory, devicesPath, found);
   } catch (error) {
-    // Its agent is to answer whoever thaws the box now.
+    // The server thaws the box now, which its agent has to answer.
     if (ends) await endSaving(monitor);
     throw error;
   }
