@@ -9,7 +9,7 @@ import { sorted } from './show.ts';
 const ENVIRONMENT = '{{range .Config.Env}}{{println .}}{{end}}';
 
 const NO_SWAP: Difference = {
-  document: 'docs/boundaries.md',
+  document: 'docs/boundaries/boxes.md',
   words: '`MemorySwap` is 0 where nobody asked',
 };
 

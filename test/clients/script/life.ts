@@ -7,7 +7,7 @@ import type { Command, Difference } from '../transcript.ts';
 import { keys, sorted } from './show.ts';
 
 const STAYS_ATTACHED: Difference = {
-  document: 'docs/boundaries.md',
+  document: 'docs/boundaries/boxes.md',
   words: '`attach` shows the output after its input has ended',
 };
 
@@ -217,22 +217,22 @@ export const ERRORS: readonly Command[] = [
 ];
 
 const NOT_SHARED: Difference = {
-  document: 'docs/boundaries.md',
+  document: 'docs/boundaries/refused.md',
   words: 'each box has a kernel of its own, and there is none to share',
 };
 
 const OWN_DEVICES: Difference = {
-  document: 'docs/boundaries.md',
+  document: 'docs/boundaries/refused.md',
   words: "devices are those of the box's own kernel",
 };
 
 const NOT_ONES_OWN: Difference = {
-  document: 'docs/boundaries.md',
+  document: 'docs/boundaries/refused.md',
   words: "contradict a microVM of one's own",
 };
 
 const MISSING_NETWORK: Difference = {
-  document: 'docs/boundaries.md',
+  document: 'docs/boundaries/boxes.md',
   words: '`create` refuses a network that does not exist',
 };
 
