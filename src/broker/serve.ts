@@ -7,6 +7,7 @@ import { readFile, stat } from 'node:fs/promises';
 import type { Evidence } from '@a3s-box/attestation';
 import { EndorsementStore, Endorsements, KdsClient } from '@a3s-box/attestation/endorsements';
 import { parseSimulatedRoots } from '@a3s-box/attestation/simulated';
+import { closeAll } from '../async/close-all.ts';
 import { A3sError } from '../errors.ts';
 import { adminListener } from './admin/admin-app.ts';
 import { AuditLog } from './audit/audit-log.ts';
@@ -51,9 +52,7 @@ export async function serveBroker(
   const trust = await openTrust(config);
   const store = await openStore(config.store);
   const closers: (() => Promise<unknown>)[] = [() => store.close()];
-  const close = async (): Promise<void> => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
+  const close = (): Promise<void> => closeAll(closers.splice(0));
   try {
     const keys = await openRootKeys(config.rootKey);
     const key = await openSigningKeyFile(config.auditKey);
@@ -65,7 +64,10 @@ export async function serveBroker(
     });
     const parts = { store, vault, audit, now };
     const broker = new Broker(parts);
-    closers.push(() => finish(broker, audit));
+    // Signs the end of the log, and names it in the head file outside of the store. A log that is
+    // cut off while the broker is stopped does not open after that.
+    closers.push(() => audit.close());
+    closers.push(() => broker.flush());
     await declare(parts, config.tenants);
 
     const rotation = new Rotation(store, vault, keys, audit);
@@ -129,18 +131,9 @@ export async function serveBroker(
     closers.push(() => observed.close());
     return { ports: { ...ports, metrics: observed.port }, close };
   } catch (error) {
-    await close();
+    await close().catch(onError);
     throw error;
   }
-}
-
-/**
- * Signs the end of the log, and names it in the head file outside of the store. A log that is cut
- * off while the broker is stopped does not open after that.
- */
-async function finish(broker: Broker, audit: AuditLog): Promise<void> {
-  await broker.flush();
-  await audit.close();
 }
 
 async function openTrust({ endorsements, simulated }: BrokerConfig): Promise<EvidenceTrust> {
