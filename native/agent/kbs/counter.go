@@ -60,7 +60,7 @@ func (c *Client) Count(ctx context.Context, volumes []Counted) error {
 	if err != nil {
 		return err
 	}
-	defer s.http.CloseIdleConnections()
+	defer s.end()
 	for _, counted := range volumes {
 		if err := s.count(ctx, counted); err != nil {
 			return fmt.Errorf("the counter %s: %w", counted.Path, err)

@@ -24,7 +24,9 @@ const (
 	// service for endorsements before it answers.
 	handshakeTime = 15 * time.Second
 	answerTime    = 60 * time.Second
-	codePrefix    = "urn:a3s-box:error:"
+	// endTime bounds the end of a session, for which a box does not wait any longer.
+	endTime    = 3 * time.Second
+	codePrefix = "urn:a3s-box:error:"
 )
 
 // ErrKey is a peer whose key is not the broker's.

@@ -93,7 +93,7 @@ func (c *Client) Fetch(ctx context.Context, resources []string, take func(resour
 	if err != nil {
 		return err
 	}
-	defer s.http.CloseIdleConnections()
+	defer s.end()
 	for _, resource := range resources {
 		value, err := s.resource(ctx, resource)
 		if err != nil {
@@ -108,7 +108,7 @@ func (c *Client) Fetch(ctx context.Context, resources []string, take func(resour
 	return nil
 }
 
-// attested begins a session. The caller closes its connections.
+// attested begins a session, which the caller ends.
 func (c *Client) attested(ctx context.Context) (*session, error) {
 	key, err := ecdh.P256().GenerateKey(rand.Reader)
 	if err != nil {
@@ -116,7 +116,7 @@ func (c *Client) attested(ctx context.Context) (*session, error) {
 	}
 	s := &session{client: c, key: key, http: c.connect()}
 	if err := s.attest(ctx); err != nil {
-		s.http.CloseIdleConnections()
+		s.end()
 		return nil, err
 	}
 	return s, nil
@@ -129,6 +129,19 @@ type session struct {
 	http   *http.Client
 	// cookie is the session's, as the broker gave it last.
 	cookie string
+}
+
+// end gives the session back to the broker, and closes its connections: the broker allows a host so
+// many, and one that nobody ends counts until it expires. Whatever comes of it, nothing is lost.
+func (s *session) end() {
+	defer s.http.CloseIdleConnections()
+	if s.cookie == "" {
+		return
+	}
+	// The caller's time may be over.
+	ctx, cancel := context.WithTimeout(context.Background(), endTime)
+	defer cancel()
+	_, _ = s.call(ctx, http.MethodDelete, "session", nil, maxAnswer)
 }
 
 // Documents of the protocol. The guest's are in canonical order where that matters: see package

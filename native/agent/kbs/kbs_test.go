@@ -39,6 +39,8 @@ type broker struct {
 	answers map[string]http.HandlerFunc
 	guest   *ecdh.PublicKey
 	asked   []string
+	// ended are the requests that end a session.
+	ended []string
 	// maximum bounds the version of TLS.
 	maximum uint16
 }
@@ -97,6 +99,9 @@ func (b *broker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		b.attest(r, body)
 		w.Header().Set("Set-Cookie", cookieName+"=two; Path=/; HttpOnly; Secure")
 		_, _ = io.WriteString(w, `{"token":"a.b.c"}`)
+	case "session":
+		b.ended = append(b.ended, r.Method+" "+r.Header.Get("Cookie"))
+		w.WriteHeader(http.StatusNoContent)
 	default:
 		if cookie := r.Header.Get("Cookie"); cookie != cookieName+"=two" {
 			b.t.Errorf("the cookie is %s", cookie)
@@ -190,12 +195,54 @@ func TestSecretsAreFetchedWithOneAttestation(t *testing.T) {
 	if err != nil || len(got) != 2 || got["a/b/c"] != "value of resource/a/b/c" || got["a/b/d"] != "value of resource/a/b/d" {
 		t.Errorf("got %v, %v", got, err)
 	}
-	want := "/kbs/v0/auth /kbs/v0/attest /kbs/v0/resource/a/b/c /kbs/v0/resource/a/b/d"
+	want := "/kbs/v0/auth /kbs/v0/attest /kbs/v0/resource/a/b/c /kbs/v0/resource/a/b/d /kbs/v0/session"
 	if asked := strings.Join(b.asked, " "); asked != want {
 		t.Errorf("asked %s", asked)
 	}
 	if reports := len(b.processor.Asked()); reports != 1 {
 		t.Errorf("%d reports", reports)
+	}
+}
+
+// The broker bounds the sessions of a host: one that is not ended counts until it expires.
+func TestASessionEndsWithWhatItWasFor(t *testing.T) {
+	const challenged, attested = "DELETE " + cookieName + "=one", "DELETE " + cookieName + "=two"
+	stop := errors.New("stop")
+	for name, c := range map[string]struct {
+		refused, want string
+		take          error
+	}{
+		"all is fetched":       {"", attested, nil},
+		"the guest stops":      {"", attested, stop},
+		"a resource is denied": {"resource/a/b/c", attested, nil},
+		"evidence is refused":  {"attest", challenged, nil},
+		"no challenge":         {"auth", "", nil},
+	} {
+		b := serve(t, func(b *broker) {
+			if c.refused != "" {
+				b.answers[c.refused] = answer(403, "")
+			}
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		err := b.client(nil).Fetch(ctx, []string{"a/b/c"}, func(string, []byte) error {
+			// Also where the time of the fetch is over.
+			cancel()
+			return c.take
+		})
+		cancel()
+		if failed := c.refused != "" || c.take != nil; (err != nil) != failed {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if got := strings.Join(b.ended, ", "); got != c.want {
+			t.Errorf("%s: ended %q", name, got)
+		}
+	}
+}
+
+func TestABrokerThatEndsNoSessionFailsNothing(t *testing.T) {
+	b := serve(t, func(b *broker) { b.answers["session"] = answer(500, "") })
+	if got, err := fetch(t, b.client(nil), "a/b/c"); err != nil || len(got) != 1 {
+		t.Errorf("got %v, %v", got, err)
 	}
 }
 

@@ -15,7 +15,7 @@ func (c *Client) Result(ctx context.Context, nonce []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer s.http.CloseIdleConnections()
+	defer s.end()
 	var answer struct {
 		Token string `json:"token"`
 	}
