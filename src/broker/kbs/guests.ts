@@ -10,7 +10,7 @@ import type { Broker, CounterAnswer, GuestFacts } from '../core/broker.ts';
 import { type Counter, parseCounterStep } from '../record/counter.ts';
 import { isResourcePath } from '../record/resource-path.ts';
 import type { Proof } from '../release/decide.ts';
-import { type EvidenceTrust, verifyEvidence } from '../release/evidence.ts';
+import { type EvidenceTrust, launchOf, verifyEvidence } from '../release/evidence.ts';
 import { encryptResource, type Jwe, publicKeyOf } from './jwe.ts';
 import {
   type AttestRequest,
@@ -96,7 +96,13 @@ export class Guests {
     if (!(await this.#broker.admit(guest, proven.proof))) throw refusal('kbs-evidence');
     const teeKey = request['runtime-data']['tee-pubkey'];
     const { label, tee } = challenged;
-    return (await this.#sessions.attest({ ...caller, label, tee, teeKey, ...proven })).id;
+    const launch = launchOf(proven.proof.evidence);
+    return (await this.#sessions.attest({ ...caller, launch, label, tee, teeKey, ...proven })).id;
+  }
+
+  /** Ends the session of a cookie, if there is one. */
+  end({ tenant }: Caller, cookie: string): Promise<void> {
+    return this.#sessions.endOne(cookie, tenant);
   }
 
   /** @throws A3sError `kbs-session`, `kbs-denied`, `kbs-no-resource` */

@@ -101,6 +101,10 @@ function kbsApp(options: KbsOptions): Hono<Env> {
     const body = await readJsonBody(c.req.raw, MAX_RESULT);
     return c.json({ token: await guests.result(caller, sessionOf(c), body) });
   });
+  const end = route('end', async (c, caller) => {
+    await guests.end(caller, sessionOf(c));
+    return c.body(null, 204);
+  });
   for (const base of ['/kbs/v0', '/tenants/:tenant/kbs/v0']) {
     app.post(`${base}/auth`, auth);
     app.post(`${base}/attest`, attest);
@@ -108,6 +112,7 @@ function kbsApp(options: KbsOptions): Hono<Env> {
     app.get(`${base}/counter/${PATH}`, counter);
     app.post(`${base}/counter/${PATH}`, advance);
     app.post(`${base}/result`, result);
+    app.delete(`${base}/session`, end);
   }
   app.notFound((c) => c.body(bodyOf('no-such-route'), 404, JSON_TYPE));
   return app;

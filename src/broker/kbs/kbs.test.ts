@@ -258,6 +258,29 @@ describe('a client with too many sessions', () => {
   });
 });
 
+describe('the end of a session', () => {
+  it('gives the session that ends no resource any more, and answers alike for none', async () => {
+    const one = guest();
+    const cookie = await one.enter();
+    expect(await one.end(cookie)).toBe(204);
+    expect(await one.resource(cookie, PATH)).toMatchObject(refusedWith(401, 'kbs-session'));
+    for (const each of [cookie, 'kbs-session-id=x', '']) expect(await one.end(each)).toBe(204);
+  });
+
+  it('leaves sessions of its host to other guests, however often one attests', async () => {
+    const flooding = guest();
+    const cookies: string[] = [];
+    for (let n = 0; n < 130; n += 1) cookies.push(await flooding.enter());
+    const other = guest();
+    const { body } = await other.resource(await other.enter(), PATH);
+    expect(other.decrypt(body)).toBe('hunter2');
+    const statuses = [0, -17, -16, -1].map(async (at) => {
+      return (await flooding.resource(cookies.at(at) ?? '', PATH)).status;
+    });
+    expect(await Promise.all(statuses)).toEqual([401, 401, 200, 200]);
+  });
+});
+
 describe('what is revoked or removed', () => {
   it('refuses an attested guest at once when its policy is revoked, until that is lifted', async () => {
     const one = guest();

@@ -55,7 +55,14 @@ export class MemorySessions implements Sessions {
   }
 
   async attest(session: AttestedSession): Promise<{ readonly id: string }> {
-    const { requests, sessionMs } = this.#limits;
+    const { requests, sessionMs, sessionsPerLaunch } = this.#limits;
+    const older = [...this.#held].filter(
+      ([, held]) => 'launch' in held.session && held.session.launch === session.launch,
+    );
+    // The oldest comes first.
+    for (const [id] of older.slice(0, Math.max(0, older.length + 1 - sessionsPerLaunch))) {
+      this.#remove(id);
+    }
     return this.#add({ session, expiresAt: this.#now() + sessionMs, left: requests });
   }
 
@@ -68,6 +75,10 @@ export class MemorySessions implements Sessions {
     }
     held.left -= 1;
     return held.session;
+  }
+
+  async endOne(id: string, tenant: string): Promise<void> {
+    if (this.#find(id, tenant) !== undefined) this.#remove(id);
   }
 
   async end(tenant: string): Promise<number> {

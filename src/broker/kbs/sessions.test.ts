@@ -10,6 +10,7 @@ import { StoredSessions } from './stored-sessions.ts';
 const LIMITS = {
   sessions: 6,
   sessionsPerClient: 3,
+  sessionsPerLaunch: 2,
   nonceMs: 1000,
   sessionMs: 5000,
   requests: 2,
@@ -20,6 +21,7 @@ const VERIFIED = { tee: 'snp', report: { claims: 'of the report' } };
 const ATTESTED = {
   ...{ tenant: 'default', tee: 'snp', client: 'a', label: 'one' },
   teeKey: { kty: 'EC' },
+  launch: 'snp/00',
   evidence: EVIDENCE,
   proof: { evidence: VERIFIED, reportData: Buffer.from('report data') },
 } as unknown as AttestedSession;
@@ -100,10 +102,14 @@ describe.each(KINDS)('the sessions of guests in %s', (_, open) => {
   it('refuses challenges where all sessions are attested, and ends none of those', async () => {
     const { sessions, challenge } = await opened();
     const ids: string[] = [];
-    for (let n = 0; n < 3; n += 1) ids.push((await sessions.attest(ATTESTED)).id);
+    const next = (client: string) => {
+      const launch = `snp/${ids.length}`;
+      return sessions.attest({ ...ATTESTED, client, launch }).then(({ id }) => ids.push(id));
+    };
+    for (let n = 0; n < 3; n += 1) await next('a');
     await expect(challenge('a')).rejects.toMatchObject(BUSY);
     for (const id of ids) expect(await sessions.useAttested(id, 'default')).toBeDefined();
-    for (let n = 0; n < 3; n += 1) await sessions.attest({ ...ATTESTED, client: 'b' });
+    for (let n = 0; n < 3; n += 1) await next('b');
     await expect(challenge('c')).rejects.toMatchObject(BUSY);
   });
 
@@ -139,6 +145,37 @@ describe.each(KINDS)('the sessions of guests in %s', (_, open) => {
     expect(await sessions.useAttested(one, 'default')).toBeUndefined();
     pass(5000);
     expect(await sessions.useAttested(other, 'default')).toBeUndefined();
+  });
+
+  it('ends the oldest session of a guest that attests too often, and none of another one', async () => {
+    const { sessions, pass } = await opened();
+    const next = async (launch: string) => {
+      pass(1);
+      return (await sessions.attest({ ...ATTESTED, launch })).id;
+    };
+    const other = await next('snp/01');
+    const [first, second, third] = [
+      await next('snp/00'),
+      await next('snp/00'),
+      await next('snp/00'),
+    ];
+    expect(await sessions.useAttested(first, 'default')).toBeUndefined();
+    for (const id of [other, second, third]) {
+      expect(await sessions.useAttested(id, 'default')).toBeDefined();
+    }
+    expect(await sessions.size()).toBe(3);
+  });
+
+  it('ends a session by its cookie, for its own tenant alone, and challenges too', async () => {
+    const { sessions, challenge } = await opened();
+    const { id } = await sessions.attest(ATTESTED);
+    await sessions.endOne(id, 'other');
+    expect(await sessions.useAttested(id, 'default')).toBeDefined();
+    const challenged = await challenge('a');
+    for (const each of [id, id, challenged, 'unknown']) await sessions.endOne(each, 'default');
+    expect(await sessions.useAttested(id, 'default')).toBeUndefined();
+    expect(await sessions.takeChallenged(challenged, 'default')).toBeUndefined();
+    expect(await sessions.size()).toBe(0);
   });
 
   it('ends the sessions of one tenant', async () => {

@@ -12,6 +12,8 @@ import type { HashAlgorithm } from './protocol.ts';
 export interface SessionLimits {
   readonly sessions: number;
   readonly sessionsPerClient: number;
+  /** How many attested sessions one launched guest has at most; the older ones end. */
+  readonly sessionsPerLaunch: number;
   /** How long a nonce is good. */
   readonly nonceMs: number;
   /** How long an attested session is good. */
@@ -23,6 +25,7 @@ export interface SessionLimits {
 export const SESSION_LIMITS: SessionLimits = {
   sessions: 8192,
   sessionsPerClient: 128,
+  sessionsPerLaunch: 16,
   nonceMs: 60_000,
   sessionMs: 300_000,
   requests: 256,
@@ -42,6 +45,8 @@ export interface ChallengedSession extends Common {
 }
 
 export interface AttestedSession extends Common {
+  /** Of the guest that attested: see `launchOf`. */
+  readonly launch: string;
   readonly teeKey: TeeKey;
   /** As the guest has sent it. */
   readonly evidence: Evidence;
@@ -67,7 +72,10 @@ export interface Sessions {
    * whatever follows.
    */
   takeChallenged(id: string, tenant: string): Promise<ChallengedSession | undefined>;
-  /** Goes on with a session that was taken, under a new cookie and the same label. */
+  /**
+   * Goes on with a session that was taken, under a new cookie and the same label. Where the guest
+   * has as many as it may, its oldest ends.
+   */
   attest(session: AttestedSession): Promise<{ readonly id: string }>;
   /**
    * The attested session of a cookie; each call counts.
@@ -76,6 +84,8 @@ export interface Sessions {
    * it
    */
   useAttested(id: string, tenant: string): Promise<AttestedSession | undefined>;
+  /** Ends the session of a cookie, challenged or attested, if there is one. */
+  endOne(id: string, tenant: string): Promise<void>;
   /** Ends all sessions of a tenant; returns how many. */
   end(tenant: string): Promise<number>;
   size(): Promise<number>;

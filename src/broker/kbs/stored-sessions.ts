@@ -73,7 +73,8 @@ export class StoredSessions implements Sessions {
     const session = { ...request, label, nonce: randomBytes(32).toString('base64') };
     const { tenant, client, ...content } = session;
     const expiresAt = this.#time() + limits.nonceMs;
-    const row = { place, tenant, client, state: 'challenged', expiresAt, left: 1 } as const;
+    const origin = { place, tenant, client, launch: '' };
+    const row = { ...origin, state: 'challenged', expiresAt, left: 1 } as const;
     await this.#transaction(async (transaction) => {
       await transaction.expireSessions(this.#time());
       const { all, mine } = await transaction.sessionCounts(client);
@@ -102,14 +103,17 @@ export class StoredSessions implements Sessions {
   async attest(session: AttestedSession): Promise<{ readonly id: string }> {
     const { limits } = this.#options;
     const { id, place } = named();
-    const { tenant, client, label, tee, teeKey, evidence, proof } = session;
+    const { tenant, client, launch, label, tee, teeKey, evidence, proof } = session;
     const reportData = base64(proof.reportData);
     const [state, left] = ['attested', limits.requests] as const;
     const expiresAt = this.#time() + limits.sessionMs;
-    const row = { place, tenant, client, state, expiresAt, left };
+    const row = { place, tenant, client, launch, state, expiresAt, left };
     const content = { label, tee, teeKey, evidence: textOf(evidence), reportData };
     const sealed = this.#seal(row, content);
-    await this.#transaction((transaction) => transaction.putSession(sealed));
+    await this.#transaction(async (transaction) => {
+      await transaction.endOlderSessions(launch, limits.sessionsPerLaunch - 1);
+      await transaction.putSession(sealed);
+    });
     this.#remember(place, proof.evidence);
     return { id };
   }
@@ -130,7 +134,15 @@ export class StoredSessions implements Sessions {
     const verified = known ?? (await this.#options.verify(tee, evidence));
     this.#remember(row.place, verified);
     const proof = { evidence: verified, reportData: Buffer.from(kept.reportData, 'base64') };
-    return { label, tee, teeKey, tenant, client: row.client, evidence, proof };
+    const { client, launch } = row;
+    return { label, tee, teeKey, tenant, client, launch, evidence, proof };
+  }
+
+  endOne(id: string, tenant: string): Promise<void> {
+    return this.#transaction(async (transaction) => {
+      const row = await transaction.session(placeOf(id));
+      if (row?.tenant === tenant) await transaction.removeSession(row.place);
+    });
   }
 
   end(tenant: string): Promise<number> {
@@ -219,8 +231,8 @@ function placeOf(id: string): string {
   return createHash('sha256').update(id).digest('hex');
 }
 
-/** All but how often it may still be used. */
-function contextOfRow(row: Omit<StoredSession, 'sealed' | 'left'>): Buffer {
+/** All but how often it may still be used, and which sessions it counts with. */
+function contextOfRow(row: Omit<StoredSession, 'sealed' | 'left' | 'launch'>): Buffer {
   const { place, tenant, client, state, expiresAt } = row;
   return contextOf(DOMAIN, place, tenant, client, state, expiresAt);
 }

@@ -61,6 +61,14 @@ export async function verifyEvidence(
   return { tee, report: verifySimulated(evidence, roots, { now, crl, crlObtainedAt }) };
 }
 
+/**
+ * Names the launched guest that evidence is of, by REPORT_ID, which the processor draws anew for
+ * each launch.
+ */
+export function launchOf({ tee, report }: VerifiedEvidence): string {
+  return `${tee}/${report.claims.reportId}`;
+}
+
 /** Every check runs, whichever fail. */
 export function appraiseEvidence(
   { tee, report }: VerifiedEvidence,

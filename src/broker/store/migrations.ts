@@ -34,4 +34,6 @@ export const MIGRATIONS: Migrations = [
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX sessions_client ON sessions (client);
    CREATE INDEX sessions_end ON sessions (expires_at);`,
+  `ALTER TABLE sessions ADD COLUMN launch TEXT NOT NULL DEFAULT '';
+   CREATE INDEX sessions_launch ON sessions (launch);`,
 ];

@@ -39,4 +39,6 @@ export const POSTGRES_MIGRATIONS: Migrations = [
      seq BIGINT PRIMARY KEY, body TEXT NOT NULL, hash TEXT NOT NULL, mac TEXT NOT NULL
    );
    CREATE TABLE checkpoints (seq BIGINT PRIMARY KEY, text TEXT NOT NULL)`,
+  `ALTER TABLE sessions ADD COLUMN launch ${TEXT} DEFAULT '';
+   CREATE INDEX sessions_launch ON sessions (launch)`,
 ];

@@ -113,8 +113,8 @@ export class PostgresTransaction implements StoreTransaction {
   }
 
   async putSession(session: StoredSession): Promise<void> {
-    const { place, tenant, client, state, expiresAt, left, sealed } = session;
-    const values = [tenant, client, state, expiresAt, left, sealed];
+    const { place, tenant, client, launch, state, expiresAt, left, sealed } = session;
+    const values = [tenant, client, launch, state, expiresAt, left, sealed];
     await this.#client().run(SQL.putSession, place, ...values);
   }
 
@@ -132,6 +132,10 @@ export class PostgresTransaction implements StoreTransaction {
     return (await this.#client().run(SQL.evictSession, client ?? null)).length > 0;
   }
 
+  async endOlderSessions(launch: string, keep: number): Promise<void> {
+    await this.#client().run(SQL.endOlderSessions, launch, keep);
+  }
+
   async expireSessions(now: number): Promise<void> {
     await this.#client().run(SQL.expireSessions, now);
   }
@@ -144,8 +148,8 @@ export class PostgresTransaction implements StoreTransaction {
 const SQL = named({
   session: 'SELECT * FROM sessions WHERE place = $1',
   putSession: `INSERT INTO sessions
-      (place, tenant, client, state, expires_at, uses_left, sealed)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)
+      (place, tenant, client, launch, state, expires_at, uses_left, sealed)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
     ON CONFLICT (place) DO UPDATE SET
       state = EXCLUDED.state, expires_at = EXCLUDED.expires_at,
       uses_left = EXCLUDED.uses_left, sealed = EXCLUDED.sealed`,
@@ -157,6 +161,10 @@ const SQL = named({
       WHERE state = 'challenged' AND ($1::text IS NULL OR client = $1::text)
       ORDER BY expires_at LIMIT 1
     ) RETURNING place`,
+  endOlderSessions: `DELETE FROM sessions WHERE place IN (
+      SELECT place FROM sessions WHERE launch = $1 AND state = 'attested'
+      ORDER BY expires_at DESC OFFSET $2
+    )`,
   expireSessions: 'DELETE FROM sessions WHERE expires_at <= $1',
   endSessions: 'DELETE FROM sessions WHERE tenant = $1 RETURNING place',
   record: 'SELECT * FROM records WHERE tenant = $1 AND kind = $2 AND name = $3',

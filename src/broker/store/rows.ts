@@ -18,7 +18,8 @@ export interface RecordRow<Bool> {
   readonly declared: Bool;
 }
 
-export interface SessionRow extends Pick<StoredSession, 'place' | 'tenant' | 'client' | 'state'> {
+export interface SessionRow
+  extends Pick<StoredSession, 'place' | 'tenant' | 'client' | 'launch' | 'state'> {
   readonly expires_at: number;
   readonly uses_left: number;
   readonly sealed: Buffer;

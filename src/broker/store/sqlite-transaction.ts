@@ -107,8 +107,9 @@ export class SqliteTransaction implements StoreTransaction {
   }
 
   async putSession(session: StoredSession): Promise<void> {
-    const { place, tenant, client, state, expiresAt, left, sealed } = session;
-    this.#statements.putSession.run(place, tenant, client, state, expiresAt, left, sealed);
+    const { place, tenant, client, launch, state, expiresAt, left, sealed } = session;
+    const values = [client, launch, state, expiresAt, left, sealed] as const;
+    this.#statements.putSession.run(place, tenant, ...values);
   }
 
   async removeSession(place: string): Promise<void> {
@@ -121,6 +122,10 @@ export class SqliteTransaction implements StoreTransaction {
 
   async evictSession(client: string | undefined): Promise<boolean> {
     return this.#statements.evictSession.run(client ?? null, client ?? null).changes > 0;
+  }
+
+  async endOlderSessions(launch: string, keep: number): Promise<void> {
+    this.#statements.endOlderSessions.run(launch, keep);
   }
 
   async expireSessions(now: number): Promise<void> {
@@ -177,7 +182,7 @@ function prepareAll(database: Database) {
     appendCheckpoint: database.prepare('INSERT INTO checkpoints (seq, text) VALUES (?, ?)'),
     session: database.prepare<[string], SessionRow>('SELECT * FROM sessions WHERE place = ?'),
     putSession: database.prepare(
-      'INSERT OR REPLACE INTO sessions (place, tenant, client, state, expires_at, uses_left, sealed) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO sessions (place, tenant, client, launch, state, expires_at, uses_left, sealed) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     ),
     removeSession: database.prepare('DELETE FROM sessions WHERE place = ?'),
     sessionCounts: database.prepare<[string], { all: number; mine: number }>(
@@ -185,6 +190,9 @@ function prepareAll(database: Database) {
     ),
     evictSession: database.prepare<[string | null, string | null]>(
       "DELETE FROM sessions WHERE place = (SELECT place FROM sessions WHERE state = 'challenged' AND (? IS NULL OR client = ?) ORDER BY expires_at LIMIT 1)",
+    ),
+    endOlderSessions: database.prepare<[string, number]>(
+      "DELETE FROM sessions WHERE place IN (SELECT place FROM sessions WHERE launch = ? AND state = 'attested' ORDER BY expires_at DESC LIMIT -1 OFFSET ?)",
     ),
     expireSessions: database.prepare('DELETE FROM sessions WHERE expires_at <= ?'),
     endSessions: database.prepare('DELETE FROM sessions WHERE tenant = ?'),

@@ -65,6 +65,8 @@ export interface StoredSession {
   readonly place: string;
   readonly tenant: string;
   readonly client: string;
+  /** Of the guest that attested; empty for a challenge. */
+  readonly launch: string;
   readonly state: 'challenged' | 'attested';
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
@@ -103,6 +105,8 @@ export interface StoreTransaction {
   sessionCounts(client: string): Promise<{ readonly all: number; readonly mine: number }>;
   /** Removes the oldest challenge, of a client or of all; false where there is none. */
   evictSession(client: string | undefined): Promise<boolean>;
+  /** Removes the oldest of a launched guest, all but so many. */
+  endOlderSessions(launch: string, keep: number): Promise<void>;
   /** Removes those that end at this time or before. */
   expireSessions(now: number): Promise<void>;
   /** Removes those of a tenant; returns how many. */

@@ -93,6 +93,12 @@ export class TestGuest {
     return this.#send('POST', '/kbs/v0/result', request, { cookie });
   }
 
+  /** Ends the session; the status of the answer. */
+  async end(cookie: string): Promise<number> {
+    const url = this.#url('/kbs/v0/session');
+    return (await fetch(url, { method: 'DELETE', headers: { cookie } })).status;
+  }
+
   resourceByToken(token: string, path: string): Promise<Answer> {
     const headers = { authorization: `Bearer ${token}` };
     return this.#send('GET', `/kbs/v0/resource/${path}`, undefined, headers);
