@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { renameDurably } from '../durable.ts';
+import { removeDurably, renameDurably } from '../durable.ts';
 
 const BuilderRecord = z.strictObject({
   name: z.string(),
@@ -52,7 +52,7 @@ export class BuilderRecords {
   }
 
   async remove(name: string): Promise<void> {
-    await rm(this.#path(name), { force: true });
+    await removeDurably(this.#path(name));
   }
 
   #path(name: string): string {

@@ -1,11 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import * as durable from '../durable.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Conversion, Converter, StoredLayer } from './converter/converter.ts';
 import { Disks, standAlone } from './disks.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
+import { recordPath } from './verity/disk-tree.ts';
+
+vi.mock('../durable.ts', { spy: true });
 
 let root: string;
 let asked: ('write' | 'check')[];
@@ -24,7 +28,10 @@ beforeEach(async () => {
   disks = await Disks.open(join(root, 'erofs'), root, { limits: DEFAULT_LIMITS, converter });
 });
 
-afterEach(() => rmSync(root, { recursive: true, force: true }));
+afterEach(() => {
+  vi.clearAllMocks();
+  rmSync(root, { recursive: true, force: true });
+});
 
 function layer(): StoredLayer {
   const path = join(root, 'blob');
@@ -61,4 +68,16 @@ describe('verifying a layer', () => {
     expect(await disks.ensure(standAlone(layer()))).toBe('there');
     expect(asked).toEqual(['write']);
   });
+});
+
+it('makes a disk only once the removal of another one’s hash tree is on the disk', async () => {
+  const plan = standAlone(layer());
+  const path = disks.path(plan.digest);
+  writeFileSync(recordPath(path), 'of another disk');
+  vi.mocked(durable.removeDurably).mockRejectedValueOnce(new Error('EIO'));
+  await expect(disks.ensureVerified(plan)).rejects.toThrow('EIO');
+  expect(vi.mocked(durable.removeDurably)).toHaveBeenCalledExactlyOnceWith(recordPath(path));
+  expect(existsSync(path)).toBe(false);
+  await disks.ensureVerified(plan);
+  expect([existsSync(path), existsSync(recordPath(path))]).toEqual([true, false]);
 });

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { access, chmod, rm, stat } from 'node:fs/promises';
+import { access, chmod, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Semaphore } from '../async/semaphore.ts';
-import { renameDurably } from '../durable.ts';
+import { removeDurably, renameDurably } from '../durable.ts';
 import { type Digest, digestOf, hexOf } from '../oci/digest.ts';
 import { sweepDirectory } from './content/blobs.ts';
 import { createDurably, makePrivate } from './content/files.ts';
@@ -158,7 +158,7 @@ export class Disks {
   async #ensure(
     plan: DiskPlan<StoredLayer>,
   ): Promise<{ readonly outcome: Outcome; readonly checked: boolean }> {
-    if (await this.#exists(plan.digest)) return { outcome: 'there', checked: false };
+    if (await isThere(this.path(plan.digest))) return { outcome: 'there', checked: false };
     const running = this.#running.get(plan.digest);
     if (running !== undefined) {
       return { outcome: (await running) ? 'there' : 'depends', checked: false };
@@ -184,7 +184,8 @@ export class Disks {
       if (!written) return false;
       await chmod(path, 0o400);
       // A file that a failed sweep left here belongs to another disk.
-      await rm(recordPath(this.path(plan.digest)), { force: true });
+      const record = recordPath(this.path(plan.digest));
+      if (await isThere(record)) await removeDurably(record);
       await renameDurably(path, this.path(plan.digest));
       return true;
     } catch (error) {
@@ -210,13 +211,13 @@ export class Disks {
   #name(digest: Digest): string {
     return `${hexOf(digest)}.${FORMAT}.erofs`;
   }
+}
 
-  async #exists(digest: Digest): Promise<boolean> {
-    return await access(this.path(digest)).then(
-      () => true,
-      () => false,
-    );
-  }
+async function isThere(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Differs once a file was written to or replaced. */

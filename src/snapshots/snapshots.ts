@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import { access, mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDiskFull } from '../disk-full.ts';
-import { syncDirectory } from '../durable.ts';
+import { removeDurably, syncDirectory } from '../durable.ts';
 import { type OpenSavedVm, SAVED_FILES } from '../engine/engine.ts';
 import { A3sError } from '../errors.ts';
 import {
@@ -197,7 +197,7 @@ export class Snapshots {
       await rm(this.directories(id).memory, { recursive: true, force: true });
       await rmdir(this.#memoryPath()).catch(() => undefined);
     }
-    await rm(this.diskDirectory(id), { recursive: true, force: true });
+    await removeDurably(this.diskDirectory(id));
     // Removed last: until then, a restarted server finds the record.
     this.#records.remove(id);
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { lstat, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { lstat, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { renameDurably } from '../durable.ts';
 import { Damaged } from './damaged.ts';
@@ -148,10 +148,10 @@ export class TemplateDirectory {
     });
   }
 
-  /** Renamed first, so that no reader finds a partly removed template. */
+  /** Renamed first, so that no reader, and no server after a power cut, finds a part of it. */
   async #discard(path: string): Promise<void> {
     const gone = join(this.#directory, `.gone-${randomBytes(8).toString('hex')}`);
-    await rename(path, gone);
+    await renameDurably(path, gone);
     await rm(gone, { recursive: true, force: true });
   }
 }

@@ -5,7 +5,7 @@
  */
 import { lstat, mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { syncDirectory } from '../durable.ts';
+import { syncDirectory, syncRemoval } from '../durable.ts';
 import { A3sError } from '../errors.ts';
 import { makeDiskFile } from './disk-file.ts';
 
@@ -46,7 +46,7 @@ export async function makePlace(
 
 /**
  * Removes the place of a volume that no box has seen: only what was made goes, not what somebody
- * has put there since.
+ * has put there since. A power cut does not bring it back when this returns.
  */
 export async function unmakePlace(directory: string): Promise<void> {
   for (const file of [DISK, `${DISK}.new`]) {
@@ -55,6 +55,7 @@ export async function unmakePlace(directory: string): Promise<void> {
   for (const path of [join(directory, DATA), directory]) {
     await rmdir(path).catch(ignoring('ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'EBUSY'));
   }
+  await syncRemoval(directory);
 }
 
 /**

@@ -12,6 +12,7 @@ import { randomBytes } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedLock } from '../async/keyed-lock.ts';
+import { syncRemoval } from '../durable.ts';
 import { A3sError, ERRORS } from '../errors.ts';
 import { bind, boundDirectory } from './bound.ts';
 import { directoryBytes, removeTree } from './directory.ts';
@@ -354,7 +355,10 @@ export class Volumes {
   }
 
   async #finishRemoval(name: string, signal?: AbortSignal): Promise<void> {
-    await removeTree(join(this.#root, name), signal);
+    const directory = join(this.#root, name);
+    await removeTree(directory, signal);
+    // Files that a power cut brought back without a record would be in the way of the next volume.
+    await syncRemoval(directory);
     this.#options.records.remove(name);
   }
 }

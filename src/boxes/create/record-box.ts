@@ -4,7 +4,8 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
+import { removeDurably } from '../../durable.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { boxDirectory } from '../record/directories.ts';
@@ -80,7 +81,7 @@ export async function recordBox(
 /** Never rejects: without its record, no box uses the directory, and the next server removes it. */
 async function removeDirectory(rt: Pick<Services, 'home' | 'log'>, id: string): Promise<void> {
   try {
-    await rm(boxDirectory(rt, id), { recursive: true, force: true });
+    await removeDurably(boxDirectory(rt, id));
   } catch (error) {
     rt.log.error('the directory of a box could not be removed', error, { box: id });
   }

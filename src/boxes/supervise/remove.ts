@@ -5,6 +5,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { settleAll } from '../../async/settle-all.ts';
+import { removeDurably } from '../../durable.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box } from '../record/box.ts';
 import { boxDirectory } from '../record/directories.ts';
@@ -80,13 +81,23 @@ export async function removeLocked(
     // The rest of its last microVM was removed before that end was recorded. Only an empty
     // directory may be left.
     rm(vmOf(rt, box).directory, { recursive: true, force: true }),
-    rm(boxDirectory(rt, id), { recursive: true, force: true }),
+    removeFiles(rt, box),
   ]);
   rt.execs.forgetBox(id);
   if (volumes || box.definition.autoRemove) await removeAnonymous(rt, box);
   // Last: until here, the next server finds the record and finishes the removal.
   rt.store.remove(id);
   publish(rt, box, 'destroy');
+}
+
+/** Of a box with `--rm`, a power cut brings back its record or its directory, and ends either. */
+async function removeFiles(
+  rt: Pick<RemoveLockedHost, 'home'>,
+  { definition: { id, autoRemove } }: Box,
+): Promise<void> {
+  const directory = boxDirectory(rt, id);
+  if (autoRemove) await rm(directory, { recursive: true, force: true });
+  else await removeDurably(directory);
 }
 
 async function removeAnonymous({ volumes }: RemoveLockedHost, { definition }: Box): Promise<void> {
