@@ -7,21 +7,12 @@ import { setMaxListeners } from 'node:events';
 import { KeyedLock } from '../../async/keyed-lock.ts';
 import type { Vm, VmExit } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
-import { connectGuest, type KnownAgent } from '../../guest/connection.ts';
 import type { Guest } from '../../guest/guest.ts';
+import { KeptGuest, type KeptGuestOptions } from '../../guest/kept-guest.ts';
 import { BoxInput } from './input.ts';
 import { RatlsConnections } from './ratls-connections.ts';
 
-export interface RunningBoxOptions {
-  /** Time for the guest to boot, or to answer again. */
-  readonly connectMs: number;
-  /**
-   * Set for a start from a template or a memory snapshot: how its agent is first contacted, and
-   * within which time, before anything else is requested.
-   */
-  readonly firstContact?: { readonly known: KnownAgent; readonly connectMs: number } | undefined;
-  /** The connection that the microVM already has. */
-  readonly guest?: Guest | undefined;
+export interface RunningBoxOptions extends Omit<KeptGuestOptions, 'signal'> {
   /** Disposed when the microVM is gone, or when this server releases the box. */
   readonly held?: Disposable | undefined;
 }
@@ -41,10 +32,8 @@ export class RunningBox {
   /** Held while it is paused for a while, such as for a commit. */
   readonly pauseLock = new KeyedLock();
   readonly #ended = new AbortController();
-  readonly #connectMs: number;
   readonly #held: Disposable | undefined;
-  #firstContact: RunningBoxOptions['firstContact'];
-  #guest: Promise<Guest> | undefined;
+  readonly #guest: KeptGuest;
   #vmExit: VmExit | undefined;
   #released = false;
   #leave: () => void = () => undefined;
@@ -66,14 +55,12 @@ export class RunningBox {
     this.id = id;
     this.run = run;
     this.vm = vm;
-    this.#connectMs = options.connectMs;
-    this.#firstContact = options.firstContact;
     this.#held = options.held;
     this.signal = this.#ended.signal;
     // Every exec and every connection listens to it.
     setMaxListeners(0, this.signal);
+    this.#guest = new KeptGuest(vm, { ...options, signal: this.signal });
     this.input = new BoxInput(() => this.guest());
-    if (options.guest !== undefined) this.#keep(Promise.resolve(options.guest));
     let finish = (): void => undefined;
     this.finished = new Promise((resolve) => {
       finish = resolve;
@@ -101,27 +88,7 @@ export class RunningBox {
 
   /** The connection to the agent. It is made anew when it was lost. */
   guest(): Promise<Guest> {
-    if (this.#guest !== undefined) return this.#guest;
-    const first = this.#firstContact;
-    const connecting = connectGuest(this.vm, {
-      signal: this.signal,
-      deadlineMs: first?.connectMs ?? this.#connectMs,
-      ...(first === undefined ? {} : { known: first.known }),
-    });
-    this.#keep(connecting);
-    return connecting;
-  }
-
-  /** Keeps the connection for as long as it lasts. */
-  #keep(connecting: Promise<Guest>): void {
-    this.#guest = connecting;
-    const forget = (): void => {
-      if (this.#guest === connecting) this.#guest = undefined;
-    };
-    connecting.then((guest) => {
-      this.#firstContact = undefined;
-      void guest.closed.then(forget);
-    }, forget);
+    return this.#guest.get();
   }
 
   /** Releases the microVM, which runs on. */
@@ -129,10 +96,7 @@ export class RunningBox {
     this.#released = true;
     this.#leave();
     this.#ended.abort(new A3sError('box-not-running', 'The server is stopping'));
-    await this.#guest?.then(
-      (guest) => guest.close(),
-      () => undefined,
-    );
+    await this.#guest.close();
     await this.vm.release();
     this.#held?.[Symbol.dispose]();
   }
