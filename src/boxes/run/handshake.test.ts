@@ -47,7 +47,7 @@ function deafened(agent: FakeAgent, over: () => boolean): Pick<FakeAgent, 'serve
 
 it('sends the spec to a paused guest once, also when the answer to the resume is lost', async () => {
   const agent = new FakeAgent({ paused: true });
-  const handshake = new Handshake('a'.repeat(64), 2, SPEC);
+  const handshake = new Handshake('a'.repeat(64), 2, (guest) => guest.putSpec(SPEC));
   const vm = fakeVm(deafened(agent, () => agent.spec !== undefined));
   const guest = await connectGuest(vm, { signal, deadlineMs: 5000, known: handshake.known });
   await handshake.specSent;
@@ -57,7 +57,7 @@ it('sends the spec to a paused guest once, also when the answer to the resume is
 
 it('reports that the agent refused the spec of the box', async () => {
   const agent = new FakeAgent({ paused: true, refuseSpec: new FakeRefusal('conflict', 'no') });
-  const handshake = new Handshake('a'.repeat(64), 2, SPEC);
+  const handshake = new Handshake('a'.repeat(64), 2, (guest) => guest.putSpec(SPEC));
   const vm = fakeVm(deafened(agent, () => true));
   const guest = await connectGuest(vm, { signal, deadlineMs: 5000, known: handshake.known });
   await expect(handshake.specSent).rejects.toMatchObject({ code: 'conflict' });

@@ -5,9 +5,9 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import type { BoxSpec } from '@a3s-box/policies';
 import { vmUuid } from '../../engine/vm-uuid.ts';
 import type { KnownAgent } from '../../guest/connection.ts';
+import type { Guest } from '../../guest/guest.ts';
 import { ENTROPY_BYTES, type Reseed } from '../../guest/protocol.ts';
 import { now, timestamp } from '../record/clock.ts';
 
@@ -27,7 +27,8 @@ export class Handshake {
   #reseed: Reseed | undefined;
   #specSent: Promise<unknown> | undefined;
 
-  constructor(vmId: string, protocol: number, spec: BoxSpec) {
+  /** @param putSpec sends the spec of a box or of a pod */
+  constructor(vmId: string, protocol: number, putSpec: (guest: Guest) => Promise<unknown>) {
     this.known = {
       protocol,
       first: async (guest, signal) => {
@@ -40,7 +41,7 @@ export class Handshake {
         };
         const resumed = guest.reseed(this.#reseed, signal);
         // A repeated request is answered as before.
-        this.#specSent = guest.putSpec(spec);
+        this.#specSent = putSpec(guest);
         this.#specSent.catch(() => undefined);
         await resumed;
       },

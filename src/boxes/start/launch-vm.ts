@@ -46,7 +46,7 @@ export async function launchVm(
     };
     return { vm, giveSpec };
   }
-  const handshake = new Handshake(vm.id, taken.protocol, spec);
+  const handshake = new Handshake(vm.id, taken.protocol, (guest) => guest.putSpec(spec));
   return {
     vm,
     held: taken,

@@ -84,7 +84,7 @@ export class PoolSource implements StartSource {
     ]);
     const durable = syncWritableLayer(this.#rt, definition);
     durable.catch(() => undefined);
-    const handshake = new Handshake(vm.id, taken.protocol, spec);
+    const handshake = new Handshake(vm.id, taken.protocol, (guest) => guest.putSpec(spec));
     // A request that is sent while the guest is paused is there when the guest goes on.
     await settleAll([vm.resume(), handshake.known.first(guest, running.signal)]);
     await handshake.specSent;
