@@ -36,6 +36,7 @@ const ROOMS = {
     'build',
     'builders',
     'cri',
+    'pods',
     'images',
     'registry',
     'trust',
@@ -60,6 +61,7 @@ const ROOMS = {
   // Beside the routes of Docker's API: the same stores and verbs, another protocol.
   cri: [
     'cri',
+    'pods',
     'boxes',
     'distribution/pull',
     'images/image',
@@ -67,6 +69,21 @@ const ROOMS = {
     'oci/reference',
     'disk-full',
     'errors',
+  ],
+  // Beside boxes, of whose parts they are made; they know nothing of Kubernetes' interface.
+  pods: [
+    'pods',
+    'boxes',
+    'engine',
+    'guest',
+    'images/image',
+    'templates',
+    'trust/decision',
+    'jail',
+    'state',
+    'durable',
+    'errors',
+    'async',
   ],
   // A program by itself: it knows nothing of boxes, of images or of the control server.
   broker: [

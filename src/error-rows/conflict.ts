@@ -8,7 +8,7 @@ import type { ErrorRow } from '../error-row.ts';
 export const CONFLICT = {
   'name-in-use': {
     status: 409,
-    meaning: 'Another box, or another network, has the name.',
+    meaning: 'Another box, network, pod or container has the name.',
     remedy: 'Choose another name, or remove or rename what has it.',
   },
   'image-in-use': {

@@ -73,6 +73,16 @@ export const NOT_FOUND = {
     meaning: 'No box has the name or id.',
     remedy: 'List them with `a3s-box ps -a`.',
   },
+  'no-such-pod': {
+    status: 404,
+    meaning: 'No pod of Kubernetes has the id.',
+    remedy: 'List them with `crictl pods`.',
+  },
+  'no-such-container': {
+    status: 404,
+    meaning: 'No container of a pod has the id.',
+    remedy: 'List them with `crictl ps -a`.',
+  },
   'no-such-file': {
     status: 404,
     meaning: 'The box does not have the path.',

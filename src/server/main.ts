@@ -104,6 +104,7 @@ async function run(
       announcer.ready(config.socket, rt);
       const pinned = new Set([
         ...rt.store.list().map(({ definition }) => definition.bootSet),
+        ...rt.pods.bootSets(),
         ...rt.snapshots.list().map(({ bootSet }) => bootSet),
       ]);
       boot.sweep(pinned).catch((error) => rt.log.error('boot sets could not be swept', error));

@@ -37,6 +37,7 @@ import type { Config } from '../config.ts';
 import { identityFor } from '../jail/identity.ts';
 import { hostSubnets } from '../networks/host-subnets.ts';
 import { NetworkRecords } from '../networks/records.ts';
+import { PodStore } from '../pods/record/store.ts';
 import { SnapshotRecords } from '../snapshots/records.ts';
 import { Snapshots } from '../snapshots/snapshots.ts';
 import { openDatabase } from '../state/database.ts';
@@ -56,7 +57,7 @@ import { MIGRATIONS } from './home/migrations.ts';
 import { openNetworks } from './home/open-networks.ts';
 import { openTemplates } from './home/open-templates.ts';
 import { HttpServer } from './http-server.ts';
-import type { ApiHost } from './routes.ts';
+import type { ServerRuntime } from './server-runtime.ts';
 import type { ActivatedSocket } from './systemd/activated.ts';
 
 export interface ServeOptions {
@@ -66,7 +67,7 @@ export interface ServeOptions {
   readonly hostStops?: (() => Promise<boolean>) | undefined;
   readonly openDependencies: OpenDependencies;
   /** Called once requests are answered. */
-  readonly onReady?: (rt: ApiHost) => void;
+  readonly onReady?: (rt: ServerRuntime) => void;
   readonly adoption?: AdoptionTiming | undefined;
   /** Whether boxes are started whose restart policy asks for it, as after a reboot of the host. */
   readonly afterReboot?: boolean | undefined;
@@ -119,7 +120,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
       const records = new SnapshotRecords(database);
       const snapshots = new Snapshots({ home: config.home, uid, records });
       const stopServer = (): void => stopped.abort();
-      const given = { store, snapshots, log, shutdown, stopServer, ...dependencies };
+      const pods = new PodStore(database);
+      const given = { store, pods, snapshots, log, shutdown, stopServer, ...dependencies };
       const rt = await createRuntime(config, given, {
         pools: new PoolRecords(database),
         volumes: new VolumeRecords(database),
@@ -149,7 +151,7 @@ async function endBoxesWithHost(rt: StopAllHost, hostStops: () => Promise<boolea
 
 async function serveRuntime(
   config: Config,
-  rt: ApiHost & Pick<Dependencies, 'downloads'>,
+  rt: ServerRuntime & Pick<Dependencies, 'downloads'>,
   options: ServeOptions & Pick<AdoptionOptions, 'noneRuns'>,
 ): Promise<void> {
   const http = new HttpServer(rt);
@@ -228,14 +230,15 @@ async function letGo(
 
 async function createRuntime(
   config: Config,
-  given: Dependencies & Pick<ApiHost, 'store' | 'snapshots' | 'log' | 'shutdown' | 'stopServer'>,
+  given: Dependencies &
+    Pick<ServerRuntime, 'store' | 'pods' | 'snapshots' | 'log' | 'shutdown' | 'stopServer'>,
   records: {
     readonly pools: PoolRecords;
     readonly volumes: VolumeRecords;
     readonly networks: NetworkRecords;
     readonly keepOwners: boolean;
   },
-): Promise<ApiHost & Pick<Dependencies, 'downloads'>> {
+): Promise<ServerRuntime & Pick<Dependencies, 'downloads'>> {
   const { home, runtimeDir, startTimeoutMs } = config;
   const { log } = given;
   const uid = process.geteuid?.() ?? 0;

@@ -57,7 +57,7 @@ export interface AdoptionOptions {
 }
 
 /** What adoption needs of the server. */
-export type AdoptionHost = OrphanHost & ReconcileHost & Pick<Services, 'startTimeoutMs'>;
+export type AdoptionHost = OrphanHost & ReconcileHost & Pick<Services, 'startTimeoutMs' | 'pods'>;
 
 /**
  * Reconciles every record with what exists. When it returns, every box whose microVM answers is
@@ -235,7 +235,7 @@ async function mainStarted(running: RunningBox, paused: boolean): Promise<boolea
  * the directory, or before the directory was on the disk.
  */
 async function sweepDirectories(
-  rt: Pick<Services, 'home' | 'runtimeDir' | 'store' | 'engine'>,
+  rt: Pick<Services, 'home' | 'runtimeDir' | 'store' | 'pods' | 'engine'>,
 ): Promise<void> {
   const records = rt.store.list();
   const known = new Set(records.map(({ definition }) => definition.id));
@@ -250,11 +250,12 @@ async function sweepDirectories(
     await rt.engine.sweep(id, runtimeDirectory(rt, id));
     await rm(join(boxes, id), { recursive: true, force: true });
   }
-  const running = new Set(
-    records
+  const running = new Set([
+    ...records
       .filter(({ state }) => mayHaveVm(state.status))
       .map((box) => basename(vmOf(rt, box).directory)),
-  );
+    ...rt.pods.vmIds().map((id) => basename(runtimeDirectory(rt, id))),
+  ]);
   const probes: readonly string[] = Object.values(PROBE_DIRECTORIES);
   for (const name of await readdir(rt.runtimeDir)) {
     const ofVm = /^[0-9a-f]{12}$/.test(name) || probes.includes(name);

@@ -28,7 +28,7 @@ const LONGEST_MS = 24 * 3_600_000;
 
 export type Host = Pick<
   Services,
-  'home' | 'runtimeDir' | 'boot' | 'engine' | 'templates' | 'log' | 'store' | 'identityFor'
+  'home' | 'runtimeDir' | 'boot' | 'engine' | 'templates' | 'log' | 'store' | 'pods' | 'identityFor'
 >;
 
 /** The directory of the microVMs' writable layers until boxes take them. */

@@ -290,7 +290,7 @@ export class Pools implements VmPools {
 
   async #fill(pool: Pool): Promise<void> {
     const { definition } = pool;
-    const identity = this.#host.identityFor(takenUids({ store: this.#host.store, pools: this }));
+    const identity = this.#host.identityFor(takenUids({ ...this.#host, pools: this }));
     const since = performance.now();
     this.#reserved.add(identity.uid);
     pool.filling = true;

@@ -7,11 +7,15 @@ import type { BoxDefinition } from './box.ts';
 
 type Recorded = Pick<BoxDefinition, 'image' | 'imageMounts'>;
 
-/** Ids of the images that boxes hold: none of them is removed. */
-export function heldImages(boxes: readonly { readonly definition: Recorded }[]): Set<string> {
-  return new Set(
-    boxes.flatMap(({ definition: { image, imageMounts } }) =>
+/** Ids of the images that boxes and pods hold: none of them is removed. */
+export function heldImages(rt: {
+  readonly store: { list(): readonly { readonly definition: Recorded }[] };
+  readonly pods: { imageIds(): string[] };
+}): Set<string> {
+  const ofBoxes = rt.store
+    .list()
+    .flatMap(({ definition: { image, imageMounts } }) =>
       [image, ...imageMounts.map((mount) => mount.image)].map(({ id }) => id),
-    ),
-  );
+    );
+  return new Set([...ofBoxes, ...rt.pods.imageIds()]);
 }

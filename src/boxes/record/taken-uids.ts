@@ -1,5 +1,5 @@
 /**
- * The identities that microVMs and boxes of this home have. A new one gets none of them.
+ * The identities that microVMs, boxes and pods of this home have. A new one gets none of them.
  *
  * @module
  */
@@ -7,6 +7,8 @@ import type { BoxStore } from './store.ts';
 
 export interface UidHost {
   readonly store: BoxStore;
+  /** Those of Kubernetes. */
+  readonly pods: { uids(): number[] };
   /** The pools, whose microVMs have identities too. */
   readonly pools: { uids(): number[] };
 }
@@ -19,5 +21,5 @@ export function takenUids(rt: UidHost): number[] {
       definition.identity.uid,
       ...(machine === undefined ? [] : [machine.identity.uid]),
     ]);
-  return [...boxes, ...rt.pools.uids()];
+  return [...boxes, ...rt.pools.uids(), ...rt.pods.uids()];
 }

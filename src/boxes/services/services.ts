@@ -17,6 +17,7 @@ import type { Templates } from '../../templates/templates.ts';
 import type { Volumes } from '../../volumes/volumes.ts';
 import type { BoxStore } from '../record/store.ts';
 import type { Events } from './events.ts';
+import type { PodClaims } from './pod-claims.ts';
 
 /**
  * The files that a microVM boots from. A boot set that is older than confidential boxes has none
@@ -60,6 +61,7 @@ export interface Services {
     readonly architecture: string;
   };
   readonly store: BoxStore;
+  readonly pods: PodClaims;
   readonly events: Events;
   readonly images: ImageStore;
   readonly registry: Registry;

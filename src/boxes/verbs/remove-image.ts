@@ -1,5 +1,5 @@
 /**
- * Removes an image that no box holds, and publishes what was removed.
+ * Removes an image that no box and no pod holds, and publishes what was removed.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import type { Services } from '../services/services.ts';
 
 /** @throws A3sError as `ImageStore.remove` */
 export async function removeImage(
-  rt: Pick<Services, 'store' | 'images' | 'events'>,
+  rt: Pick<Services, 'store' | 'pods' | 'images' | 'events'>,
   name: string,
   { force }: { readonly force: boolean },
 ): Promise<RemovedImage> {
-  const inUse = (id: string): boolean => heldImages(rt.store.list()).has(id);
+  const inUse = (id: string): boolean => heldImages(rt).has(id);
   const removed = await rt.images.remove(name, { force, inUse });
   for (const tag of removed.untagged) rt.events.publish('image', 'untag', tag, { name: tag });
   for (const id of removed.deleted) rt.events.publish('image', 'delete', id, { name: id });

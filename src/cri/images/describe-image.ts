@@ -4,15 +4,17 @@
  * @module
  */
 import { heldImages } from '../../boxes/record/mounted-images.ts';
-import type { BoxStore } from '../../boxes/record/store.ts';
 import type { Image } from '../../images/image.ts';
 import { canonicalName, parseReference } from '../../oci/reference.ts';
 import type { Answer } from '../answer.ts';
 import type * as cri from '../api/messages.ts';
+import type { CriHost } from '../host.ts';
 
-/** A function that describes images by what boxes hold now. */
-export function describeBy(store: Pick<BoxStore, 'list'>): (image: Image) => Answer<cri.Image> {
-  const held = heldImages(store.list());
+/** A function that describes images by what boxes and pods hold now. */
+export function describeBy(
+  rt: Pick<CriHost, 'store' | 'pods'>,
+): (image: Image) => Answer<cri.Image> {
+  const held = heldImages(rt);
   return (image) => ({
     id: image.id,
     repoTags: image.tags.map(canonical),

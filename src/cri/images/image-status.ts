@@ -12,13 +12,13 @@ import { findImage, imageName } from './image-spec.ts';
 
 /** Without an image where there is none: that is no error. */
 export async function imageStatus(
-  rt: Pick<CriHost, 'store' | 'images'>,
+  rt: Pick<CriHost, 'store' | 'pods' | 'images'>,
   { image: spec, verbose }: cri.ImageStatusRequest,
 ): Promise<Answer<cri.ImageStatusResponse>> {
   const image = await findImage(rt.images, imageName(spec));
   if (image === undefined) return {};
   return {
-    image: describeBy(rt.store)(image),
+    image: describeBy(rt)(image),
     info: verbose ? { info: JSON.stringify(details(image)) } : {},
   };
 }

@@ -10,7 +10,7 @@ import type { CriHost } from '../host.ts';
 import { describeBy } from './describe-image.ts';
 import { findImage, imageName } from './image-spec.ts';
 
-type Host = Pick<CriHost, 'store' | 'images'>;
+type Host = Pick<CriHost, 'store' | 'pods' | 'images'>;
 
 /**
  * Of one message of a stream; kubelet takes 16 MiB at most, and an image has some hundred bytes.
@@ -22,14 +22,14 @@ export async function listImages(
   request: cri.ListImagesRequest,
 ): Promise<Answer<cri.ListImagesResponse>> {
   const images = await wanted(rt, request.filter);
-  return { images: images.map(describeBy(rt.store)) };
+  return { images: images.map(describeBy(rt)) };
 }
 
 export async function* streamImages(
   rt: Host,
   request: cri.StreamImagesRequest,
 ): AsyncGenerator<Answer<cri.StreamImagesResponse>> {
-  const images = (await wanted(rt, request.filter)).map(describeBy(rt.store));
+  const images = (await wanted(rt, request.filter)).map(describeBy(rt));
   for (let from = 0; from < images.length; from += AT_ONCE) {
     yield { images: images.slice(from, from + AT_ONCE) };
   }

@@ -13,10 +13,10 @@ import { findImage, imageName } from './image-spec.ts';
 /**
  * With all of its names, whichever of them was given. An image that is gone is no error.
  *
- * @throws A3sError `image-in-use` where a box holds it
+ * @throws A3sError `image-in-use` where a box or a pod holds it
  */
 export async function removeImage(
-  rt: Pick<CriHost, 'store' | 'images' | 'events'>,
+  rt: Pick<CriHost, 'store' | 'pods' | 'images' | 'events'>,
   { image: spec }: cri.RemoveImageRequest,
 ): Promise<Answer<cri.RemoveImageResponse>> {
   const image = await findImage(rt.images, imageName(spec));

@@ -13,6 +13,7 @@ const TAKEN: readonly string[] = [
   'd874ba9896e7',
   '2fa20f6d0c99',
   '241feecc9c3e',
+  '9f89245bf09e',
 ];
 
 const digest = (step: string): string =>

@@ -7,6 +7,7 @@ import { POOL_MIGRATIONS } from '../../boxes/pool/records.ts';
 import { BOX_MIGRATIONS } from '../../boxes/record/store.ts';
 import { firstMigrations, laterMigrations } from '../../images/catalog/catalog-migrations.ts';
 import { NETWORK_MIGRATIONS } from '../../networks/records.ts';
+import { POD_MIGRATIONS } from '../../pods/record/store.ts';
 import { SNAPSHOT_MIGRATIONS } from '../../snapshots/records.ts';
 import type { Migrations } from '../../state/database.ts';
 import { VOLUME_MIGRATIONS } from '../../volumes/records.ts';
@@ -19,4 +20,5 @@ export const MIGRATIONS: Migrations = [
   ...VOLUME_MIGRATIONS,
   ...NETWORK_MIGRATIONS,
   ...laterMigrations,
+  ...POD_MIGRATIONS,
 ];

@@ -17,7 +17,16 @@ const MEMORY_SHARE = 0.25;
 
 type Around = Pick<
   Runtime,
-  'home' | 'runtimeDir' | 'startTimeoutMs' | 'host' | 'store' | 'events' | 'boot' | 'engine' | 'log'
+  | 'home'
+  | 'runtimeDir'
+  | 'startTimeoutMs'
+  | 'host'
+  | 'store'
+  | 'pods'
+  | 'events'
+  | 'boot'
+  | 'engine'
+  | 'log'
 > &
   Pick<Runtime, 'locks'>;
 
@@ -27,14 +36,14 @@ type Around = Pick<
  */
 export async function openTemplates(config: Config, around: Around): Promise<Templates> {
   const { enabled, max, maxAgeMs } = config.templates;
-  const { runtimeDir, engine, boot, log, store, locks, events } = around;
+  const { runtimeDir, engine, boot, log, store, pods, locks, events } = around;
   const directory = join(around.home, 'templates');
   const templates = new TemplateStore({
     ...{ directory, runtimeDir, engine, boot, log },
     bootMs: around.startTimeoutMs,
     limits: { max, maxAgeMs, memoryBytes: around.host.memoryBytes * MEMORY_SHARE },
-    inUse: () => new Set(store.list().flatMap(sourcesOf)),
-    pinned: () => store.list().map(({ definition }) => definition.bootSet),
+    inUse: () => new Set([...store.list().flatMap(sourcesOf), ...pods.templateKeys()]),
+    pinned: () => [...store.list().map(({ definition }) => definition.bootSet), ...pods.bootSets()],
     quiet: () => locks.idle(),
     tell: (action, key, attributes) => events.publish('template', action, key, attributes),
   });

@@ -26,8 +26,8 @@ import { FakeHostNetworks } from '../../networks/testing/fake-host-networks.ts';
 import type { Downloads } from '../../registry/downloads.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { Database } from '../../state/database.ts';
-import type { ApiHost } from '../routes.ts';
 import { serve } from '../serve.ts';
+import type { ServerRuntime } from '../server-runtime.ts';
 import { expectDescribed } from './described.ts';
 import { FakeImages, TEST_IMAGE } from './images.ts';
 import { FakeTrust, NO_DOWNLOADS, NO_REGISTRY } from './signed-images.ts';
@@ -72,7 +72,7 @@ export class TestHome {
    * agents.
    */
   takeover: ((agent: FakeAgent, stream: Duplex) => void) | undefined;
-  #runtime: ApiHost | undefined;
+  #runtime: ServerRuntime | undefined;
   #stop = new AbortController();
   #served: Promise<void> | undefined;
   #database: Database | undefined;
@@ -127,20 +127,20 @@ export class TestHome {
   }
 
   /** The runtime of the present server. */
-  get runtime(): ApiHost {
+  get runtime(): ServerRuntime {
     if (this.#runtime === undefined) throw new Error('no server was started');
     return this.#runtime;
   }
 
   /** Starts a server, and waits until it answers. */
-  start(): Promise<ApiHost> {
+  start(): Promise<ServerRuntime> {
     return this.startOn(this.config);
   }
 
   /** Starts a server on any home. */
-  async startOn(config: Config): Promise<ApiHost> {
+  async startOn(config: Config): Promise<ServerRuntime> {
     this.#stop = new AbortController();
-    const rt = await new Promise<ApiHost>((resolve, reject) => {
+    const rt = await new Promise<ServerRuntime>((resolve, reject) => {
       this.#served = serve(config, {
         signal: this.#stop.signal,
         openDependencies: async (database) => {

@@ -22,7 +22,7 @@ import { dropUpload } from './refused-upload.ts';
 
 const access = 'owner';
 
-type ImagesHost = Pick<Runtime, 'store' | 'images' | 'events' | 'log'>;
+type ImagesHost = Pick<Runtime, 'store' | 'pods' | 'images' | 'events' | 'log'>;
 
 export const IMAGE_ROUTES: readonly Route<ImagesHost>[] = [
   route('GET', '/images/json', {

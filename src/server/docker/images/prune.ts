@@ -17,7 +17,9 @@ const access = 'owner';
 
 const FILTERS = ['dangling', 'until', 'label', 'label!'] as const;
 
-export const IMAGE_PRUNE_ROUTES: readonly Route<Pick<Runtime, 'store' | 'images' | 'events'>>[] = [
+export const IMAGE_PRUNE_ROUTES: readonly Route<
+  Pick<Runtime, 'store' | 'pods' | 'images' | 'events'>
+>[] = [
   route('POST', '/images/prune', {
     access,
     summary: 'Remove unused images',
@@ -30,7 +32,7 @@ export const IMAGE_PRUNE_ROUTES: readonly Route<Pick<Runtime, 'store' | 'images'
         danglingOnly: filterFlag('dangling', dangling),
         until: untilOf(until),
         matches: (labels) => matchesLabels(labels, query.filters),
-        inUse: () => heldImages(rt.store.list()),
+        inUse: () => heldImages(rt),
       });
       for (const { id, untagged } of removed) {
         for (const name of untagged) rt.events.publish('image', 'untag', name, { name });
