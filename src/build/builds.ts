@@ -16,7 +16,7 @@ import { refusesFiles } from './policy.ts';
 import { BaseImages } from './proxy/base-images.ts';
 import { askBuilder } from './relay/builder-api.ts';
 import { cacheUsage } from './relay/cache-usage.ts';
-import { type BuildCalls, relayGrpc } from './relay/grpc-relay.ts';
+import { type BuildCalls, type OpenedBuilder, relayGrpc } from './relay/grpc-relay.ts';
 import { namedResponse, readFrontendSolve, readSolve, resultDigest } from './relay/solve.ts';
 import { upgrade } from './relay/upgrade.ts';
 import { requireResultNames } from './result/result-names.ts';
@@ -93,28 +93,31 @@ export class Builds {
   }
 
   /**
-   * A connection for the calls of a BuildKit client. The function serves the client until it
-   * leaves, and releases the builder; it is called once.
+   * Serves the calls of a BuildKit client until it leaves. Never rejects.
+   *
+   * @param reasonOf the words for a builder that cannot be used
    */
-  async openGrpc(gone: AbortSignal): Promise<(client: Duplex) => Promise<void>> {
+  async serveGrpc(
+    client: Duplex,
+    gone: AbortSignal,
+    reasonOf: (error: unknown) => string,
+  ): Promise<void> {
     const { signal, unlink } = linkedSignal(gone, this.#host.shutdown);
-    try {
-      const { held, release } = await this.use(signal);
+    let end = (): void => undefined;
+    const open = async (left: AbortSignal): Promise<OpenedBuilder> => {
+      const { held, release } = await this.use(left);
       try {
-        const stream = await upgrade(held.builder, '/grpc', { upgrade: 'h2c' }, signal);
-        return async (client) => {
-          await relayGrpc(client, stream, this.#callsOf(held), signal);
-          unlink();
-          release();
-        };
+        const stream = await upgrade(held.builder, '/grpc', { upgrade: 'h2c' }, left);
+        end = release;
+        return { stream, calls: this.#callsOf(held) };
       } catch (error) {
         release();
         throw error;
       }
-    } catch (error) {
-      unlink();
-      throw error;
-    }
+    };
+    await relayGrpc(client, open, { gone: signal, reasonOf });
+    end();
+    unlink();
   }
 
   /** `POST /build`, as lines. @throws what `classicBuild` throws */

@@ -1,6 +1,7 @@
 import {
   type ClientHttp2Session,
   connect,
+  constants,
   type IncomingHttpHeaders,
   performServerHandshake,
   type ServerHttp2Stream,
@@ -30,13 +31,23 @@ interface Relayed {
 
 const open: Relayed[] = [];
 
-function relay(serve: (builder: Duplex) => void, budget?: ByteBudget): Relayed {
+type Open = Parameters<typeof relayGrpc>[1];
+
+function relay(
+  serve: (builder: Duplex) => void,
+  buffered?: ByteBudget,
+  opening = (stream: Duplex): Open =>
+    () =>
+      Promise.resolve({ stream, calls }),
+): Relayed {
   const [client, clientSide] = duplexPair();
   const [builder, builderSide] = duplexPair();
   for (const each of [client, clientSide, builder, builderSide]) each.on('error', () => undefined);
   serve(builder);
   const gone = new AbortController();
-  const done = relayGrpc(clientSide, builderSide, calls, gone.signal, budget);
+  const done = relayGrpc(clientSide, opening(builderSide), {
+    ...{ gone: gone.signal, reasonOf: String, ...(buffered === undefined ? {} : { buffered }) },
+  });
   const session = connect('http://x', { createConnection: () => client });
   session.on('error', () => undefined);
   const relayed = { client: session, gone, done };
@@ -270,5 +281,60 @@ it('ends with its client, though that one said goodbye and keeps its connection'
   relayed.client.goaway();
   await new Promise<void>((resolve) => relayed.client.ping(() => resolve()));
   relayed.gone.abort();
+  await relayed.done;
+});
+
+it('answers a client before its builder is there, and passes its calls on then', async () => {
+  const opened = signal();
+  const seen: unknown[] = [];
+  const relayed = relay(
+    builderOf((stream, headers) => {
+      seen.push(headers[':path']);
+      stream.respond({ ...GRPC_OK, 'grpc-status': '0' }, { endStream: true });
+    }),
+    undefined,
+    (stream) => () => opened.promise.then(() => ({ stream, calls })),
+  );
+  const waiting = call(relayed, STATUS);
+  const reset = relayed.client.request({ ':method': 'POST', ':path': SOLVE });
+  reset.on('error', () => undefined);
+  reset.close(constants.NGHTTP2_CANCEL);
+  // An answer to a ping follows the settings.
+  await new Promise<void>((resolve) => relayed.client.ping(() => resolve()));
+  expect(relayed.client.remoteSettings.maxConcurrentStreams).toBe(128);
+  expect(seen).toEqual([]);
+  opened.resolve();
+  expect((await waiting).head).toMatchObject({ 'grpc-status': '0' });
+  // A call that was reset meanwhile is none.
+  expect(seen).toEqual([STATUS]);
+});
+
+it('refuses all calls where no builder can be opened, and lists no worker', async () => {
+  const failed = (): Open => () => Promise.reject(new Error('none starts'));
+  const relayed = relay(() => undefined, undefined, failed);
+  for (const path of [STATUS, SOLVE]) {
+    expect((await call(relayed, path)).head).toMatchObject({
+      ...{ 'grpc-status': '12', 'grpc-message': 'Error: none starts' },
+    });
+  }
+  const listed = await call(relayed, '/moby.buildkit.v1.Control/ListWorkers');
+  expect(listed.trailers).toMatchObject({ 'grpc-status': '0' });
+});
+
+it('opens no builder any more for a client that has left', async () => {
+  const left = signal();
+  const relayed = relay(
+    () => undefined,
+    undefined,
+    () => (gone) =>
+      new Promise((_, reject) => {
+        gone.addEventListener('abort', () => {
+          left.resolve();
+          reject(gone.reason);
+        });
+      }),
+  );
+  relayed.gone.abort();
+  await left.promise;
   await relayed.done;
 });

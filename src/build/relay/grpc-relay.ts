@@ -16,6 +16,7 @@ import {
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
   performServerHandshake,
+  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Duplex, Readable } from 'node:stream';
@@ -30,10 +31,11 @@ import {
   passedOn,
   unframed,
 } from '../wire/grpc.ts';
-import { ProtobufError } from '../wire/protobuf.ts';
-import { BudgetError, type BudgetShare, ByteBudget } from './byte-budget.ts';
+import { type BudgetShare, ByteBudget } from './byte-budget.ts';
 import { explained, type RefusedRequests } from './explain.ts';
 import { FRONTEND_SOLVE, PASSED, SOLVE } from './methods.ts';
+import { refuseBuild } from './refuse-build.ts';
+import { isOver, refuseCall, UnknownMethod } from './refuse-call.ts';
 
 /** Metadata of the calls of a frontend that runs in the client. */
 const BUILD_ID = 'buildkit-controlapi-buildid';
@@ -72,47 +74,98 @@ export interface RunningSolve {
   end(): void;
 }
 
-/** Serves a client until it leaves. Never rejects. */
+/** A connection to the builder, and what is done with the calls on it. */
+export interface OpenedBuilder {
+  readonly stream: Duplex;
+  readonly calls: BuildCalls;
+}
+
+export interface RelayOptions {
+  readonly gone: AbortSignal;
+  /** The words of every refusal where the builder cannot be opened. */
+  readonly reasonOf: (error: unknown) => string;
+  readonly buffered?: ByteBudget;
+}
+
+/**
+ * Serves a client until it leaves. The client's side speaks HTTP/2 from the beginning: Go's gRPC
+ * gives a server 20 seconds for its settings, and a builder may take longer to start. Calls wait
+ * for the builder, within the windows of HTTP/2. Never rejects.
+ *
+ * @param open gets a signal that aborts once the client has left
+ */
 export async function relayGrpc(
   client: Duplex,
-  builder: Duplex,
-  calls: BuildCalls,
-  gone: AbortSignal,
-  buffered = BUFFERED,
+  open: (left: AbortSignal) => Promise<OpenedBuilder>,
+  { gone, reasonOf, buffered = BUFFERED }: RelayOptions,
 ): Promise<void> {
-  const upstream = connect('http://builder', { createConnection: () => builder });
   const connection = performServerHandshake(client, {
     settings: { maxConcurrentStreams: MAX_STREAMS, enablePush: false },
   });
-  const closed = Promise.all(
-    [upstream, connection].map(
-      (each) => new Promise<void>((resolve) => each.once('close', resolve)),
-    ),
-  );
   // `close` follows an error.
-  for (const each of [upstream, connection]) each.on('error', () => undefined);
-  connection.once('close', () => upstream.destroy());
-  // Each call that is under way ends with an error first.
-  upstream.once('close', () => connection.close());
+  connection.on('error', () => undefined);
+  const left = new AbortController();
+  const closed = new Promise<void>((resolve) => {
+    connection.once('close', () => {
+      left.abort();
+      resolve();
+    });
+  });
+  const opened = open(left.signal).then(({ stream, calls }) => ({
+    ...{ calls, upstream: connectUpstream(stream, connection) },
+  }));
+  // Each call gets the reason. There may be none.
+  opened.catch(() => undefined);
   connection.on('stream', (stream: ServerHttp2Stream, headers) => {
     stream.on('error', () => undefined);
-    if (stream.closed || stream.destroyed) return;
-    void relayCall({ stream, headers, upstream, buffered }, calls);
+    opened.then(
+      ({ calls, upstream }) => {
+        if (!isOver(stream)) void relayCall({ stream, headers, upstream, buffered }, calls);
+      },
+      (error: unknown) => {
+        if (!isOver(stream)) refuseBuild(stream, headers[':path'], reasonOf(error));
+      },
+    );
   });
-  // Each by itself: a session that has said goodbye waits for its socket, which may stay open.
+  // By itself: a connection that has said goodbye waits for its socket, which may stay open.
   const leave = (): void => {
-    for (const each of [connection, upstream, builder, client]) each.destroy();
+    for (const each of [connection, client]) each.destroy();
   };
   gone.addEventListener('abort', leave);
   if (gone.aborted) leave();
   await closed;
+  await opened.then(
+    ({ upstream }) => upstream.closed,
+    () => undefined,
+  );
   gone.removeEventListener('abort', leave);
+}
+
+interface Upstream {
+  readonly session: ClientHttp2Session;
+  readonly closed: Promise<void>;
+}
+
+/** It ends with the client's connection, and that one with it. */
+function connectUpstream(builder: Duplex, connection: ServerHttp2Session): Upstream {
+  const session = connect('http://builder', { createConnection: () => builder });
+  session.on('error', () => undefined);
+  const closed = new Promise<void>((resolve) => session.once('close', resolve));
+  const end = (): void => {
+    for (const each of [session, builder]) each.destroy();
+  };
+  connection.once('close', end);
+  // The client may have left while the builder was opened.
+  if (connection.destroyed) end();
+  // Each call that is under way ends with an error first.
+  session.once('close', () => connection.close());
+  return { session, closed };
 }
 
 interface Call {
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
-  readonly upstream: ClientHttp2Session;
+  readonly upstream: Upstream;
   readonly buffered: ByteBudget;
 }
 
@@ -135,7 +188,7 @@ async function relayCall(call: Call, calls: BuildCalls): Promise<void> {
     else stream.once('close', share.release);
   } catch (error) {
     share.release();
-    guarded(stream, () => refuse(stream, error))();
+    guarded(stream, () => refuseCall(stream, error))();
   }
 }
 
@@ -168,10 +221,9 @@ async function relaySolve(call: Call, calls: BuildCalls, share: BudgetShare): Pr
 
 /** The call to the builder, which ends with that of the client. */
 function begin({ stream, headers, upstream }: Call): ClientHttp2Stream {
-  if (upstream.destroyed || upstream.closed) {
-    throw new A3sError('builder-failed', HAS_ENDED);
-  }
-  const sent = upstream.request(passedOn(headers));
+  const { session } = upstream;
+  if (session.destroyed || session.closed) throw new A3sError('builder-failed', HAS_ENDED);
+  const sent = session.request(passedOn(headers));
   sent.on('error', () => undefined);
   const cancel = (): void => sent.close(constants.NGHTTP2_CANCEL);
   stream.once('aborted', cancel);
@@ -312,44 +364,4 @@ async function messageOf(stream: Readable, share: BudgetShare): Promise<Buffer> 
     chunks.push(chunk as Buffer);
   }
   return unframed(Buffer.concat(chunks));
-}
-
-function refuse(stream: ServerHttp2Stream, error: unknown): void {
-  if (isOver(stream) || stream.headersSent) {
-    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-    return;
-  }
-  stream.resume();
-  stream.respond(failure(statusOf(error), wordsOf(error)), { endStream: true });
-}
-
-/** In one line, as BuildKit's clients print it. */
-function wordsOf(error: unknown): string {
-  if (error instanceof A3sError) {
-    return error.remedy === undefined ? error.message : `${error.message}. ${error.remedy}`;
-  }
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** The call is none of those that pass. */
-class UnknownMethod extends Error {
-  constructor() {
-    super('this server passes no such call on to the builder');
-  }
-}
-
-function statusOf(error: unknown): string {
-  if (error instanceof UnknownMethod) return GRPC.unimplemented;
-  if (error instanceof BudgetError) return GRPC.resourceExhausted;
-  if (error instanceof GrpcError || error instanceof ProtobufError) return GRPC.invalidArgument;
-  if (!(error instanceof A3sError)) return GRPC.internal;
-  if (error.code === 'image-untrusted') return GRPC.permissionDenied;
-  if (error.code === 'unsupported-option' || error.code === 'invalid-reference') {
-    return GRPC.invalidArgument;
-  }
-  return GRPC.failedPrecondition;
-}
-
-function isOver(stream: ServerHttp2Stream): boolean {
-  return stream.closed || stream.destroyed;
 }

@@ -14,14 +14,15 @@ const BRIDGE = '/moby.buildkit.v1.frontend.LLBBridge/';
 const CONTENT = '/containerd.services.content.v1.Content/';
 
 export const SOLVE = `${CONTROL}Solve`;
+export const LIST_WORKERS = `${CONTROL}ListWorkers`;
 export const FRONTEND_SOLVE = `${BRIDGE}Solve`;
 
 /** Calls that pass as they are. */
 export const PASSED: ReadonlySet<string> = new Set([
-  ...[
-    ...['DiskUsage', 'Info', 'ListenBuildHistory', 'ListWorkers', 'Prune', 'Status'],
-    'UpdateBuildHistory',
-  ].map((name) => CONTROL + name),
+  ...[...['DiskUsage', 'Info', 'ListenBuildHistory', 'Prune', 'Status', 'UpdateBuildHistory']].map(
+    (name) => CONTROL + name,
+  ),
+  LIST_WORKERS,
   ...[
     ...['Evaluate', 'Inputs', 'Ping', 'ReadDir', 'ReadFile', 'ResolveImageConfig'],
     ...['ResolveSourceMeta', 'Return', 'StatFile', 'Warn'],

@@ -1,10 +1,16 @@
 import { once } from 'node:events';
-import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  connect as connectHttp2,
+  performServerHandshake,
+} from 'node:http2';
 import { connect, type Socket } from 'node:net';
+import { duplexPair } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { A3sError } from '../../../errors.ts';
 import { END_HEADERS, frame, TYPE } from '../../../guest/testing/raw-guest.ts';
+import { makeAuthority } from '../../../tls-proxy/make-authority.ts';
 import { TestHome } from '../../testing/home.ts';
 
 const home = new TestHome();
@@ -16,6 +22,13 @@ afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy();
 });
 afterAll(() => home.remove());
+
+/** Whose proxies nobody uses. */
+const unusedBuilder = {
+  ...{ name: 'default', cacheDisk: 'disk' },
+  authority: makeAuthority({ subject: 'a builder', now: Date.now() }),
+  ...{ serveProxy: () => () => undefined, serveStepProxy: () => () => undefined, stepProxy: '' },
+};
 
 /** An upgraded connection, as BuildKit's clients request it. */
 async function dial(path: string, { config } = home): Promise<Socket> {
@@ -128,6 +141,42 @@ it('keeps the connection of a build open until its client leaves', async () => {
   expect(socket.destroyed).toBe(false);
   socket.end();
   await ended;
+});
+
+it('begins a session before its builder is there, and joins the two then', async () => {
+  const [builder, daemon] = duplexPair();
+  let start = (): void => undefined;
+  const started = new Promise<void>((resolve) => {
+    start = resolve;
+  });
+  const other = new TestHome();
+  other.builders = {
+    runs: () => true,
+    use: async () => {
+      await started;
+      return { builder: { ...unusedBuilder, dial: async () => builder }, release: () => undefined };
+    },
+  };
+  await other.start();
+  try {
+    // The client of the build is the server of the session.
+    const socket = await dial('/session', other);
+    const serving = performServerHandshake(socket);
+    serving.on('stream', (stream) => stream.respond({ ':status': 204 }, { endStream: true }));
+    await once(serving, 'remoteSettings');
+    start();
+    const [head] = (await once(daemon, 'data')) as [Buffer];
+    expect(head.toString()).toMatch(/^POST \/session HTTP\/1\.1\r\n/);
+    daemon.write('HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
+    const connection = connectHttp2('http://client', { createConnection: () => daemon });
+    const asked = connection.request({ ':method': 'POST', ':path': '/files' });
+    const [headers] = (await once(asked, 'response')) as [Record<string, unknown>];
+    expect(headers[':status']).toBe(204);
+    connection.close();
+    await once(connection, 'close');
+  } finally {
+    await other.remove();
+  }
 });
 
 it('refuses every build with the reason, where the builder cannot be started', async () => {

@@ -16,7 +16,6 @@ import { afterFirstChunk, failureLine } from '../images/progress-lines.ts';
 import { registryConfig } from '../images/registry-auth.ts';
 import { noBody, query } from '../query.ts';
 import type { BuilderHost } from './builder-host.ts';
-import { refuseBuilds } from './no-builder.ts';
 import { serveSession } from './session.ts';
 
 const access = 'owner';
@@ -115,15 +114,7 @@ const PrunedThere = z
 
 /** Speaks gRPC until the client leaves. Where no builder starts, all calls get the reason. */
 async function serveGrpc(client: ClientStream, { builds }: BuilderHost): Promise<void> {
-  const connection = duplexOf(client);
-  let serve: (connection: Duplex) => Promise<void>;
-  try {
-    serve = await builds.openGrpc(client.gone);
-  } catch (error) {
-    await refuseBuilds(connection, reasonOf(error), client.gone);
-    return;
-  }
-  await serve(connection);
+  await builds.serveGrpc(duplexOf(client), client.gone, reasonOf);
 }
 
 /** A failure in the middle of the lines is a line. */

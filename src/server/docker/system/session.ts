@@ -1,12 +1,13 @@
 /**
  * The session of a build: a connection on which the builder asks its client for files, secrets and
- * credentials. Its bytes pass as they are.
+ * credentials. Its bytes pass as they are, after the greeting.
  *
  * @module
  */
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ClientStream } from '../../../boxes/run/client-stream.ts';
+import { GREETING, withoutFirstAck, withoutPreface } from '../../../build/session/greeting.ts';
 import { drop } from '../../http/connection.ts';
 import type { Call } from '../../http/route.ts';
 import type { BuilderHost } from './builder-host.ts';
@@ -21,6 +22,7 @@ export async function serveSession(
   headers: Call['headers'],
   { builds, log }: BuilderHost,
 ): Promise<void> {
+  await client.write(1, GREETING);
   const session = await builds
     .openSession(sessionHeaders(headers), client.gone)
     // The client learns of it by the call that begins its build.
@@ -50,9 +52,11 @@ function sessionHeaders(headers: Headers): Record<string, string | string[]> {
 /** Each direction ends by itself; the builder's ends the session. */
 async function join(client: ClientStream, stream: Duplex): Promise<void> {
   // A failure ends the stream, whose reader below notices.
-  pipeline(client.input, stream, { signal: client.gone }).catch(() => stream.destroy());
+  pipeline(withoutFirstAck(client.input), stream, { signal: client.gone }).catch(() =>
+    stream.destroy(),
+  );
   try {
-    for await (const chunk of stream) await client.write(1, chunk as Buffer);
+    for await (const chunk of withoutPreface(stream)) await client.write(1, chunk);
   } catch (error) {
     if (!client.gone.aborted) throw error;
   }
