@@ -24,7 +24,7 @@ export const BROKER = {
   },
   'broker-no-such-record': {
     status: 404,
-    meaning: 'The secret broker has no such secret, policy, grant, counter or tenant.',
+    meaning: 'The secret broker has no such secret, volume key, policy, grant, counter or tenant.',
     remedy: 'List them with `a3s-box broker secret ls`, `broker policy ls` or `broker grant ls`.',
   },
   'broker-declared': {
@@ -36,6 +36,12 @@ export const BROKER = {
     status: 409,
     meaning: 'What the secret broker was asked for does not fit its state.',
     remedy: 'The message names the state.',
+  },
+  'broker-volume-key': {
+    status: 409,
+    meaning: 'At this path is the key of sealed volumes, without which they cannot be read.',
+    remedy:
+      'Choose another path. To give up the volumes, `a3s-box broker volume-key rm PATH --discard-data`.',
   },
   'broker-quota': {
     status: 409,

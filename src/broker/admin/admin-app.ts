@@ -59,6 +59,7 @@ const AUDITS: Access = { of: 'tenant', roles: ['admin', 'auditor'] };
 const OPERATES: Access = { of: 'broker' };
 
 const SECRET = '/secrets/:repository/:type/:tag';
+const VOLUME_KEY = '/volume-keys/:repository/:type/:tag';
 const COUNTER = '/counters/:repository/:type/:tag';
 const pathOf = ({ param }: Call) => `${param('repository')}/${param('type')}/${param('tag')}`;
 
@@ -89,6 +90,26 @@ const TENANT_ROUTES: readonly Route[] = [
     ...{ method: 'DELETE', path: SECRET, access: WRITES },
     handle: async (call, { administration }) => {
       await administration.remove(call, 'secret', pathOf(call));
+      return call.c.body(null, 204);
+    },
+  },
+  {
+    ...{ method: 'GET', path: '/volume-keys', access: READS },
+    handle: async ({ c, tenant }, { administration }) =>
+      c.json({ 'volume-keys': await administration.list(tenant, 'volume-key') }),
+  },
+  {
+    ...{ method: 'POST', path: VOLUME_KEY, access: WRITES },
+    handle: async (call, { administration }) => {
+      await administration.createVolumeKey(call, pathOf(call));
+      return call.c.body(null, 204);
+    },
+  },
+  {
+    ...{ method: 'DELETE', path: VOLUME_KEY, access: CHANGES },
+    handle: async (call, { administration }) => {
+      const discard = call.c.req.query('discard') === 'true';
+      await administration.removeVolumeKey(call, pathOf(call), discard);
       return call.c.body(null, 204);
     },
   },

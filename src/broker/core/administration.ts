@@ -18,6 +18,8 @@ import type { BrokerParts } from './broker.ts';
 import { withinQuota } from './quotas.ts';
 
 export const MAX_SECRET = 64 * 1024;
+/** As the agent takes it. */
+const VOLUME_KEY_BYTES = 32;
 const RANDOM = { min: 16, max: 1024 };
 const PAGE = 1000;
 /** Of one policy or grant. */
@@ -49,7 +51,40 @@ export class Administration {
     if (content.length === 0 || content.length > MAX_SECRET) {
       throw new A3sError('invalid-argument', `A secret has 1 to ${MAX_SECRET} bytes`);
     }
-    return this.#put(scope, 'secret', resourcePath(path), content, 'secret-put');
+    return this.#putSecret(scope, path, content, 'secret-put');
+  }
+
+  /**
+   * Makes the random key of sealed volumes, which nobody but guests gets. It is made once: another
+   * one at its path would lose what is on the volumes.
+   *
+   * @throws A3sError `broker-volume-key`, `broker-conflict` for the path of a secret
+   */
+  async createVolumeKey(scope: Scope, path: string): Promise<void> {
+    const name = resourcePath(path);
+    const { vault, now } = this.#parts;
+    const content = randomBytes(VOLUME_KEY_BYTES);
+    await this.#change(scope, 'volume-key', name, 'volume-key-created', async (held, key) => {
+      if ((await held.record(key)) !== undefined) throw volumeKey(name);
+      if ((await held.record({ ...key, kind: 'secret' })) !== undefined) {
+        throw new A3sError('broker-conflict', `There is a secret ${name} already`);
+      }
+      await withinQuota(held, key, this.#quotas, () =>
+        vault.put(held, key, content, { changedAt: now().getTime() }),
+      );
+    });
+    content.fill(0);
+  }
+
+  /**
+   * Removes the key of sealed volumes.
+   *
+   * @param discard the caller says that what is on the volumes may be lost
+   * @throws A3sError `broker-volume-key`, `broker-no-such-record`
+   */
+  async removeVolumeKey(scope: Scope, path: string, discard: boolean): Promise<void> {
+    if (!discard) throw volumeKey(resourcePath(path));
+    await this.remove(scope, 'volume-key', path);
   }
 
   /** Makes a random value the next version of a secret that there is. */
@@ -58,8 +93,7 @@ export class Administration {
       const range = `${RANDOM.min} to ${RANDOM.max}`;
       throw new A3sError('invalid-argument', `A random secret has ${range} bytes`);
     }
-    const content = randomBytes(bytes);
-    return this.#put(scope, 'secret', resourcePath(path), content, 'secret-rotated', true);
+    return this.#putSecret(scope, path, randomBytes(bytes), 'secret-rotated', true);
   }
 
   /** @throws A3sError `policy-invalid`, `too-large`, `broker-declared`, `broker-quota` */
@@ -184,16 +218,31 @@ export class Administration {
     return { entries, next: page.length < PAGE ? null : from + PAGE };
   }
 
+  /** @throws A3sError `broker-volume-key` for the path of one, before anything is put */
+  #putSecret(
+    scope: Scope,
+    path: string,
+    content: Uint8Array,
+    action: string,
+    mustExist = false,
+  ): Promise<number> {
+    const name = resourcePath(path);
+    return this.#put(scope, 'secret', name, content, action, { mustExist, notKey: true });
+  }
+
   #put(
     scope: Scope,
     kind: RecordKind,
     name: string,
     content: Uint8Array,
     action: string,
-    mustExist = false,
+    { mustExist = false, notKey = false } = {},
   ): Promise<number> {
     const { vault, now } = this.#parts;
     return this.#change(scope, kind, name, action, async (transaction, key) => {
+      if (notKey && (await transaction.record({ ...key, kind: 'volume-key' })) !== undefined) {
+        throw volumeKey(name);
+      }
       if (mustExist && (await transaction.record(key)) === undefined) throw missing(kind, name);
       return withinQuota(transaction, key, this.#quotas, () =>
         vault.put(transaction, key, content, { changedAt: now().getTime() }),
@@ -221,6 +270,13 @@ export class Administration {
       return result;
     });
   }
+}
+
+function volumeKey(name: string): A3sError {
+  return new A3sError(
+    'broker-volume-key',
+    `${name} is the key of sealed volumes: without it, what is on them is lost`,
+  );
 }
 
 function missing(kind: string, name: string): A3sError {

@@ -72,6 +72,12 @@ export interface BrokerParts {
   readonly now: () => Date;
 }
 
+/** What guests get, and how the audit log calls that. */
+const RELEASED = [
+  ['secret', 'resource-released'],
+  ['volume-key', 'volume-key-released'],
+] as const;
+
 export class Broker {
   readonly parts: BrokerParts;
   readonly #budget: RefusalBudget;
@@ -145,16 +151,17 @@ export class Broker {
     const asked = { path, action: 'resource-refused' };
     return this.#ask<Released, 'missing'>(guest, proof, asked, async (transaction, decision) => {
       const { grant, policy } = decision;
-      const key = { tenant: guest.tenant, kind: 'secret', name: path } as const;
-      const found = await this.parts.vault.get(transaction, key);
-      if (found === undefined) {
-        return { kind: 'missing', refusal: 'kbs-no-resource', check: 'resource' };
+      // A path has one of both at most.
+      for (const [kind, action] of RELEASED) {
+        const key = { tenant: guest.tenant, kind, name: path };
+        const found = await this.parts.vault.get(transaction, key);
+        if (found === undefined) continue;
+        const { content, version } = found;
+        const details = { ...factsOf(guest, proof), grant, policy, version };
+        await this.#append(transaction, guest, { action, object: path, details });
+        return { kind: 'released', content, version };
       }
-      const { content, version } = found;
-      const details = { ...factsOf(guest, proof), grant, policy, version };
-      const event = { action: 'resource-released', object: path, details };
-      await this.#append(transaction, guest, event);
-      return { kind: 'released', content, version };
+      return { kind: 'missing', refusal: 'kbs-no-resource', check: 'resource' };
     });
   }
 

@@ -55,7 +55,9 @@ export async function withinQuota<T>(
 }
 
 function boundOf(kind: RecordKind, { secrets, secretBytes }: Quotas): Bound {
-  if (kind === 'secret') return { records: secrets, bytes: secretBytes, kinds: ['secret'] };
+  if (kind === 'secret' || kind === 'volume-key') {
+    return { records: secrets, bytes: secretBytes, kinds: ['secret', 'volume-key'] };
+  }
   if (kind === 'revocation') {
     return { records: MAX_REVOCATIONS, bytes: MAX_DOCUMENT_BYTES, kinds: ['revocation'] };
   }

@@ -4,7 +4,14 @@
  * @module
  */
 
-export type RecordKind = 'secret' | 'policy' | 'grant' | 'revocation' | 'session-key' | 'counter';
+export type RecordKind =
+  | 'secret'
+  | 'volume-key'
+  | 'policy'
+  | 'grant'
+  | 'revocation'
+  | 'session-key'
+  | 'counter';
 
 export interface RecordKey {
   readonly tenant: string;

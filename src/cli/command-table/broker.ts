@@ -44,5 +44,9 @@ export const broker: Group = {
       'Become the secret broker, in the foreground',
       async () => (await import('../commands/broker/serve.ts')).serveBroker,
     ),
+    'volume-key': entry(
+      'Manage the keys of sealed volumes of a secret broker',
+      async () => (await import('../commands/broker/records.ts')).brokerVolumeKey,
+    ),
   },
 };

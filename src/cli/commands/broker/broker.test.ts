@@ -92,6 +92,20 @@ describe('the commands of the broker', () => {
     expect(await out('counter ls')).toBe('[]\n');
   });
 
+  it('makes the key of sealed volumes once, and removes it with --discard-data alone', async () => {
+    const path = 'default/volumes/key';
+    expect(await out(`volume-key create ${path}`)).toBe(`${path}\n`);
+    expect(JSON.parse(await out('volume-key ls'))).toMatchObject([{ name: path, version: 1 }]);
+    for (const line of [`volume-key create ${path}`, `volume-key rm ${path}`]) {
+      expect(await run(line)).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining('(broker-volume-key)'),
+      });
+    }
+    expect(await out(`volume-key rm ${path} --discard-data`)).toBe(`${path}\n`);
+    expect(await out('volume-key ls')).toBe('[]\n');
+  });
+
   it('rotates, lists and removes secrets', async () => {
     await out('secret put default/key/one', { input: 'first' });
     expect(await out('secret rotate default/key/one --bytes 48')).toBe('version 2\n');

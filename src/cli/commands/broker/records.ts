@@ -46,6 +46,25 @@ const SECRET_VERBS: Verbs = {
   },
 };
 
+const VOLUME_KEY_VERBS: Verbs = {
+  ls: { operand: false, run: list('volume-keys') },
+  create: {
+    operand: true,
+    run: async (call, base, { operands: [, path = ''] }) => {
+      await call({ method: 'POST', path: recordPath(base, 'volume-keys', path) });
+      return `${path}\n`;
+    },
+  },
+  rm: {
+    operand: true,
+    run: async (call, base, { flags, operands: [, path = ''] }) => {
+      const query = flags.bool('discard-data') ? '?discard=true' : '';
+      await call({ method: 'DELETE', path: recordPath(base, 'volume-keys', path) + query });
+      return `${path}\n`;
+    },
+  },
+};
+
 const POLICY_VERBS: Verbs = {
   ...documentVerbs('policies'),
   put: {
@@ -116,6 +135,20 @@ export const brokerSecret: Command = {
   ]),
   operands: { min: 1, max: 2 },
   run: (invocation) => runVerb(invocation, SECRET_VERBS),
+};
+
+export const brokerVolumeKey: Command = {
+  usage: 'ls | create PATH | rm PATH --discard-data  [OPTIONS]',
+  description:
+    'Manage the keys of sealed volumes, which guests that a grant accepts get. create has the broker\n' +
+    'make a random one, which nothing overwrites: without it what is on its volumes is lost',
+  flags: byName([
+    ...BROKER_FLAGS,
+    TENANT_FLAG,
+    bool('discard-data', 'What is on the volumes of the key may be lost'),
+  ]),
+  operands: { min: 1, max: 2 },
+  run: (invocation) => runVerb(invocation, VOLUME_KEY_VERBS),
 };
 
 export const brokerPolicy: Command = {
@@ -195,7 +228,7 @@ function documentVerbs(plural: 'policies' | 'grants'): Verbs {
   };
 }
 
-function list(plural: 'secrets' | 'policies' | 'grants' | 'counters'): Verb {
+function list(plural: 'secrets' | 'volume-keys' | 'policies' | 'grants' | 'counters'): Verb {
   return async (call, base) => {
     const answer = objectOf<Record<string, unknown[]>>(
       await call({ method: 'GET', path: `${base}/${plural}` }),
@@ -215,7 +248,11 @@ function generationOf(text: string): number {
   throw new RangeError('it takes a number from 1 on');
 }
 
-function recordPath(base: string, plural: 'secrets' | 'counters', path: string): string {
+function recordPath(
+  base: string,
+  plural: 'secrets' | 'volume-keys' | 'counters',
+  path: string,
+): string {
   const parts = path.split('/');
   if (parts.length !== 3) {
     throw new UsageError(`invalid path ${path}: it is repository/type/tag`, { status: 1 });
