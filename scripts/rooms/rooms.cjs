@@ -50,6 +50,7 @@ const ROOMS = {
     'guest',
     'jail',
     'state',
+    'web-socket',
     'c-library',
     'config',
     'durable',
@@ -67,8 +68,12 @@ const ROOMS = {
     'images/image',
     'registry/registry',
     'oci/reference',
+    'web-socket',
+    'arriving-bytes',
+    'async',
     'disk-full',
     'errors',
+    'narrow',
   ],
   // Beside boxes, of whose parts they are made; they know nothing of Kubernetes' interface.
   pods: [
@@ -223,6 +228,7 @@ const ROOMS = {
   oci: ['oci', 'narrow', 'errors'],
   // How options of a box are written, wherever that is.
   'box-options': ['box-options'],
+  'web-socket': ['web-socket', 'arriving-bytes', 'errors'],
   async: ['async'],
 };
 

@@ -9,8 +9,15 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Duplex, Writable } from 'node:stream';
+import type { Duplex } from 'node:stream';
+import { writeBytes } from '../../async/write-bytes.ts';
 import type { ClientStream } from '../../boxes/run/client-stream.ts';
+import { BINARY, TEXT } from '../../web-socket/frames.ts';
+import {
+  type ByteConnection,
+  switchingProtocols,
+  webSocketStream,
+} from '../../web-socket/stream.ts';
 import type { Answer } from './answer.ts';
 import { SocketBytes } from './bytes.ts';
 import {
@@ -26,9 +33,7 @@ type Hijack = Extract<Answer, { kind: 'hijack' }>;
 /** How long a client may take to read the end of the output and close its side. */
 const LINGER_MS = 10_000;
 
-export interface HijackedStream {
-  readonly input: AsyncIterable<Uint8Array>;
-  readonly output: Writable;
+export interface HijackedStream extends ByteConnection {
   /** Tells the client that the connection is raw from here on. */
   begin(contentType: string): void;
 }
@@ -87,6 +92,27 @@ export function chunkedStream(
   };
 }
 
+/** Docker's API version from which output is in binary messages. */
+const BINARY_SINCE = 28;
+
+/**
+ * Continues in the messages of a WebSocket.
+ *
+ * @param accept the value of `Sec-WebSocket-Accept`
+ */
+export function webSocketHijack(
+  stream: HijackedStream,
+  accept: string,
+  apiMinor: number,
+): HijackedStream {
+  return {
+    ...webSocketStream(stream, apiMinor >= BINARY_SINCE ? BINARY : TEXT),
+    begin: () => {
+      stream.output.write(switchingProtocols(accept));
+    },
+  };
+}
+
 /** Serves the connection to its end. Never rejects: errors go to `onError`. */
 export async function serveStream(
   stream: HijackedStream,
@@ -110,7 +136,7 @@ export async function serveStream(
     write: async (stream, bytes) => {
       if (gone.signal.aborted) return;
       const framed = answer.byLine === true ? lineFrames : frame;
-      await send(output, answer.multiplexed ? framed(stream, bytes) : bytes, gone.signal);
+      await writeBytes(output, answer.multiplexed ? framed(stream, bytes) : bytes, gone.signal);
     },
   };
   try {
@@ -122,19 +148,6 @@ export async function serveStream(
     signal.removeEventListener('abort', disconnect);
   }
   await hangUp(stream, gone.signal);
-}
-
-function send(output: Writable, bytes: Uint8Array, gone: AbortSignal): Promise<void> {
-  if (output.write(bytes)) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = (): void => {
-      output.off('drain', done);
-      gone.removeEventListener('abort', done);
-      resolve();
-    };
-    output.on('drain', done);
-    gone.addEventListener('abort', done);
-  });
 }
 
 /**

@@ -12,11 +12,17 @@ import type { Runtime } from '../../boxes/runtime.ts';
 import { A3sError } from '../../errors.ts';
 import { API_VERSION, MIN_API_VERSION, splitVersion } from '../version.ts';
 import type { Answer } from './answer.ts';
-import { chunkedStream, drop, type HijackedStream, rawStream, serveStream } from './connection.ts';
+import {
+  chunkedStream,
+  drop,
+  type HijackedStream,
+  rawStream,
+  serveStream,
+  webSocketHijack,
+} from './connection.ts';
 import { failureOf } from './failure.ts';
 import { iterateBody, responseOf } from './response.ts';
 import type { Access, Route } from './route.ts';
-import { webSocketStream } from './web-socket/stream.ts';
 
 export interface Bindings {
   readonly incoming: IncomingMessage;
@@ -123,7 +129,7 @@ function takeOver(
     const { stream } = upgraded;
     const { webSocket } = answer;
     const taken =
-      webSocket === undefined ? stream : webSocketStream(stream, webSocket, call.apiVersion);
+      webSocket === undefined ? stream : webSocketHijack(stream, webSocket, call.apiVersion);
     upgraded.taken = drop(call.body).then(() => serve(taken));
   } else if (outgoing !== undefined && incoming.headers['transfer-encoding'] !== undefined) {
     void serve(chunkedStream(outgoing, call.body));

@@ -5,11 +5,11 @@
  */
 import * as z from 'zod';
 import { type AttachHost, attachBox, attachPoint } from '../../../../boxes/verbs/attach.ts';
+import { webSocketAccept } from '../../../../web-socket/handshake.ts';
 import { drop } from '../../../http/connection.ts';
 import { RAW_STREAM } from '../../../http/frames.ts';
 import { HIJACK } from '../../../http/replies.ts';
 import { type Route, streamRoute } from '../../../http/route.ts';
-import { webSocketAccept } from '../../../http/web-socket/handshake.ts';
 import { flag, query } from '../../query.ts';
 import { parseDetachKeys } from './detach-keys.ts';
 

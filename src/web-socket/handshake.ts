@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { A3sError } from '../../../errors.ts';
+import { A3sError } from '../errors.ts';
 
 /** What the protocol joins to the client's key, so that no other server answers by chance. */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -25,7 +25,7 @@ export function webSocketAccept(headers: Headers): string {
     KEY.test(key);
   if (!opens) {
     throw new A3sError('invalid-argument', 'The request opens no WebSocket of version 13', {
-      remedy: 'Use a WebSocket client, or POST /containers/{id}/attach.',
+      remedy: 'Use a WebSocket client.',
     });
   }
   return createHash('sha1').update(`${key}${GUID}`).digest('base64');

@@ -1,9 +1,10 @@
 /**
- * The frames of a WebSocket (RFC 6455, section 5), as a server reads and writes them. Messages are
- * only a stream of bytes here: where one ends and the next begins says nothing.
+ * The frames of a WebSocket (RFC 6455, section 5), as a server reads and writes them.
  *
  * @module
  */
+import { ArrivingBytes, EndedEarly } from '../arriving-bytes.ts';
+
 export const TEXT = 0x1;
 export const BINARY = 0x2;
 export const CLOSE = 0x8;
@@ -45,21 +46,27 @@ export function closeFrame(status: number): Buffer {
 
 /** The client broke the protocol. */
 class Broken extends Error {}
-/** The connection ended in the middle of a frame. */
-class Ended extends Error {}
+/** What has arrived of a message. */
+export interface MessagePart {
+  readonly bytes: Buffer;
+  /** Nothing of the message came before. */
+  readonly first: boolean;
+}
 
 /**
- * The bytes of the messages that a client sends, until it closes. Yields what has arrived of a
- * message without waiting for its end.
+ * The messages that a client sends, until it closes. Yields what has arrived of a message without
+ * waiting for its end, and one empty part of a message that is empty.
  *
  * @param reply sends a frame to the client: answers to its pings, and the closing frame
  */
-export async function* messageBytes(
+export async function* messageParts(
   input: AsyncIterable<Uint8Array>,
   reply: (frame: Buffer) => void,
-): AsyncGenerator<Uint8Array> {
-  const bytes = new Arriving(input);
+): AsyncGenerator<MessagePart> {
+  const bytes = new ArrivingBytes(input);
   let open = false;
+  /** Whether nothing of the present message was yielded. */
+  let first = true;
   try {
     for (;;) {
       const { opcode, final, length, mask } = await header(bytes);
@@ -72,17 +79,33 @@ export async function* messageBytes(
         continue;
       }
       if (opcode > BINARY || (opcode === CONTINUATION) !== open) throw new Broken();
+      if (!open) first = true;
       open = !final;
       for (let at = 0; at < length; ) {
         const part = await bytes.upTo(length - at);
-        yield unmask(part, mask, at);
+        yield { bytes: unmask(part, mask, at), first };
+        first = false;
         at += part.length;
       }
+      if (final && first) yield { bytes: Buffer.alloc(0), first };
     }
   } catch (error) {
     if (error instanceof Broken) reply(closeFrame(PROTOCOL_ERROR));
-    else if (!(error instanceof Ended)) throw error;
+    else if (!(error instanceof EndedEarly)) throw error;
   }
+}
+
+/**
+ * The bytes of the messages that a client sends, where it means nothing where one ends and the next
+ * begins.
+ *
+ * @param reply as for `messageParts`
+ */
+export async function* messageBytes(
+  input: AsyncIterable<Uint8Array>,
+  reply: (frame: Buffer) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const { bytes } of messageParts(input, reply)) if (bytes.length > 0) yield bytes;
 }
 
 interface Header {
@@ -92,7 +115,7 @@ interface Header {
   readonly mask: Buffer;
 }
 
-async function header(bytes: Arriving): Promise<Header> {
+async function header(bytes: ArrivingBytes): Promise<Header> {
   const head = await bytes.exactly(2);
   const [first, second] = [head.readUInt8(0), head.readUInt8(1)];
   // No extension was agreed on, and a client has to mask what it sends.
@@ -106,7 +129,7 @@ async function header(bytes: Arriving): Promise<Header> {
   };
 }
 
-async function lengthOf(bytes: Arriving, short: number): Promise<number> {
+async function lengthOf(bytes: ArrivingBytes, short: number): Promise<number> {
   if (short <= MAX_CONTROL) return short;
   if (short === 126) return (await bytes.exactly(2)).readUInt16BE();
   const long = (await bytes.exactly(8)).readBigUInt64BE();
@@ -117,37 +140,4 @@ async function lengthOf(bytes: Arriving, short: number): Promise<number> {
 /** @param at offset of the bytes in their frame's payload */
 function unmask(bytes: Buffer, mask: Buffer, at: number): Buffer {
   return Buffer.from(bytes.map((byte, index) => byte ^ (mask[(at + index) % 4] ?? 0)));
-}
-
-/** Takes the bytes of a stream by number. */
-class Arriving {
-  readonly #chunks: AsyncIterator<Uint8Array>;
-  #rest: Buffer = Buffer.alloc(0);
-
-  constructor(input: AsyncIterable<Uint8Array>) {
-    this.#chunks = input[Symbol.asyncIterator]();
-  }
-
-  /** @param length of a header or a control frame: these bytes are collected in memory */
-  async exactly(length: number): Promise<Buffer> {
-    while (this.#rest.length < length) await this.#more();
-    return this.#cut(length);
-  }
-
-  async upTo(length: number): Promise<Buffer> {
-    while (this.#rest.length === 0) await this.#more();
-    return this.#cut(length);
-  }
-
-  #cut(length: number): Buffer {
-    const bytes = this.#rest.subarray(0, length);
-    this.#rest = this.#rest.subarray(bytes.length);
-    return bytes;
-  }
-
-  async #more(): Promise<void> {
-    const { done, value } = await this.#chunks.next();
-    if (done === true) throw new Ended();
-    this.#rest = Buffer.concat([this.#rest, value]);
-  }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BINARY, CLOSE, closeFrame, frameOf, messageBytes, PONG } from './frames.ts';
+import { BINARY, CLOSE, closeFrame, frameOf, messageBytes, messageParts, PONG } from './frames.ts';
 
 const MASK = Buffer.from([1, 0x80, 0, 0xff]);
 
@@ -108,5 +108,21 @@ describe('messageBytes', () => {
     expect(await read(Buffer.concat([frames, sent(1, bytes('more'))]))).toEqual({
       ...{ text: '', replies: [closeFrame(1002)] },
     });
+  });
+});
+
+describe('messageParts', () => {
+  it('says where a message begins, and yields an empty one', async () => {
+    const frames = [
+      ...[sent(2, bytes('ab')), sent(2, bytes('')), sent(2, bytes(''), false)],
+      ...[sent(0, bytes('c'), false), sent(0, bytes('d'))],
+    ];
+    const parts: [string, boolean][] = [];
+    const read = messageParts(chunksOf(Buffer.concat(frames), 1000), () => undefined);
+    for await (const part of read) parts.push([part.bytes.toString(), part.first]);
+    expect(parts).toEqual([
+      ...[['ab', true] as const, ['', true] as const],
+      ...[['c', true] as const, ['d', false] as const],
+    ]);
   });
 });
