@@ -65,6 +65,7 @@ const ROOMS = {
     'pods',
     'boxes',
     'distribution/pull',
+    'guest/protocol',
     'images/image',
     'registry/registry',
     'oci/reference',

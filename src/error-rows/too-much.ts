@@ -21,4 +21,9 @@ export const TOO_MUCH = {
     meaning: 'The box has as many RA-TLS connections as it may.',
     remedy: 'Try again in a few seconds, or publish its port with `-p PORT:ratls`.',
   },
+  'streams-busy': {
+    status: 429,
+    meaning: 'As many streams of Kubernetes wait for their clients as may.',
+    remedy: 'Try again in a minute.',
+  },
 } as const satisfies Readonly<Record<string, ErrorRow>>;

@@ -1,18 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BINARY, CLOSE, closeFrame, frameOf, messageBytes, messageParts, PONG } from './frames.ts';
-
-const MASK = Buffer.from([1, 0x80, 0, 0xff]);
-
-/** A frame as a client sends it, masked. */
-function sent(opcode: number, payload: Uint8Array, final = true, flags = 0): Buffer {
-  const plain = frameOf(opcode, payload);
-  const head = plain.subarray(0, plain.length - payload.length);
-  head[0] = ((final ? 0x80 : 0) | flags | opcode) & 0xff;
-  head[1] = (head[1] ?? 0) | 0x80;
-  const masked = payload.map((byte, index) => byte ^ (MASK[index % 4] ?? 0));
-  return Buffer.concat([head, MASK, masked]);
-}
+import { maskedFrame } from './testing/masked-frame.ts';
 
 async function* chunksOf(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
@@ -38,7 +27,7 @@ describe('messageBytes', () => {
         async (messages, size) => {
           const frames = messages.flatMap((parts) =>
             parts.map((part, index) =>
-              sent(index === 0 ? BINARY : 0, part, index === parts.length - 1),
+              maskedFrame(index === 0 ? BINARY : 0, part, index === parts.length - 1),
             ),
           );
           const { text, replies } = await read(Buffer.concat(frames), size);
@@ -51,11 +40,11 @@ describe('messageBytes', () => {
 
   it.each([125, 126, 65_535, 65_536])('reads a frame of %i bytes', async (length) => {
     const payload = Buffer.alloc(length, 'x');
-    expect((await read(sent(BINARY, payload), 1000)).text).toBe(payload.toString());
+    expect((await read(maskedFrame(BINARY, payload), 1000)).text).toBe(payload.toString());
   });
 
   it('yields the bytes of a message that has not arrived whole, without keeping them', async () => {
-    const whole = sent(BINARY, Buffer.alloc(100_000, 'x'));
+    const whole = maskedFrame(BINARY, Buffer.alloc(100_000, 'x'));
     let taken = 0;
     async function* arriving(): AsyncGenerator<Uint8Array> {
       for (let at = 0; at < whole.length; at += 1000) {
@@ -69,21 +58,29 @@ describe('messageBytes', () => {
   });
 
   it('answers a ping in the middle of a message with its own bytes', async () => {
-    const frames = [sent(1, bytes('a'), false), sent(PING, bytes('?')), sent(0, bytes('b'))];
+    const frames = [
+      maskedFrame(1, bytes('a'), false),
+      maskedFrame(PING, bytes('?')),
+      maskedFrame(0, bytes('b')),
+    ];
     expect(await read(Buffer.concat(frames))).toEqual({
       ...{ text: 'ab', replies: [frameOf(PONG, bytes('?'))] },
     });
   });
 
   it('ends the bytes with the client’s closing frame, and answers it', async () => {
-    const frames = [sent(1, bytes('a')), sent(CLOSE, bytes('')), sent(1, bytes('late'))];
+    const frames = [
+      maskedFrame(1, bytes('a')),
+      maskedFrame(CLOSE, bytes('')),
+      maskedFrame(1, bytes('late')),
+    ];
     expect(await read(Buffer.concat(frames))).toEqual({
       ...{ text: 'a', replies: [closeFrame(1000)] },
     });
   });
 
   it('ends the bytes where the connection ends, also in the middle of a frame', async () => {
-    const whole = sent(1, bytes('abc'));
+    const whole = maskedFrame(1, bytes('abc'));
     for (let cut = 0; cut < whole.length; cut += 1) {
       const { text, replies } = await read(whole.subarray(0, cut));
       expect('abc'.startsWith(text)).toBe(true);
@@ -93,19 +90,27 @@ describe('messageBytes', () => {
 
   it.each([
     ['a frame without a mask', frameOf(1, bytes('a'))],
-    ['an extension that was not agreed on', sent(1, bytes('a'), true, 0x40)],
-    ['an unknown kind of frame', sent(3, bytes('a'))],
-    ['an unknown control frame', sent(0xb, bytes('a'))],
-    ['a control frame of 126 bytes', sent(PING, Buffer.alloc(126))],
-    ['a control frame in parts', sent(PING, bytes('a'), false)],
-    ['a continuation of nothing', sent(0, bytes('a'))],
-    ['a message within another', Buffer.concat([sent(1, bytes(''), false), sent(1, bytes('a'))])],
+    ['an extension that was not agreed on', maskedFrame(1, bytes('a'), true, 0x40)],
+    ['an unknown kind of frame', maskedFrame(3, bytes('a'))],
+    ['an unknown control frame', maskedFrame(0xb, bytes('a'))],
+    ['a control frame of 126 bytes', maskedFrame(PING, Buffer.alloc(126))],
+    ['a control frame in parts', maskedFrame(PING, bytes('a'), false)],
+    ['a continuation of nothing', maskedFrame(0, bytes('a'))],
+    [
+      'a message within another',
+      Buffer.concat([maskedFrame(1, bytes(''), false), maskedFrame(1, bytes('a'))]),
+    ],
     [
       'a length above 2^53',
-      Buffer.concat([Buffer.from([0x81, 0xff]), Buffer.alloc(8, 0xff), MASK, bytes('a')]),
+      Buffer.concat([
+        Buffer.from([0x81, 0xff]),
+        Buffer.alloc(8, 0xff),
+        Buffer.alloc(4),
+        bytes('a'),
+      ]),
     ],
   ])('closes with status 1002 after %s', async (_, frames) => {
-    expect(await read(Buffer.concat([frames, sent(1, bytes('more'))]))).toEqual({
+    expect(await read(Buffer.concat([frames, maskedFrame(1, bytes('more'))]))).toEqual({
       ...{ text: '', replies: [closeFrame(1002)] },
     });
   });
@@ -114,8 +119,8 @@ describe('messageBytes', () => {
 describe('messageParts', () => {
   it('says where a message begins, and yields an empty one', async () => {
     const frames = [
-      ...[sent(2, bytes('ab')), sent(2, bytes('')), sent(2, bytes(''), false)],
-      ...[sent(0, bytes('c'), false), sent(0, bytes('d'))],
+      ...[maskedFrame(2, bytes('ab')), maskedFrame(2, bytes('')), maskedFrame(2, bytes(''), false)],
+      ...[maskedFrame(0, bytes('c'), false), maskedFrame(0, bytes('d'))],
     ];
     const parts: [string, boolean][] = [];
     const read = messageParts(chunksOf(Buffer.concat(frames), 1000), () => undefined);

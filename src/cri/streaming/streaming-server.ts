@@ -1,0 +1,119 @@
+/**
+ * The streaming server: kubelet passes clients of exec, attach and port-forward on to the URLs that
+ * the methods of CRI answer with.
+ *
+ * @module
+ */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Refused, serveUpgrade } from './serve-upgrade.ts';
+import type { StreamTarget } from './stream-target.ts';
+import { Tokens } from './tokens.ts';
+
+/** Kubelet is on the same host, and what goes over this server is not encrypted. */
+const HOST = '127.0.0.1';
+const CONNECTIONS = 256;
+const HEADERS_MS = 15_000;
+const HEADERS_BYTES = 32 * 1024;
+const KEEP_ALIVE_MS = 30_000;
+const PATH = /^\/(exec|attach|portforward)\/([A-Za-z0-9_-]{43})$/;
+
+export interface StreamingLog {
+  error(message: string, error: unknown, details?: Record<string, unknown>): void;
+}
+
+export class StreamingServer {
+  readonly #server: Server;
+  readonly #log: StreamingLog;
+  readonly #tokens: Tokens<StreamTarget>;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(log: StreamingLog, tokens: Tokens<StreamTarget>) {
+    this.#log = log;
+    this.#tokens = tokens;
+    const server = createServer({ maxHeaderSize: HEADERS_BYTES, headersTimeout: HEADERS_MS });
+    server.maxConnections = CONNECTIONS;
+    server.on('connection', (socket: Socket) => {
+      socket.on('error', () => undefined);
+      // The end of a client whose host is gone is noticed in minutes.
+      socket.setKeepAlive(true, KEEP_ALIVE_MS);
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.on('request', (request, response) => this.#answer(request, response));
+    server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));
+    this.#server = server;
+  }
+
+  /**
+   * Listens on the loopback.
+   *
+   * @param port 0: any that is free
+   */
+  static async listen(
+    log: StreamingLog,
+    port = 0,
+    tokens = new Tokens<StreamTarget>(),
+  ): Promise<StreamingServer> {
+    const made = new StreamingServer(log, tokens);
+    made.#server.listen(port, HOST);
+    await once(made.#server, 'listening');
+    return made;
+  }
+
+  /**
+   * The URL by which one client reaches the target, within a minute.
+   *
+   * @throws A3sError `streams-busy`
+   */
+  url(target: StreamTarget): string {
+    const { port } = this.#server.address() as AddressInfo;
+    return `http://${HOST}:${port}/${target.kind}/${this.#tokens.issue(target)}`;
+  }
+
+  /** Closes all connections. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  /** @throws Refused where the request names nothing that it may have */
+  #target({ url = '', method = '' }: IncomingMessage): StreamTarget {
+    const [, kind, token = ''] = PATH.exec(url.split('?')[0] ?? '') ?? [];
+    if (kind === undefined) throw new Refused(404, 'There is nothing at this path.');
+    if (method !== 'GET' && method !== 'POST') {
+      throw new Refused(405, 'Streams are opened with GET or POST.');
+    }
+    // Whatever comes of this request, there is no second one.
+    const target = this.#tokens.use(token);
+    if (target?.kind === kind) return target;
+    throw new Refused(404, 'The token was used, has expired, or is not one of this server.');
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    try {
+      this.#target(request);
+      throw new Refused(400, 'The request has to upgrade to SPDY/3.1 or to a WebSocket.');
+    } catch (error) {
+      const { status, message, headers } = Refused.of(error);
+      response.writeHead(status, { ...headers, connection: 'close' }).end(`${message}\n`);
+    }
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const onError = (error: unknown): void =>
+      this.#log.error('a stream of CRI failed', error, { path: request.url?.split('/')[1] });
+    try {
+      if (head.length > 0) socket.unshift(head);
+      await serveUpgrade(this.#target(request), request, socket, onError);
+    } catch (error) {
+      if (!(error instanceof Refused)) onError(error);
+      Refused.of(error).answer(socket);
+    }
+  }
+}
