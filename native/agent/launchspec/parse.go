@@ -84,6 +84,7 @@ func (c *checks) spec(s *Spec) {
 	c.sealing(s)
 	c.volumes(s)
 	c.broker(s)
+	c.egress(s)
 }
 
 // sealing takes an absent list as the only way to say that nobody seals from outside.

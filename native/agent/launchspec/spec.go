@@ -32,6 +32,7 @@ type Spec struct {
 	Sealers         *[]string      `json:"sealers"`
 	Volumes         *[]Volume      `json:"volumes"`
 	Broker          *Broker        `json:"broker"`
+	Egress          *Egress        `json:"egress"`
 }
 
 // Values of Spec.Sealing: which keys are derived for the workload, and for the holders of the keys

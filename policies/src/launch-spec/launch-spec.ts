@@ -12,6 +12,7 @@ import { absolutePath } from './absolute-path.ts';
 import { Confinement, ProcessSpec, Resources } from './box-spec.ts';
 import { BrokerEndpoint, brokerResource } from './broker.ts';
 import { canonicalJson } from './canonical-json.ts';
+import { LaunchEgress } from './egress.ts';
 import { MAX_SEALED_VOLUMES, SealedVolume } from './sealed-volume.ts';
 import { shmBytes, Tmpfs } from './tmpfs.ts';
 
@@ -227,6 +228,11 @@ const LaunchSpecFields = z.strictObject({
     .optional(),
   /** Absent where no secret is fetched, no volume counted and no token given. Since revision 5. */
   broker: BrokerEndpoint.optional(),
+  /**
+   * The network policy of the box, as information: the host enforces it, and no guest does. Absent
+   * is none. Since revision 7.
+   */
+  egress: LaunchEgress.optional(),
 });
 
 export const LaunchSpec = LaunchSpecFields.refine(
@@ -249,7 +255,11 @@ export const LaunchSpec = LaunchSpecFields.refine(
         'must be there where a secret is fetched, a volume counted or a token given, and only there',
       path: ['broker'],
     },
-  );
+  )
+  .refine(({ network, egress }) => network !== 'none' || egress === undefined, {
+    error: 'does not belong to a box without a network',
+    path: ['egress'],
+  });
 /** A validated launch spec. */
 export type LaunchSpec = z.infer<typeof LaunchSpec>;
 

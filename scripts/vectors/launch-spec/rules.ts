@@ -10,6 +10,7 @@ import type { LaunchSpec } from '../../../policies/src/launch-spec/launch-spec.t
 import type { LaunchSpecVector } from '../format.ts';
 import { BROKER_ACCEPTED, BROKER_RULES } from './broker.ts';
 import { DIRECTORY_RULES, numbered } from './directories.ts';
+import { EGRESS_ACCEPTED, EGRESS_RULES } from './egress.ts';
 import { type Change, RESOURCE_RULES, type Refused, ulimit } from './resources.ts';
 import { SEALED_VOLUMES_ACCEPTED, SEALED_VOLUMES_RULES } from './sealed-volumes.ts';
 import { SEALING_ACCEPTED, SEALING_RULES } from './sealing.ts';
@@ -248,6 +249,7 @@ const REFUSED: readonly Refused[] = [
   ...SEALING_RULES,
   ...SEALED_VOLUMES_RULES,
   ...BROKER_RULES,
+  ...EGRESS_RULES,
   ['mounts', 'A share of the host.', ['mounts', []]],
   ['ports', 'Ports are the host’s.', ['ports', []]],
   ['secrets-missing', 'Every key is written out.', ['secrets', undefined]],
@@ -291,6 +293,7 @@ export function launchSpecRuleVectors(): LaunchSpecVector[] {
     ),
     ...SEALING_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
     ...BROKER_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
+    ...EGRESS_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
     ...TMPFS_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
     accepted('secret-any', 'Every client that reaches the box may inject it.', ['secrets', [ENV]]),
     ...REFUSED.map(([name, comment, ...changes]) => vector(name, comment, changed(SMALL, changes))),
