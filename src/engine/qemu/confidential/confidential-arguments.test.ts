@@ -196,6 +196,12 @@ describe('the arguments of a confidential microVM', () => {
     },
   );
 
+  it('leads the card to the tap device that the host lends', () => {
+    const line = confidentialArguments(snp, { ...snpFds, tap: 12 });
+    expect(line).toContain('{"type":"tap","id":"net0","fd":"12"}');
+    expect(line.join(' ')).not.toContain('passt');
+  });
+
   it('gives a confidential microVM no console, share, balloon or hotplug port', () => {
     for (const [plan, fds] of [
       [simulated, simulatedFds],

@@ -8,8 +8,6 @@
  *
  * @module
  */
-import { A3sError } from '../../../errors.ts';
-import type { Nic } from '../../engine.ts';
 import { passtSocket } from '../../helpers/passt.ts';
 import {
   acceleration,
@@ -54,6 +52,8 @@ export interface ConfidentialDescriptors {
   readonly monitor: number;
   /** One per disk, in the spec's order. */
   readonly disks: readonly number[];
+  /** The tap device of the network card, where the host leads it. */
+  readonly tap?: number | undefined;
 }
 
 /** Name of the virtio-serial port at which a simulated secure processor answers. */
@@ -82,7 +82,7 @@ export function confidentialArguments(
     ...boot(spec, fds),
     ...ports(spec),
     ...monitorArguments(fds.monitor),
-    ...asArguments([...card(spec), ...disks(spec)]),
+    ...asArguments([...card(spec, fds), ...disks(spec)]),
     ...lifecycle(),
   ];
 }
@@ -193,16 +193,12 @@ function ports({ runtimeDir, confidential }: ConfidentialSpec): string[] {
   ];
 }
 
-function card({ nic, runtimeDir }: ConfidentialSpec): Command[] {
-  if (nic?.tap !== undefined) {
-    throw new A3sError('invalid-argument', 'Cannot give a confidential microVM a tap device');
-  }
-  return nic === undefined ? [] : cardCommands(nic, passtSocket(runtimeDir));
-}
-
-function cardCommands({ mac }: Nic, socket: string): Command[] {
+function card({ nic, runtimeDir }: ConfidentialSpec, { tap }: ConfidentialDescriptors): Command[] {
+  if (nic === undefined) return [];
   return [
-    translator(NETDEV, socket),
+    tap === undefined
+      ? translator(NETDEV, passtSocket(runtimeDir))
+      : ['netdev_add', { type: 'tap', id: NETDEV, fd: String(tap) }],
     [
       'device_add',
       modern({
@@ -210,7 +206,7 @@ function cardCommands({ mac }: Nic, socket: string): Command[] {
         ...cardPlace(),
         netdev: NETDEV,
         id: 'nic0',
-        mac,
+        mac: nic.mac,
         romfile: '',
       }),
     ],

@@ -5,8 +5,7 @@
  * @module
  */
 import * as z from 'zod';
-import type { Helper } from '../../helpers/helper.ts';
-import { startPasst } from '../../helpers/passt.ts';
+import { startTranslator } from '../../helpers/passt.ts';
 import { ProcessorPort } from '../../secure-processor/port.ts';
 import type { InstalledProcessor } from '../../secure-processor/processor.ts';
 import { answeringVmm } from '../boot/vmm.ts';
@@ -40,9 +39,9 @@ export async function launchConfidential(
 ): Promise<QemuVm> {
   const { spec } = plan;
   checkPlan(plan);
-  const { id, runtimeDir, identity, nic } = spec;
-  // passt starts before the VMM, which has its network card from the start.
-  const passt = nic === undefined ? undefined : await startPasst(nic, runtimeDir, identity, signal);
+  const { id, runtimeDir } = spec;
+  // The translator starts before the VMM, which has its network card from the start.
+  const translators = await Promise.all(startTranslator(spec, signal));
   const { helper, launched, guest } = await spawnSealed(plan, host, signal);
   if (signal.aborted) helper.release();
   signal.throwIfAborted();
@@ -58,13 +57,12 @@ export async function launchConfidential(
     await port?.close();
     throw error;
   }
-  const helpers: Helper[] = passt === undefined ? [helper] : [helper, passt];
   const vm = new QemuVm({
     id,
     runtimeDir,
     vmm: vmm.process,
     monitor: vmm.monitor,
-    helpers,
+    helpers: [helper, ...translators],
     confidential: { port, launched },
   });
   events.forward(vm);

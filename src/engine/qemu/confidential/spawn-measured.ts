@@ -74,6 +74,7 @@ export async function spawnMeasured(
       sev: guest === undefined ? await table.open('/dev/sev', O_RDWR) : undefined,
       monitor: await table.listen(vmmSockets(spec.runtimeDir).monitor),
       disks,
+      tap: spec.nic?.tap === undefined ? undefined : table.lend(spec.nic.tap),
     };
     for (const disk of spec.disks) {
       disks.push(await table.open(disk.path, disk.readonly ? O_RDONLY : O_RDWR));
