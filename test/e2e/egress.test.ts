@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -188,6 +189,29 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
     expect(await page('limited', OTHER)).toBe('none');
     await actor.ok(['rm', '-f', 'limited', 'two']);
     await until('the programs of one box', () => programs().length === 1);
+  });
+
+  it('limits a confidential box by the policy that its launch spec has', async () => {
+    const before = programs().length;
+    const images = join(actor.directory, 'images.yaml');
+    const lax = '{ pattern: "**", allowUnsigned: true, allowUnsignedConfidential: true }';
+    writeFileSync(images, `images: [${lax}]`, { mode: 0o644 });
+    const flags = ['--tee', 'simulate', '--host-may', 'exec', '--image-policy', images];
+    const limits = ['--egress', `allow:${OTHER}:tcp:80`];
+    const spec = join(actor.directory, 'spec.json');
+    const command = [BUSYBOX, 'sleep', '1000'];
+    await actor.ok(['measure', ...flags, ...limits, '--spec-out', spec, ...command]);
+    expect(JSON.parse(readFileSync(spec, 'utf8'))).toMatchObject({
+      egress: { default: 'deny', rules: [`allow:${OTHER}/32:tcp:80`] },
+    });
+    await actor.ok(['run', '-d', '--name', 'attested', ...flags, ...limits, ...command]);
+    const shown = ['inspect', '--format', '{{.Confidential.HostData}}', 'attested'];
+    const digest = createHash('sha256').update(readFileSync(spec)).digest('hex');
+    expect(await actor.ok(shown)).toBe(digest);
+    await shows('attested', OTHER, `${OTHER} ${OTHER}`);
+    expect(await page('attested', SITES)).toBe('none');
+    await actor.ok(['rm', '-f', 'attested']);
+    await until('as many programs as before', () => programs().length === before);
   });
 
   it('limits boxes from a pool, whose cards led elsewhere before, and their forks', async () => {

@@ -4,19 +4,16 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
-import type { RecordedPolicy } from '../../networks/egress/egress.ts';
 import type { Bind, BoxDefinition, VolumeMount } from '../record/box.ts';
 import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import type { Limits } from '../record/limits.ts';
 import { confinementOf } from '../spec/confinement/confinement.ts';
-import { checkEgress } from '../spec/egress.ts';
 import { checkUserNetwork } from '../spec/network-spec.ts';
 
 /** The parts of a request that a confidential box may not have. */
 export interface CheckedParts
   extends Pick<BoxDefinition, 'storage' | 'limits' | 'security' | 'names'> {
   readonly network: BoxDefinition['network'];
-  readonly egress?: RecordedPolicy | undefined;
   readonly ports: readonly unknown[];
   readonly env: readonly string[];
   readonly binds: readonly Pick<Bind, 'source' | 'destination'>[];
@@ -64,7 +61,6 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
   }
   const { network } = request;
   checkUserNetwork({ network, confidential: true, fork: false });
-  checkEgress({ ...request, endpoints: [], confidential: asked });
   checkRates(request.limits, asked.changes);
   checkWords(request);
   for (const { name, variable } of asked.secrets) {

@@ -36,6 +36,8 @@ const WITH_COUNTERS = 6;
 const WITH_REFRESH = 6;
 /** The one that added `tokens` to `broker`. */
 const WITH_TOKENS = 6;
+/** The one that added `egress`. */
+const WITH_EGRESS = 7;
 
 /** A request, merged with its image. */
 type PlannedBox = Omit<SpecifiedBox, 'hostname' | 'stopSignal'> & Pick<BoxDefinition, 'stopSignal'>;
@@ -66,6 +68,7 @@ export async function planConfidential(
   checkSealing(asked, boot, bootSet);
   checkVolumes(planned, boot, bootSet);
   checkBroker(asked, boot, bootSet);
+  checkEgress(planned, boot, bootSet);
   const layers = await rt.images.verityLayers(image);
   const volumes = boot.launchSpec < WITH_DIRECTORIES ? [] : image.config.volumes;
   const { spec, text, digest } = launchSpecOf(
@@ -187,6 +190,20 @@ function checkBroker(
     'unsupported-option',
     `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support ${what}`,
     { remedy: 'Run npm run setup, which makes a boot set that can.' },
+  );
+}
+
+/** @throws A3sError `unsupported-option` */
+function checkEgress(
+  { egress }: PlannedBox,
+  { launchSpec }: ConfidentialBoot,
+  bootSet: string,
+): void {
+  if (launchSpec >= WITH_EGRESS || egress === undefined) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support network policies in launch specs`,
+    { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
   );
 }
 

@@ -113,6 +113,14 @@ describe('launchSpecOf', () => {
     expect(Object.keys(plain)).not.toContain('shmBytes');
   });
 
+  it('writes the network policy of a box that has one, rules in their order', () => {
+    const egress = { default: 'deny' as const, rules: ['deny:b.example', 'allow:*.example:tcp'] };
+    expect(launchSpecOf({ ...BOX, egress }, IMAGE, ASKED).spec.egress).toEqual(egress);
+    expect(Object.keys(launchSpecOf(BOX, IMAGE, ASKED).spec)).not.toContain('egress');
+    const alone = { ...BOX, egress, network: 'none' as const };
+    expect(codeOf(() => launchSpecOf(alone, IMAGE, ASKED))).toBe('invalid-argument');
+  });
+
   it('writes exactly this text for a launch spec', () => {
     const { text, digest } = launchSpecOf(BOX, IMAGE, ASKED);
     const confinement = JSON.stringify(sorted(DEFAULT_CONFINEMENT));

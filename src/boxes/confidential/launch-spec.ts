@@ -38,7 +38,7 @@ export type SpecifiedBox = Pick<
   | 'security'
   | 'network'
 > &
-  Partial<Pick<BoxDefinition, 'init' | 'tmpfs' | 'shmBytes' | 'readonlyRootfs'>> & {
+  Partial<Pick<BoxDefinition, 'init' | 'tmpfs' | 'shmBytes' | 'readonlyRootfs' | 'egress'>> & {
     readonly stopSignal: string;
     /** Sealed volumes, with their ids. */
     readonly sealedVolumes?: Parameters<typeof specifiedVolumes>[0];
@@ -96,6 +96,7 @@ export function launchSpecOf(
     ...specifiedDirectories(image.volumes, [...(box.tmpfs ?? []), ...(box.sealedVolumes ?? [])]),
     ...memoryMounts(box),
     ...specifiedVolumes(box.sealedVolumes ?? []),
+    ...(box.egress === undefined ? {} : { egress: box.egress }),
   });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

@@ -13,11 +13,10 @@ import { A3sError } from '../../errors.ts';
 import type { Image, VerityLayer } from '../../images/image.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import { BLANK_DISK_BYTES } from '../../templates/blank-disk.ts';
-import type { Box, BoxDefinition, Port } from '../record/box.ts';
+import type { Box, BoxDefinition } from '../record/box.ts';
 import type { ConfidentialDefinition } from '../record/confidential.ts';
 import { boxDirectory, runtimeDirectory } from '../record/directories.ts';
 import type { Services } from '../services/services.ts';
-import { forward, macAddress } from '../spec/network.ts';
 import { askedCpus, hostLimitsOf, vmCpus, vmMemory } from '../spec/resources.ts';
 import { confidentialBoot } from './launch-plan.ts';
 
@@ -87,7 +86,7 @@ export function confidentialLaunch(
  * Describes the microVM, and makes nothing.
  *
  * @param volumes the disks of sealed volumes
- * @param ports with their real numbers
+ * @param nic the card, which leads where the host has it lead
  */
 export function describeConfidential(
   rt: Pick<Services, 'home' | 'runtimeDir'>,
@@ -95,9 +94,9 @@ export function describeConfidential(
   confidential: ConfidentialDefinition,
   { boot, layers }: ConfidentialParts,
   volumes: readonly Disk[],
-  ports: readonly Port[],
+  nic: VmSpec['nic'],
 ): VmSpec {
-  const { id, identity, network, memoryBytes } = definition;
+  const { id, identity, memoryBytes } = definition;
   const disks: Disk[] = layers.map(({ path }, index) => ({
     ...{ path, serial: `layer-${index}`, readonly: true },
   }));
@@ -112,8 +111,7 @@ export function describeConfidential(
     cpus: vmCpus(askedCpus(definition)),
     memoryBytes: vmMemory(memoryBytes),
     boot: { kernelPath, initrdPath, commandLine: commandLines[confidential.tee] },
-    nic:
-      network === 'none' ? undefined : { mac: macAddress(definition), ports: ports.map(forward) },
+    nic,
     shares: [],
     hostLimits: hostLimitsOf(definition),
     confidential: confidentialLaunch(rt, id, confidential, boot),

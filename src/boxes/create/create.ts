@@ -112,7 +112,6 @@ export async function createBox(
     hostname: hostname ?? unique.id.slice(0, 12),
     labels: { ...image.config.labels, ...request.labels },
     endpoints,
-    ...(request.egress === undefined ? {} : { egress: request.egress }),
     ...recordedSecrets(secrets),
     ...(request.networkMode === undefined ? {} : { networkMode: request.networkMode }),
     ...ports,

@@ -18,6 +18,7 @@ import { launchRecordFor } from '../confidential/measurement.ts';
 import { checkSealed, withIds } from '../confidential/sealed-volumes.ts';
 import { EVIDENCE_TEE } from '../record/tee-names.ts';
 import type { Services } from '../services/services.ts';
+import { checkEgress } from '../spec/egress.ts';
 import { askedCpus, vmCpus } from '../spec/resources.ts';
 import { foreignArchitecture } from './architecture.ts';
 import { checkSpec } from './check-spec.ts';
@@ -59,6 +60,7 @@ export async function measureBox(
       },
     );
   }
+  checkEgress(request);
   checkEgressSecrets(request);
   checkConfidential(request, asked);
   checkSealed(request.volumeMounts, asked);

@@ -38,7 +38,7 @@ export function planBox(request: CreateRequest, image: Pick<Image, 'config'>) {
 
 function pick(request: CreateRequest) {
   const { terminal, openStdin, stdinOnce, attach, size, stopTimeout } = request;
-  const { autoRemove, memoryBytes, nanoCpus, network, names } = request;
+  const { autoRemove, memoryBytes, nanoCpus, network, names, egress } = request;
   const { limits, security, restart, init, logging, containerIdFile } = request;
   const { tmpfs, shmBytes, readonlyRootfs, storage } = request;
   const { mac, ownDriverOptions, links, networkDisabled, shell, onBuild, argsEscaped } = request;
@@ -48,6 +48,7 @@ function pick(request: CreateRequest) {
     ...(stopTimeout === undefined ? {} : { stopTimeout }),
     ...(containerIdFile === undefined ? {} : { containerIdFile }),
     ...{ autoRemove, memoryBytes, nanoCpus, network, names },
+    ...(egress === undefined ? {} : { egress }),
     ...{ limits, security, restart, init, logging },
     ...{ tmpfs: [...tmpfs], readonlyRootfs },
     ...(shmBytes === undefined ? {} : { shmBytes }),

@@ -20,7 +20,6 @@ interface Limited {
   readonly egress?: RecordedPolicy | undefined;
   readonly network: BoxDefinition['network'];
   readonly endpoints: readonly unknown[];
-  readonly confidential?: unknown;
 }
 
 /**
@@ -28,15 +27,8 @@ interface Limited {
  *
  * @throws A3sError `unsupported-option`, `invalid-argument`
  */
-export function checkEgress({ egress, network, endpoints, confidential }: Limited): void {
+export function checkEgress({ egress, network, endpoints }: Limited): void {
   if (egress === undefined) return;
-  if (confidential !== undefined) {
-    throw new A3sError(
-      'unsupported-option',
-      'Cannot create the box: a network policy is not supported for a confidential box: the host enforces it, and no launch spec could promise it',
-      { remedy: 'Leave the policy out, and limit the box from inside or behind the host.' },
-    );
-  }
   if (network === 'none') {
     throw new A3sError('invalid-argument', 'Cannot limit the box: it has no network', {
       remedy: 'Leave out --network none, or the network policy.',

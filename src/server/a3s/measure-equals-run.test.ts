@@ -89,6 +89,10 @@ const specified = any({
   Hostname: mostly(fc.constantFrom('', 'h', 'A.b-c'), '-x'),
   Tty: fc.boolean(),
   OpenStdin: fc.boolean(),
+  Egress: mostly<object | undefined>(
+    fc.constantFrom(undefined, { Rules: ['allow:*.example.org', 'deny:203.0.113.0/24:udp'] }),
+    { Rules: ['allow'] },
+  ),
   StopSignal: mostly(fc.constantFrom('', 'SIGINT', '9', 'term', 'RTMIN+3', 'SIGRTMAX-1'), 'NOPE'),
 });
 const host = any({

@@ -102,8 +102,9 @@ async function launchMeasured(
   const { vm } = await launchOnPorts(rt, box, {
     state: { machine: { id, identity, start: 'cold' }, launch: planned },
     disks: Promise.resolve(),
-    describe: (ports) => ({
-      vm: describeConfidential(rt, box, confidential, parts, volumes, ports),
+    // The guest knows its own address: what the host says of the network is not told to it.
+    describe: (_ports, _disks, { nic }) => ({
+      vm: describeConfidential(rt, box, confidential, parts, volumes, nic),
     }),
   });
   const record = vm.launched;

@@ -43,6 +43,7 @@ function boxLines({ box }: BoxVerdict): readonly string[] {
     ['host may', spec.hostMay.join(', ') || 'nothing but end it'],
     ['secrets', secrets.join(', ') || 'none'],
     ['sealing', sealingOf(spec)],
+    ['egress', egressOf(spec)],
   ];
   return [`Box\n${alignColumns(rows.map(([name, value]) => `  ${name}\t${value}`))}`];
 }
@@ -51,6 +52,13 @@ function sealingOf({ sealing, sealers = [] }: Peer['spec']): string {
   if (sealing === 'none') return 'none';
   const outside = sealers.length === 0 ? 'nobody outside' : `${sealers.length} keys outside`;
   return `${sealing}, by the workload and ${outside}`;
+}
+
+/** The host enforces it, which no evidence proves. */
+function egressOf({ egress }: Peer['spec']): string {
+  if (egress === undefined) return 'not limited';
+  const rules = egress.rules.length === 1 ? '1 rule' : `${egress.rules.length} rules`;
+  return `${rules}, then ${egress.default}; the host alone enforces them`;
 }
 
 function fileLines({ files }: BoxVerdict): readonly string[] {

@@ -66,16 +66,6 @@ describe('a box with a network policy', () => {
     });
   });
 
-  it('refuses a confidential box with a network policy', async () => {
-    expect(await create({ Rules: [] }, { Confidential: { Tee: 'simulate' } })).toMatchObject({
-      status: 400,
-      body: {
-        code: 'unsupported-option',
-        message: expect.stringContaining('the host enforces it'),
-      },
-    });
-  });
-
   it('gives a box with a network policy a filtered network to itself until it is disconnected', async () => {
     const id = await home.create(['sleep', 'infinity'], {
       Egress: { Rules: ['allow:*.example.org'] },
