@@ -16,6 +16,8 @@ type card struct {
 	mac          string
 	address      [4]byte
 	prefixLength int
+	// ipv6 is nil where it has none.
+	ipv6 *spec.IPv6
 }
 
 // SetNetworks gives the box these networks in place of those that it has: it configures the cards
@@ -32,19 +34,19 @@ func (s *Sandbox) SetNetworks(wanted *spec.Networks, hostname string, domain *st
 			// The host has replaced it without a word.
 			before, has = card{}, false
 		}
-		if has && before.address == ipv4(config.Address) && before.prefixLength == int(config.PrefixLength) {
+		if has && before.isAddressed(config) {
 			continue
 		}
 		if has {
 			if err := n.clear(config.Device, before); err != nil {
 				return err
 			}
-			removed = append(removed, text(before.address))
+			removed = append(removed, before.addresses()...)
 		}
 		if err := s.addCard(n, config, before.index); err != nil {
 			return err
 		}
-		added = append(added, config.Address)
+		added = append(added, n.cards[config.Device].addresses()...)
 	}
 	if err := n.setGateway(wanted.Gateway); err != nil {
 		return err
@@ -56,9 +58,24 @@ func (s *Sandbox) SetNetworks(wanted *spec.Networks, hostname string, domain *st
 		if err := n.clear(device, before); err != nil {
 			return err
 		}
-		removed = append(removed, text(before.address))
+		removed = append(removed, before.addresses()...)
 	}
 	return s.texts.SetNetworks(wanted, rootfs.HostNames(hostname, domain), added, removed)
+}
+
+// isAddressed says whether a card has the addresses that are wanted.
+func (c card) isAddressed(wanted *spec.Card) bool {
+	same6 := c.ipv6 == nil && wanted.IPv6 == nil || c.ipv6 != nil && wanted.IPv6 != nil && *c.ipv6 == *wanted.IPv6
+	return same6 && c.address == ipv4(wanted.Address) && c.prefixLength == int(wanted.PrefixLength)
+}
+
+// addresses are those that the box's hosts file has.
+func (c card) addresses() []string {
+	all := []string{text(c.address)}
+	if c.ipv6 != nil {
+		all = append(all, c.ipv6.Address)
+	}
+	return all
 }
 
 // attached says whether a card is the one that the box has had by that name.
@@ -72,7 +89,7 @@ func (n *Network) present() map[string]card {
 	if n.cards == nil {
 		n.cards = map[string]card{}
 		if n.index != 0 {
-			n.cards[nicName] = card{n.index, *n.config.MAC, ipv4(*n.config.Address), int(*n.config.PrefixLength)}
+			n.cards[nicName] = card{n.index, *n.config.MAC, ipv4(*n.config.Address), int(*n.config.PrefixLength), nil}
 		}
 	}
 	return n.cards
@@ -105,14 +122,22 @@ func (s *Sandbox) addCard(n *Network, config *spec.Card, index int) error {
 			return fail(err)
 		}
 	}
-	n.cards[config.Device] = card{index, config.MAC, address, prefixLength}
+	if config.IPv6 != nil {
+		if err := s.addIPv6(n, config, index); err != nil {
+			return fail(err)
+		}
+	}
+	n.cards[config.Device] = card{index, config.MAC, address, prefixLength, config.IPv6}
 	return nil
 }
 
 // clear takes the address of a card. A card that has been detached already has none.
 func (n *Network) clear(device string, before card) error {
-	err := n.inside.RemoveAddress(before.index, before.address, before.prefixLength)
-	if err != nil && !errors.Is(err, syscall.ENODEV) && !errors.Is(err, syscall.EADDRNOTAVAIL) {
+	err := errors.Join(
+		unlessGone(n.inside.RemoveAddress(before.index, before.address, before.prefixLength)),
+		n.removeIPv6(before),
+	)
+	if err != nil {
 		return &layers.DeviceError{Kind: "network device", Name: device, Cause: err}
 	}
 	delete(n.cards, device)

@@ -1,9 +1,15 @@
 package spec
 
-import "strconv"
+import (
+	"net/netip"
+	"strconv"
+)
 
 // maxCards is more than a microVM has places for.
 const maxCards = 32
+
+// minMTU6 is the least that a link of IPv6 carries in one piece; RFC 8200, section 5.
+const minMTU6 = 1280
 
 // Networks is all that a box has of networks, besides its loopback device. It replaces what the box
 // had before.
@@ -26,6 +32,19 @@ type Card struct {
 	MTU          int64  `json:"mtu"`
 	Address      string `json:"address"`
 	PrefixLength int64  `json:"prefixLength"`
+	// IPv6 is nil where the card has none.
+	IPv6 *IPv6 `json:"ipv6"`
+}
+
+// IPv6 is what a card has of IPv6. All of it is said here: the card takes nothing of it from what
+// its network advertises.
+type IPv6 struct {
+	Address      string `json:"address"`
+	PrefixLength int64  `json:"prefixLength"`
+	// Router is the link-local address by which the prefix is reached.
+	Router string `json:"router"`
+	// RouterMAC is where the router is, which nobody is asked for.
+	RouterMAC string `json:"routerMac"`
 }
 
 // Gateway is an address that is reached through a card.
@@ -46,6 +65,8 @@ func CheckNetworks(n *Networks) error {
 		c.between(card.MTU, 68, 65535, field+"mtu")
 		c.that(isIPv4(card.Address), field+"address", "is not an IPv4 address")
 		c.between(card.PrefixLength, 1, 32, field+"prefixLength")
+		c.ipv6(card.IPv6, field+"ipv6.")
+		c.that(card.IPv6 == nil || card.MTU >= minMTU6, field+"mtu", "is too small for IPv6")
 		devices[card.Device], macs[card.MAC] = true, true
 	}
 	if gateway := n.Gateway; gateway != nil {
@@ -55,6 +76,23 @@ func CheckNetworks(n *Networks) error {
 	c.resolver(n.Nameservers, n.Search, n.Options, "")
 	c.hosts(n.Hosts)
 	return c.err
+}
+
+// ipv6 takes one spelling of an address, and none with a meaning of its own.
+func (c *checks) ipv6(config *IPv6, field string) {
+	if config == nil {
+		return
+	}
+	address, err := netip.ParseAddr(config.Address)
+	c.that(err == nil && isPlain6(address) && address.String() == config.Address, field+"address", "is not the IPv6 address of a host")
+	c.between(config.PrefixLength, 8, 126, field+"prefixLength")
+	router, err := netip.ParseAddr(config.Router)
+	c.that(err == nil && router.Is6() && router.IsLinkLocalUnicast() && router.Zone() == "", field+"router", "is not a link-local IPv6 address")
+	c.that(IsMAC(config.RouterMAC), field+"routerMac", "is not a MAC address in lower case")
+}
+
+func isPlain6(address netip.Addr) bool {
+	return address.Is6() && !address.Is4In6() && address.Zone() == "" && address.IsGlobalUnicast()
 }
 
 // isDevice says whether a text is eth and a number of one or two digits.

@@ -4,10 +4,12 @@ import "testing"
 
 func networksOfTest() *Networks {
 	card := func(device, last string) Card {
-		return Card{device, "02:00:00:00:00:0" + last, 1500, "10.1.0." + last, 24}
+		return Card{device, "02:00:00:00:00:0" + last, 1500, "10.1.0." + last, 24, nil}
 	}
+	second := card("eth12", "3")
+	second.IPv6 = &IPv6{"fd00::3", 64, "fe80::1", "9a:55:9a:55:9a:55"}
 	return &Networks{
-		Cards: []Card{card("eth0", "2"), card("eth12", "3")}, Gateway: &Gateway{"eth12", "10.1.0.1"},
+		Cards: []Card{card("eth0", "2"), second}, Gateway: &Gateway{"eth12", "10.1.0.1"},
 		Nameservers: []string{"10.1.0.1"}, Search: []string{"a.b"}, Options: &[]string{"ndots:0"},
 		Hosts: &[]Host{{"db", "10.1.0.9"}},
 	}
@@ -29,6 +31,16 @@ func TestNetworksAreChecked(t *testing.T) {
 		"no MAC address":            func(n *Networks) { n.Cards[0].MAC = "" },
 		"an MTU of 0":               func(n *Networks) { n.Cards[0].MTU = 0 },
 		"an IPv6 address":           func(n *Networks) { n.Cards[0].Address = "::1" },
+		"an IPv4 address for IPv6":  func(n *Networks) { n.Cards[1].IPv6.Address = "10.1.0.3" },
+		"a mapped IPv4 address":     func(n *Networks) { n.Cards[1].IPv6.Address = "::ffff:10.1.0.3" },
+		"another spelling of IPv6":  func(n *Networks) { n.Cards[1].IPv6.Address = "fd00:0::3" },
+		"a link-local address":      func(n *Networks) { n.Cards[1].IPv6.Address = "fe80::3" },
+		"the loopback address":      func(n *Networks) { n.Cards[1].IPv6.Address = "::1" },
+		"no prefix of IPv6":         func(n *Networks) { n.Cards[1].IPv6.PrefixLength = 0 },
+		"a router that is far":      func(n *Networks) { n.Cards[1].IPv6.Router = "fd00::1" },
+		"a router of one link":      func(n *Networks) { n.Cards[1].IPv6.Router = "fe80::1%eth0" },
+		"a router at no address":    func(n *Networks) { n.Cards[1].IPv6.RouterMAC = "" },
+		"an MTU below that of IPv6": func(n *Networks) { n.Cards[1].MTU = 1279 },
 		"no prefix":                 func(n *Networks) { n.Cards[0].PrefixLength = 0 },
 		"a gateway of no card":      func(n *Networks) { n.Gateway.Device = "eth3" },
 		"a gateway without address": func(n *Networks) { n.Gateway.Address = "" },
