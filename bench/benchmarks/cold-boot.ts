@@ -8,8 +8,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { VmSpec } from '../../src/engine/engine.ts';
-import type { Accelerator } from '../../src/engine/qemu/command-line/arguments.ts';
+import type { Accelerator, VmSpec } from '../../src/engine/engine.ts';
 import { BUSYBOX } from '../../test/e2e/installation.ts';
 import type { Benchmark } from '../benchmark.ts';
 import { inTurns } from '../in-turns.ts';

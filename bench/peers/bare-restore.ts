@@ -12,10 +12,9 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { retry } from '../../src/async/retry.ts';
-import type { VmSpec } from '../../src/engine/engine.ts';
+import type { Accelerator, VmSpec } from '../../src/engine/engine.ts';
 import { memoryFile } from '../../src/engine/memory-file.ts';
 import {
-  type Accelerator,
   CONTROL_PORT_ID,
   type StartKind,
   vmmSockets,

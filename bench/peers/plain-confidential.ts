@@ -10,8 +10,9 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kernelHashes, kernelHashTable, measuredOvmf } from '@a3s-box/attestation/measure';
 import type { ConfidentialBoot } from '../../src/boot/bootset.ts';
+import type { Accelerator } from '../../src/engine/engine.ts';
 import { listenFor } from '../../src/engine/helpers/listener.ts';
-import { type Accelerator, vmmSockets } from '../../src/engine/qemu/command-line/arguments.ts';
+import { vmmSockets } from '../../src/engine/qemu/command-line/arguments.ts';
 import { confidentialArguments } from '../../src/engine/qemu/confidential/confidential-arguments.ts';
 import type { ConfidentialSpec } from '../../src/engine/qemu/confidential/plan.ts';
 

@@ -7,10 +7,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readBootSet } from '../../src/boot/bootset.ts';
-import type { VmSpec } from '../../src/engine/engine.ts';
+import type { Accelerator, VmSpec } from '../../src/engine/engine.ts';
 import { listenFor } from '../../src/engine/helpers/listener.ts';
 import {
-  type Accelerator,
   qemuArguments,
   type VmmPlan,
   vmmSockets,

@@ -212,6 +212,10 @@ export interface HostLimits {
   };
 }
 
+/** What executes a guest: the kernel's virtualization, or QEMU's emulator. */
+export const ACCELERATORS = ['kvm', 'tcg'] as const;
+export type Accelerator = (typeof ACCELERATORS)[number];
+
 /** What a guest runs on, in Go's spelling. */
 export type GuestArchitecture = 'amd64' | 'arm64';
 
@@ -252,6 +256,11 @@ export interface VmSpec {
   readonly fork?: OpenSavedVm | undefined;
   /** The VM is launched measured. It then boots, and has no template, no shares and no console. */
   readonly confidential?: ConfidentialLaunch | undefined;
+  /**
+   * Executes this VM, and is not chosen by a probe. Of VMs alone that boot. Absent: the engine
+   * chooses.
+   */
+  readonly accelerator?: Accelerator | undefined;
   /** Limits in force when the VM is launched; absent: none. */
   readonly hostLimits?: HostLimits | undefined;
 }
@@ -360,12 +369,19 @@ export interface Vm {
  * A directory below the runtime directory where an engine starts probe VMs. A server that dies
  * leaves them there.
  */
-export const PROBE_DIRECTORIES = { accelerator: 'probe', cpuModel: 'cpu' } as const;
+export const PROBE_DIRECTORIES = {
+  accelerator: 'probe',
+  cpuModel: 'cpu',
+  selfTest: 'self-test',
+} as const;
 
 export interface Engine {
   readonly name: string;
   report(): Promise<EngineReport>;
-  /** Starts a VM. When it cannot, it rejects with `A3sError` and leaves nothing behind. */
+  /**
+   * Starts a VM. When it cannot, it rejects with `A3sError` and leaves nothing behind:
+   * `accelerator-unavailable` where the spec names one that this host does not have.
+   */
   launch(spec: VmSpec, signal: AbortSignal): Promise<Vm>;
   /**
    * Announces that a confidential VM will be launched: starts in the background what takes long the

@@ -108,6 +108,12 @@ export const SERVER_ERROR = {
     meaning: 'This host cannot start boxes in user-defined networks.',
     remedy: '`a3s-box info` says what is missing.',
   },
+  'accelerator-unavailable': {
+    status: 500,
+    lasting: true,
+    meaning: 'This host cannot execute a microVM in the way that was asked for.',
+    remedy: '`a3s-box info` says why.',
+  },
   'tee-unavailable': {
     status: 500,
     exitCode: 125,

@@ -9,6 +9,7 @@ import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { deadline } from '../deadline.ts';
 import {
+  type Accelerator,
   type ConfidentialLaunch,
   type Engine,
   type HostLimits,
@@ -28,7 +29,7 @@ import { reportTees } from '../tees.ts';
 import { prepareDirectory } from './boot/directory.ts';
 import { launchVm } from './boot/launch.ts';
 import { findVmm } from './boot/vmm.ts';
-import { type Accelerator, vmmSockets } from './command-line/arguments.ts';
+import { vmmSockets } from './command-line/arguments.ts';
 import { openStubKernel } from './command-line/stub-kernel.ts';
 import { adoptConfidential } from './confidential/adopt-confidential.ts';
 import { type ConfidentialHost, launchConfidential } from './confidential/launch-confidential.ts';
@@ -136,7 +137,7 @@ export class QemuEngine implements Engine {
     signal.throwIfAborted();
     await checkMemory(spec.memoryBytes);
     for (const port of spec.nic?.ports ?? []) await checkPort(port);
-    const accelerator = isForeign(spec.boot) ? 'tcg' : (await this.#accelerator()).accelerator;
+    const accelerator = await this.#acceleratorOf(spec);
     signal.throwIfAborted();
     await prepareDirectory(spec.runtimeDir, spec.identity);
     try {
@@ -275,6 +276,18 @@ export class QemuEngine implements Engine {
   #tscKhz(): Promise<number | undefined> {
     this.#hostRate ??= hostTscKhz();
     return this.#hostRate;
+  }
+
+  async #acceleratorOf({ accelerator, boot }: VmSpec): Promise<Accelerator> {
+    const foreign = isForeign(boot);
+    if (accelerator !== 'kvm') {
+      return foreign ? 'tcg' : (accelerator ?? (await this.#accelerator()).accelerator);
+    }
+    const reason = foreign
+      ? 'the guest has another architecture than this host'
+      : (await closedDevice())?.reason;
+    if (reason === undefined) return 'kvm';
+    throw new A3sError('accelerator-unavailable', `Cannot use KVM: ${reason}`);
   }
 
   /**

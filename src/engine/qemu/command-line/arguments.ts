@@ -6,13 +6,11 @@
  *
  * @module
  */
-import type { GuestArchitecture, VmSpec } from '../../engine.ts';
+import type { Accelerator, GuestArchitecture, VmSpec } from '../../engine.ts';
 import { backingSet, diskSet, KVM_SET, STATE_SET, setFile } from './descriptor-sets.ts';
 import { forkDevices, forkMemory } from './fork-devices.ts';
 import { rootPorts, templatePorts } from './slots.ts';
 import { templateDevices } from './template-devices.ts';
-
-export type Accelerator = 'kvm' | 'tcg';
 
 /**
  * How a VM starts: by booting; by booting to be saved as a template; as a copy of a template; as a

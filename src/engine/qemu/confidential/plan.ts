@@ -5,8 +5,7 @@
  * @module
  */
 import { A3sError } from '../../../errors.ts';
-import type { ConfidentialLaunch, VmSpec } from '../../engine.ts';
-import type { Accelerator } from '../command-line/arguments.ts';
+import type { Accelerator, ConfidentialLaunch, VmSpec } from '../../engine.ts';
 import { MOST_DISKS } from './device-places.ts';
 
 /** A spec whose VM is launched measured. */

@@ -20,10 +20,10 @@ import { release } from 'node:os';
 import * as z from 'zod';
 import { A3sError } from '../../../errors.ts';
 import { whenAborted } from '../../deadline.ts';
-import type { VmSpec } from '../../engine.ts';
+import type { Accelerator, VmSpec } from '../../engine.ts';
 import { printable } from '../../helpers/helper.ts';
 import { startVmm } from '../boot/vmm.ts';
-import { type Accelerator, CONTROL_PORT_ID } from '../command-line/arguments.ts';
+import { CONTROL_PORT_ID } from '../command-line/arguments.ts';
 import { keep } from './keep.ts';
 import { withProbe } from './probe.ts';
 

@@ -11,8 +11,9 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import * as z from 'zod';
+import type { Accelerator } from '../../engine.ts';
 import { startVmm } from '../boot/vmm.ts';
-import { type Accelerator, cpuModel } from '../command-line/arguments.ts';
+import { cpuModel } from '../command-line/arguments.ts';
 import { keep } from './keep.ts';
 import { type ProbePlace, withProbe } from './probe.ts';
 

@@ -6,9 +6,9 @@
 
 import { A3sError } from '../../../errors.ts';
 import { findTool } from '../../../jail/tools.ts';
-import { TEMPLATE_SLOTS, type VmShape } from '../../engine.ts';
+import { type Accelerator, TEMPLATE_SLOTS, type VmShape } from '../../engine.ts';
 import { QEMU } from '../boot/vmm.ts';
-import { type Accelerator, qemuArguments } from '../command-line/arguments.ts';
+import { qemuArguments } from '../command-line/arguments.ts';
 import { expandedCpuModel } from '../probe/cpu-model.ts';
 import { qemuVersion } from '../probe/installed-qemu.ts';
 import { FileDigests } from './file-digests.ts';
