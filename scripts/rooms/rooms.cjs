@@ -251,6 +251,7 @@ const BOXES_ROOMS = {
   watch: ['watch', 'run', 'spec', 'services', 'record'],
   confidential: ['confidential', 'run', 'spec', 'services', 'record'],
   pool: ['pool', 'run', 'disks', 'spec', 'services', 'record'],
+  'self-test': ['self-test', 'disks', 'spec', 'services', 'record'],
   create: ['create', 'confidential', 'policy', 'disks', 'spec', 'services', 'record'],
   supervise: [
     'supervise',

@@ -51,13 +51,23 @@ const DIRECTORIES = [
  * @throws A3sError `tool-missing` with the package to install
  */
 export async function findTool(tool: Tool): Promise<string> {
-  for (const directory of DIRECTORIES) {
-    const path = `${directory}/${tool}`;
-    if (canExecute(path)) return path;
-  }
+  const path = pathOf(tool);
+  if (path !== undefined) return path;
   throw new A3sError('tool-missing', `Cannot find ${tool}`, {
     remedy: `Install it: apt-get install ${PACKAGES[tool]}`,
   });
+}
+
+/** Every program that may be started, with its Debian package, and its path where it is there. */
+export function reportTools(): { name: string; package: string; path?: string }[] {
+  return Object.entries(PACKAGES).map(([name, of]) => {
+    const path = pathOf(name as Tool);
+    return { name, package: of, ...(path === undefined ? {} : { path }) };
+  });
+}
+
+function pathOf(tool: Tool): string | undefined {
+  return DIRECTORIES.map((directory) => `${directory}/${tool}`).find(canExecute);
 }
 
 /** Synchronous: an asynchronous lookup would take a hundred times as long, in every start. */

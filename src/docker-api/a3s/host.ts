@@ -12,6 +12,23 @@ const Capability = z.strictObject({
   reason: z.string().optional(),
 });
 
+/** `POST /a3s/v1/host/self-test`. */
+export const SelfTestRequest = z.strictObject({ accelerator: z.enum(['kvm', 'tcg']) });
+
+/** What a self-test found. Times are in milliseconds. */
+export const SelfTestResult = z.strictObject({
+  accelerator: z.enum(['kvm', 'tcg']),
+  /** The guest's kernel. */
+  kernel: z.string(),
+  /** Until the VMM ran with all its devices. */
+  launchMs: z.int(),
+  /** From there until the agent answered. */
+  bootMs: z.int(),
+  /** From there until the program had ended. */
+  runMs: z.int(),
+});
+export type SelfTestResult = Document<typeof SelfTestResult>;
+
 export const Host = z.strictObject({
   engines: z.array(
     Capability.extend({
@@ -19,6 +36,10 @@ export const Host = z.strictObject({
       accelerators: z.array(Capability),
       tees: z.array(Capability),
     }),
+  ),
+  /** The programs of the system that are used, and where each is; no path: it is missing. */
+  programs: z.array(
+    z.strictObject({ name: z.string(), package: z.string(), path: z.string().optional() }),
   ),
   jail: z.strictObject({
     identity: z.boolean(),

@@ -1,19 +1,22 @@
 /**
- * `GET /a3s/v1/host`: the features of this host, and the reason for each that is missing.
+ * `GET /a3s/v1/host`: the features of this host, and the reason for each that is missing; and
+ * `POST /a3s/v1/host/self-test`: whether a box can run in one way.
  *
  * @module
  */
 import { geteuid } from 'node:process';
 import type { Runtime } from '../../boxes/runtime.ts';
-import { Host } from '../../docker-api/a3s/host.ts';
+import { type SelfTestHost, selfTest } from '../../boxes/self-test/self-test.ts';
+import { Host, SelfTestRequest, SelfTestResult } from '../../docker-api/a3s/host.ts';
 import { reportKrun } from '../../engine/krun/report.ts';
 import { A3sError } from '../../errors.ts';
 import { jailFeatures } from '../../jail/spawn.ts';
+import { reportTools } from '../../jail/tools.ts';
 import { noBody, query } from '../docker/query.ts';
 import { json } from '../http/answer.ts';
 import { type Route, route } from '../http/route.ts';
 
-type ReportHost = Pick<Runtime, 'home' | 'engine' | 'trust' | 'templates'>;
+type ReportHost = Pick<Runtime, 'home' | 'engine' | 'trust' | 'templates'> & SelfTestHost;
 
 export const HOST_ROUTES: readonly Route<ReportHost>[] = [
   route('GET', '/a3s/v1/host', {
@@ -25,12 +28,22 @@ export const HOST_ROUTES: readonly Route<ReportHost>[] = [
     handler: async (_, rt) =>
       json({
         engines: [await rt.engine.report(), await reportKrun()],
+        programs: reportTools(),
         jail: await jailFeatures(),
         imagePolicy: await standingPolicyOf(rt),
         templates: templatesOf(rt),
         root: geteuid?.() === 0,
         home: rt.home,
       }),
+  }),
+  route('POST', '/a3s/v1/host/self-test', {
+    access: 'owner',
+    summary: 'Run a program in a microVM with this accelerator',
+    answers: { 200: SelfTestResult },
+    query: query({}),
+    body: SelfTestRequest,
+    handler: async ({ body, signal }, rt) =>
+      json(await selfTest(rt, body.accelerator, AbortSignal.any([signal, rt.shutdown]))),
   }),
 ];
 
