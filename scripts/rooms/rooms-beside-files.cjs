@@ -16,11 +16,13 @@ const ROOMS_BESIDE_FILES = {
     signing: ['client', 'credentials', 'files', 'flags', 'terminal'],
     requests: ['client', 'credentials', 'files', 'flags', 'output', 'signing', 'values'],
     help: ['command-table', 'flags', 'output'],
+    doctor: ['client', 'output'],
     commands: [
       'client',
       'completion',
       'copy',
       'credentials',
+      'doctor',
       'files',
       'flags',
       'output',

@@ -30,6 +30,18 @@ describe.each(ACTORS)('a box run by %s', (name) => {
     expect(result).toMatchObject({ code: 7, stdout: 'out\n', stderr: 'err\n' });
   });
 
+  it('doctor runs a box of its own with emulation, and leaves nothing behind', async () => {
+    const { code, stdout } = await actor.run(['doctor', '--format', 'json']);
+    const { selfTests, server } = JSON.parse(stdout);
+    expect(code, stdout).toBe(0);
+    expect(selfTests[1]).toMatchObject({
+      accelerator: 'tcg',
+      result: { kernel: expect.stringMatching(/^\d+\./) },
+    });
+    expect(server.engines[0].available).toBe(true);
+    expect((await actor.ok(['ps', '--all', '--quiet'])).trim()).toBe('');
+  });
+
   alike('run applies environment, directory, user, host name and entry point', async () => {
     const file = join(actor.directory, 'env');
     writeFileSync(file, '# comment\nFROM_FILE=a "b" c\nINHERITED\n');

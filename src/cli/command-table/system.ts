@@ -17,6 +17,10 @@ const compose = entry(
   'Run docker compose with the boxes of this installation',
   async () => (await import('../commands/docker/compose.ts')).compose,
 );
+const doctor = entry(
+  'Test what runs on this host, and report what is wrong',
+  async () => (await import('../commands/system/doctor.ts')).doctor,
+);
 const events = entry(
   'Get real time events from the server',
   async () => (await import('../commands/system/events.ts')).events,
@@ -38,7 +42,17 @@ const version = entry(
   async () => (await import('../commands/system/version.ts')).version,
 );
 
-export const SYSTEM_COMMANDS = { build, buildx, compose, events, info, inspect, serve, version };
+export const SYSTEM_COMMANDS = {
+  build,
+  buildx,
+  compose,
+  doctor,
+  events,
+  info,
+  inspect,
+  serve,
+  version,
+};
 
 export const system: Group = {
   summary: 'Manage A3S Box',
