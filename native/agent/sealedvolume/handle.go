@@ -78,7 +78,7 @@ func (h *handle) write(state byte, generation uint64) error {
 		return errClosed
 	}
 	next := &header{
-		state: state, generation: generation, diskBytes: h.header.diskBytes, id: h.header.id,
+		version: h.header.version, state: state, generation: generation, diskBytes: h.header.diskBytes, id: h.header.id,
 		envelope: slices.Clone(h.header.envelope),
 	}
 	var err error

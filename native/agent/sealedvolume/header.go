@@ -16,13 +16,15 @@ import (
 )
 
 const (
-	magic   = "A3S-VOLM"
-	version = 1
+	magic = "A3S-VOLM"
+	// versionSealed has the volume's key in an envelope, and versionKeyed names a key of a broker.
+	versionSealed = 1
+	versionKeyed  = 2
 	// headerBytes is the length of a header, which a disk writes at once.
 	headerBytes = 4096
 	macBytes    = sha256.Size
 	keyBytes    = 32
-	// maxEnvelope is more than an envelope of such a key has.
+	// maxEnvelope is more than an envelope of such a key has, and than a reference.
 	maxEnvelope = 1024
 )
 
@@ -50,13 +52,15 @@ const (
 
 // header is one copy of the header of a disk.
 type header struct {
-	state byte
+	version uint16
+	state   byte
 	// generation is higher in the newer copy.
 	generation uint64
 	diskBytes  int64
 	id         [16]byte
-	envelope   []byte
-	encoded    []byte
+	// envelope is a reference where the version is versionKeyed.
+	envelope []byte
+	encoded  []byte
 }
 
 var errHeader = errors.New("it is not a header of a sealed volume, in its one encoding")
@@ -65,7 +69,7 @@ var errHeader = errors.New("it is not a header of a sealed volume, in its one en
 func (h *header) encode(key []byte) ([]byte, error) {
 	data := make([]byte, headerBytes)
 	copy(data, magic)
-	binary.BigEndian.PutUint16(data[versionAt:], version)
+	binary.BigEndian.PutUint16(data[versionAt:], h.version)
 	binary.BigEndian.PutUint16(data[envelopeSizeAt:], uint16(len(h.envelope)))
 	data[stateAt] = h.state
 	binary.BigEndian.PutUint64(data[generationAt:], h.generation)
@@ -82,7 +86,11 @@ func (h *header) encode(key []byte) ([]byte, error) {
 
 // parse reads a header, and verifies nothing of it. It takes one encoding of each.
 func parse(data []byte) (*header, error) {
-	if len(data) != headerBytes || string(data[:len(magic)]) != magic || binary.BigEndian.Uint16(data[versionAt:]) != version {
+	if len(data) != headerBytes || string(data[:len(magic)]) != magic {
+		return nil, errHeader
+	}
+	version := binary.BigEndian.Uint16(data[versionAt:])
+	if version != versionSealed && version != versionKeyed {
 		return nil, errHeader
 	}
 	size := int(binary.BigEndian.Uint16(data[envelopeSizeAt:]))
@@ -90,12 +98,13 @@ func parse(data []byte) (*header, error) {
 		return nil, errHeader
 	}
 	h := &header{
-		state: data[stateAt], generation: binary.BigEndian.Uint64(data[generationAt:]),
+		version: version, state: data[stateAt], generation: binary.BigEndian.Uint64(data[generationAt:]),
 		diskBytes: int64(binary.BigEndian.Uint64(data[diskBytesAt:])), id: [16]byte(data[idAt:]),
 		envelope: data[envelopeAt:][:size], encoded: data,
 	}
 	ok := h.state >= making && h.state <= unused && h.generation > 0 && h.diskBytes >= dm.MinKept && h.id != [16]byte{} &&
-		isZero(data[zeroAt:generationAt]) && isZero(data[envelopeAt+size:macAt])
+		isZero(data[zeroAt:generationAt]) && isZero(data[envelopeAt+size:macAt]) &&
+		(version == versionSealed || isReference(h.envelope))
 	if !ok {
 		return nil, errHeader
 	}

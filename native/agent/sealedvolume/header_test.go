@@ -11,7 +11,7 @@ var testKey = bytes.Repeat([]byte{7}, keyBytes)
 
 func sample(t testing.TB) []byte {
 	t.Helper()
-	h := &header{state: ready, generation: 2, diskBytes: size, id: [16]byte{1}, envelope: bytes.Repeat([]byte{5}, 300)}
+	h := &header{version: versionSealed, state: ready, generation: 2, diskBytes: size, id: [16]byte{1}, envelope: bytes.Repeat([]byte{5}, 300)}
 	data, err := h.encode(testKey)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"slices"
 
 	"a3s.dev/box/agent/dm"
 	"a3s.dev/box/agent/sealing"
@@ -47,6 +48,8 @@ type Terms struct {
 	Init bool
 	// ID is the only volume that is opened; nil where Init is true.
 	ID *[16]byte
+	// Keyed is nil for a volume whose key is in an envelope.
+	Keyed *Keyed
 	// Counted has Volume.Handle made, whatever the volume's state.
 	Counted bool
 }
@@ -180,9 +183,9 @@ func isSaidMade(h *header, refused error) bool {
 
 // keyOf returns the volume's key where the header is of it.
 func (o *opener) keyOf(h *header) ([]byte, error) {
-	key, err := o.sealer.Unseal(h.envelope, o.purpose())
+	key, err := o.keyNamed(h)
 	if err != nil {
-		return nil, keyRefused(err)
+		return nil, err
 	}
 	whole := false
 	if len(key) == keyBytes {
@@ -198,22 +201,57 @@ func (o *opener) keyOf(h *header) ([]byte, error) {
 	return key, nil
 }
 
+// keyNamed returns the key that a header names. Whether the header is of it, nobody has verified.
+func (o *opener) keyNamed(h *header) ([]byte, error) {
+	switch {
+	case o.terms.Keyed != nil:
+		return o.terms.Keyed.keyFor(h)
+	case h.version != versionSealed:
+		return nil, errKeyed
+	}
+	key, err := o.sealer.Unseal(h.envelope, o.purpose())
+	if err != nil {
+		return nil, keyRefused(err)
+	}
+	return key, nil
+}
+
+// newKey returns the version of a header, the key of a volume that is made, and how the header
+// names it.
+func (o *opener) newKey() (version uint16, key, envelope []byte, err error) {
+	if keyed := o.terms.Keyed; keyed != nil {
+		if envelope, err = keyed.reference(); err != nil {
+			return 0, nil, nil, err
+		}
+		return versionKeyed, slices.Clone(keyed.Key), envelope, nil
+	}
+	key = make([]byte, keyBytes)
+	// Never fails; see package crypto/rand.
+	_, _ = rand.Read(key)
+	envelope, err = o.sealer.Seal(sealing.Terms{Purpose: o.purpose(), Policy: o.terms.Policy}, key)
+	if err != nil {
+		clear(key)
+		return 0, nil, nil, keyRefused(err)
+	}
+	return versionSealed, key, envelope, nil
+}
+
 // create makes a volume, under an id and a key of its own, of a disk that is empty or on which none
 // was made completely.
 func (o *opener) create(size int64) (*Volume, error) {
 	if !o.terms.Init {
 		return nil, errEmpty
 	}
-	key := make([]byte, keyBytes)
-	defer clear(key)
-	h := &header{state: making, generation: 1, diskBytes: size}
-	// Never fails; see package crypto/rand.
-	_, _ = rand.Read(key)
-	_, _ = rand.Read(h.id[:])
-	var err error
-	if h.envelope, err = o.sealer.Seal(sealing.Terms{Purpose: o.purpose(), Policy: o.terms.Policy}, key); err != nil {
-		return nil, keyRefused(err)
+	if o.terms.Keyed != nil && o.terms.Keyed.Used {
+		return nil, errUsed
 	}
+	version, key, envelope, err := o.newKey()
+	if err != nil {
+		return nil, err
+	}
+	defer clear(key)
+	h := &header{version: version, state: making, generation: 1, diskBytes: size, envelope: envelope}
+	_, _ = rand.Read(h.id[:])
 	if h.encoded, err = h.encode(key); err != nil {
 		return nil, err
 	}
@@ -230,7 +268,7 @@ func (o *opener) finish(h *header, key []byte) (*Volume, error) {
 	if err != nil {
 		return nil, err
 	}
-	done := &header{state: unused, generation: FirstGeneration, diskBytes: h.diskBytes, id: h.id, envelope: h.envelope}
+	done := &header{version: h.version, state: unused, generation: FirstGeneration, diskBytes: h.diskBytes, id: h.id, envelope: h.envelope}
 	if done.encoded, err = done.encode(key); err != nil {
 		return nil, err
 	}
