@@ -31,7 +31,7 @@ const (
 
 // broker takes the absence of a broker as the only way to say that nothing is fetched.
 func (c *checks) broker(s *Spec) {
-	used := s.Counted() > 0
+	used := s.Counted() > 0 || s.Keyed() > 0
 	for index, secret := range s.Secrets {
 		if secret.Resource == nil {
 			continue
@@ -40,7 +40,7 @@ func (c *checks) broker(s *Spec) {
 		c.that(isResource(*secret.Resource), "secrets["+strconv.Itoa(index)+"].resource", "is not repository/type/tag")
 	}
 	used = used || s.GivesTokens()
-	c.that(used == (s.Broker != nil), "broker", "must be there where a secret is fetched, a volume counted or a token given, and only there")
+	c.that(used == (s.Broker != nil), "broker", "must be there where a secret or a key is fetched, a volume counted or a token given, and only there")
 	if s.Broker == nil {
 		return
 	}

@@ -18,16 +18,21 @@ const maxVolumes = 16
 type Volume struct {
 	Name        string `json:"name"`
 	Destination string `json:"destination"`
-	// Policy is SealingExact or SealingUpgradable, whatever Spec.Sealing is.
+	// Policy is SealingExact or SealingUpgradable, whatever Spec.Sealing is, or PolicyBroker.
 	Policy string `json:"policy"`
 	// Init permits to make a volume of an empty disk.
 	Init bool `json:"init"`
 	// ID is the only volume that is opened, in hexadecimal digits; nil where Init is true.
 	ID *string `json:"id"`
+	// Key is the path at the broker of the volume's key; nil unless Policy is PolicyBroker.
+	Key *string `json:"key"`
 	// Counter is the path at the broker of the counter by which an older disk is noticed; nil for
 	// none.
 	Counter *string `json:"counter"`
 }
+
+// PolicyBroker has the broker decide which guests get the key of a volume.
+const PolicyBroker = "broker"
 
 // maxVolumeName leaves room in the purpose of an envelope.
 const maxVolumeName = 57
@@ -67,7 +72,10 @@ func (c *checks) volumes(s *Spec) {
 		field := "volumes[" + strconv.Itoa(index) + "]."
 		c.that(isVolumeName(v.Name), field+"name", "is not a name of a sealed volume")
 		c.that(isVolumeDestination(v.Destination), field+"destination", "is not a clean absolute path outside of /proc, /sys and /dev")
-		c.that(v.Policy == SealingExact || v.Policy == SealingUpgradable, field+"policy", "must be exact or upgradable")
+		c.that(v.Policy == SealingExact || v.Policy == SealingUpgradable || v.Policy == PolicyBroker,
+			field+"policy", "must be exact, upgradable or broker")
+		c.that((v.Key != nil) == (v.Policy == PolicyBroker), field+"key", "must be there where policy is broker, and only there")
+		c.that(v.Key == nil || isResource(*v.Key), field+"key", "is not repository/type/tag")
 		c.that(v.Init == (v.ID == nil), field+"id", "must be there, unless init is true")
 		c.that(v.ID == nil || isVolumeID(*v.ID), field+"id", "is not an id")
 		c.that(v.Counter == nil || isResource(*v.Counter), field+"counter", "is not repository/type/tag")
@@ -82,11 +90,16 @@ func (c *checks) volumes(s *Spec) {
 }
 
 // Counted is how many volumes have a counter at the broker.
-func (s *Spec) Counted() int {
+func (s *Spec) Counted() int { return s.count(func(v Volume) bool { return v.Counter != nil }) }
+
+// Keyed is how many volumes have their key at the broker.
+func (s *Spec) Keyed() int { return s.count(func(v Volume) bool { return v.Key != nil }) }
+
+func (s *Spec) count(is func(v Volume) bool) int {
 	count := 0
 	if s.Volumes != nil {
 		for _, v := range *s.Volumes {
-			if v.Counter != nil {
+			if is(v) {
 				count++
 			}
 		}

@@ -226,7 +226,10 @@ const LaunchSpecFields = z.strictObject({
       error: 'must have a counter of its own each',
     })
     .optional(),
-  /** Absent where no secret is fetched, no volume counted and no token given. Since revision 5. */
+  /**
+   * Absent where no secret or key is fetched, no volume counted and no token given. Since revision
+   * 5.
+   */
   broker: BrokerEndpoint.optional(),
   /**
    * The network policy of the box, as information: the host enforces it, and no guest does. Absent
@@ -249,10 +252,10 @@ export const LaunchSpec = LaunchSpecFields.refine(
       (broker !== undefined) ===
       (broker?.tokens === true ||
         secrets.some(({ resource }) => resource !== undefined) ||
-        volumes.some(({ counter }) => counter !== undefined)),
+        volumes.some(({ key, counter }) => key !== undefined || counter !== undefined)),
     {
       error:
-        'must be there where a secret is fetched, a volume counted or a token given, and only there',
+        'must be there where a secret or a key is fetched, a volume counted or a token given, and only there',
       path: ['broker'],
     },
   )

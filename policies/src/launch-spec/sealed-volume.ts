@@ -28,8 +28,11 @@ export const SealedVolume = z
         !/^\/(proc|sys|dev)(\/|$)/.test(path),
       { error: 'must have no empty component, . or .., and not be in /proc, /sys or /dev' },
     ),
-    /** Which guests get its key: those of this launch digest, or also of a later boot set. */
-    policy: z.enum(['exact', 'upgradable']),
+    /**
+     * Which guests get its key: those of this launch digest, also those of a later boot set, or
+     * those that the broker gives it to. The last since revision 8.
+     */
+    policy: z.enum(['exact', 'upgradable', 'broker']),
     /**
      * The guest may make a volume of an empty disk, which the host can always supply. Boxes that
      * rely on existing content must name an id.
@@ -37,6 +40,8 @@ export const SealedVolume = z
     init: z.boolean(),
     /** The only volume that the guest opens. */
     id: SealedVolumeId.optional(),
+    /** The path at `broker` of the volume's key. Since revision 8. */
+    key: brokerResource.optional(),
     /**
      * The path at `broker` of the volume's counter: the guest refuses a disk that is older. Absent:
      * none. Since revision 6.
@@ -46,6 +51,10 @@ export const SealedVolume = z
   .refine(({ init, id }) => init === (id === undefined), {
     error: 'must have an id, unless init is true',
     path: ['id'],
+  })
+  .refine(({ policy, key }) => (policy === 'broker') === (key !== undefined), {
+    error: 'must be there where policy is broker, and only there',
+    path: ['key'],
   });
 /** A validated one. */
 export type SealedVolume = z.infer<typeof SealedVolume>;

@@ -22,12 +22,23 @@ const one = (name: string, comment: string, change: object, of: object = MADE): 
 
 const COUNTED = { ...MADE, counter: 'default/db/data' };
 
-const counted = (name: string, comment: string, list: unknown): Refused => [
-  `volumes-counter-${name}`,
+const BROKER = { host: 'broker.example', port: 8443, tenant: 'default', key: 'a'.repeat(64) };
+
+/** With a broker. */
+const served = (name: string, comment: string, list: unknown): Refused => [
+  `volumes-${name}`,
   comment,
-  ['broker', { host: 'broker.example', port: 8443, tenant: 'default', key: 'a'.repeat(64) }],
+  ['broker', BROKER],
   ['volumes', list],
 ];
+
+const counted = (name: string, comment: string, list: unknown): Refused =>
+  served(`counter-${name}`, comment, list);
+
+const KEYED = { ...MADE, policy: 'broker', key: 'default/volumes/key' };
+
+const keyed = (name: string, comment: string, list: unknown): Refused =>
+  served(`key${name}`, comment, list);
 
 const many = (count: number) =>
   Array.from({ length: count }, (_, index) => ({
@@ -51,6 +62,12 @@ export const SEALED_VOLUMES_ACCEPTED: readonly Refused[] = [
   counted('id', 'One that is expected and counted, beside one that is not.', [
     { ...PINNED, counter: COUNTED.counter },
     { ...MADE, name: 'more', destination: '/more' },
+  ]),
+  keyed('', 'One whose key a broker has.', [KEYED]),
+  keyed('-counter', 'One that is counted too.', [{ ...KEYED, counter: COUNTED.counter }]),
+  keyed('-id', 'One that is expected, and another one with the same key.', [
+    { ...PINNED, policy: 'broker', key: KEYED.key },
+    { ...KEYED, name: 'more', destination: '/more' },
   ]),
 ];
 
@@ -103,4 +120,10 @@ export const SEALED_VOLUMES_RULES: readonly Refused[] = [
     COUNTED,
     { ...COUNTED, name: 'more', destination: '/more' },
   ]),
+  volumes('key-without-broker', 'Nobody to have it from.', [KEYED]),
+  keyed('-null', 'Null is no value.', [{ ...KEYED, key: null }]),
+  keyed('-two-parts', 'Two parts.', [{ ...KEYED, key: 'db/key' }]),
+  keyed('-pattern', 'A pattern.', [{ ...KEYED, key: 'a/b/*' }]),
+  keyed('-exact', 'A key that nobody fetches.', [{ ...KEYED, policy: 'exact' }]),
+  keyed('-missing', 'No key to fetch.', [{ ...COUNTED, policy: 'broker' }]),
 ];
