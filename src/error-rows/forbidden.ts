@@ -29,6 +29,20 @@ export const FORBIDDEN = {
     meaning: 'The launch spec of a confidential box does not let the host do this.',
     remedy: 'Create the box with `--host-may`. A verifier of the box sees this permission.',
   },
+  'volume-key-mismatch': {
+    status: 403,
+    exitCode: 125,
+    lasting: true,
+    meaning:
+      'The key at the broker is another one than that which the sealed volume was made with.',
+    remedy: 'Restore the broker’s key of that time: without it what is on the volume is lost.',
+  },
+  'volume-key-refused': {
+    status: 403,
+    exitCode: 125,
+    meaning: 'The broker does not give the guest the key of a sealed volume.',
+    remedy: 'The message has its code, and its audit log the check. Grant the key to this image.',
+  },
   'volume-refused': {
     status: 403,
     exitCode: 125,

@@ -72,6 +72,12 @@ export const SERVER_ERROR = {
     meaning: 'The broker did not confirm the generation of a sealed volume.',
     remedy: 'The message says why. Check `--broker`, and the grant for the counter.',
   },
+  'volume-key-not-fetched': {
+    status: 500,
+    exitCode: 125,
+    meaning: 'The broker did not give the key of a sealed volume in time.',
+    remedy: 'The message says why. Check `--broker`, and that this host reaches it.',
+  },
   'verity-mismatch': {
     status: 500,
     exitCode: 125,

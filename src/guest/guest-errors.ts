@@ -46,6 +46,10 @@ const ROWS = {
   'volume-empty': { status: 409, code: 'volume-empty' },
   'volume-refused': { status: 403, code: 'volume-refused' },
   'volume-damaged': { status: 500, code: 'volume-damaged' },
+  'volume-rolled-back': { status: 500, code: 'volume-rolled-back' },
+  'volume-key-mismatch': { status: 403, code: 'volume-key-mismatch' },
+  'volume-key-refused': { status: 403, code: 'volume-key-refused' },
+  'volume-key-not-fetched': { status: 500, code: 'volume-key-not-fetched' },
   // Of copies of files, since protocol 7.
   'path-invalid': { status: 400, code: 'invalid-argument', final: 'request' },
   'path-not-found': { status: 404, code: 'no-such-file', final: 'request' },

@@ -3,8 +3,9 @@
 // user who has no privileges, where there is one to play.
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openSimulatedProcessor } from '@a3s-box/attestation/simulated';
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { readPolicyDocument } from '@a3s-box/policies/document';
 import { connect, type RatlsSession } from '@a3s-box/ratls';
@@ -12,10 +13,15 @@ import { parseEnvelope } from '@a3s-box/sealing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACTORS } from './actor.ts';
 import { BoxHost, IMAGE, TIMEOUT_MS } from './hostile-host/boxes.ts';
+import { BUSYBOX } from './installation.ts';
+import { until } from './processes.ts';
+import { BrokerProgram } from './support/broker-program.ts';
 
 const COMMAND = ['sleep', '1000'];
 const VALUE = 'a-key-that-is-nowhere-else';
 const PURPOSE = 'db/key';
+/** Three starts and a broker. */
+const LONG_MS = 3 * TIMEOUT_MS;
 
 let host: BoxHost;
 const owner = generateKeyPairSync('ed25519');
@@ -192,6 +198,11 @@ describe('a sealed volume', () => {
     expect(start.stderr).toContain(words);
     expect((await host.inspect(box)).State.Error).toContain(words);
   };
+  const isCounted = (box: string) =>
+    until(
+      `the volume of ${box} is counted`,
+      async () => (await host.inspect(box)).Confidential.SecretsState === 'ready',
+    );
   let id: string;
 
   it('keeps what a box wrote when its microVM is killed, and shows the host none of it', async () => {
@@ -249,7 +260,69 @@ describe('a sealed volume', () => {
     expect(await host.actor.ok(['exec', 'pinned', 'cat', '/data/kept'])).toBe(VALUE);
     await host.actor.ok(['rm', '--force', 'pinned']);
   });
+
+  it(
+    'opens a volume with a key of a broker for the next image that it accepts, and for none before',
+    async () => {
+      await using broker = await BrokerProgram.prepare(host.actor);
+      await host.actor.load('busybox');
+      const size = ['--opt', 'type=sealed', '--opt', 'size=64m'];
+      await host.actor.ok(['volume', 'create', ...size, 'moved']);
+      const at = 'key=broker/default/keys/moved,counter=default/counters/moved';
+      const made = [...flags, ...broker.flag, '-v', `moved:/data:sealed,init,${at}`];
+      const permit = async (name: string, policy: string): Promise<void> => {
+        const attestation = readPolicyDocument(readFileSync(policy));
+        const file = host.write(
+          `${name}.json`,
+          JSON.stringify({ allowSimulated: true, attestation }),
+        );
+        await broker.administer(['policy', 'put', name, '--file', file]);
+        const put = (grant: string, path: string, ...more: string[]) =>
+          broker.administer(['grant', 'put', grant, '--path', path, '--policy', name, ...more]);
+        await put(`${name}-keys`, 'default/keys/*');
+        await put(`${name}-counters`, 'default/counters/*', '--counter');
+      };
+      const last = await host.measure('last', made, COMMAND);
+      await broker.serve(await rootsOfProcessor(), async () => {
+        await broker.administer(['volume-key', 'create', 'default/keys/moved']);
+        await permit('last', last);
+      });
+      await host.run('last', made, COMMAND);
+      await isCounted('last');
+      const [volume] = await volumesOf('last');
+      await host.actor.ok(['exec', 'last', 'sh', '-c', `echo ${VALUE} > /data/kept; sync`]);
+      await host.actor.ok(['rm', '--force', 'last']);
+
+      const images = ['--image-policy', host.at('images.yaml')];
+      const pinned = ['-v', `moved:/data:sealed,id=${volume.id},${at}`];
+      const next = [...flags, ...images, '--tee', 'simulate', ...broker.flag, ...pinned];
+      const box = [...next, BUSYBOX, ...COMMAND];
+      await host.actor.ok(['measure', '--policy-out', host.at('next.yaml'), ...box]);
+      await host.actor.ok(['create', '--name', 'next', ...box]);
+      await refused('next', 'volume-key-refused', 'the broker answers kbs-evidence');
+      await permit('next', host.at('next.yaml'));
+      await host.actor.ok(['start', 'next'], { deadlineMs: TIMEOUT_MS });
+      await isCounted('next');
+      expect(await host.actor.ok(['exec', 'next', 'cat', '/data/kept'])).toBe(VALUE);
+      expect(JSON.parse(await broker.administer(['counter', 'ls']))).toMatchObject([
+        { name: 'default/counters/moved', volume: volume.id, generation: 4 },
+      ]);
+      expect(holders(VALUE)).toBe('');
+      await host.actor.ok(['rm', '--force', 'next']);
+    },
+    LONG_MS,
+  );
 });
+
+/** A part of the test that runs alone makes the processor that its boxes have. */
+async function rootsOfProcessor(): Promise<Buffer> {
+  const directory = join(host.actor.home, 'simulated');
+  const isThere = existsSync(directory);
+  const stateFile = join(directory, 'processor.json');
+  const processor = await openSimulatedProcessor({ stateFile });
+  if (!isThere) host.actor.own(directory, stateFile);
+  return Buffer.from(processor.roots().pem);
+}
 
 it('refuses plain boxes, and boxes whose launch spec permits no sealing, by name', async () => {
   const policy = await host.measure('none', [], COMMAND);

@@ -12,6 +12,7 @@ import (
 	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/kbs"
 	"a3s.dev/box/agent/launchspec"
+	"a3s.dev/box/agent/sealedvolume"
 	"a3s.dev/box/agent/secrets"
 	"a3s.dev/box/agent/server"
 )
@@ -29,6 +30,8 @@ var errNotOpen = errors.New("a sealed volume of the launch spec is not open")
 type Broker interface {
 	// Fetch hands over each resource, and ends with the first error.
 	Fetch(ctx context.Context, resources []string, take func(resource string, value []byte) error) error
+	// VolumeKey fetches the key of a volume; an empty counter stands for none.
+	VolumeKey(ctx context.Context, path, counter string) (*sealedvolume.Keyed, error)
 	// Count advances the counters of volumes.
 	Count(ctx context.Context, volumes []kbs.Counted) error
 }
@@ -215,8 +218,14 @@ func describe(err error) string {
 // BrokerConnection waits until the agent connects to its broker, and returns the host's end.
 func (l *Launch) BrokerConnection(gone <-chan struct{}) (net.Conn, error) {
 	l.mu.Lock()
-	born, services := l.born, l.services
+	born, services, opening := l.born, l.services, l.opening
 	l.mu.Unlock()
+	if opening != nil {
+		if conn, ok := opening.relay.Await(gone, opening.done); ok {
+			return conn, nil
+		}
+		return nil, errNothingToFetch
+	}
 	if born == nil {
 		return nil, box.ErrSpecMissing
 	}
@@ -230,5 +239,7 @@ func (l *Launch) BrokerConnection(gone <-chan struct{}) (net.Conn, error) {
 			return conn, nil
 		}
 	}
-	return nil, &server.Error{Code: "conflict", Message: "the guest has nothing to fetch from a broker"}
+	return nil, errNothingToFetch
 }
+
+var errNothingToFetch = &server.Error{Code: "conflict", Message: "the guest has nothing to fetch from a broker"}

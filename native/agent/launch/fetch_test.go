@@ -12,6 +12,7 @@ import (
 
 	"a3s.dev/box/agent/box"
 	"a3s.dev/box/agent/kbs"
+	"a3s.dev/box/agent/sealedvolume"
 	"a3s.dev/box/agent/secrets"
 )
 
@@ -31,6 +32,10 @@ func (b *brokerOf) Fetch(ctx context.Context, resources []string, take func(reso
 		return err
 	}
 	return answer(take)
+}
+
+func (b *brokerOf) VolumeKey(context.Context, string, string) (*sealedvolume.Keyed, error) {
+	return nil, errors.New("no volume of this box has a key there")
 }
 
 func (b *brokerOf) Count(context.Context, []kbs.Counted) error {

@@ -109,6 +109,11 @@ type Launch struct {
 	services     *Services
 	files        *secrets.Files
 	certificates []byte
+	// opening is there while the box is made of a launch spec whose volumes have keys at the
+	// broker.
+	opening *keyFetch
+	// reached is closed once there was such a one; nil: nobody has asked.
+	reached chan struct{}
 }
 
 var _ server.Confidential = (*Launch)(nil)
@@ -222,6 +227,7 @@ func (l *Launch) make(born *Born) error {
 		b.Attachments = append(b.Attachments, spec.Attachment{Mount: files.Mount(), Path: secrets.Directory})
 	}
 	b.OpenSealed = l.openSealed(born, services)
+	defer l.reaching(born.Spec, services)()
 	if err := l.take(b, born.SpecDigest); err != nil {
 		return err
 	}

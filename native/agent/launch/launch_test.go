@@ -41,11 +41,16 @@ type guest struct {
 	abandoned chan *process.ExitError
 	// refuse, noUser are what fails.
 	refuse, noUser error
+	// taking is called while the spec is taken.
+	taking func() error
 }
 
 func (g *guest) Take(spec *spec.Spec, digest string) error {
 	g.takes++
 	g.spec, g.digest = spec, digest
+	if g.taking != nil {
+		return g.taking()
+	}
 	return g.refuse
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"a3s.dev/box/agent/jsonapi"
 	"a3s.dev/box/agent/kbs"
@@ -94,12 +95,22 @@ func (l *Launch) openSealed(born *Born, services *Services) func(serial, device 
 		return nil
 	}
 	binding := born.Spec.VolumeBinding()
+	deadline := time.Now().Add(time.Duration(born.Spec.SecretsDeadline) * time.Second)
 	return func(serial, device string) (string, error) {
 		v, found := born.Spec.VolumeOf(serial)
 		if !found {
 			return "", errors.New("the launch spec has no volume on " + serial)
 		}
-		opened, err := openDevice(serial, device, services.Sealer(binding, v.Policy), termsOf(&v))
+		terms := termsOf(&v)
+		if v.Key != nil {
+			keyed, err := l.volumeKey(services.Broker, &v, deadline)
+			if err != nil {
+				return "", volumeError(v.Name, err)
+			}
+			defer clear(keyed.Key)
+			terms.Keyed = keyed
+		}
+		opened, err := openDevice(serial, device, services.Sealer(binding, v.Policy), terms)
 		if err != nil {
 			return "", volumeError(v.Name, err)
 		}

@@ -26,6 +26,8 @@ func (g *guest) Take([]byte) (*Taken, error)     { return nil, box.ErrSpecTaken 
 func (g *guest) TakeCertificates([]byte)         {}
 func (g *guest) Start() (*process.Handle, error) { return nil, box.ErrSpecMissing }
 func (g *guest) ServeRATLS(conn net.Conn) error  { return conn.Close() }
+func (g *guest) Reaching() <-chan struct{}       { return nil }
+
 func (g *guest) BrokerConnection(<-chan struct{}) (net.Conn, error) {
 	return nil, &Error{"conflict", "there is none"}
 }

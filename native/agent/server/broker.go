@@ -7,17 +7,24 @@ import "a3s.dev/box/agent/stream"
 func (s *Server) broker(t stream.Stream, _ []byte, _ string) {
 	gone := make(chan struct{})
 	t.OnEnd(func() { close(gone) })
-	s.queue.after("", func() {
-		go func() {
-			conn, err := s.Confidential.BrokerConnection(gone)
-			if err != nil {
-				writeError(t, err)
-				return
+	// A guest that fetches the keys of its volumes does so while it takes its launch spec.
+	settled, reaching := s.queue.settled(), s.Confidential.Reaching()
+	go func() {
+		if settled != nil {
+			select {
+			case <-settled:
+			case <-reaching:
+			case <-gone:
 			}
-			t.OnEnd(func() { _ = conn.Close() })
-			t.Begin(200, "application/octet-stream")
-			go copyToServer(t, conn)
-			copyToClient(conn, t)
-		}()
-	})
+		}
+		conn, err := s.Confidential.BrokerConnection(gone)
+		if err != nil {
+			writeError(t, err)
+			return
+		}
+		t.OnEnd(func() { _ = conn.Close() })
+		t.Begin(200, "application/octet-stream")
+		go copyToServer(t, conn)
+		copyToClient(conn, t)
+	}()
 }

@@ -29,6 +29,8 @@ type Confidential interface {
 	Secrets(done <-chan struct{}, seen int64) (secrets.Status, error)
 	// ServeRATLS serves a connection to the guest's own server until it ends.
 	ServeRATLS(conn net.Conn) error
+	// Reaching is closed once the guest connects to its broker while it takes its launch spec.
+	Reaching() <-chan struct{}
 	// BrokerConnection waits until the guest connects to its broker, or the channel is closed, and
 	// returns the end that the host is to carry.
 	BrokerConnection(gone <-chan struct{}) (net.Conn, error)

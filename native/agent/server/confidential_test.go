@@ -276,6 +276,48 @@ func TestBytesOfABrokerAreCarriedBothWays(t *testing.T) {
 	carriesLines(t, c, "/v1/broker")
 }
 
+// fetching is a guest that connects to its broker before it has taken its launch spec.
+type fetching struct {
+	taking
+	reaching, carried chan struct{}
+}
+
+func (g *fetching) Reaching() <-chan struct{} { return g.reaching }
+
+func (g *fetching) Take(text []byte) (*Taken, error) {
+	close(g.reaching)
+	<-g.carried
+	return g.taking.Take(text)
+}
+
+func (g *fetching) BrokerConnection(gone <-chan struct{}) (net.Conn, error) {
+	select {
+	case <-g.reaching:
+	default:
+		return nil, &Error{"conflict", "it connects to nothing yet"}
+	}
+	close(g.carried)
+	return g.taking.BrokerConnection(gone)
+}
+
+// The host asks for the connection once it has sent the launch spec, and gets it before the answer.
+func TestABrokerIsReachedWhileTheLaunchSpecIsTaken(t *testing.T) {
+	g := &fetching{reaching: make(chan struct{}), carried: make(chan struct{})}
+	s := &Server{Box: &box.Box{}, Confidential: g}
+	c := serve(t, untrusting(s.Handler()))
+	c.protocol = 11
+	answered := make(chan int, 1)
+	go func() {
+		status, _ := c.call("PUT", "/v1/launch-spec", "{}")
+		answered <- status
+	}()
+	<-g.reaching
+	carriesLines(t, c, "/v1/broker")
+	if status := <-answered; status != 200 {
+		t.Errorf("got %d", status)
+	}
+}
+
 func TestAHostThatHasNothingToCarryIsTold(t *testing.T) {
 	s := &Server{Box: &box.Box{}, Confidential: &guest{}}
 	c := serve(t, untrusting(s.Handler()))

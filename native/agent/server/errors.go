@@ -47,6 +47,10 @@ var statuses = map[string]int{
 	"volume-empty":             409,
 	"volume-refused":           403,
 	"volume-damaged":           500,
+	"volume-key-mismatch":      403,
+	"volume-key-refused":       403,
+	"volume-key-not-fetched":   500,
+	"volume-rolled-back":       500,
 	files.CodeInvalid:          400,
 	files.CodeMissing:          404,
 	files.CodeReadonly:         403,
@@ -60,11 +64,15 @@ var statuses = map[string]int{
 
 // rules are the fields of the launch spec that decide a refusal, by its code.
 var rules = map[string]string{
-	"host-not-permitted": "hostMay",
-	"verity-mismatch":    "rootfs.layers",
-	"volume-empty":       "volumes",
-	"volume-refused":     "volumes",
-	"volume-damaged":     "volumes",
+	"host-not-permitted":     "hostMay",
+	"verity-mismatch":        "rootfs.layers",
+	"volume-empty":           "volumes",
+	"volume-refused":         "volumes",
+	"volume-damaged":         "volumes",
+	"volume-key-mismatch":    "volumes",
+	"volume-key-refused":     "volumes",
+	"volume-key-not-fetched": "volumes",
+	"volume-rolled-back":     "volumes",
 }
 
 // conflicts are the states that a request does not fit.

@@ -32,6 +32,8 @@ const WITH_BROKER = 5;
 
 /** The one that added `counter` to `volumes`. */
 const WITH_COUNTERS = 6;
+/** The one that added `key` to `volumes`. */
+const WITH_KEYS = 8;
 /** The one that added `refresh` to `secrets`. */
 const WITH_REFRESH = 6;
 /** The one that added `tokens` to `broker`. */
@@ -130,10 +132,15 @@ function checkVolumes(
   { launchSpec }: ConfidentialBoot,
   bootSet: string,
 ): void {
+  const keyed = sealedVolumes.some(({ sealed }) => sealed?.key !== undefined);
   const counted = sealedVolumes.some(({ sealed }) => sealed?.counter !== undefined);
-  const needed = counted ? WITH_COUNTERS : WITH_VOLUMES;
-  if (launchSpec >= needed || sealedVolumes.length === 0) return;
-  const what = counted ? 'counters of sealed volumes' : 'sealed volumes';
+  const asked: readonly (readonly [string, number, boolean])[] = [
+    ['sealed volumes with a key of a broker', WITH_KEYS, keyed],
+    ['counters of sealed volumes', WITH_COUNTERS, counted],
+    ['sealed volumes', WITH_VOLUMES, sealedVolumes.length > 0],
+  ];
+  const [what] = asked.find(([, since, isAsked]) => isAsked && launchSpec < since) ?? [];
+  if (what === undefined) return;
   throw new A3sError(
     'unsupported-option',
     `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support ${what}`,

@@ -4,7 +4,7 @@ import { Duplex } from 'node:stream';
 import { expect, it } from 'vitest';
 import type { Guest } from '../../guest/guest.ts';
 import type { Services } from '../services/services.ts';
-import { relayBroker } from './relay-broker.ts';
+import { relayBroker, relayWhileTaking } from './relay-broker.ts';
 
 const ID = 'a'.repeat(64);
 
@@ -125,4 +125,70 @@ it('carries a guest that has its secrets where it refreshes them or gives tokens
   expect(opened).toBe(1);
   await relayed(await freePort(), open, { state: 'none', tokens: true });
   expect(opened).toBe(2);
+});
+
+it('carries the connections of a guest while it takes a launch spec with keys, and no longer', async () => {
+  const broker = createServer((socket) => socket.end('the key')).listen(0, '127.0.0.1');
+  await once(broker, 'listening');
+  const { port } = broker.address() as AddressInfo;
+  const box = {
+    definition: {
+      confidential: { broker: { host: '127.0.0.1', port }, secrets: [] },
+      volumeMounts: [{ sealed: { key: 'default/db/key' } }],
+    },
+  };
+  const rt = { store: { get: () => box }, log: { error: () => undefined } };
+  let read = '';
+  let open = 0;
+  let began = (): void => undefined;
+  const carried = new Promise<void>((resolve) => {
+    began = resolve;
+  });
+  const guest = {
+    brokerConnection: (signal: AbortSignal) => {
+      open += 1;
+      if (open > 1) {
+        return new Promise((_, reject) => {
+          signal.addEventListener('abort', () => {
+            open -= 1;
+            reject(signal.reason);
+          });
+        });
+      }
+      return Promise.resolve(
+        new Duplex({
+          read: () => undefined,
+          write: (part, _, done) => {
+            read += String(part);
+            done();
+            began();
+          },
+        }),
+      );
+    },
+  };
+  const running = {
+    id: ID,
+    run: 1,
+    signal: new AbortController().signal,
+    guest: async () => guest,
+  };
+  const taken = await relayWhileTaking(rt as never, running as never, async () => {
+    await carried;
+    return 'taken';
+  });
+  expect({ taken, read }).toEqual({ taken: 'taken', read: 'the key' });
+  expect(open).toBeLessThan(2);
+  broker.close();
+  await once(broker, 'close');
+});
+
+it('asks a guest without such volumes for no connection while it takes its launch spec', async () => {
+  const broker = { host: '127.0.0.1', port: 1 };
+  const volumeMounts = [{ sealed: { counter: 'default/db/data' } }];
+  const box = { definition: { confidential: { broker }, volumeMounts } };
+  const rt = { store: { get: () => box } };
+  const guest = () => Promise.reject(new Error('it is asked'));
+  const running = { id: ID, run: 1, signal: new AbortController().signal, guest };
+  expect(await relayWhileTaking(rt as never, running as never, async () => 1)).toBe(1);
 });

@@ -27,13 +27,59 @@ const MAX_RETRY_MS = 8000;
  */
 export async function relayBroker(
   rt: Pick<Services, 'log' | 'store'>,
-  running: Pick<RunningBox, 'id' | 'run' | 'signal' | 'guest'>,
+  running: Relayed,
   retryMs = RETRY_MS,
 ): Promise<void> {
   const { broker, secrets = [] } = rt.store.get(running.id)?.definition.confidential ?? {};
   if (broker === undefined) return;
   const isLasting = broker.tokens === true || secrets.some(({ refresh }) => refresh !== undefined);
   const isNeeded = () => (isLasting ? isPresent(rt, running) : isWaiting(rt, running));
+  await relayWhile(rt, running, { broker, isNeeded, retryMs });
+}
+
+/**
+ * Carries bytes between a guest and its broker while the guest takes its launch spec: it fetches
+ * the keys of its volumes then.
+ *
+ * @param taking sends the launch spec
+ */
+export async function relayWhileTaking<T>(
+  rt: Pick<Services, 'log' | 'store'>,
+  running: Relayed,
+  taking: () => Promise<T>,
+): Promise<T> {
+  const { confidential, volumeMounts = [] } = rt.store.get(running.id)?.definition ?? {};
+  const broker = confidential?.broker;
+  const isKeyed = volumeMounts.some(({ sealed }) => sealed?.key !== undefined);
+  if (broker === undefined || !isKeyed) return taking();
+  const taken = new AbortController();
+  const { id, run } = running;
+  const signal = AbortSignal.any([running.signal, taken.signal]);
+  const guest = () => running.guest();
+  const isNeeded = () => !signal.aborted;
+  const options = { broker, isNeeded, retryMs: RETRY_MS };
+  const relaying = relayWhile(rt, { id, run, signal, guest }, options);
+  try {
+    return await taking();
+  } finally {
+    taken.abort();
+    await relaying;
+  }
+}
+
+type Relayed = Pick<RunningBox, 'id' | 'run' | 'signal' | 'guest'>;
+
+interface RelayOptions {
+  readonly broker: Parameters<typeof connectBroker>[0];
+  readonly isNeeded: () => boolean;
+  readonly retryMs: number;
+}
+
+async function relayWhile(
+  rt: Pick<Services, 'log'>,
+  running: Relayed,
+  { broker, isNeeded, retryMs }: RelayOptions,
+): Promise<void> {
   const { host, port } = broker;
   const ofBroker = changes((failure) => {
     const fields = { box: running.id, host, port };

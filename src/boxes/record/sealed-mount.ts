@@ -8,9 +8,11 @@ import * as z from 'zod';
 
 /** As the launch spec has it. */
 export const SealedMount = z.strictObject({
-  policy: z.enum(['exact', 'upgradable']),
+  policy: z.enum(['exact', 'upgradable', 'broker']),
   init: z.boolean(),
   id: SealedVolumeId.optional(),
+  /** The path of its key at the broker. */
+  key: brokerResource.optional(),
   /** The path of its counter at the broker. */
   counter: brokerResource.optional(),
 });

@@ -36,7 +36,7 @@ export async function confidentialRequest(
   const secrets = flags.parsedList('secret', parseSecret);
   refuseTwice(secrets);
   const broker = flags.parsed('broker', parseBroker);
-  const isUsed = isCounted(invocation) || broker?.tokens === true;
+  const isUsed = isAtBroker(invocation) || broker?.tokens === true;
   requireBroker(secrets, isUsed, broker !== undefined);
   const file = flags.string('id-block');
   return {
@@ -159,12 +159,12 @@ function isSealed(flag: 'volume' | 'mount', text: string): boolean {
   return mode.split(',').includes('sealed');
 }
 
-/** Whether the broker has the counter of a sealed volume. */
-function isCounted({ flags }: Invocation): boolean {
+/** Whether the broker has the key or the counter of a sealed volume. */
+function isAtBroker({ flags }: Invocation): boolean {
   const modes = flags.list('volume').map((text) => text.split(':')[2] ?? '');
   return (
-    modes.some((mode) => /(^|,)counter=/.test(mode)) ||
-    flags.list('mount').some((text) => /(^|,)"?volume-opt=counter=/.test(text))
+    modes.some((mode) => /(^|,)(key|counter)=/.test(mode)) ||
+    flags.list('mount').some((text) => /(^|,)"?volume-opt=(key|counter)=/.test(text))
   );
 }
 
@@ -173,12 +173,18 @@ function requireBroker(secrets: readonly SecretOption[], isUsed: boolean, given:
   const fetched = secrets.find(({ resource }) => resource !== undefined);
   if ((fetched !== undefined || isUsed) === given) return;
   if (given) {
-    throw new UsageError('cannot use --broker: no secret is from it, and it counts no volume', {
-      remedy:
-        'Add --secret NAME:from=broker/PATH, with the path of the secret at the broker, counter=PATH to a sealed volume, or tokens to --broker.',
-    });
+    throw new UsageError(
+      'cannot use --broker: no secret or key is from it, and it counts no volume',
+      {
+        remedy:
+          'Add --secret NAME:from=broker/PATH, with the path of the secret at the broker, key=broker/PATH or counter=PATH to a sealed volume, or tokens to --broker.',
+      },
+    );
   }
-  const what = fetched === undefined ? 'count a sealed volume' : `fetch the secret ${fetched.name}`;
+  const what =
+    fetched === undefined
+      ? 'have the key or the counter of a sealed volume'
+      : `fetch the secret ${fetched.name}`;
   throw new UsageError(`cannot ${what}: there is no --broker`, {
     remedy: 'Add --broker https://HOST:PORT,key=SHA256. For a file of a key write from=./broker/….',
   });

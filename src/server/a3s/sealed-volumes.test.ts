@@ -99,6 +99,50 @@ describe('a box with a sealed volume', () => {
     ]);
   });
 
+  it('carries the connections to its broker while the guest takes a spec with a key', async () => {
+    told(ID, true);
+    const id = await create('sealed,init,key=broker/default/db/key', BROKER);
+    expect(specOf(id)).toMatchObject({
+      broker: { host: '127.0.0.1', port: 1, tenant: 'default', key: 'a'.repeat(64) },
+      volumes: [{ name: 'data', policy: 'broker', init: true, key: 'default/db/key' }],
+    });
+    expect(await start(id)).toMatchObject({ status: 204 });
+    expect(record(id).state.status).toBe('running');
+    const { HostConfig } = await inspect(id);
+    expect(HostConfig).toMatchObject({
+      Binds: ['data:/data:sealed,init,key=broker/default/db/key'],
+    });
+  });
+
+  it.each([
+    ['volume-key-refused', 403],
+    ['volume-key-mismatch', 403],
+    ['volume-key-not-fetched', 500],
+    ['volume-rolled-back', 500],
+  ] as const)(
+    'fails the start with the code %s of its guest, and formats nothing',
+    async (code, status) => {
+      const reason = 'sealed volume data: the broker answers kbs-denied';
+      home.guestOptions = { refuse: new FakeRefusal(code, reason, 'volumes') };
+      const id = await create('sealed,init,key=broker/default/db/key', BROKER);
+      expect(await start(id)).toMatchObject({ status, body: { code } });
+      expect(await refusals(id)).toMatchObject([
+        { Actor: { Attributes: { error: code, rule: 'volumes' } } },
+      ]);
+    },
+  );
+
+  it('refuses a key where the agent of the boot set knows none, or there is no broker', async () => {
+    const { confidential } = home.boot;
+    if (confidential === undefined) throw new Error('no confidential boot files');
+    const HostConfig = { Binds: ['data:/data:sealed,init,key=broker/default/db/key'] };
+    const missing = { Image: 'busybox', ...body({}, { HostConfig }) };
+    expect(await asked(missing)).toMatchObject({ status: 400, body: { code: 'invalid-argument' } });
+    home.boot = { ...home.boot, confidential: { ...confidential, launchSpec: 7 } };
+    const old = { Image: 'busybox', ...body(BROKER, { HostConfig }) };
+    expect(await asked(old)).toMatchObject({ status: 400, body: { code: 'unsupported-option' } });
+  });
+
   it('refuses a counter where the agent of the boot set knows none, or there is no broker', async () => {
     const { confidential } = home.boot;
     if (confidential === undefined) throw new Error('no confidential boot files');

@@ -11,6 +11,7 @@ import type { Guest } from '../../../guest/guest.ts';
 import type { LaunchSpecTaken } from '../../../guest/protocol.ts';
 import type { Image } from '../../../images/image.ts';
 import { hostCertificates } from '../../confidential/host-certificates.ts';
+import { relayWhileTaking } from '../../confidential/relay-broker.ts';
 import { describeConfidential, findConfidential, renewChanges } from '../../confidential/vm.ts';
 import type { Box } from '../../record/box.ts';
 import type { ConfidentialDefinition, ConfidentialState } from '../../record/confidential.ts';
@@ -148,7 +149,8 @@ async function prepareGuest(
   // gone.
   const { volumeMounts } = rt.store.expect(running.id).definition;
   const fills = volumeMounts.some(({ sealed }) => sealed);
-  const taken = await guest.putLaunchSpec(launchSpec, { fills }).catch((error: unknown) => {
+  const taking = () => guest.putLaunchSpec(launchSpec, { fills });
+  const taken = await relayWhileTaking(rt, running, taking).catch((error: unknown) => {
     publishGuestRefusal(rt, rt.store.expect(running.id), error);
     throw error;
   });

@@ -70,5 +70,7 @@ function checkMode(mode: string): void {
 function sealedKind(words: readonly string[], word: string): string | undefined {
   if (!words.includes('sealed')) return undefined;
   if (word.startsWith('counter=')) return 'counter';
+  // It says which guests get the key, as a policy does.
+  if (word.startsWith('key=broker/')) return 'policy';
   return word.startsWith('id=') ? 'origin' : SEALED_WORDS.get(word);
 }

@@ -26,6 +26,11 @@ describe('a sealed volume of a request', () => {
     ['sealed,upgradable,init', { policy: 'upgradable', init: true }],
     [`rw,sealed,id=${ID},exact`, { policy: 'exact', init: false, id: ID }],
     ['sealed,init,counter=a/b/c', { policy: 'exact', init: true, counter: 'a/b/c' }],
+    ['sealed,key=broker/a/b/k,init', { policy: 'broker', init: true, key: 'a/b/k' }],
+    [
+      `sealed,id=${ID},counter=a/b/c,key=broker/a/b/k`,
+      { policy: 'broker', init: false, id: ID, key: 'a/b/k', counter: 'a/b/c' },
+    ],
   ])('reads the mode %s', (mode, sealed) => {
     expect(parseBind(`data:/data:${mode}`)).toMatchObject({
       ...{ name: 'data', destination: '/data', mode, readonly: false, noCopy: false, sealed },
@@ -49,6 +54,12 @@ describe('a sealed volume of a request', () => {
     'sealed,counter=a/b',
     'sealed,counter=',
     'sealed,counter=a/b/c,counter=a/b/d',
+    'key=broker/a/b/k',
+    'sealed,key=a/b/k',
+    'sealed,key=broker/a/b',
+    'sealed,key=',
+    'sealed,key=broker/a/b/k,key=broker/a/b/l',
+    'sealed,exact,key=broker/a/b/k',
   ])('refuses the mode %s', (mode) => {
     expect(() => parseBind(`data:/data:${mode}`)).toThrow(
       expect.objectContaining({
@@ -69,6 +80,9 @@ describe('a sealed volume of a request', () => {
     expect(long({ type: 'sealed', policy: 'upgradable', id: ID })?.sealed).toEqual({
       ...{ policy: 'upgradable', init: false, id: ID },
     });
+    expect(long({ type: 'sealed', init: '', key: 'broker/a/b/k' })?.sealed).toEqual({
+      ...{ policy: 'broker', init: true, key: 'a/b/k' },
+    });
     expect(long({ type: 'disk' })?.sealed).toBeUndefined();
   });
 
@@ -77,6 +91,8 @@ describe('a sealed volume of a request', () => {
     [{ init: 'no' }, 'init is given without a value'],
     [{ id: 'A'.repeat(32) }, 'an id has 32 digits'],
     [{ init: 'true', id: ID }, 'leave out init, or id'],
+    [{ policy: 'upgradable', key: 'broker/a/b/k' }, 'leave out upgradable, or key'],
+    [{ key: 'a/b/k' }, 'a key is broker/repository/type/tag'],
   ])('refuses the options %o', (options, words) => {
     expect(() => long({ type: 'sealed', ...options })).toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(words) }),
