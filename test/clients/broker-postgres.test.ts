@@ -7,6 +7,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PostgresAddress, PostgresClient } from '../../src/broker/store/postgres-client.ts';
+import { POSTGRES_MIGRATIONS } from '../../src/broker/store/postgres-migrations.ts';
 import { openPostgresStore } from '../../src/broker/store/postgres-store.ts';
 import type { BrokerStore } from '../../src/broker/store/store.ts';
 import { testCertificate } from '../../src/broker/testing/certificate.ts';
@@ -15,6 +16,9 @@ import { describeStore } from '../../src/broker/testing/store-contract.ts';
 import { launchGuest, policyDocument } from '../../src/broker/testing/test-broker.ts';
 import { TestGuest } from '../../src/broker/testing/test-guest.ts';
 import { BrokerPair } from './broker-pair.ts';
+
+/** Of the schema. */
+const VERSION = String(POSTGRES_MIGRATIONS.length);
 
 let server: PostgresServer;
 beforeAll(async () => {
@@ -69,7 +73,7 @@ describe('a store in PostgreSQL', () => {
     const stores = await Promise.all([1, 2, 3].map(() => openPostgresStore(address)));
     await Promise.all(stores.map((store, n) => set(store, `n${n}`, 'x')));
     for (const store of stores) await store.close();
-    expect(server.sql('SELECT version FROM a3s_broker.schema_version', 'together')).toBe('1');
+    expect(server.sql('SELECT version FROM a3s_broker.schema_version', 'together')).toBe(VERSION);
   });
 
   it('refuses a store of a newer version, also one that becomes newer while it is open', async () => {
@@ -77,7 +81,7 @@ describe('a store in PostgreSQL', () => {
     server.sql('UPDATE a3s_broker.schema_version SET version = 99', address.database);
     await expect(set(store, 'a', '1')).rejects.toEqual(refusal('broker-store', 'version 99'));
     await expect(openPostgresStore(address)).rejects.toEqual(refusal('broker-store', 'version 99'));
-    server.sql('UPDATE a3s_broker.schema_version SET version = 1', address.database);
+    server.sql(`UPDATE a3s_broker.schema_version SET version = ${VERSION}`, address.database);
     await set(store, 'a', '2');
     expect(await get(store, 'a')).toBe('2');
     await store.close();
