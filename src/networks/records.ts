@@ -5,6 +5,7 @@
  */
 import { A3sError } from '../errors.ts';
 import type { Database, Migrations } from '../state/database.ts';
+import { withReserve } from '../state/reserve.ts';
 import { Endpoint, NetworkRecord } from './network.ts';
 
 export const NETWORK_MIGRATIONS: Migrations = [
@@ -69,7 +70,9 @@ export class NetworkRecords {
 
   /** Removes a network without endpoints. */
   remove(id: string): void {
-    this.#database.prepare('DELETE FROM networks WHERE id = ?').run(id);
+    withReserve(this.#database, () =>
+      this.#database.prepare('DELETE FROM networks WHERE id = ?').run(id),
+    );
     this.#networks.delete(id);
     this.#endpoints.delete(id);
   }
@@ -99,7 +102,11 @@ export class NetworkRecords {
   }
 
   removeEndpoint(network: string, box: string): void {
-    this.#database.prepare('DELETE FROM endpoints WHERE network = ? AND box = ?').run(network, box);
+    withReserve(this.#database, () =>
+      this.#database
+        .prepare('DELETE FROM endpoints WHERE network = ? AND box = ?')
+        .run(network, box),
+    );
     this.#endpoints.get(network)?.delete(box);
   }
 }

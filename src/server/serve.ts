@@ -41,6 +41,7 @@ import { PodStore } from '../pods/record/store.ts';
 import { SnapshotRecords } from '../snapshots/records.ts';
 import { Snapshots } from '../snapshots/snapshots.ts';
 import { openDatabase } from '../state/database.ts';
+import { keepReserve } from '../state/reserve.ts';
 import { makeBlankDisk } from '../templates/blank-disk.ts';
 import { VolumeRecords } from '../volumes/records.ts';
 import { Volumes } from '../volumes/volumes.ts';
@@ -104,6 +105,13 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
     refuseOrphans(config),
   );
   const log = new FileLog(join(config.home, 'server.log'));
+  const reserve = keepReserve(database, join(config.home, 'state.reserve'), {
+    onChange: (change, error) => {
+      if (change === 'given-up') log.info('the disk is full: ends use the reserve for records');
+      else if (change === 'made') log.info('the reserve for records is whole again');
+      else log.error('the reserve for records could not be made', error);
+    },
+  });
   try {
     const noneRuns = await prepareRuntimeDir(config, uid);
     try {
@@ -137,6 +145,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
       await leaveRuntimeDir(config);
     }
   } finally {
+    reserve[Symbol.dispose]();
     database.close();
   }
 }

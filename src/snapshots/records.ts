@@ -5,6 +5,7 @@
  */
 import { A3sError } from '../errors.ts';
 import type { Database, Migrations } from '../state/database.ts';
+import { withReserve } from '../state/reserve.ts';
 import { SnapshotRecord } from './snapshot.ts';
 
 export const SNAPSHOT_MIGRATIONS: Migrations = [
@@ -87,7 +88,9 @@ export class SnapshotRecords {
   }
 
   remove(id: string): void {
-    this.#database.prepare('DELETE FROM snapshots WHERE id = ?').run(id);
+    withReserve(this.#database, () =>
+      this.#database.prepare('DELETE FROM snapshots WHERE id = ?').run(id),
+    );
     this.#records.delete(id);
   }
 }

@@ -5,6 +5,7 @@
  */
 import { A3sError } from '../errors.ts';
 import type { Database, Migrations } from '../state/database.ts';
+import { withReserve } from '../state/reserve.ts';
 import { Volume } from './volume.ts';
 
 export const VOLUME_MIGRATIONS: Migrations = [
@@ -42,15 +43,20 @@ export class VolumeRecords {
 
   /** Makes the record, or replaces it. It is on the disk when this returns. */
   put(volume: Volume): Volume {
-    this.#database
-      .prepare('INSERT OR REPLACE INTO volumes (name, record) VALUES (?, ?)')
-      .run(volume.name, JSON.stringify(volume));
+    const put = () =>
+      this.#database
+        .prepare('INSERT OR REPLACE INTO volumes (name, record) VALUES (?, ?)')
+        .run(volume.name, JSON.stringify(volume));
+    if (volume.state === 'removing') withReserve(this.#database, put);
+    else put();
     this.#volumes.set(volume.name, volume);
     return volume;
   }
 
   remove(name: string): void {
-    this.#database.prepare('DELETE FROM volumes WHERE name = ?').run(name);
+    withReserve(this.#database, () =>
+      this.#database.prepare('DELETE FROM volumes WHERE name = ?').run(name),
+    );
     this.#volumes.delete(name);
   }
 }

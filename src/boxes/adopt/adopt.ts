@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { linkedSignal } from '../../async/linked-signal.ts';
 import { PROBE_DIRECTORIES, type Vm } from '../../engine/engine.ts';
 import { MAIN } from '../../guest/protocol.ts';
+import { isRecordFull } from '../../state/reserve.ts';
 import { guestStatePath } from '../confidential/vm.ts';
 import { layersOf } from '../disks/backing-chain.ts';
 import { writableLayerPath } from '../disks/writable-layer.ts';
@@ -25,6 +26,7 @@ import { abandon } from '../start/abandon.ts';
 import { enterRunning } from '../start/main-process.ts';
 import { drainExecs } from '../supervise/drain-execs.ts';
 import { removeLocked } from '../supervise/remove.ts';
+import { retryRecord } from '../supervise/retry-record.ts';
 import { supervise } from '../supervise/supervise.ts';
 import { endOrphaned, type OrphanHost } from './orphaned.ts';
 
@@ -99,13 +101,20 @@ function adoptBox(
   options: Required<AdoptionOptions> & { timing: AdoptionTiming },
 ): Promise<void> {
   const { id } = box.definition;
+  const failure = 'a box could not be adopted: the disk has no room for its record';
   return new Promise((answered) => {
-    // Verbs for this box find its lock taken, and wait.
-    rt.locks
-      .run(id, async () => {
-        await reconcileBox(rt, box, options, answered);
+    const isRetried = (error: unknown): boolean => {
+      answered();
+      return isRecordFull(error) && !rt.shutdown.aborted;
+    };
+    // Verbs for this box find its lock taken, and wait. Between two attempts it is free: removing
+    // a box may be what makes room.
+    retryRecord(rt, { box: id, failure, isRetried }, () =>
+      rt.locks.run(id, async () => {
+        await reconcileBox(rt, id, options, answered);
         if (options.afterReboot === true) queueRestart(rt, id);
-      })
+      }),
+    )
       .catch((error: unknown) => {
         if (!rt.shutdown.aborted) rt.log.error('a box could not be adopted', error, { box: id });
       })
@@ -122,13 +131,18 @@ function queueRestart(rt: Pick<RunServices, 'store' | 'restarts'>, id: string): 
 
 async function reconcileBox(
   rt: AdoptionHost,
-  box: Box,
+  id: string,
   {
     timing,
     noneRuns,
   }: { readonly timing: AdoptionTiming; readonly noneRuns?: boolean | undefined },
   answered: () => void,
 ): Promise<void> {
+  const box = rt.store.get(id);
+  const known = rt.running.get(id);
+  // Of an attempt whose record could not be written.
+  if (box === undefined || known?.watched === true) return;
+  if (known !== undefined) return await reconcileStart(rt, box, known);
   const { status, run, incomplete } = box.state;
   if (incomplete === true) return await removeLocked(rt, box.definition.id, { volumes: true });
   const over = !mayHaveVm(status) && (run > 0 || noneRuns === true);

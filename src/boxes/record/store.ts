@@ -5,13 +5,14 @@
  * Every change is there for the next server, however this one ends. It is also on the disk when its
  * method returns, except where a power cut makes the change void: it undoes a start that has not
  * come to its main process; it ends a started box that is removed at its end; and it ends the run
- * whose health was recorded.
+ * whose health was recorded. Ends and removals may use the reserve of a full disk.
  *
  * @module
  */
 import { EventEmitter } from 'node:events';
 import { A3sError } from '../../errors.ts';
 import { type Database, type Migrations, withoutSync } from '../../state/database.ts';
+import { withReserve } from '../../state/reserve.ts';
 import { type Box, BoxDefinition, BoxState, type HealthState, INITIAL_STATE } from './box.ts';
 import { type BoxEvent, transition } from './states.ts';
 
@@ -117,17 +118,16 @@ export class BoxStore {
    */
   advance(id: string, event: BoxEvent, change: Partial<Omit<BoxState, 'status'>> = {}): Box {
     const box = this.expect(id);
-    return this.#write(box, {
-      ...box.state,
-      ...change,
-      status: transition(box.state.status, event),
-    });
+    const status = transition(box.state.status, event);
+    const write = (): Box => this.#write(box, { ...box.state, ...change, status });
+    return BEGINS.has(event) ? write() : withReserve(this.#database, write);
   }
 
   /** Changes the state, except for the status. */
   amend(id: string, change: Partial<Omit<BoxState, 'status'>>): Box {
     const box = this.expect(id);
-    return this.#write(box, { ...box.state, ...change });
+    const write = (): Box => this.#write(box, { ...box.state, ...change });
+    return change.stopRequested === true ? withReserve(this.#database, write) : write();
   }
 
   /**
@@ -166,8 +166,7 @@ export class BoxStore {
   remove(id: string): void {
     const remove = () => this.#database.prepare('DELETE FROM boxes WHERE id = ?').run(id);
     const box = this.#boxes.get(id);
-    if (box === undefined) remove();
-    else this.#keep(isVoidable(box), remove);
+    withReserve(this.#database, () => this.#keep(box !== undefined && isVoidable(box), remove));
     this.#boxes.delete(id);
     this.#changes.emit(id, undefined);
   }
@@ -243,6 +242,9 @@ export class BoxStore {
     return voidable ? withoutSync(this.#database, commit) : commit();
   }
 }
+
+/** What a full disk refuses: all other events are ends, or lead to one. */
+const BEGINS: ReadonlySet<BoxEvent> = new Set(['start', 'started', 'pause', 'unpause']);
 
 /** A box that was created and not started yet is not voidable. */
 function isVoidable({ definition, state }: Box): boolean {

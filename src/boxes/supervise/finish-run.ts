@@ -5,6 +5,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { settleAll } from '../../async/settle-all.ts';
+import { isRecordFull } from '../../state/reserve.ts';
 import { unseenLack } from '../confidential/secrets-lack.ts';
 import type { Box, BoxState } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
@@ -17,11 +18,12 @@ import { publish, publishVolumes } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
 import { exitCodeOf } from './exit-code.ts';
 import { type RemoveHost, removeBox } from './remove.ts';
+import { retryRecord } from './retry-record.ts';
 
 const KILLED = 137;
 
 /** What the end of a run needs of the server. */
-export type EndHost = RemoveHost & LeaveHost & Pick<RunServices, 'log' | 'restarts'>;
+export type EndHost = RemoveHost & LeaveHost & Pick<RunServices, 'log' | 'restarts' | 'shutdown'>;
 
 /**
  * Cleans up after a run and records its end. The box's microVM must be gone. When the exit of the
@@ -82,8 +84,12 @@ function unseenExit(box: Box, detail: string): Pick<BoxState, 'exitCode' | 'erro
 }
 
 async function removeAfterEnd(rt: EndHost, id: string): Promise<void> {
+  const failure = 'a box could not be removed after its end';
+  const isRetried = (error: unknown): boolean => isRecordFull(error) && !rt.shutdown.aborted;
   try {
-    if (rt.store.get(id) !== undefined) await removeBox(rt, id, { force: false });
+    await retryRecord(rt, { box: id, failure, isRetried }, async () => {
+      if (rt.store.get(id) !== undefined) await removeBox(rt, id, { force: false });
+    });
   } catch (error) {
     if (rt.store.get(id) !== undefined) {
       rt.log.error('a box was not removed after its end', error, { box: id });

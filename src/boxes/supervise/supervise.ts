@@ -22,6 +22,7 @@ import type { RunningBox } from '../run/running-box.ts';
 import type { Services } from '../services/services.ts';
 import { watchBinds } from '../watch/watch-binds.ts';
 import { type EndHost, finishRun } from './finish-run.ts';
+import { retryRecord } from './retry-record.ts';
 
 /** Time for a guest to sync its disks and power off. */
 const POWEROFF_MS = 15_000;
@@ -29,7 +30,7 @@ const POWEROFF_MS = 15_000;
 const RETRY_MS = 500;
 /** Time for output to reach the disk once its microVM is gone. */
 const REST_MS = 5000;
-const RECORD_RETRY_MS = 5000;
+
 /** What was requested of a guest together with the start of its main process. */
 export interface Followed {
   readonly guest: Guest;
@@ -63,24 +64,15 @@ export function supervise(rt: EndHost, running: RunningBox, followed?: Followed)
   })();
 }
 
-/**
- * Tries until the end is recorded, so that no exit code is lost. On a full disk the record cannot
- * be written.
- */
+/** Tries until the end is recorded, so that no exit code is lost. */
 async function concludeSurely(
   rt: EndHost,
   running: RunningBox,
   exit: Exit | undefined,
 ): Promise<void> {
-  for (;;) {
-    try {
-      return await conclude(rt, running, exit);
-    } catch (error) {
-      if (running.released) throw error;
-      rt.log.error('the end of a box could not be recorded', error, { box: running.id });
-      await delay(RECORD_RETRY_MS, undefined, { ref: false });
-    }
-  }
+  const failure = 'the end of a box could not be recorded';
+  const isRetried = (): boolean => !running.released;
+  await retryRecord(rt, { box: running.id, failure, isRetried }, () => conclude(rt, running, exit));
 }
 
 /**

@@ -12,6 +12,7 @@
 import * as z from 'zod';
 import { type Digest, isDigest } from '../../oci/digest.ts';
 import type { Database } from '../../state/database.ts';
+import { withReserve } from '../../state/reserve.ts';
 import type { Origin } from '../image.ts';
 import {
   AttachmentRecord,
@@ -266,7 +267,7 @@ export class Catalog {
     repoDigests: readonly RepoDigest[],
     deleted: string | undefined,
   ): void {
-    this.#database.transaction(() => {
+    const remove = this.#database.transaction(() => {
       for (const name of names) this.#run('DELETE FROM image_names WHERE name = ?', name);
       for (const { repository, digest } of repoDigests) {
         this.#run(
@@ -281,7 +282,8 @@ export class Catalog {
         `DELETE FROM image_attachments WHERE subject NOT IN
            (SELECT digest FROM image_manifests UNION SELECT digest FROM image_indexes)`,
       );
-    })();
+    });
+    withReserve(this.#database, remove);
   }
 
   /**
