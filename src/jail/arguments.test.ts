@@ -6,6 +6,7 @@ const host: JailHost = {
   nsenter: '/usr/bin/nsenter',
   prlimit: '/usr/bin/prlimit',
   setpriv: '/usr/bin/setpriv',
+  taskset: '/usr/bin/taskset',
   bwrap: '/usr/bin/bwrap',
   roots: new Map([
     ['/lib', 'usr/lib'],
@@ -50,6 +51,14 @@ it('marks the processes of a jail by a group instead of the groups of the user',
   expect(command).toContain(`--groups=${0x7b12_3456}`);
   expect(command).not.toContain('--clear-groups');
   expect(jailCommand(host, user, { ...program, group: 1 })).not.toContain('--groups=1');
+});
+
+it('holds a program with all its threads to one processor', () => {
+  const command = jailCommand(host, both, { ...program, processor: 3 });
+  const [taskset, flag, processor, next] = command.slice(command.indexOf('--') + 1);
+  expect([taskset, flag, processor]).toEqual(['/usr/bin/taskset', '--cpu-list', '3']);
+  expect(next).toBe('/usr/bin/setpriv');
+  expect(jailCommand(host, both, program)).not.toContain('/usr/bin/taskset');
 });
 
 it('starts a program of root in a network namespace, and bounds its memory and threads', () => {

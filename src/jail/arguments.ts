@@ -19,7 +19,8 @@ export interface JailHost {
    * `/bin`, `/lib` and the like: the target where it is a link, undefined where it is a directory.
    */
   readonly roots: ReadonlyMap<string, string | undefined>;
-  /** This process's own hard limits, by prlimit's names. No limit can be raised above them. */
+  readonly taskset: string;
+  /** The highest limits that this process can set, by prlimit's names. */
   readonly hardLimits: ReadonlyMap<string, number>;
 }
 
@@ -53,6 +54,9 @@ export function jailCommand(
       : ([host.nsenter, `--net=${program.networkNamespace}`, '--', host.prlimit] as const)),
     ...limits(host, program),
     '--',
+    ...(program.processor === undefined
+      ? []
+      : [host.taskset, '--cpu-list', String(program.processor)]),
     host.setpriv,
     ...privileges(features, program),
     '--',

@@ -81,6 +81,8 @@ export interface JailProgram {
   /** Whether the program keeps running when this process ends. */
   readonly outlives: boolean;
   readonly limits: JailLimits;
+  /** The one processor of the host that it runs on, with all its threads. */
+  readonly processor?: number | undefined;
   /** Environment variables besides those that every program in a jail gets. */
   readonly environment?: Readonly<Record<string, string>>;
   /** A writable path for temporary files, where the program needs one. */

@@ -162,6 +162,7 @@ it.runIf(uid === 0)('keeps a program out by a user id of its own alone', async (
     setpriv: '/usr/bin/setpriv',
     bwrap: undefined,
     roots: new Map(),
+    taskset: '/usr/bin/taskset',
     hardLimits: new Map(),
   };
   const features = { identity: true, namespaces: false, reason: 'for this test' };

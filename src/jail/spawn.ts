@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { lstat, readFile, readlink } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import { A3sError } from '../errors.ts';
 import { type JailHost, jailCommand, jailEnvironment } from './arguments.ts';
 import { coverLeaked, leakedDescriptors } from './descriptors.ts';
@@ -80,10 +81,11 @@ export async function spawnInJail(program: JailProgram): Promise<ChildProcess> {
 }
 
 async function readHost(): Promise<JailHost> {
-  const [nsenter, prlimit, setpriv, bwrap] = await Promise.all([
+  const [nsenter, prlimit, setpriv, taskset, bwrap] = await Promise.all([
     findTool('nsenter'),
     findTool('prlimit'),
     findTool('setpriv'),
+    findTool('taskset'),
     findTool('bwrap').catch(() => undefined),
   ]);
   const roots = new Map<string, string | undefined>();
@@ -92,6 +94,24 @@ async function readHost(): Promise<JailHost> {
     if (stat?.isSymbolicLink() === true) roots.set(root, await readlink(root));
     else if (stat?.isDirectory() === true) roots.set(root, undefined);
   }
-  const hardLimits = parseHardLimits(await readFile('/proc/self/limits', 'utf8'));
-  return { nsenter, prlimit, setpriv, bwrap, roots, hardLimits };
+  const own = parseHardLimits(await readFile('/proc/self/limits', 'utf8'));
+  const hardLimits = new Map(own);
+  const files = await highestOpenFiles(prlimit);
+  if (files !== undefined) hardLimits.set('nofile', files);
+  return { nsenter, prlimit, setpriv, taskset, bwrap, roots, hardLimits };
+}
+
+/**
+ * How many open files the kernel lets any program have; undefined where this process may not raise
+ * its limit, as root in a user namespace of its own, which has the capability there alone.
+ */
+async function highestOpenFiles(prlimit: string): Promise<number | undefined> {
+  if (process.geteuid?.() !== 0) return undefined;
+  const most = Number(await readFile('/proc/sys/fs/nr_open', 'utf8'));
+  try {
+    await promisify(execFile)(prlimit, [`--nofile=${most}`, '--', prlimit, '--version']);
+    return most;
+  } catch {
+    return undefined;
+  }
 }

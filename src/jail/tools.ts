@@ -21,6 +21,7 @@ const PACKAGES = {
   'qemu-system-aarch64': 'qemu-system-arm',
   'qemu-system-x86_64': 'qemu-system-x86',
   setpriv: 'util-linux',
+  taskset: 'util-linux',
   umount: 'mount',
   unshare: 'util-linux',
   virtiofsd: 'virtiofsd',

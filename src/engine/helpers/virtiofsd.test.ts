@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import {
   mkdir,
@@ -19,7 +19,7 @@ import { parseHardLimits } from '../../jail/limits.ts';
 import { findProcesses, KEEPER } from '../processes/processes.ts';
 import { endProcesses } from '../processes/sweep.ts';
 import { prepareDirectory } from '../qemu/boot/directory.ts';
-import { startVirtiofsd, virtiofsdArguments } from './virtiofsd.ts';
+import { type FileServers, startVirtiofsd, virtiofsdArguments } from './virtiofsd.ts';
 
 const never = new AbortController().signal;
 const uid = process.geteuid?.() ?? 0;
@@ -48,13 +48,15 @@ it.runIf(process.geteuid?.() === 0)(
   'starts virtiofsd below a keeper in the group of the jail',
   async () => {
     const share = { tag: 'share-0', path: shared, readonly: true };
-    await startVirtiofsd(share, 0, runtimeDir, identity, AbortSignal.timeout(10_000));
+    await startVirtiofsd(share, 0, servers(), AbortSignal.timeout(10_000));
     // virtiofsd itself gives up all groups when it starts, as root may.
     const keeper = findProcesses(runtimeDir, isJailUid).find(({ program }) => program === KEEPER);
     expect(keeper).toMatchObject({ inGroup: true });
     expect(status(server(), 'PPid')).toBe(String(keeper?.pid));
   },
 );
+
+const servers = (count = 1): FileServers => ({ runtimeDir, identity, count });
 
 /** The process id of the only running file server. */
 function server(): number {
@@ -97,7 +99,7 @@ it('keeps user ids for root, and squashes them for an ordinary user', () => {
 });
 
 it('confines virtiofsd to the shared directory, with six capabilities at most', async () => {
-  await startVirtiofsd({ tag: 's', path: shared, readonly: false }, 0, runtimeDir, identity, never);
+  await startVirtiofsd({ tag: 's', path: shared, readonly: false }, 0, servers(), never);
   const pid = await confinedServer();
   expect((await readdir(`/proc/${pid}/root/`)).sort()).toEqual(['a', 'b']);
   // CHOWN, DAC_OVERRIDE, FOWNER, FSETID; and SETGID, SETUID where they mean anything.
@@ -106,25 +108,44 @@ it('confines virtiofsd to the shared directory, with six capabilities at most', 
   expect(status(pid, 'NoNewPrivs')).toBe('1');
 });
 
-it('lets virtiofsd hold as many files as large trees have, or as the host lets it', async () => {
-  await startVirtiofsd({ tag: 's', path: shared, readonly: false }, 0, runtimeDir, identity, never);
-  const limitOf = (pid: string | number) =>
-    parseHardLimits(readFileSync(`/proc/${pid}/limits`, 'utf8')).get('nofile');
-  const own = limitOf('self') ?? Number.POSITIVE_INFINITY;
-  expect(limitOf(await confinedServer())).toBe(Math.min(262_144, own));
+it.each([
+  { count: 1, files: 1_048_576 },
+  { count: 3, files: 349_525 },
+  { count: 20, files: 262_144 },
+])(
+  'lets each of $count servers hold $files files, or as many as the host lets it',
+  async (each) => {
+    const share = { tag: 's', path: shared, readonly: false };
+    await startVirtiofsd(share, 0, servers(each.count), never);
+    const limitsOf = (pid: string | number) =>
+      parseHardLimits(readFileSync(`/proc/${pid}/limits`, 'utf8'));
+    const most = Number(readFileSync('/proc/sys/fs/nr_open', 'utf8'));
+    const raised = spawnSync('prlimit', [`--nofile=${most}`, '--', 'true']).status === 0;
+    const own = limitsOf('self').get('nofile') ?? most;
+    const limits = limitsOf(await confinedServer());
+    expect(limits.get('nofile')).toBe(Math.min(each.files, raised ? most : own));
+    expect(limits.get('data')).toBe(512 * 2 ** 20);
+  },
+);
+
+it('starts a server on the processor of its box, and not on others', async () => {
+  const share = { tag: 's', path: shared, readonly: false };
+  await startVirtiofsd(share, 0, servers(20), never);
+  const pid = await confinedServer();
+  expect(status(pid, 'Cpus_allowed_list')).toMatch(/^\d+$/);
 });
 
 it('shares a single file under a fixed name, without its siblings', async () => {
   const link = join(root, 'link');
   await symlink(join(shared, 'b'), link);
-  await startVirtiofsd({ tag: 's', path: link, readonly: false }, 0, runtimeDir, identity, never);
+  await startVirtiofsd({ tag: 's', path: link, readonly: false }, 0, servers(), never);
   const files = `/proc/${await confinedServer()}/root/`;
   expect(await readdir(files)).toEqual(['file']);
   expect(readFileSync(`${files}file`, 'utf8')).toBe('b');
 });
 
 it('enforces a read-only share by a read-only mount', async () => {
-  await startVirtiofsd({ tag: 's', path: shared, readonly: true }, 0, runtimeDir, identity, never);
+  await startVirtiofsd({ tag: 's', path: shared, readonly: true }, 0, servers(), never);
   const pid = await confinedServer();
   const mount = readFileSync(`/proc/${pid}/mountinfo`, 'utf8')
     .split('\n')
@@ -140,7 +161,7 @@ it('refuses a link in a path that was resolved before', async () => {
   await mkdir(join(root, 'real'));
   await symlink(join(root, 'real'), join(root, 'link'));
   const share = { tag: 's', path: join(root, 'link'), readonly: true, resolved: true };
-  const refused = startVirtiofsd(share, 0, runtimeDir, identity, never);
+  const refused = startVirtiofsd(share, 0, servers(), never);
   await expect(refused).rejects.toMatchObject({ code: 'bind-source-changed' });
   expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
 });
@@ -148,7 +169,7 @@ it('refuses a link in a path that was resolved before', async () => {
 it('shares a resolved path by its descriptor, which the server does not inherit', async () => {
   const path = await realpath(shared);
   const share = { tag: 's', path, readonly: true, resolved: true };
-  await startVirtiofsd(share, 0, runtimeDir, identity, never);
+  await startVirtiofsd(share, 0, servers(), never);
   const pid = await confinedServer();
   expect((await readdir(`/proc/${pid}/root/`)).sort()).toEqual(['a', 'b']);
   const open = await Promise.all(
@@ -159,7 +180,7 @@ it('shares a resolved path by its descriptor, which the server does not inherit'
 
 it('refuses a missing share, and one that is neither directory nor file', async () => {
   const start = (path: string) =>
-    startVirtiofsd({ tag: 's', path, readonly: true }, 0, runtimeDir, identity, never);
+    startVirtiofsd({ tag: 's', path, readonly: true }, 0, servers(), never);
   await expect(start(join(root, 'missing'))).rejects.toMatchObject({ code: 'bind-source-missing' });
   const socket = createServer();
   await new Promise<void>((resolve) => socket.listen(join(root, 'x.sock'), resolve));

@@ -19,7 +19,8 @@ import type { JailIdentity, RootCapability } from '../../jail/jail.ts';
 import { jailFeatures } from '../../jail/spawn.ts';
 import { findTool } from '../../jail/tools.ts';
 import { deadline } from '../deadline.ts';
-import { SHARED_FILE, type Share } from '../engine.ts';
+import { SHARED_FILE, type Share, type VmSpec } from '../engine.ts';
+import { ownProcessors, sharedProcessor } from '../processes/shared-processor.ts';
 import { Helper } from './helper.ts';
 import { listensInJail } from './listening.ts';
 import { openWithoutLinks } from './open-without-links.ts';
@@ -31,9 +32,11 @@ const READY_MS = 10_000;
 /**
  * It holds a descriptor of each file whose name the guest’s kernel remembers, so this is how large
  * a tree programs can walk through without being refused. The host’s kernel keeps about 1.5 kB for
- * each.
+ * each. The servers of a box share the first number, and each has the second at least.
  */
-const OPEN_FILES = 262_144;
+const OPEN_FILES = { ofBox: 1_048_576, ofServer: 262_144 };
+/** Its memory for as many files; the guest's own memory does not count. */
+const DATA_BYTES = 512 * 2 ** 20;
 
 /**
  * virtiofsd gives up `setpcap` and `sys_chroot` itself, once it is in its root and has dropped all
@@ -53,6 +56,20 @@ const ALL_IDS = 2 ** 32 - 1;
 
 export function shareSocket(runtimeDir: string, index: number): string {
   return `${runtimeDir}/fs${index}.sock`;
+}
+
+/** What the file servers of a VM have in common. */
+export interface FileServers {
+  readonly runtimeDir: string;
+  readonly identity: JailIdentity;
+  /** How many there are. */
+  readonly count: number;
+  /** Processors of the host that the box may have; absent: all. */
+  readonly processors?: readonly number[] | undefined;
+}
+
+export function fileServers({ runtimeDir, identity, shares, hostLimits }: VmSpec): FileServers {
+  return { runtimeDir, identity, count: shares.length, processors: hostLimits?.processors };
 }
 
 /** @param root whether it acts as every user of the box, or as one user for all */
@@ -86,10 +103,10 @@ export function virtiofsdArguments(socket: string, readonly: boolean, root: bool
 export async function startVirtiofsd(
   share: Share,
   index: number,
-  runtimeDir: string,
-  identity: JailIdentity,
+  servers: FileServers,
   signal: AbortSignal,
 ): Promise<Helper> {
+  const { runtimeDir, identity, count } = servers;
   const features = await jailFeatures();
   if (!features.namespaces) {
     throw new A3sError(
@@ -112,7 +129,11 @@ export async function startVirtiofsd(
     readable: [],
     binds: [{ source: held === undefined ? source : HELD, target, readonly: share.readonly }],
     network: false,
-    limits: { openFiles: OPEN_FILES },
+    limits: {
+      openFiles: Math.max(OPEN_FILES.ofServer, Math.floor(OPEN_FILES.ofBox / count)),
+      dataBytes: DATA_BYTES,
+    },
+    processor: sharedProcessor(servers, await ownProcessors()),
   };
   const fds = held === undefined ? [] : [held.fd];
   const helper = await Helper.start(`virtiofsd for ${share.path}`, program, fds);

@@ -13,6 +13,7 @@ import { libc } from '../libc.ts';
 import { isGone } from './gone.ts';
 import { findProcesses, isRunning, type ProcessFence } from './processes.ts';
 import { setSessionNice } from './session-nice.ts';
+import { ownProcessors, sharedProcessor } from './shared-processor.ts';
 
 type ProcessLimits = Pick<HostLimits, 'processors' | 'nice'>;
 
@@ -27,7 +28,17 @@ const MOST_LOOKS = 64;
  */
 export async function limitProcesses(runtimeDir: string, limits: ProcessLimits): Promise<void> {
   if (limits.processors === undefined && limits.nice === undefined) return;
-  for (const each of findProcesses(runtimeDir, isJailUid)) await limitProcess(each, limits);
+  const found = findProcesses(runtimeDir, isJailUid);
+  const count = found.filter(isFileServer).length;
+  const { processors } = limits;
+  const shared = sharedProcessor({ runtimeDir, count, processors }, await ownProcessors());
+  const ofServers =
+    shared === undefined || processors === undefined ? limits : { ...limits, processors: [shared] };
+  for (const each of found) await limitProcess(each, isFileServer(each) ? ofServers : limits);
+}
+
+function isFileServer({ program }: { readonly program: string }): boolean {
+  return program === 'virtiofsd';
 }
 
 /**

@@ -38,6 +38,7 @@ const PROGRAMS = new Set([
   'qemu-system-aarch64',
   'qemu-system-x86_64',
   'setpriv',
+  'taskset',
   'virtiofsd',
 ]);
 

@@ -12,7 +12,7 @@ import { settleOrAbort } from '../../../async/settle-all.ts';
 import type { VmSpec } from '../../engine.ts';
 import type { Helper } from '../../helpers/helper.ts';
 import { startTranslator } from '../../helpers/passt.ts';
-import { shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
+import { fileServers, shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
 import { diskCommands, nicCommands, shareCommands } from '../command-line/devices.ts';
 import { VmEvents } from '../monitor/events.ts';
@@ -28,7 +28,7 @@ export async function launchVm(
   signal: AbortSignal,
 ): Promise<QemuVm> {
   const events = new VmEvents();
-  const { id, runtimeDir, identity, shares } = spec;
+  const { id, runtimeDir, shares } = spec;
   const [vmm, ...servers] = await settleOrAbort(signal, (waiting) => [
     startVmm(
       { spec, ...host, start: 'boot', growthBytes: 0 },
@@ -37,7 +37,7 @@ export async function launchVm(
       waiting,
     ),
     ...startTranslator(spec, waiting),
-    ...shares.map((share, index) => startVirtiofsd(share, index, runtimeDir, identity, waiting)),
+    ...shares.map((share, index) => startVirtiofsd(share, index, fileServers(spec), waiting)),
   ]);
   const { monitor, helper, process } = vmm;
   try {

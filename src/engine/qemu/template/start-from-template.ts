@@ -14,7 +14,7 @@ import { whenAborted } from '../../deadline.ts';
 import type { Template, VmSpec } from '../../engine.ts';
 import type { Helper } from '../../helpers/helper.ts';
 import { startTranslator } from '../../helpers/passt.ts';
-import { shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
+import { fileServers, shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
 import { type StartedVmm, startVmm } from '../boot/vmm.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
 import { STATE_URI } from '../command-line/descriptor-sets.ts';
@@ -48,7 +48,7 @@ export async function startFromTemplate(
   signal: AbortSignal,
 ): Promise<QemuVm> {
   const { spec } = plan;
-  const { id, runtimeDir, identity, nic, shares } = spec;
+  const { id, runtimeDir, nic, shares } = spec;
   const slots = extraSlots(spec);
   if (slots === undefined) {
     throw new A3sError('invalid-argument', 'Cannot start from a template: too many disks');
@@ -63,7 +63,7 @@ export async function startFromTemplate(
     const second = spawned.then(() => waiting.throwIfAborted());
     const translator = second.then(() => Promise.all(startTranslator(spec, waiting)));
     const files = shares.map((share, index) =>
-      second.then(() => startVirtiofsd(share, index, runtimeDir, identity, waiting)),
+      second.then(() => startVirtiofsd(share, index, fileServers(spec), waiting)),
     );
     second.catch(() => undefined);
     const ready = started.then(async (launched) => {
