@@ -111,9 +111,11 @@ export async function relayGrpc(
       resolve();
     });
   });
-  const opened = open(left.signal).then(({ stream, calls }) => ({
-    ...{ calls, upstream: connectUpstream(stream, connection) },
-  }));
+  const opened = open(left.signal).then(({ stream, calls }) => {
+    if (left.signal.aborted) stream.destroy();
+    left.signal.throwIfAborted();
+    return { calls, upstream: connectUpstream(stream, connection) };
+  });
   // Each call gets the reason. There may be none.
   opened.catch(() => undefined);
   connection.on('stream', (stream: ServerHttp2Stream, headers) => {
@@ -154,9 +156,8 @@ function connectUpstream(builder: Duplex, connection: ServerHttp2Session): Upstr
   const end = (): void => {
     for (const each of [session, builder]) each.destroy();
   };
-  connection.once('close', end);
-  // The client may have left while the builder was opened.
-  if (connection.destroyed) end();
+  // Node gives a session what the stream has on the next tick, and throws where it is gone by then.
+  connection.once('close', () => setImmediate(end));
   // Each call that is under way ends with an error first.
   session.once('close', () => connection.close());
   return { session, closed };
