@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { Digest } from '../oci/digest.ts';
 import type { Authority } from '../tls-proxy/authority.ts';
 /**
  * A builder: a Docker daemon with BuildKit in a microVM, which serves this control server alone.
@@ -7,6 +8,11 @@ export interface Builder {
   readonly name: string;
   /** Opens a byte stream to the daemon's API. */
   dial(signal?: AbortSignal): Promise<Duplex>;
+  /**
+   * A blob of its content store, as a tar archive of one file, until the signal aborts. Nothing is
+   * verified. Throws `builder-failed` where there is none.
+   */
+  blobArchive(digest: Digest, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /**
    * Calls `serve` with each connection that the builder's programs make to their HTTP proxy. The
    * function that it returns ends that.

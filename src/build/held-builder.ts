@@ -15,10 +15,16 @@ import type { BuildHost } from './host.ts';
 import type { BaseImages } from './proxy/base-images.ts';
 import { servePolicyProxy } from './proxy/policy-proxy.ts';
 import { ProxyAnswers } from './proxy/proxy-answers.ts';
-import { pruneAll, removeContainers, removeNames } from './relay/builder-api.ts';
+import { pruneAll, removeContainers, removeImage, removeNames } from './relay/builder-api.ts';
 import type { RefusedRequests } from './relay/explain.ts';
-import { importAndRemove, type Result } from './result/import-result.ts';
+import { importResult, type Result } from './result/import-result.ts';
+import { SharedResults } from './result/shared-results.ts';
 import { UsedImages } from './used-images.ts';
+
+/** At once. Each reads up to three blobs, and an agent copies eight files at once. */
+const IMPORTS = 2;
+/** A client that leaves does not keep a result in the builder. */
+const REMOVE_MS = 30_000;
 
 /** How a build is asked for. */
 export interface BuildKind {
@@ -56,12 +62,16 @@ export class HeldBuilder {
   readonly #endProxy: () => void;
   readonly #endStepProxy: () => void;
   readonly #beginning = new Semaphore(1);
-  readonly #importing = new Semaphore(1);
+  readonly #importing = new Semaphore(IMPORTS);
+  readonly #results: SharedResults;
   readonly #builds = new Set<Running>();
 
   constructor(host: BuildHost, builder: Builder, images: BaseImages) {
     this.#host = host;
     this.builder = builder;
+    this.#results = new SharedResults((digest) =>
+      removeImage(builder, digest, AbortSignal.timeout(REMOVE_MS)),
+    );
     this.#cachePolicy = new CachePolicy(host.directory, builder);
     this.#answers = new ProxyAnswers(host, images, {
       pulls: () => [...this.#builds].some((build) => build.pulls),
@@ -132,10 +142,10 @@ export class HeldBuilder {
     await removeNames(this.builder, signal);
   }
 
-  /** Makes an image of a result, one at a time: two builds may have the same one. */
+  /** Makes an image of a result, and removes it from the builder. */
   async import(result: Result, signal: AbortSignal): Promise<Image> {
-    return await this.#importing.run(() =>
-      importAndRemove(this.#host.images, this.builder, result, signal),
+    return await this.#results.during(result.digest, () =>
+      this.#importing.run(() => importResult(this.#host.images, this.builder, result, signal)),
     );
   }
 

@@ -15,7 +15,7 @@ import type { Dialer } from './egress/dialer.ts';
 
 export interface BuildHost {
   readonly builders: Builders;
-  readonly images: Pick<ImageStore, 'load' | 'resolve' | 'content'>;
+  readonly images: Pick<ImageStore, 'ingest' | 'resolve' | 'content'>;
   readonly registry: Registry;
   readonly downloads: Downloads;
   /** What steps and downloads may reach. */

@@ -10,7 +10,7 @@ import {
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { FakeAgent } from '../guest/testing/fake-agent.ts';
@@ -89,6 +89,20 @@ it('starts a privileged box without a network, whose daemon it waits for, once f
   connection.write('GET /version HTTP/1.1\r\n\r\n');
   expect(await text(connection)).toContain('GET /version');
   connection.end();
+});
+
+it('reads blobs out of its content store', async () => {
+  const { builder } = await used();
+  const agent = await agentOf(0);
+  const hex = 'a'.repeat(64);
+  const store = '/var/lib/docker/containerd/daemon/io.containerd.content.v1.content';
+  agent.files.paths.set(`${store}/blobs/sha256/${hex}`, { archive: Buffer.from('an archive') });
+  const { signal } = new AbortController();
+  const archive = await builder.blobArchive(`sha256:${hex}`, signal);
+  expect((await buffer(archive)).toString()).toBe('an archive');
+  await expect(builder.blobArchive(`sha256:${'b'.repeat(64)}`, signal)).rejects.toMatchObject({
+    ...{ code: 'builder-failed', message: expect.stringContaining('does not have the blob') },
+  });
 });
 
 it('hands over the connections of its programs and of steps until that is ended', async () => {

@@ -17,6 +17,9 @@ export const NAME_LABEL = 'dev.a3s.builder';
 
 /** Where the daemon listens in the box. */
 export const DOCKER_SOCKET = '/run/docker.sock';
+/** The content store of its containerd, whose root `make/root.ts` says. */
+export const BLOBS =
+  '/var/lib/docker/containerd/daemon/io.containerd.content.v1.content/blobs/sha256';
 
 const GIB = 1024 ** 3;
 /** Of the disk with layers and caches, which grows as it is used. */

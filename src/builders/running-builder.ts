@@ -9,10 +9,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RunningBox } from '../boxes/run/running-box.ts';
 import type { Logger } from '../boxes/services/services.ts';
 import type { Builder } from '../build/builder.ts';
+import { A3sError } from '../errors.ts';
 import { GuestRefusal } from '../guest/refusal.ts';
+import { type Digest, hexOf } from '../oci/digest.ts';
 import { bytesOnly } from './bytes-only.ts';
 import { BRIDGE, BRIDGE_PORT, PROXY_PORT, STEP_PROXY_PORT } from './ports.ts';
-import { DOCKER_SOCKET } from './request.ts';
+import { BLOBS, DOCKER_SOCKET } from './request.ts';
 
 /**
  * How many connections to each proxy are served at once. More of them wait in the guest, whose
@@ -53,6 +55,19 @@ export class RunningBuilder implements Builder {
     signal?.throwIfAborted();
     const guest = await this.#box.guest();
     return await guest.connectSocket(DOCKER_SOCKET, signal);
+  }
+
+  async blobArchive(digest: Digest, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const guest = await this.#box.guest();
+    try {
+      return (await guest.files.read(`${BLOBS}/${hexOf(digest)}`, signal)).archive;
+    } catch (error) {
+      if (!(error instanceof GuestRefusal)) throw error;
+      throw new A3sError('builder-failed', `The builder does not have the blob ${digest}`, {
+        remedy: 'Build again.',
+        cause: error,
+      });
+    }
   }
 
   serveProxy(serve: (connection: Duplex) => void): () => void {

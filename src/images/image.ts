@@ -57,16 +57,6 @@ export interface BaseImage {
   readonly policy: string;
 }
 
-/** What an image is that comes in an archive without being loaded by a user. */
-export interface LoadedAs {
-  readonly kind: Origin['kind'];
-  /** Canonical, with a tag. */
-  readonly names: readonly string[];
-  /** Of its manifest or of an index that lists it; with another one, nothing is stored. */
-  readonly digest: string;
-  readonly bases?: readonly BaseImage[];
-}
-
 export interface Image {
   /** Digest of the configuration, Docker's image id: `sha256:…`. */
   readonly id: string;
@@ -178,13 +168,11 @@ export interface ImageStore {
   /**
    * Reads an archive (docker-archive or OCI layout as tar, plain or compressed) and stores every
    * image in it. Nothing becomes visible unless all of it is right. Of the images' names, returns
-   * those that the archive has. With `as`, the archive's names do not count: its one image gets the
-   * given ones, together with itself.
+   * those that the archive has.
    */
   load(
     archive: AsyncIterable<Uint8Array>,
     progress?: (line: string) => void,
-    as?: LoadedAs,
   ): Promise<readonly Image[]>;
   /** Reads an OCI layout directory on this host. */
   loadDirectory(path: string, progress?: (line: string) => void): Promise<readonly Image[]>;

@@ -102,38 +102,6 @@ describe('load', () => {
     ]);
   });
 
-  it('gives the one image of an archive other names than the archive has', async () => {
-    const image = fileImage('docker.io/library/theirs:1', 'text');
-    const names = ['docker.io/library/ours:1', 'registry.example/ours:latest'];
-    const archive = streamed(ociArchive([image]));
-    const base = { name: 'base:1', manifest: image.manifest.digest, policy: 'sha256:1' };
-    const bases = [{ ...base, verdict: 'verified', reason: 'signed by a.pub' }];
-    const as = { kind: 'build', names, digest: image.manifest.digest, bases } as const;
-    const [loaded] = await store.load(archive, undefined, as);
-    expect(loaded).toMatchObject({
-      id: image.config.digest,
-      tags: ['ours:1', 'registry.example/ours:latest'],
-      origins: [{ kind: 'build', reference: 'ours:1', bases }],
-    });
-    const two = [image, fileImage('docker.io/library/second:1', 'other')];
-    await expect(store.load(streamed(ociArchive(two)), undefined, as)).rejects.toMatchObject({
-      code: 'invalid-image',
-    });
-    expect((await store.list()).map(({ id }) => id)).toEqual([image.config.digest]);
-  });
-
-  it('stores nothing and moves no name where an archive holds another image', async () => {
-    const names = ['docker.io/library/ours:1'];
-    const [ours, other] = [fileImage('theirs:1', 'ours'), fileImage('theirs:1', 'other')];
-    const as = { kind: 'build', names, digest: ours.manifest.digest } as const;
-    await store.load(streamed(ociArchive([ours])), undefined, as);
-    await expect(store.load(streamed(ociArchive([other])), undefined, as)).rejects.toMatchObject({
-      code: 'invalid-image',
-    });
-    expect((await store.list()).map(({ id }) => id)).toEqual([ours.config.digest]);
-    expect((await store.resolve('ours:1')).id).toBe(ours.config.digest);
-  });
-
   it('loads a layer that is compressed with zstd', async () => {
     const tar = writeTar([{ path: 'file', data: 'x'.repeat(100_000) }]);
     const zstd = execFileSync('zstd', ['-c', '-'], { input: tar });

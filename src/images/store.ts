@@ -19,7 +19,6 @@ import { isReference } from '../oci/reference.ts';
 import type { Database } from '../state/database.ts';
 import type { ArchiveFiles } from './archive/archive-files.ts';
 import { planDockerArchive } from './archive/docker-archive.ts';
-import type { ImagePlan } from './archive/image-plan.ts';
 import { LayoutDirectory } from './archive/layout-directory.ts';
 import { planOciArchive } from './archive/oci-archive.ts';
 import { readTarFiles } from './archive/tar-files.ts';
@@ -49,7 +48,6 @@ import type {
   ImageSource,
   ImageStore,
   IngestEvent,
-  LoadedAs,
   Origin,
   RemovedImage,
   VerityLayer,
@@ -130,16 +128,11 @@ class Store implements ImageStore {
     this.#parts = parts;
   }
 
-  async load(
-    archive: AsyncIterable<Uint8Array>,
-    progress?: Progress,
-    as?: LoadedAs,
-  ): Promise<readonly Image[]> {
+  async load(archive: AsyncIterable<Uint8Array>, progress?: Progress): Promise<readonly Image[]> {
     const { limits, spawn } = this.#parts;
     return await this.#loadFrom(
       (staging) => readTarFiles(archive, { staging, limits, spawn }),
       progress,
-      as,
     );
   }
 
@@ -276,11 +269,10 @@ class Store implements ImageStore {
   async #loadFrom(
     read: (staging: Staging) => ArchiveFiles | Promise<ArchiveFiles>,
     progress: Progress | undefined,
-    as?: LoadedAs,
   ): Promise<readonly Image[]> {
     const staging = await Staging.create(this.#parts.staging);
     try {
-      return await this.#loadStaged(staging, await read(staging), progress, as);
+      return await this.#loadStaged(staging, await read(staging), progress);
     } catch (error) {
       // Some disks may have been made before a layer was refused.
       await lockAndSweep(this.#parts);
@@ -294,20 +286,18 @@ class Store implements ImageStore {
     staging: Staging,
     files: ArchiveFiles,
     progress: Progress | undefined,
-    as: LoadedAs | undefined,
   ): Promise<readonly Image[]> {
-    const planned =
+    const plans =
       (await planOciArchive(files, this.#parts)) ??
       (await planDockerArchive(files, staging, this.#parts));
-    if (planned === undefined) throw noImage(files);
-    const plans = as === undefined ? planned : [renamed(planned, as, files)];
+    if (plans === undefined) throw noImage(files);
     const digests = plans.flatMap(({ layers }) => possibleDisks(layers));
     return await this.#parts.diskPins.hold(digests, async () => {
       const loaded = await new LayerLoader(this.#parts.disks, progress).load(plans);
       const at = new Date().toISOString();
       const records = await commitImages(
         this.#parts,
-        loaded.map((image) => ({ image, origin: originOf(image, at, as) })),
+        loaded.map((image) => ({ image, origin: originOf(image, at) })),
         loadedAttachments(loaded, this.#parts.catalog),
       );
       const named = new Set(loaded.flatMap(({ names }) => names.map(familiar)));
@@ -323,24 +313,8 @@ class Store implements ImageStore {
   }
 }
 
-/** The archive's one image under other names. @throws A3sError `invalid-image` */
-function renamed(plans: readonly ImagePlan[], as: LoadedAs, { what }: ArchiveFiles): ImagePlan {
-  const [plan, ...others] = plans;
-  if (plan === undefined || others.length > 0) throw corrupt(what, 'it does not hold one image');
-  const digests: readonly string[] = [plan.manifest, ...(plan.indexes ?? [])].map(
-    ({ digest }) => digest,
-  );
-  if (!digests.includes(as.digest)) throw corrupt(what, `it does not hold ${as.digest}`);
-  return { ...plan, names: as.names };
-}
-
-function originOf(
-  { names: [name] }: LoadedImage,
-  at: string,
-  { kind, bases }: Pick<LoadedAs, 'kind' | 'bases'> = { kind: 'load' },
-): Origin {
-  const reference = name === undefined ? {} : { reference: familiar(name) };
-  return { kind, at, ...reference, ...(bases === undefined ? {} : { bases }) };
+function originOf({ names: [name] }: LoadedImage, at: string): Origin {
+  return { kind: 'load', at, ...(name === undefined ? {} : { reference: familiar(name) }) };
 }
 
 function noImage({ what }: ArchiveFiles): A3sError {

@@ -3,6 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { BUILDX, findPlugin } from '../../src/cli/commands/docker/find-plugin.ts';
 import type { DiskUsage } from '../../src/docker-api/system/system.ts';
@@ -148,6 +149,39 @@ it('connects steps to what the network policy of builds permits, and to nothing 
   }
 });
 
+it('waits for a builder that starts for longer than a client waits for its first answer', async () => {
+  const { builders } = build.service;
+  const use = builders.use.bind(builders);
+  let starting: Promise<void> | undefined;
+  // Go's gRPC gives up after 20 seconds.
+  builders.use = async (...given) => {
+    starting ??= delay(21_000);
+    await starting;
+    return await use(...given);
+  };
+  try {
+    const context = build.context(`${BASE}ENV LATE=1\n`);
+    succeeded(await build.docker(['build', '-t', 'late:1', context]));
+  } finally {
+    builders.use = use;
+  }
+  expect((await image('late:1')).config.env).toContain('LATE=1');
+});
+
+it('gives two builds of one result at once the same image, and keeps none of it', async () => {
+  const context = build.context(`${BASE}ENV SAME=1\n`);
+  const env = { SOURCE_DATE_EPOCH: '1700000000' };
+  const build1 = (name: string) => {
+    const output = `type=image,name=${name},rewrite-timestamp=true`;
+    return build.docker(['buildx', 'build', '--output', output, '--provenance=false', context], {
+      env,
+    });
+  };
+  for (const ran of await Promise.all(['same:1', 'same:2'].map(build1))) succeeded(ran);
+  expect((await image('same:1')).id).toBe((await image('same:2')).id);
+  expect(await build.inBuilder(['images', '--all', '--quiet'])).toBe('');
+});
+
 it('runs two builds of one name at once, and the name means one of them', async () => {
   const contexts = [1, 2].map((n) => build.context(`${BASE}ENV N=${n}\n`));
   const all = contexts.map((context) => build.docker(['build', '-t', 'twice:1', context]));
@@ -252,8 +286,8 @@ it('fails a build whose builder has ended, in one line', async () => {
 
 it('fails a build whose result cannot be stored, and keeps none of it in the builder', async () => {
   const { images } = build.home;
-  const load = images.load.bind(images);
-  images.load = () => Promise.reject(new A3sError('disk-full', 'No space is left for the image'));
+  const ingest = images.ingest.bind(images);
+  images.ingest = () => Promise.reject(new A3sError('disk-full', 'No space is left for the image'));
   try {
     for (const DOCKER_BUILDKIT of ['1', '0']) {
       const env = { DOCKER_BUILDKIT };
@@ -263,7 +297,7 @@ it('fails a build whose result cannot be stored, and keeps none of it in the bui
       expect(ran.stderr).toContain('No space is left for the image');
     }
   } finally {
-    images.load = load;
+    images.ingest = ingest;
   }
   await expect(image('full:1')).rejects.toMatchObject({ code: 'no-such-image' });
   expect(await names()).not.toContain('full');

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { spawn } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { basename, join } from 'node:path';
@@ -104,6 +105,11 @@ function serviceOf(
         connection.once('connect', () => resolve(connection));
         connection.once('error', reject);
       }),
+    blobArchive: async (digest) => {
+      const blobs = 'root/containerd/daemon/io.containerd.content.v1.content/blobs/sha256';
+      const from = ['-C', join(directory, blobs), digest.slice('sha256:'.length)];
+      return spawn('tar', ['-c', ...from], { stdio: ['ignore', 'pipe', 'ignore'] }).stdout;
+    },
     stepProxy: `http://${BRIDGE}:${BRIDGE_PORT}`,
     serveProxy: (serve) => listenAt(join(directory, 'proxy.sock'), serve),
     serveStepProxy: (serve) => listenAt(join(directory, 'steps.sock'), serve),

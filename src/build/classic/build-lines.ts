@@ -4,6 +4,8 @@
  * @module
  */
 import * as z from 'zod';
+import type { Digest } from '../../oci/digest.ts';
+import { digestText } from '../../oci/digest-text.ts';
 
 /** Lines of progress may be long; what exceeds this is no line with an id. */
 const MAX_LINE = 1024 * 1024;
@@ -12,15 +14,15 @@ const Line = z.object({
   aux: z.unknown().optional(),
   error: z.unknown().optional(),
 });
-const Result = z.object({ ID: z.string().regex(/^sha256:[0-9a-f]{64}$/) });
+const Result = z.object({ ID: digestText });
 
 export class BuildLines {
   #rest = '';
-  #id: string | undefined;
+  #id: Digest | undefined;
   #failed = false;
 
   /** The result's id in the builder; undefined where the build failed. */
-  get id(): string | undefined {
+  get id(): Digest | undefined {
     return this.#failed ? undefined : this.#id;
   }
 

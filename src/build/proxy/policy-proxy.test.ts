@@ -57,7 +57,7 @@ beforeEach(async () => {
   const nothing = () => Promise.reject(new A3sError('no-such-image', 'No such image'));
   const host: BuildHost = {
     builders: { runs: () => false, use: nothing },
-    images: { load: nothing, resolve: nothing, content: nothing },
+    images: { ingest: nothing, resolve: nothing, content: nothing },
     ...{ registry, directory },
     trust: {
       standing: async () => ({ ...(await trust.standing()), digest: `sha256:${standing}` }),
@@ -83,7 +83,14 @@ beforeEach(async () => {
   };
   let server: Server | undefined;
   const builder: Builder = {
-    ...{ name: 'default', authority, cacheDisk: 'disk', dial: nothing, stepProxy: '' },
+    ...{
+      name: 'default',
+      authority,
+      cacheDisk: 'disk',
+      dial: nothing,
+      blobArchive: nothing,
+      stepProxy: '',
+    },
     serveStepProxy: () => () => undefined,
     serveProxy: (serve) => {
       server = createServer({ allowHalfOpen: true }, serve).listen(0, '127.0.0.1');

@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import * as z from 'zod';
 import type { Builder } from '../builder.ts';
-import { askBuilder, pruneAll, readBuilder } from './builder-api.ts';
+import { askBuilder, pruneAll } from './builder-api.ts';
 import { upgrade } from './upgrade.ts';
 
 let server: Server | undefined;
@@ -24,7 +24,7 @@ async function hostile(answer: (connection: Socket, request: string) => void): P
   };
   return {
     ...{ name: 'default', serveProxy: unused, authority: { certificate: '', privateKey: '' } },
-    ...{ cacheDisk: 'disk', serveStepProxy: unused, stepProxy: '' },
+    ...{ cacheDisk: 'disk', serveStepProxy: unused, stepProxy: '', blobArchive: unused },
     dial: async () => {
       const connection = connect(port, '127.0.0.1');
       await once(connection, 'connect');
@@ -81,7 +81,6 @@ it('reads a bounded part of an endless document', async () => {
 
 it.each([
   ['a document', (builder: Builder) => askBuilder(builder, get, z.unknown())],
-  ['an archive', (builder: Builder) => readBuilder(builder, get)],
   ['a connection', (builder: Builder) => upgrade(builder, '/grpc', { upgrade: 'h2c' }, signal)],
 ])('reads a bounded part of an endless error in place of %s', async (_, ask) => {
   const builder = await hostile(endless('HTTP/1.1 500 X\r\n\r\n'));

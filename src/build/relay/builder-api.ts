@@ -15,8 +15,6 @@ import { failed } from './upgrade.ts';
 const MAX_DOCUMENT = 4 * 1024 * 1024;
 /** For one question of this server's own, from the first byte to the last. */
 const ANSWER_MS = 30_000;
-/** For the beginning of an archive. */
-const ARCHIVE_MS = 300_000;
 /** For all that removes names, however many a builder claims to have. */
 const REMOVE_MS = 60_000;
 const PRUNE_MS = 600_000;
@@ -87,23 +85,6 @@ export async function askBuilder<T>(
   const parsed = schema.safeParse(text === '' ? undefined : documentOf(text, path));
   if (parsed.success) return parsed.data;
   throw failed(`${path} gives another document than expected, with status ${status}`);
-}
-
-/** A stream of bytes. @throws A3sError `builder-failed` for an error as its answer */
-export async function readBuilder(builder: Builder, asked: ApiRequest): Promise<IncomingMessage> {
-  const { path, signal } = asked;
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(failed(`${path} has no answer`)), ARCHIVE_MS);
-  try {
-    const linked = AbortSignal.any([signal, late.signal]);
-    const answer = await callBuilder(builder, { ...asked, signal: linked });
-    const status = answer.statusCode ?? 0;
-    if (status < 400) return answer;
-    throw failed(`${path} gives ${status}: ${await wordsOf(answer, linked)}`);
-  } finally {
-    // The bytes that follow may take their time.
-    clearTimeout(timer);
-  }
 }
 
 const Listed = z.array(z.looseObject({ RepoTags: z.array(z.string()).nullish() }));

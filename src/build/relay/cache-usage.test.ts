@@ -27,7 +27,7 @@ function usage() {
   };
   const builder: Builder = {
     ...{ name: 'default', authority: { certificate: '', privateKey: '' }, cacheDisk: 'disk' },
-    ...{ serveProxy: unused, serveStepProxy: unused, stepProxy: '' },
+    ...{ serveProxy: unused, serveStepProxy: unused, stepProxy: '', blobArchive: unused },
     dial: async () => {
       const connection = connect((server.address() as AddressInfo).port, '127.0.0.1');
       await once(connection, 'connect');

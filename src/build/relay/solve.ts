@@ -8,6 +8,7 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import { type Digest, isDigest } from '../../oci/digest.ts';
 import { canonicalName, parseReference, withDefaultTag } from '../../oci/reference.ts';
 import {
   bytesField,
@@ -167,9 +168,15 @@ function namedHere(name: string): string {
   });
 }
 
-/** The digest of the result: of an index, or of a manifest. Undefined where none was made. */
-export function resultDigest(response: Buffer): string | undefined {
-  return mapOf(readFields(response), RESPONSE).get(DIGEST);
+/**
+ * The digest of the result: of an index, or of a manifest. Undefined where none was made.
+ *
+ * @throws ProtobufError
+ */
+export function resultDigest(response: Buffer): Digest | undefined {
+  const digest = mapOf(readFields(response), RESPONSE).get(DIGEST);
+  if (digest === undefined || isDigest(digest)) return digest;
+  throw new ProtobufError(`the result has the digest ${JSON.stringify(digest.slice(0, 80))}`);
 }
 
 /**

@@ -1,17 +1,28 @@
 /**
- * Brings the result of a build from the builder into the image store, exactly as it was built, and
- * removes it from the builder.
+ * Brings the result of a build from the builder into the image store, exactly as it was built.
+ * Blobs that the store has are not read again: those of base images, and of earlier results.
  *
  * @module
  */
-import type { BaseImage, Image, ImageStore } from '../../images/image.ts';
+import * as z from 'zod';
+import { wrongPlatform } from '../../images/archive/image-plan.ts';
+import type { BaseImage, Image, ImageStore, StoredDocument } from '../../images/image.ts';
+import { corrupt } from '../../oci/corrupt.ts';
+import { type Digest, digestOf } from '../../oci/digest.ts';
+import { parseDocument } from '../../oci/json/json.ts';
+import { isManifest, parseIndex } from '../../oci/manifest.ts';
+import { INDEX_TYPES, OCI_INDEX, OCI_MANIFEST } from '../../oci/media-types.ts';
+import { hostPlatform, samePlatform } from '../../oci/platform.ts';
+import { familiarName, parseReference } from '../../oci/reference.ts';
 import type { Builder } from '../builder.ts';
-import { readBuilder, removeImage } from '../relay/builder-api.ts';
-import { failed } from '../relay/upgrade.ts';
+import { readBlob } from './read-blob.ts';
+
+/** Of a manifest or an index. */
+const MAX_DOCUMENT = 4 * 1024 * 1024;
 
 export interface Result {
   /** Of the index or the manifest, or the id in the builder, which is one of them. */
-  readonly digest: string;
+  readonly digest: Digest;
   /** Canonical names. */
   readonly names: readonly string[];
   /** The images that the build was permitted to use. */
@@ -19,40 +30,73 @@ export interface Result {
 }
 
 /**
- * All names appear at once, together with the image. The caller holds the lock of the builder's
- * results: two builds may have the same one.
+ * All names appear at once, together with the image.
  *
  * @throws A3sError `builder-failed`, `invalid-image`, `too-large`, `disk-full`
  */
 export async function importResult(
-  images: Pick<ImageStore, 'load'>,
+  images: Pick<ImageStore, 'ingest'>,
   builder: Builder,
   { digest, names, bases }: Result,
   signal: AbortSignal,
 ): Promise<Image> {
-  const path = `/images/get?names=${encodeURIComponent(digest)}`;
-  const archive = await readBuilder(builder, { method: 'GET', path, signal });
-  // The store compares the digest before it stores anything or moves a name.
-  const [image] = await images.load(archive, undefined, {
-    ...{ kind: 'build', names, digest, bases },
+  const [name] = names;
+  const reference = name === undefined ? {} : { reference: familiarName(parseReference(name)) };
+  return await images.ingest({
+    ...(await documentsOf(builder, digest, signal)),
+    blob: (blob) => readBlob(builder, blob.digest, signal),
+    names,
+    origin: { kind: 'build', at: new Date().toISOString(), ...reference, bases },
+    signal,
   });
-  if (image === undefined) throw failed(`it gave nothing for ${digest}`);
-  return image;
 }
 
-/** Whatever became of the import, the builder keeps no image. */
-export async function importAndRemove(
-  images: Pick<ImageStore, 'load'>,
+interface Documents {
+  readonly manifest: StoredDocument;
+  readonly indexes: readonly StoredDocument[];
+}
+
+/** The manifest for this host, and the index that lists it where the result has one. */
+async function documentsOf(
   builder: Builder,
-  result: Result,
+  digest: Digest,
   signal: AbortSignal,
-): Promise<Image> {
-  try {
-    return await importResult(images, builder, result, signal);
-  } finally {
-    await removeImage(builder, result.digest, AbortSignal.timeout(REMOVE_MS));
-  }
+): Promise<Documents> {
+  const document = await readDocument(builder, digest, signal);
+  if (!INDEX_TYPES.includes(document.mediaType)) return { manifest: document, indexes: [] };
+  const what = `index ${digest}`;
+  // Attestations stand beside images as platform unknown/unknown.
+  const found = parseIndex(document.bytes, what).manifests.find(
+    (entry) =>
+      isManifest(entry) && entry.platform != null && samePlatform(entry.platform, hostPlatform()),
+  );
+  if (found === undefined) throw wrongPlatform(what, undefined, hostPlatform());
+  return { manifest: await readDocument(builder, found.digest, signal), indexes: [document] };
 }
 
-/** A client that leaves does not keep the result in the builder. */
-const REMOVE_MS = 30_000;
+/** BuildKit writes the type; without it, a document is what its members say. */
+const Typed = z.looseObject({
+  mediaType: z.string().optional(),
+  manifests: z.unknown().optional(),
+});
+
+async function readDocument(
+  builder: Builder,
+  digest: Digest,
+  signal: AbortSignal,
+): Promise<StoredDocument> {
+  const what = `document ${digest}`;
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of readBlob(builder, digest, signal)) {
+    length += chunk.length;
+    if (length > MAX_DOCUMENT) throw corrupt(what, `it has more than ${MAX_DOCUMENT} bytes`);
+    chunks.push(chunk);
+  }
+  const bytes = Buffer.concat(chunks);
+  const found = digestOf(bytes);
+  if (found !== digest) throw corrupt(what, `its content has the digest ${found}`);
+  const { mediaType, manifests } = parseDocument(bytes, Typed, what);
+  const untyped = manifests === undefined ? OCI_MANIFEST : OCI_INDEX;
+  return { digest, mediaType: mediaType ?? untyped, bytes };
+}

@@ -13,6 +13,7 @@ export interface MemorySourceOptions {
   readonly names: readonly string[];
   readonly indexes?: readonly StoredDocument[];
   readonly attachments?: readonly Attachment[];
+  readonly origin?: Origin;
   readonly signal?: AbortSignal;
   /** Instead of the image's own. */
   readonly manifest?: Buffer;
@@ -25,7 +26,7 @@ export class MemorySource implements ImageSource {
   readonly manifest: StoredDocument;
   readonly indexes: readonly StoredDocument[];
   readonly names: readonly string[];
-  readonly origin: Origin = { kind: 'pull', at: '2026-01-01T00:00:00.000Z' };
+  readonly origin: Origin;
   readonly attachments?: readonly Attachment[];
   readonly signal?: AbortSignal;
   /** Blobs that were opened, in order. */
@@ -41,6 +42,7 @@ export class MemorySource implements ImageSource {
     );
     this.#options = options;
     this.names = options.names;
+    this.origin = options.origin ?? { kind: 'pull', at: '2026-01-01T00:00:00.000Z' };
     this.indexes = options.indexes ?? [];
     if (options.attachments !== undefined) this.attachments = options.attachments;
     if (options.signal !== undefined) this.signal = options.signal;

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { chainIds } from '../../../images/chain-ids.ts';
 import { buildImage, ociArchive } from '../../../images/testing/build-image.ts';
+import { MemorySource } from '../../../images/testing/memory-source.ts';
 import { multiArchImage } from '../../../images/testing/signed-image.ts';
 import { streamed } from '../../../images/testing/streams.ts';
 import { writeTar } from '../../../images/testing/tar-writer.ts';
@@ -70,11 +71,17 @@ async function twoImages(): Promise<void> {
     repoDigest: { repository: 'docker.io/team/app', digest: index.index },
     origin: { kind: 'pull', at: '2026-01-01T00:00:00Z' },
   });
-  const { digest } = tool.manifest;
-  const names = ['docker.io/team/tool:1'];
-  await temporary.store.load(streamed(ociArchive([tool])), undefined, {
-    ...{ kind: 'build', names, digest, bases: [BASE] },
-  });
+  await temporary.store.ingest(
+    new MemorySource(tool, {
+      names: ['docker.io/team/tool:1'],
+      origin: {
+        kind: 'build',
+        reference: 'team/tool:1',
+        at: '2026-01-01T00:00:00Z',
+        bases: [BASE],
+      },
+    }),
+  );
   await temporary.store.load(streamed(ociArchive([tool])));
 }
 

@@ -28,6 +28,7 @@ const unusedBuilder = {
   ...{ name: 'default', cacheDisk: 'disk' },
   authority: makeAuthority({ subject: 'a builder', now: Date.now() }),
   ...{ serveProxy: () => () => undefined, serveStepProxy: () => () => undefined, stepProxy: '' },
+  blobArchive: () => Promise.reject(new Error('no blob is read')),
 };
 
 /** An upgraded connection, as BuildKit's clients request it. */
