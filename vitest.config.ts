@@ -36,6 +36,10 @@ const PLAIN = ['test/host/channel.test.ts', 'test/clients/docker-script.test.ts'
 const LONG_HOSTS = ['test/host/{emulated-host,hosts*,kvm-longer,reboot}.test.ts'];
 const OTHER_HOSTS = process.env['SOAK'] === undefined ? LONG_HOSTS : [];
 
+/** The same of applications, which need packages of Debian too. */
+const LONG_CLIENTS = ['test/clients/applications.test.ts'];
+const OTHER_CLIENTS = process.env['SOAK'] === undefined ? LONG_CLIENTS : [];
+
 const resolve = { conditions: ['a3s-source'] };
 const ssr = { resolve: { conditions: ['a3s-source'] } };
 
@@ -118,7 +122,7 @@ export default defineConfig({
         test: {
           name: 'vm',
           include: ['test/{e2e,clients}/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...PLAIN, ...HOST],
+          exclude: [...configDefaults.exclude, ...PLAIN, ...HOST, ...OTHER_CLIENTS],
           globalSetup: ['test/e2e/global-setup.ts'],
           testTimeout: scaled(180_000),
           hookTimeout: scaled(300_000),

@@ -77,7 +77,7 @@ export class Apt {
 }
 
 /** That of the Debian archive which this machine's apt uses. */
-async function archiveSite(): Promise<string> {
+export async function archiveSite(): Promise<string> {
   const { stdout } = await run('apt-get', ['indextargets', '--format', '$(SITE)']);
   const site = stdout.split('\n').find((line) => /\/debian\/?$/.test(line));
   if (site === undefined) throw new Error('no source of apt is a Debian archive');

@@ -1,0 +1,2 @@
+CREATE TABLE fruit (name TEXT);
+INSERT INTO fruit VALUES ('pear'), ('apple');

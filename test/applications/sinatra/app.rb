@@ -1,0 +1,5 @@
+require 'sinatra'
+
+set :environment, :production
+get('/') { 'ok' }
+get('/hello/:name') { "Hello, #{params['name']}" }

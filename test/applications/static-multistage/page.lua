@@ -1,0 +1,1 @@
+print(string.format("<h1>%s</h1>", "made by lua"))
