@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACTORS, Actor } from './actor.ts';
@@ -63,6 +63,40 @@ describe.each(ACTORS)('files of a bind mount of %s', (name) => {
       readFileSync(join(actor.directory, `other-${index}`, 'name'), 'utf8').trimEnd(),
     );
     expect(names).toEqual(names.map((_, index) => String(index)));
+  });
+
+  it('keeps one processor of the host busy at most with requests, and serves others meanwhile', async () => {
+    const id = await actor.ok(['inspect', '--format', '{{.Id}}', 'files']);
+    const servers = fileServers(join(actor.runtimeDir, id.slice(0, 12)));
+    expect(servers).toHaveLength(MOUNTS);
+    const allowed = new Set(servers.map((pid) => statusOf(pid, 'Cpus_allowed_list')));
+    expect([...allowed]).toEqual([expect.stringMatching(/^\d+$/)]);
+    await actor.ok([
+      'exec',
+      'files',
+      'sh',
+      '-c',
+      'for n in 0 1 2 3 4 5 6 7; do echo > /mounts/$n/name; done',
+    ]);
+    const busy = (): number => servers.reduce((sum, pid) => sum + ticksOf(pid), 0);
+    const before = busy();
+    const [program, ...args] = actor.command(['exec', '-i', 'files', '/probe', 'storm', '/mounts']);
+    const storm = spawn(program, args, {
+      env: { ...actor.env },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    try {
+      await once(storm.stdout, 'data');
+      await expect.poll(busy, { timeout: 60_000 }).toBeGreaterThan(before + 20);
+      expect(await actor.ok(['ps', '--format', '{{.Names}}'])).toContain('files');
+      await actor.ok(['exec', 'beside', 'sh', '-c', 'echo served > /data/stormed']);
+      expect(readFileSync(at('stormed'), 'utf8')).toBe('served\n');
+      expect((await inBox('files', 'cat', '/data/stormed')).stdout).toBe('served\n');
+      expect(storm.exitCode).toBeNull();
+    } finally {
+      storm.stdin.end();
+      await once(storm, 'exit');
+    }
   });
 
   it('writes through a shared mapping what the host and another box read', async () => {
@@ -131,3 +165,33 @@ describe.each(ACTORS)('files of a bind mount of %s', (name) => {
     }
   });
 });
+
+/** The processes of the file servers of a microVM. */
+function fileServers(runtimeDir: string): string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    const [program = '', socket = ''] = procFile(pid, 'cmdline').split('\0');
+    return program.endsWith('/virtiofsd') && socket.startsWith(`--socket-path=${runtimeDir}/fs`);
+  });
+}
+
+function statusOf(pid: string, field: string): string | undefined {
+  return new RegExp(`^${field}:\\t(.*)$`, 'm').exec(procFile(pid, 'status'))?.[1];
+}
+
+/** How long it has run on a processor, in clock ticks. */
+function ticksOf(pid: string): number {
+  const fields = procFile(pid, 'stat')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+/** Nothing where the process is gone. */
+function procFile(pid: string, name: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'latin1');
+  } catch {
+    return '';
+  }
+}

@@ -1,12 +1,16 @@
-// Does to a file what a shell cannot: file-probe map|flock|posix|direct|xattr FILE [VALUE]
+// Does to files what a shell cannot: file-probe map|flock|posix|direct|xattr FILE [VALUE], or
+// file-probe storm DIRECTORY
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -67,10 +71,36 @@ static int set(const char *file, const char *name) {
   return setxattr(file, name, value, size, 0) == 0 ? said("set") : failed();
 }
 
+// Asks for new names and opens a file, without pause, in the directories 0 to 7 below this one,
+// until its input ends.
+static int storm(const char *directory) {
+  pid_t children[8];
+  for (int i = 0; i < 8; i++) {
+    children[i] = fork();
+    if (children[i] != 0) continue;
+    char absent[256], present[256];
+    struct stat found;
+    snprintf(present, sizeof present, "%s/%d/name", directory, i);
+    for (long n = 0;; n++) {
+      snprintf(absent, sizeof absent, "%s/%d/absent-%ld", directory, i, n);
+      stat(absent, &found);
+      int fd = open(present, O_RDONLY);
+      if (fd >= 0) close(fd);
+    }
+  }
+  hold(0);
+  for (int i = 0; i < 8; i++) {
+    kill(children[i], SIGKILL);
+    waitpid(children[i], NULL, 0);
+  }
+  return 0;
+}
+
 int main(int count, char **words) {
   if (count < 3) return 2;
   const char *verb = words[1], *file = words[2], *value = count > 3 ? words[3] : NULL;
   if (strcmp(verb, "xattr") == 0) return set(file, value);
+  if (strcmp(verb, "storm") == 0) return storm(file);
   int flags = strcmp(verb, "direct") == 0 ? O_DIRECT : 0;
   int fd = open(file, O_RDWR | O_CREAT | flags, 0666);
   if (fd < 0) return failed();
