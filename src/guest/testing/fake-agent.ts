@@ -12,10 +12,11 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import { BoxSpec, Resources } from '@a3s-box/policies';
+import { BoxSpec, type ContainerSpec, Resources } from '@a3s-box/policies';
 import { GuestNetworks } from '../networks.ts';
 import {
   type Fork,
+  type GuestState,
   MAIN,
   PROTOCOL,
   PROTOCOL_HEADER,
@@ -27,6 +28,7 @@ import {
 import type { FakeAgentOptions } from './fake-agent-options.ts';
 import { closing, json, readJson, refuse, sendFrames, takeStdin } from './fake-agent-streams.ts';
 import { FakeConfidential } from './fake-confidential.ts';
+import { FakeContainers } from './fake-containers.ts';
 import { fakeStats, fakeTop } from './fake-counters.ts';
 import { FakeFiles } from './fake-files.ts';
 import { FakeIdentity } from './fake-identity.ts';
@@ -72,11 +74,13 @@ export class FakeAgent {
   readonly probe = new FakeProbe();
   readonly files = new FakeFiles();
   readonly sockets = new FakeSockets();
+  /** Of a guest that has a pod in place of a box. */
+  readonly containers: FakeContainers<FakeAgent>;
   readonly #options: FakeAgentOptions;
   readonly #programs: Readonly<Record<string, FakeProgram>>;
   readonly #processes = new Map<string, FakeProcess>();
   readonly #routes: readonly [string, RegExp, Handler][];
-  #specDigest: string | null = null;
+  #specDigest: GuestState['spec'] = null;
   #nextPid = 1;
   #connection: ServerHttp2Session | undefined;
   #powerOff: () => void = () => undefined;
@@ -96,6 +100,7 @@ export class FakeAgent {
     });
     this.confidential =
       options.confidential === undefined ? undefined : new FakeConfidential(options.confidential);
+    this.containers = new FakeContainers(() => new FakeAgent({ ...options, paused: false }));
     if (options.forkOf !== undefined) this.#goOn(options.forkOf);
     const id = '/v1/processes/([a-z0-9]{1,64})';
     this.#routes = [
@@ -105,8 +110,10 @@ export class FakeAgent {
       ['POST', /^\/v1\/fork$/, (stream) => this.#identity.fork(stream, this.#copied())],
       ['POST', /^\/v1\/freeze$/, async (stream) => this.#freeze(stream, true)],
       ['POST', /^\/v1\/thaw$/, async (stream) => this.#freeze(stream, false)],
-      ['GET', /^\/v1\/state$/, (stream) => this.#state(stream)],
+      ['GET', /^\/v1\/state$/, async (s) => json(s, 200, this.describe())],
       ['PUT', /^\/v1\/spec$/, (stream) => this.#putSpec(stream)],
+      ['PUT', /^\/v1\/pod$/, (stream) => this.containers.takePod(stream, digestOf)],
+      ['GET', /^\/v1\/containers$/, async (stream) => this.containers.list(stream)],
       ['POST', /^\/v1\/processes$/, (s, _, __, version) => this.#startProcess(s, version)],
       ['POST', /^\/v1\/processes\/main\/start$/, (stream) => this.#startMain(stream)],
       ['GET', new RegExp(`^${id}$`), async (s, m) => json(s, 200, this.#find(m).describe())],
@@ -179,6 +186,7 @@ export class FakeAgent {
     for (const process of this.#processes.values()) {
       if (process.state === 'running') process.kill('SIGKILL');
     }
+    this.containers.kill();
   }
 
   async #answer(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
@@ -196,6 +204,12 @@ export class FakeAgent {
     const version = Number(headers[PROTOCOL_HEADER]);
     if (!(version >= minimum && version <= maximum)) {
       throw new FakeRefusal('protocol-unsupported', `protocol ${headers[PROTOCOL_HEADER]}`);
+    }
+    if (version >= 12 && this.containers.has(url.pathname)) {
+      return await this.#inOrder(method, url.pathname, () => {
+        this.#identity.checkResumed(url.pathname);
+        return this.containers.answer(stream, headers);
+      });
     }
     for (const [routeMethod, pattern, handler] of this.#routes) {
       const match = pattern.exec(url.pathname);
@@ -252,14 +266,24 @@ export class FakeAgent {
     json(stream, 204);
   }
 
-  async #state(stream: ServerHttp2Stream): Promise<void> {
+  /** What it answers about its state. */
+  describe(): GuestState {
     const processes = [...this.#processes.values()].map((process) => process.describe());
-    json(stream, 200, { spec: this.#specDigest, processes });
+    return { spec: this.#specDigest, processes };
+  }
+
+  /** Takes the spec of a container in place of a box spec. Returns its digest. */
+  takeContainer({ resources, process }: ContainerSpec, bytes: Buffer): string {
+    if (this.#options.refuseSpec !== undefined) throw this.#options.refuseSpec;
+    this.resources = resources;
+    this.#specDigest = digestOf(bytes);
+    this.#processes.set(MAIN, new FakeProcess(MAIN, process));
+    return this.#specDigest;
   }
 
   async #putSpec(stream: ServerHttp2Stream): Promise<void> {
     const { value, bytes } = await readJson(stream, BoxSpec, DOCUMENT_BYTES);
-    const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    const digest = digestOf(bytes);
     if (this.#specDigest === null) {
       if (this.#options.refuseSpec !== undefined) throw this.#options.refuseSpec;
       this.spec = value;
@@ -395,4 +419,8 @@ export class FakeAgent {
       this.#powerOff();
     });
   }
+}
+
+function digestOf(bytes: Buffer): NonNullable<GuestState['spec']> {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }

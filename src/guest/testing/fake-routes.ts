@@ -29,7 +29,11 @@ const FILES = /^\/v1\/files(\/|$)/;
 
 const SOCKETS = /^\/v1\/sockets\//;
 
+const PODS = /^\/v1\/(pod|containers)$/;
+
 const SHARES = /^\/v1\/shares\//;
+
+const CONTAINER = /^\/v1\/containers\/[a-z0-9]+$/;
 
 export function hasRoute(path: string, version: number, confidential: boolean): boolean {
   if (version === 1 && COPIES.has(path)) return false;
@@ -37,6 +41,7 @@ export function hasRoute(path: string, version: number, confidential: boolean): 
   if (version < 7 && FILES.test(path)) return false;
   if (version < 9 && path === '/v1/networks') return false;
   if (version < 10 && SOCKETS.test(path)) return false;
+  if (version < 12 && PODS.test(path)) return false;
   if (version < 8 && (SHARES.test(path) || path === '/v1/files/sync')) return false;
   if (path === '/v1/broker') return confidential && version >= 11;
   if (!confidential) return true;
@@ -46,6 +51,12 @@ export function hasRoute(path: string, version: number, confidential: boolean): 
 
 /** Whether later requests wait for this one. */
 export function isOrdered(method: string, path: string): boolean {
-  if (method === 'PUT') return path === '/v1/spec' || path === '/v1/launch-spec';
+  if (method === 'PUT')
+    return (
+      path === '/v1/spec' ||
+      path === '/v1/pod' ||
+      CONTAINER.test(path) ||
+      path === '/v1/launch-spec'
+    );
   return ORDERED.has(path);
 }
