@@ -150,6 +150,12 @@ export const SERVER_ERROR = {
     meaning: 'The guest’s agent did not answer in time.',
     remedy: 'Try again; raise A3S_START_TIMEOUT on a slow host.',
   },
+  'exec-timeout': {
+    status: 504,
+    unlogged: true,
+    meaning: 'A program that Kubernetes had run in a container did not end in time.',
+    remedy: 'Raise `timeoutSeconds` of the probe, or see what the program waits for.',
+  },
   'agent-failed': {
     status: 500,
     machineFault: 'possible',

@@ -37,6 +37,8 @@ import type { Config } from '../config.ts';
 import { identityFor } from '../jail/identity.ts';
 import { hostSubnets } from '../networks/host-subnets.ts';
 import { NetworkRecords } from '../networks/records.ts';
+import { adoptPods } from '../pods/adopt/adopt-pods.ts';
+import { RunningPods } from '../pods/launch/running-pod.ts';
 import { PodStore } from '../pods/record/store.ts';
 import { SnapshotRecords } from '../snapshots/records.ts';
 import { Snapshots } from '../snapshots/snapshots.ts';
@@ -179,6 +181,7 @@ async function serveRuntime(
     watchNetworks(rt);
     const { adoption: timing, afterReboot, noneRuns } = options;
     await adoptBoxes(rt, { timing, afterReboot, noneRuns });
+    await adoptPods(rt, timing);
     // Those that they lead to may have come and gone meanwhile.
     void updateLinks(rt);
     await endUnfinishedSnapshots(rt);
@@ -224,10 +227,10 @@ async function removeSocket(config: Config, { listening }: ServeOptions): Promis
  * is left, so the next server can begin.
  */
 async function letGo(
-  rt: Pick<Runtime, 'running' | 'locks' | 'pools' | 'outputs' | 'templates'>,
+  rt: Pick<ServerRuntime, 'running' | 'runningPods' | 'locks' | 'pools' | 'outputs' | 'templates'>,
 ): Promise<void> {
   const boxes = rt.running.list();
-  await Promise.all(boxes.map((running) => running.release()));
+  await Promise.all([...boxes, ...rt.runningPods.list()].map((running) => running.release()));
   await rt.locks.idle();
   // Nothing takes a pooled VM any more.
   await rt.pools.close();
@@ -266,6 +269,7 @@ async function createRuntime(
     volumes: openVolumes(home, records, { ...given, events, running }),
     networks: openNetworks(records.networks, { ...given, events, running, locks }),
     running,
+    runningPods: new RunningPods(),
     outputs: new Outputs(
       (id) => boxDirectory({ home }, id),
       (id, error) =>

@@ -37,8 +37,12 @@ export function checkCount(count: number): void {
   throw new A3sError('invalid-argument', `Cannot publish more than ${MAX_PORTS} ports`);
 }
 
-/** Ports that are chosen at the start do not count here. */
-function checkLeadOnce(ports: readonly Port[]): void {
+/**
+ * Ports that are chosen at the start do not count here.
+ *
+ * @throws A3sError `invalid-argument`
+ */
+export function checkLeadOnce(ports: readonly Port[]): void {
   const named = new Map<string, Port>();
   for (const port of ports) {
     if (port.hostPort === 0 || port.hostPortEnd !== undefined) continue;

@@ -68,6 +68,11 @@ export function mayHavePodVm(status: PodStatus): boolean {
   return status === 'starting' || status === 'ready';
 }
 
+/** Whether the guest may know a container in this status, and have its disks. */
+export function mayBeInGuest(status: ContainerStatus): boolean {
+  return status === 'starting' || status === 'running';
+}
+
 function refused(what: string, status: string, event: string): never {
   throw new A3sError('conflict', `Cannot ${event} a ${what} that is ${status}`);
 }

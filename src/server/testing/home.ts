@@ -178,7 +178,8 @@ export class TestHome {
 
   /** Ends the server as SIGKILL does: it has no effect on the home from here on. */
   async crash(): Promise<void> {
-    for (const running of this.runtime.running.list()) void running.release();
+    const { running, runningPods } = this.runtime;
+    for (const each of [...running.list(), ...runningPods.list()]) void each.release();
     this.#database?.close();
     this.#stop.abort();
     await this.#served;

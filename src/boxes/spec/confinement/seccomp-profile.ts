@@ -8,7 +8,7 @@ import * as z from 'zod';
 import { A3sError } from '../../../errors.ts';
 
 /** Longest text; Docker's own profile has about 12 KiB. */
-const MAX_PROFILE = 512 * 1024;
+export const MAX_PROFILE = 512 * 1024;
 const EPERM = 1;
 
 /**

@@ -1,0 +1,155 @@
+/**
+ * Takes over the pods that an earlier server left, at whatever point it ended.
+ *
+ * @module
+ */
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AdoptionTiming } from '../../boxes/adopt/adopt.ts';
+import { now, timestamp } from '../../boxes/record/clock.ts';
+import { runtimeDirectory } from '../../boxes/record/directories.ts';
+import type { Vm } from '../../engine/engine.ts';
+import { type ContainerState, MAIN } from '../../guest/protocol.ts';
+import { leaveGuest, recordEnd } from '../containers/end-container.ts';
+import { followContainer } from '../containers/follow-container.ts';
+import { endPod, followPod } from '../launch/follow-pod.ts';
+import { RunningPod } from '../launch/running-pod.ts';
+import { removeStopped } from '../launch/stop-pod.ts';
+import type { PodHost } from '../pod-host.ts';
+import type { Container } from '../record/container.ts';
+import { podsDirectory } from '../record/directories.ts';
+import type { Pod } from '../record/pod.ts';
+import { mayBeInGuest } from '../record/states.ts';
+
+/** How often, and how far apart, a microVM that does not answer is asked. */
+const TIMING: Pick<AdoptionTiming, 'attempts' | 'pauseMs'> = { attempts: 6, pauseMs: 5000 };
+
+/**
+ * Reconciles every record with what exists. When it returns, each pod has been looked for once, and
+ * its lock is held until it is taken over: verbs wait for it.
+ */
+export async function adoptPods(rt: PodHost, timing: typeof TIMING = TIMING): Promise<void> {
+  await sweepDirectories(rt);
+  await Promise.all(rt.pods.pods().map((pod) => adoptPod(rt, pod, timing)));
+}
+
+/** Settles when the pod's fate is decided, or its microVM did not answer the first time. */
+function adoptPod(rt: PodHost, pod: Pod, timing: typeof TIMING): Promise<void> {
+  const { id } = pod.definition;
+  return new Promise((answered) => {
+    rt.locks
+      .run(id, () => reconcilePod(rt, pod, timing, answered))
+      .catch((error: unknown) => {
+        if (!rt.shutdown.aborted) rt.log.error('a pod could not be adopted', error, { pod: id });
+      })
+      .finally(answered);
+  });
+}
+
+async function reconcilePod(
+  rt: PodHost,
+  { definition: { id }, state: { status } }: Pod,
+  timing: typeof TIMING,
+  answered: () => void,
+): Promise<void> {
+  switch (status) {
+    case 'starting':
+      // Nobody was told of it.
+      await endPod(rt, id, 'the server ended while the pod was starting');
+      return await removeStopped(rt, id);
+    case 'removing':
+      return await removeStopped(rt, id);
+    case 'stopped':
+      return;
+    case 'ready': {
+      const vm = await findVm(rt, id, timing, answered);
+      if (vm === undefined || vm === 'silent') {
+        const why = vm === undefined ? 'it was gone when the server came' : 'it did not answer';
+        return await endPod(rt, id, `the microVM of the pod: ${why}`);
+      }
+      if (rt.shutdown.aborted) return await vm.release();
+      const running = new RunningPod(id, vm, { connectMs: rt.startTimeoutMs });
+      rt.runningPods.add(running);
+      rt.log.info('adopted a pod', { pod: id, pid: vm.pid });
+      // The guest may take its time. Verbs for this pod wait.
+      answered();
+      await adoptContainers(rt, running);
+      followPod(rt, running);
+    }
+  }
+}
+
+async function findVm(
+  rt: Pick<PodHost, 'engine' | 'runtimeDir' | 'log' | 'shutdown'>,
+  id: string,
+  timing: typeof TIMING,
+  answered: () => void,
+): Promise<Vm | 'silent' | undefined> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await rt.engine.adopt(id, runtimeDirectory(rt, id));
+    } catch (error) {
+      rt.log.error('the microVM of a pod did not answer', error, { pod: id, attempt });
+    }
+    answered();
+    if (attempt === timing.attempts) return 'silent';
+    await delay(timing.pauseMs, undefined, { signal: rt.shutdown });
+  }
+}
+
+/**
+ * Follows the containers that run, and has the guest give up all others. The agent says what it
+ * has; the monitor is asked to detach the disks of everything else.
+ */
+async function adoptContainers(rt: PodHost, running: RunningPod): Promise<void> {
+  try {
+    const guest = await running.guest();
+    const there = new Map(
+      (await guest.containers(running.signal)).map((container) => [container.id, container]),
+    );
+    for (const container of rt.pods.containers(running.id)) {
+      const { id } = container.definition;
+      if (isAdopted(rt, container, there.get(id))) followContainer(rt, running, id);
+      else await leaveGuest(rt, running, id);
+      there.delete(id);
+    }
+    // Of containers whose records are gone.
+    for (const id of there.keys()) await leaveGuest(rt, running, id);
+  } catch (error) {
+    if (running.released) return;
+    rt.log.error('the containers of a pod were not found', error, { pod: running.id });
+    await running.vm.kill();
+  }
+}
+
+/** Whether it runs, or has run and its end has to be recorded. */
+function isAdopted(
+  rt: Pick<PodHost, 'pods'>,
+  { definition: { id }, state: { status } }: Container,
+  found: ContainerState | undefined,
+): boolean {
+  if (!mayBeInGuest(status)) return false;
+  const main = found?.processes.find((process) => process.id === MAIN);
+  if (main === undefined || main.state === 'created') {
+    recordEnd(rt, id, undefined, 'the server ended while the container was starting');
+    return false;
+  }
+  if (status === 'starting') {
+    rt.pods.advanceContainer(id, 'started', { startedAt: timestamp(now()) });
+  }
+  return true;
+}
+
+/** Removes the directories of pods that are not on record. */
+async function sweepDirectories(rt: Pick<PodHost, 'home' | 'pods'>): Promise<void> {
+  const directory = podsDirectory(rt);
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  });
+  for (const name of names) {
+    if (rt.pods.pod(name) !== undefined) continue;
+    await rm(join(directory, name), { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Creates a container: everything is checked, then one record and one disk are made. The guest
+ * learns of it when it is started.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { mergeCommand } from '../../boxes/create/plan.ts';
+import { ensureWritableLayer } from '../../boxes/disks/writable-layer.ts';
+import { authorizeImage } from '../../boxes/policy/authorize-image.ts';
+import { namesUsed } from '../../boxes/policy/trust-names.ts';
+import { trustRecord } from '../../boxes/policy/trust-record.ts';
+import { now, timestamp } from '../../boxes/record/clock.ts';
+import { pinnedImage } from '../../boxes/record/pinned-image.ts';
+import { mergeEnvironment, processEnvironment } from '../../boxes/spec/environment.ts';
+import { parseSignal } from '../../boxes/spec/signal.ts';
+import { A3sError } from '../../errors.ts';
+import type { Image } from '../../images/image.ts';
+import type { PodHost } from '../pod-host.ts';
+import type { Container, ContainerDefinition } from '../record/container.ts';
+import { containerDisk } from '../record/directories.ts';
+import type { Pod } from '../record/pod.ts';
+import type { ContainerRequest } from './container-request.ts';
+import { checkContainer } from './describe-container.ts';
+import { expectReady } from './expect-ready.ts';
+
+const STOP_SIGNAL = 'SIGTERM';
+
+/**
+ * @throws A3sError `no-such-pod`; `conflict` for a pod that is not ready; `name-in-use`;
+ * `no-such-image` and `image-untrusted`; `invalid-argument`; nothing is left then
+ */
+export async function createContainer(
+  rt: PodHost,
+  pod: string,
+  request: ContainerRequest,
+): Promise<Container> {
+  const { definition } = expectReady(rt, pod);
+  const image = await rt.images.resolve(request.image);
+  const names = namesUsed(request.image, image);
+  const subject = { image, reference: request.image, names, confidential: false };
+  const trust = trustRecord(await authorizeImage(rt, subject));
+  return await rt.locks.run(pod, async () => {
+    expectReady(rt, pod);
+    const created: ContainerDefinition = {
+      id: randomBytes(32).toString('hex'),
+      pod,
+      createdAt: timestamp(now()),
+      image: {
+        ...{ reference: request.image, userReference: request.userImage },
+        ...{ id: image.id, manifestDigest: image.manifestDigest, names: [...names] },
+      },
+      trust,
+      ...planned(definition, request, image),
+    };
+    checkContainer(created);
+    const container = rt.pods.insertContainer(created);
+    const { id, image: pinned } = created;
+    try {
+      await ensureWritableLayer(containerDisk(rt, { id, pod }), definition.identity);
+      // It could be removed, or replaced, until the record held it.
+      await pinnedImage(rt, { image: pinned });
+      return container;
+    } catch (error) {
+      rt.pods.removeContainer(id);
+      throw error;
+    }
+  });
+}
+
+/** The request, with what the image says. */
+function planned(
+  { hostname }: Pod['definition'],
+  request: ContainerRequest,
+  image: Pick<Image, 'config'>,
+): Omit<ContainerDefinition, 'id' | 'pod' | 'createdAt' | 'image' | 'trust'> {
+  const { config } = image;
+  const { command, args, env, terminal, stdin, workingDir } = request;
+  const { entrypoint, cmd } = mergeCommand(
+    { entrypoint: command.length === 0 ? undefined : command, cmd: args },
+    image,
+  );
+  if (entrypoint.length + cmd.length === 0) {
+    throw new A3sError('invalid-argument', 'Cannot create the container: no command specified', {
+      remedy: 'Name a command: the image has none.',
+    });
+  }
+  const { metadata, stdinOnce, readonlyRootfs, confinement, resources, askedLimits } = request;
+  const cwd = workingDir === '' ? config.workingDir : workingDir;
+  return {
+    ...{ metadata, stdinOnce, readonlyRootfs, confinement, resources, askedLimits },
+    process: {
+      args: [...entrypoint, ...cmd],
+      env: processEnvironment(hostname, terminal, mergeEnvironment(env, config.env)),
+      // OCI working directories may be relative to the root.
+      cwd: cwd.startsWith('/') ? cwd : `/${cwd}`,
+      user: request.user ?? config.user,
+      ...{ terminal, stdin },
+    },
+    labels: { ...request.labels },
+    annotations: { ...request.annotations },
+    logPath: request.logPath,
+    stopSignal: request.stopSignal ?? parseSignal(config.stopSignal ?? STOP_SIGNAL),
+  };
+}

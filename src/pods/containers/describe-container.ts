@@ -1,0 +1,47 @@
+/**
+ * Makes the two documents of a container's start from its record: the disks for the microVM, and
+ * the container spec for the agent.
+ *
+ * @module
+ */
+import { CONTAINER_SPEC_SCHEMA, ContainerSpec } from '@a3s-box/policies';
+import type { Disk } from '../../engine/engine.ts';
+import type { BootLayer } from '../../images/image.ts';
+import type { ContainerDefinition } from '../record/container.ts';
+import { validSpec } from '../valid-spec.ts';
+
+/** Serials have 20 bytes, and names of disks 16 letters and digits. */
+const NAME_DIGITS = 12;
+
+/** The name under which the disks of a container are attached. */
+export function diskName(id: string): string {
+  return id.slice(0, NAME_DIGITS);
+}
+
+export function describeContainer(
+  { id, process, readonlyRootfs, confinement, resources }: ContainerDefinition,
+  { layers, disk }: { readonly layers: readonly BootLayer[]; readonly disk: string },
+): { disks: readonly Disk[]; spec: ContainerSpec } {
+  const name = diskName(id);
+  const changes = { path: disk, serial: `${name}-changes`, readonly: false };
+  const below = layers.map(({ path }, index) => ({
+    ...{ path, serial: `${name}-l${index}`, readonly: true },
+  }));
+  return {
+    disks: [...below, changes],
+    spec: validSpec(ContainerSpec, {
+      schema: CONTAINER_SPEC_SCHEMA,
+      rootfs: {
+        layers: below.map(({ serial }) => ({ serial })),
+        changes: { kind: 'disk', serial: changes.serial },
+        readonly: readonlyRootfs,
+      },
+      ...{ process, confinement, resources, mounts: [] },
+    }),
+  };
+}
+
+/** @throws A3sError `invalid-argument` for what no agent would take of a new container */
+export function checkContainer(definition: ContainerDefinition): void {
+  describeContainer(definition, { layers: [{ diffId: '', path: '' }], disk: '' });
+}

@@ -1,0 +1,90 @@
+/**
+ * Starts a container that was created: its disks are attached, its guest gets the spec, and its
+ * main process begins. A container starts once.
+ *
+ * @module
+ */
+import { authorizeImage } from '../../boxes/policy/authorize-image.ts';
+import { now, timestamp } from '../../boxes/record/clock.ts';
+import { pinnedImage } from '../../boxes/record/pinned-image.ts';
+import { A3sError } from '../../errors.ts';
+import type { RunningPod } from '../launch/running-pod.ts';
+import type { PodHost } from '../pod-host.ts';
+import type { Container } from '../record/container.ts';
+import { containerDisk } from '../record/directories.ts';
+import { describeContainer, diskName } from './describe-container.ts';
+import { leaveGuest } from './end-container.ts';
+import { expectReady } from './expect-ready.ts';
+import { followContainer } from './follow-container.ts';
+
+/** What containers that never ran have, as with other runtimes. */
+const NOT_STARTED = 128;
+
+/**
+ * @throws A3sError `no-such-container`; `conflict` where it was started before, or the pod is not
+ * ready; `image-untrusted`; what the agent refuses, such as `command-not-found`. The container has
+ * exited then, unless nothing of it was begun.
+ */
+export async function startContainer(rt: PodHost, id: string): Promise<void> {
+  const { pod } = rt.pods.expectContainer(id).definition;
+  await rt.locks.run(pod, async () => {
+    const container = expectCreated(rt, id);
+    expectReady(rt, pod);
+    const running = rt.runningPods.expect(pod);
+    const { image: pinned } = container.definition;
+    const image = await pinnedImage(rt, { image: pinned });
+    const { reference, names } = pinned;
+    await authorizeImage(rt, { image, reference, names, confidential: false });
+    rt.pods.advanceContainer(id, 'start');
+    try {
+      const layers = await rt.images.bootLayers(image);
+      const disk = containerDisk(rt, container.definition);
+      await enterGuest(
+        running,
+        container,
+        describeContainer(container.definition, { layers, disk }),
+      );
+      rt.pods.advanceContainer(id, 'started', { startedAt: timestamp(now()) });
+    } catch (error) {
+      // A server that stops leaves it to the next one.
+      if (!running.released) await undoStart(rt, running, { id, error });
+      throw error;
+    }
+    followContainer(rt, running, id);
+  });
+}
+
+function expectCreated(rt: Pick<PodHost, 'pods'>, id: string): Container {
+  const container = rt.pods.expectContainer(id);
+  const { status } = container.state;
+  if (status === 'created') return container;
+  throw new A3sError('conflict', `Cannot start the container ${id}: it is ${status}`, {
+    remedy: 'Create another one.',
+  });
+}
+
+/** The guest waits for disks that it does not have, so all is asked for at once. */
+async function enterGuest(
+  running: RunningPod,
+  { definition: { id } }: Container,
+  { disks, spec }: ReturnType<typeof describeContainer>,
+): Promise<void> {
+  const guest = await running.guest();
+  await running.vm.attachDisks(diskName(id), disks);
+  const container = guest.container(id);
+  await container.put(spec, running.signal);
+  await container.startMain(running.signal);
+}
+
+async function undoStart(
+  rt: PodHost,
+  running: RunningPod,
+  { id, error }: { readonly id: string; readonly error: unknown },
+): Promise<void> {
+  const message = error instanceof Error ? error.message : String(error);
+  rt.pods.advanceContainer(id, 'ended', {
+    ...{ exitCode: NOT_STARTED, reason: 'StartError', message },
+    ...{ startedAt: timestamp(0n), finishedAt: timestamp(now()) },
+  });
+  await leaveGuest(rt, running, id);
+}

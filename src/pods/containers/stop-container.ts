@@ -1,0 +1,92 @@
+/**
+ * Stops a container.
+ *
+ * @module
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { A3sError } from '../../errors.ts';
+import { MAIN } from '../../guest/protocol.ts';
+import { finality } from '../../guest/refusal.ts';
+import type { RunningPod } from '../launch/running-pod.ts';
+import type { PodHost } from '../pod-host.ts';
+import { mayBeInGuest } from '../record/states.ts';
+
+/** Time for the end of a container after SIGKILL. */
+const KILL_MS = 30_000;
+
+/**
+ * Sends the stop signal to the main process, and SIGKILL after the timeout. Returns when the record
+ * says that the container has ended. One that does not run, or is not there, stays as it is.
+ *
+ * @param graceMs 0: SIGKILL at once
+ * @param signal of the caller; where it gives up, the container may run on
+ * @throws A3sError `agent-timeout` where the container does not end
+ */
+export async function stopContainer(
+  rt: Pick<PodHost, 'pods' | 'runningPods' | 'locks'>,
+  id: string,
+  graceMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const container = rt.pods.container(id);
+  if (container === undefined) return;
+  const { pod, stopSignal } = container.definition;
+  // A start that is under way comes first.
+  if (container.state.status === 'starting') await rt.locks.run(pod, async () => undefined);
+  const running = rt.runningPods.get(pod);
+  const followed = running?.followed.get(id);
+  if (running === undefined || followed === undefined) return await ended(rt, id, pod);
+  if (graceMs > 0) {
+    await send(running, id, stopSignal);
+    if (await settles(followed, graceMs, signal)) return;
+    signal?.throwIfAborted();
+  }
+  await send(running, id, 'SIGKILL');
+  if (await settles(followed, KILL_MS, signal)) return;
+  signal?.throwIfAborted();
+  throw new A3sError('agent-timeout', `The container ${id} did not end after SIGKILL`, {
+    remedy: 'Stop its pod, which ends its microVM.',
+  });
+}
+
+/** The pod's end, or its adoption by this server, may be under way. */
+async function ended(rt: Pick<PodHost, 'pods' | 'locks'>, id: string, pod: string): Promise<void> {
+  await rt.locks.run(pod, async () => undefined);
+  const container = rt.pods.container(id);
+  if (container === undefined || !mayBeInGuest(container.state.status)) return;
+  throw new A3sError(
+    'agent-timeout',
+    `Cannot stop the container ${id}: its guest does not answer`,
+    {
+      remedy: 'Stop its pod, which ends its microVM.',
+    },
+  );
+}
+
+async function send(running: RunningPod, id: string, signal: string): Promise<void> {
+  try {
+    await (await running.guest()).container(id).signal(MAIN, signal);
+  } catch (error) {
+    // It has ended meanwhile, or its microVM has.
+    if (finality(error) !== 'state' && !running.signal.aborted) throw error;
+  }
+}
+
+/** Whether `work` settles in time. */
+async function settles(
+  work: Promise<void>,
+  ms: number,
+  given: AbortSignal | undefined,
+): Promise<boolean> {
+  const timer = new AbortController();
+  const abort = (): void => timer.abort();
+  given?.addEventListener('abort', abort);
+  if (given?.aborted === true) abort();
+  const late = delay(ms, false, { signal: timer.signal }).catch(() => false);
+  try {
+    return await Promise.race([work.then(() => true), late]);
+  } finally {
+    timer.abort();
+    given?.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * Starts the microVM of a pod, from a template where there is one, and gives its guest the pod's
+ * spec.
+ *
+ * @module
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { linkedSignal } from '../../async/linked-signal.ts';
+import { makeRuntimeDirectory, runtimeDirectory } from '../../boxes/record/directories.ts';
+import { Handshake, RESUME_MS } from '../../boxes/run/handshake.ts';
+import { vmCpus } from '../../boxes/spec/resources.ts';
+import { type Disk, TEMPLATE_SLOTS, type VmSpec } from '../../engine/engine.ts';
+import { A3sError, ERRORS } from '../../errors.ts';
+import type { TakenTemplate } from '../../templates/templates.ts';
+import type { PodHost } from '../pod-host.ts';
+import type { Pod, PodDefinition } from '../record/pod.ts';
+import { describePod } from './describe-pod.ts';
+import { RunningPod } from './running-pod.ts';
+
+/** The disk that a template's guest has mounted, and that no pod writes to. */
+const THROWAWAY = 'changes.slot';
+
+type LaunchHost = Pick<
+  PodHost,
+  'pods' | 'runningPods' | 'runtimeDir' | 'startTimeoutMs' | 'boot' | 'engine' | 'templates'
+> &
+  Pick<PodHost, 'log' | 'shutdown'>;
+
+/**
+ * Returns when the guest has the pod's spec. Where it cannot, it leaves no process behind.
+ *
+ * @param signal of the caller, which may give up
+ */
+export async function launchPod(
+  rt: LaunchHost,
+  { definition }: Pod,
+  signal: AbortSignal,
+): Promise<RunningPod> {
+  const boot = await rt.boot.open(definition.bootSet);
+  const shape = { cpus: vmCpus(definition.nanoCpus), boot };
+  // No driver is loaded in a guest once it was prepared.
+  const taken = definition.privileged ? undefined : await rt.templates.take(shape);
+  let suspicion: string | undefined;
+  if (taken !== undefined) {
+    try {
+      return await launchFrom(rt, definition, { boot, taken }, signal);
+    } catch (error) {
+      taken.release();
+      suspicion = await templateFailure(rt, definition, { error, taken }, signal);
+    }
+  }
+  const running = await launchFrom(rt, definition, { boot, taken: undefined }, signal);
+  if (taken !== undefined && suspicion !== undefined) {
+    await rt.templates.drop(taken.template.key, suspicion);
+  }
+  rt.templates.booted(shape);
+  return running;
+}
+
+/**
+ * What the template may have done, for a pod that boots now.
+ *
+ * @throws the error, where the pod would not boot either
+ */
+async function templateFailure(
+  rt: LaunchHost,
+  { id }: PodDefinition,
+  { error, taken }: { readonly error: unknown; readonly taken: TakenTemplate },
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (!(error instanceof A3sError) || signal.aborted || rt.shutdown.aborted) throw error;
+  const { machineFault } = ERRORS[error.code];
+  if (machineFault === undefined) throw error;
+  const { key } = taken.template;
+  rt.log.error('a pod could not start from its template, so it boots', error, {
+    ...{ pod: id, template: key },
+  });
+  if (machineFault === 'certain') await rt.templates.drop(key, error.message);
+  return machineFault === 'possible' ? error.message : undefined;
+}
+
+async function launchFrom(
+  rt: LaunchHost,
+  pod: PodDefinition,
+  { boot, taken }: { readonly boot: VmSpec['boot']; readonly taken: TakenTemplate | undefined },
+  given: AbortSignal,
+): Promise<RunningPod> {
+  const { id, identity } = pod;
+  const runtimeDir = runtimeDirectory(rt, id);
+  const { signal, unlink } = linkedSignal(rt.shutdown, given);
+  let running: RunningPod | undefined;
+  try {
+    await makeRuntimeDirectory(runtimeDir, identity);
+    const throwaway = join(runtimeDir, THROWAWAY);
+    await taken?.writeChanges(throwaway, identity);
+    const slot: Disk = { path: throwaway, serial: TEMPLATE_SLOTS.changes, readonly: false };
+    const disks = taken === undefined ? [] : [slot];
+    const { vm: described, spec } = await describePod(pod, { boot, runtimeDir, disks, taken });
+    // On record before anything runs, so that the next server finds it.
+    const start = taken === undefined ? 'cold' : 'template';
+    const source = taken === undefined ? {} : { source: taken.template.key };
+    rt.pods.amendPod(id, { vm: { start, ...source } });
+    const vm = await rt.engine.launch(described, signal);
+    const handshake =
+      taken === undefined
+        ? undefined
+        : new Handshake(id, taken.protocol, (guest) => guest.putPod(spec));
+    running = new RunningPod(id, vm, {
+      connectMs: rt.startTimeoutMs,
+      held: taken,
+      ...(handshake === undefined
+        ? {}
+        : {
+            firstContact: {
+              known: handshake.known,
+              connectMs: Math.min(RESUME_MS, rt.startTimeoutMs),
+            },
+          }),
+    });
+    rt.runningPods.add(running);
+    // A server that stops leaves the pod to the next one, which ends it.
+    if (rt.shutdown.aborted) await running.release();
+    const guest = await running.guest();
+    await (handshake === undefined ? guest.putPod(spec, signal) : handshake.specSent);
+    await rm(throwaway, { force: true });
+    signal.throwIfAborted();
+    return running;
+  } catch (error) {
+    if (running?.released !== true) await endVm(rt, { id, runtimeDir }, running);
+    throw error;
+  } finally {
+    unlink();
+  }
+}
+
+async function endVm(
+  rt: LaunchHost,
+  { id, runtimeDir }: { readonly id: string; readonly runtimeDir: string },
+  running: RunningPod | undefined,
+): Promise<void> {
+  if (running !== undefined) {
+    await running.vm.kill();
+    await running.vm.exited;
+    await running.release();
+    rt.runningPods.delete(running);
+  }
+  await rt.engine.sweep(id, runtimeDir);
+  // Only after the sweep: until then, its user could put links in the way.
+  await rm(runtimeDir, { recursive: true, force: true });
+}

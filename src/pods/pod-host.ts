@@ -1,0 +1,19 @@
+/**
+ * What pods need of the server.
+ *
+ * @module
+ */
+import type { AuthorizationHost } from '../boxes/policy/authorize-image.ts';
+import type { UidHost } from '../boxes/record/taken-uids.ts';
+import type { Services } from '../boxes/services/services.ts';
+import type { RunningPods } from './launch/running-pod.ts';
+import type { PodStore } from './record/store.ts';
+
+/** A function takes the services that it uses, and no others. */
+export type PodHost = AuthorizationHost &
+  Omit<UidHost, 'pods'> &
+  Pick<Services, 'home' | 'runtimeDir' | 'startTimeoutMs' | 'boot' | 'engine' | 'templates'> &
+  Pick<Services, 'log' | 'locks' | 'identityFor'> & {
+    readonly pods: PodStore;
+    readonly runningPods: RunningPods;
+  };
