@@ -10,6 +10,7 @@ import { A3sError, ERRORS, type ErrorCode } from '../errors.ts';
 const STATUS = {
   unknown: 2,
   invalidArgument: 3,
+  deadlineExceeded: 4,
   notFound: 5,
   permissionDenied: 7,
   resourceExhausted: 8,
@@ -73,6 +74,8 @@ function statusOf(http: number): number {
       return STATUS.resourceExhausted;
     case 501:
       return STATUS.unimplemented;
+    case 504:
+      return STATUS.deadlineExceeded;
     default:
       return STATUS.internal;
   }

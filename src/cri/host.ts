@@ -5,8 +5,7 @@
  */
 import type { PullHost } from '../boxes/policy/pull-by-policy.ts';
 import type { Services } from '../boxes/services/services.ts';
-import type { PodStore } from '../pods/record/store.ts';
+import type { PodHost } from '../pods/pod-host.ts';
 
 /** Each method takes the services that it uses, and no others. */
-export type CriHost = PullHost &
-  Pick<Services, 'home' | 'store' | 'log' | 'shutdown'> & { readonly pods: PodStore };
+export type CriHost = PullHost & Pick<Services, 'home' | 'store' | 'log' | 'shutdown'> & PodHost;

@@ -5,12 +5,22 @@
  */
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { ImageServiceType, RuntimeServiceType } from './api/services.ts';
+import { containerStatus } from './containers/container-status.ts';
+import { createContainer } from './containers/create-container.ts';
+import { execSync } from './containers/exec-sync.ts';
+import { listContainers, streamContainers } from './containers/list-containers.ts';
+import { removeContainer, startContainer, stopContainer } from './containers/run-container.ts';
+import { updateContainerResources } from './containers/update-resources.ts';
 import type { CriHost } from './host.ts';
 import { imageFsInfo } from './images/image-fs-info.ts';
 import { imageStatus } from './images/image-status.ts';
 import { listImages, streamImages } from './images/list-images.ts';
 import { pullImage } from './images/pull-image.ts';
 import { removeImage } from './images/remove-image.ts';
+import { listPods, streamPods } from './pods/list-pods.ts';
+import { podSandboxStatus } from './pods/pod-sandbox-status.ts';
+import { runPodSandbox } from './pods/run-pod-sandbox.ts';
+import { removePodSandbox, stopPodSandbox } from './pods/stop-pod-sandbox.ts';
 import { PodCidr, runtimeConfig } from './runtime/config.ts';
 import { status } from './runtime/status.ts';
 import { version } from './runtime/version.ts';
@@ -25,9 +35,24 @@ export function criServices(rt: CriHost, release: string): CriServices {
   return {
     runtime: {
       version: () => version(release),
-      status: ({ verbose }) => status(verbose, podCidr),
+      status: ({ verbose }) => status(rt, verbose, podCidr),
       runtimeConfig,
       updateRuntimeConfig: (request) => podCidr.update(request),
+      runPodSandbox: (request, { signal }) => runPodSandbox(rt, request, signal),
+      stopPodSandbox: (request) => stopPodSandbox(rt, request),
+      removePodSandbox: (request) => removePodSandbox(rt, request),
+      podSandboxStatus: (request) => podSandboxStatus(rt, request),
+      listPodSandbox: (request) => listPods(rt, request),
+      streamPodSandboxes: (request) => streamPods(rt, request),
+      createContainer: (request) => createContainer(rt, request),
+      startContainer: (request) => startContainer(rt, request),
+      stopContainer: (request, { signal }) => stopContainer(rt, request, signal),
+      removeContainer: (request) => removeContainer(rt, request),
+      listContainers: (request) => listContainers(rt, request),
+      streamContainers: (request) => streamContainers(rt, request),
+      containerStatus: (request) => containerStatus(rt, request),
+      updateContainerResources: (request) => updateContainerResources(rt, request),
+      execSync: (request, { signal }) => execSync(rt, request, signal),
     },
     images: {
       listImages: (request) => listImages(rt, request),

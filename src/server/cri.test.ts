@@ -19,7 +19,7 @@ import { CriClient } from '../cri/testing/cri-client.ts';
 import { checkCriSocket, serveCri } from './cri.ts';
 import { TestHome } from './testing/home.ts';
 
-const { version, runPodSandbox, getContainerEvents } = RuntimeService.method;
+const { version, checkpointContainer, getContainerEvents } = RuntimeService.method;
 
 const UNIMPLEMENTED = 12;
 
@@ -150,23 +150,23 @@ describe('a server of CRI', () => {
   });
 
   it('says by name what it does not implement', async () => {
-    await expect(client.call(runPodSandbox, {})).rejects.toMatchObject({
+    await expect(client.call(checkpointContainer, {})).rejects.toMatchObject({
       code: UNIMPLEMENTED,
-      details: 'runtime.v1.RuntimeService.RunPodSandbox is not implemented',
+      details: 'runtime.v1.RuntimeService.CheckpointContainer is not implemented',
     });
     await expect(client.stream(getContainerEvents, {})).rejects.toMatchObject({
       code: UNIMPLEMENTED,
     });
   });
 
-  it('tells kubelet that the node runs no pods, by which driver control groups are managed', async () => {
+  it('tells kubelet that pods have no addresses, by which driver control groups are managed', async () => {
     const { status, updateRuntimeConfig, runtimeConfig } = RuntimeService.method;
     const podCidr = '10.1.0.0/24,fd00::/64';
     await client.call(updateRuntimeConfig, { runtimeConfig: { networkConfig: { podCidr } } });
     const answer = await client.call(status, { verbose: true });
     expect(answer.status?.conditions).toMatchObject([
-      { type: 'RuntimeReady', status: false, reason: 'PodsNotImplemented' },
-      { type: 'NetworkReady', status: false, reason: 'PodsNotImplemented' },
+      { type: 'RuntimeReady', status: true },
+      { type: 'NetworkReady', status: false, reason: 'PodsNotAddressable' },
     ]);
     expect(JSON.parse(answer.info['config'] ?? '')).toMatchObject({ podCidr });
     expect((await client.call(status, {})).info).toEqual({});

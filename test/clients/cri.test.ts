@@ -118,7 +118,7 @@ async function calls(...requests: readonly [string, object][]): Promise<Answer[]
 }
 
 describe('a client with the library that kubelet has', () => {
-  it('CRI tells its version, and that it runs no pods', async () => {
+  it('CRI tells its version, and which fields of a pod are missing', async () => {
     const [version, status, pod, events] = await calls(
       ['RuntimeService/Version', {}],
       ['RuntimeService/Status', {}],
@@ -129,7 +129,7 @@ describe('a client with the library that kubelet has', () => {
     expect(status?.replies?.[0]?.['status']).toMatchObject({
       conditions: [{ type: 'RuntimeReady' }, { type: 'NetworkReady' }],
     });
-    expect(pod).toMatchObject({ code: 'Unimplemented' });
+    expect(pod).toMatchObject({ code: 'InvalidArgument' });
     expect(events).toMatchObject({ code: 'Unimplemented' });
   });
 

@@ -13,13 +13,21 @@ import type { CriHost } from '../host.ts';
 /** stat(2) counts blocks of this size, whatever the file system's are. */
 const STAT_BLOCK = 512;
 
-/** Images and writable layers of boxes: both lie in the home, and so in one file system. */
+/**
+ * Images, and writable layers of boxes and containers: all lie in the home, and so in one file
+ * system.
+ */
 export async function imageFsInfo(
   rt: Pick<CriHost, 'home'>,
 ): Promise<Answer<cri.ImageFsInfoResponse>> {
   const timestamp = BigInt(Date.now()) * 1_000_000n;
-  const of = async (name: string): Promise<Answer<cri.FilesystemUsage>> => {
-    const { bytes, inodes } = await usage(join(rt.home, name));
+  const of = async (...names: readonly string[]): Promise<Answer<cri.FilesystemUsage>> => {
+    let [bytes, inodes] = [0n, 0n];
+    for (const name of names) {
+      const used = await usage(join(rt.home, name));
+      bytes += used.bytes;
+      inodes += used.inodes;
+    }
     return {
       timestamp,
       // Kubelet reads the file system's size and free space at this path.
@@ -28,7 +36,7 @@ export async function imageFsInfo(
       inodesUsed: { value: inodes },
     };
   };
-  const [images, boxes] = [await of('images'), await of('boxes')];
+  const [images, boxes] = [await of('images'), await of('boxes', 'pods')];
   return { imageFilesystems: [images], containerFilesystems: [boxes] };
 }
 

@@ -3,27 +3,36 @@
  *
  * @module
  */
+import type { PodHost } from '../../pods/pod-host.ts';
 import type { Answer } from '../answer.ts';
 import type * as cri from '../api/messages.ts';
 import { CRI_VERSION } from '../api/version.ts';
+import { HANDLERS } from '../pods/pod-config.ts';
 import type { PodCidr } from './config.ts';
 
-const NO_PODS = {
-  reason: 'PodsNotImplemented',
-  message: 'a3s-box serves images; it does not run pods yet',
+/** Kubernetes demands that pods reach each other by their addresses. */
+const NETWORK: Answer<cri.RuntimeCondition> = {
+  type: 'NetworkReady',
+  status: false,
+  reason: 'PodsNotAddressable',
+  message:
+    'pods reach the network of the node and beyond, and publish ports; they have no addresses that others reach',
 };
 
-/** Kubelet must not take the node for one that runs pods: neither condition holds. */
-const CONDITIONS: readonly Answer<cri.RuntimeCondition>[] = [
-  { type: 'RuntimeReady', status: false, ...NO_PODS },
-  { type: 'NetworkReady', status: false, ...NO_PODS },
-];
-
-/** No handler and no feature is named, since none could be used. */
-export function status(verbose: boolean, podCidr: PodCidr): Answer<cri.StatusResponse> {
+/** The runtime is ready where microVMs start. No feature is named. */
+export async function status(
+  rt: Pick<PodHost, 'engine'>,
+  verbose: boolean,
+  podCidr: PodCidr,
+): Promise<Answer<cri.StatusResponse>> {
+  const { available, reason = '' } = await rt.engine.report();
+  const runtime = available
+    ? { type: 'RuntimeReady', status: true }
+    : { type: 'RuntimeReady', status: false, reason: 'VmmUnavailable', message: reason };
   const info = { criApi: CRI_VERSION, podCidr: podCidr.value };
   return {
-    status: { conditions: [...CONDITIONS] },
+    status: { conditions: [runtime, NETWORK] },
+    runtimeHandlers: HANDLERS.map((name) => ({ name, features: {} })),
     features: {},
     info: verbose ? { config: JSON.stringify(info) } : {},
   };

@@ -15,8 +15,11 @@ import {
 } from '@bufbuild/protobuf';
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 
-/** Kubelet gives this name to its connections. */
-const OPTIONS = { 'grpc.default_authority': 'localhost' };
+/** Kubelet gives this name to its connections, and takes as large messages. */
+const OPTIONS = {
+  'grpc.default_authority': 'localhost',
+  'grpc.max_receive_message_length': 16 * 1024 * 1024,
+};
 
 export class CriClient {
   readonly #client: Client;

@@ -1,0 +1,341 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { TestHome } from '../../server/testing/home.ts';
+import { allow, deny } from '../../server/testing/signed-images.ts';
+import { ContainerState, Signal } from '../api/enums.ts';
+import { RuntimeService } from '../grpc/library.ts';
+import { CriClient } from '../testing/cri-client.ts';
+
+const { runPodSandbox, removePodSandbox, stopPodSandbox, podSandboxStatus } = RuntimeService.method;
+const { createContainer, startContainer, stopContainer, removeContainer } = RuntimeService.method;
+const { listContainers, streamContainers, containerStatus, execSync } = RuntimeService.method;
+const { updateContainerResources } = RuntimeService.method;
+
+const INVALID = 3;
+const DEADLINE_EXCEEDED = 4;
+const NOT_FOUND = 5;
+const FAILED_PRECONDITION = 9;
+const { CONTAINER_CREATED, CONTAINER_RUNNING, CONTAINER_EXITED } = ContainerState;
+
+let home: TestHome;
+let client: CriClient;
+let directory: string;
+let pod: string;
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'a3s-cri-'));
+  home = new TestHome();
+  home.cri = join(directory, 'cri.sock');
+  home.trust.rules = [allow('**')];
+  await home.start();
+  client = new CriClient(home.cri);
+});
+beforeEach(async () => {
+  const metadata = { name: 'pod', uid: 'uid', namespace: 'default', attempt: 0 };
+  pod = (await client.call(runPodSandbox, { config: { metadata } })).podSandboxId;
+});
+afterEach(async () => {
+  await client.call(removePodSandbox, { podSandboxId: pod });
+});
+afterAll(async () => {
+  client?.close();
+  await home?.remove();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const create = async (name: string, command: readonly string[], more = {}) => {
+  const config = {
+    metadata: { name, attempt: 0 },
+    image: { image: 'busybox', userSpecifiedImage: 'busybox:latest' },
+    command: [...command],
+    ...more,
+  };
+  return (await client.call(createContainer, { podSandboxId: pod, config })).containerId;
+};
+const start = (containerId: string) => client.call(startContainer, { containerId });
+const stop = (containerId: string, timeout = 10n) =>
+  client.call(stopContainer, { containerId, timeout });
+const remove = (containerId: string) => client.call(removeContainer, { containerId });
+const statusOf = async (containerId: string) =>
+  (await client.call(containerStatus, { containerId })).status;
+const stateOf = async (id: string) => (await statusOf(id))?.state;
+const started = async (name: string, command: readonly string[] = ['sleep', 'infinity']) => {
+  const id = await create(name, command);
+  await start(id);
+  return id;
+};
+const guest = () => home.agents.get(pod)?.containers;
+const disks = () => home.host.vm(pod)?.diskSets;
+
+describe('CreateContainer', () => {
+  it('makes a record and a disk, of which the guest does not know', async () => {
+    const id = await create('web', ['sleep', '1'], {
+      labels: { app: 'x' },
+      logPath: 'web/0.log',
+      stopSignal: Signal.SIGQUIT,
+    });
+    expect(await statusOf(id)).toMatchObject({
+      id,
+      state: CONTAINER_CREATED,
+      metadata: { name: 'web', attempt: 0 },
+      image: { image: 'busybox', userSpecifiedImage: 'busybox:latest' },
+      imageRef: expect.stringMatching(/^sha256:/),
+      labels: { app: 'x' },
+      startedAt: 0n,
+      stopSignal: Signal.SIGQUIT,
+    });
+    expect([guest()?.all.size, disks()?.size]).toEqual([0, 0]);
+    expect(readdirSync(join(home.config.home, 'pods', pod))).toEqual([`${id}.ext4`]);
+    await expect(create('web', ['true'])).rejects.toMatchObject({
+      code: FAILED_PRECONDITION,
+      details: expect.stringContaining(id),
+    });
+  });
+
+  it('refuses an image that the policy refuses, and one that is not there', async () => {
+    home.trust.rules = [deny('**')];
+    try {
+      await expect(create('evil', ['true'])).rejects.toMatchObject({
+        details: expect.stringMatching(/^SignatureValidationFailed: /),
+      });
+    } finally {
+      home.trust.rules = [allow('**')];
+    }
+    const image = { image: { image: 'nothing' } };
+    await expect(create('none', ['true'], image)).rejects.toMatchObject({ code: NOT_FOUND });
+    expect((await client.call(listContainers, {})).containers).toEqual([]);
+  });
+
+  it.each([
+    ['mounts', { mounts: [{ hostPath: '/etc', containerPath: '/etc' }] }],
+    ['devices', { devices: [{ hostPath: '/dev/kvm', containerPath: '/dev/kvm' }] }],
+    ['envs', { envs: [{ key: 'a=b', value: new Uint8Array() }] }],
+    ['log_path', { logPath: '../log' }],
+  ])('refuses %s that no container can have', async (field, more) => {
+    const logs = { logDirectory: '/var/log/pod' };
+    const metadata = { name: 'logged', uid: 'uid', namespace: 'default', attempt: 0 };
+    const { podSandboxId } = await client.call(runPodSandbox, { config: { metadata, ...logs } });
+    const config = { metadata: { name: 'c' }, image: { image: 'busybox' }, ...more };
+    await expect(client.call(createContainer, { podSandboxId, config })).rejects.toMatchObject({
+      code: INVALID,
+      details: expect.stringContaining(field),
+    });
+    await client.call(removePodSandbox, { podSandboxId });
+  });
+
+  it('refuses a privileged container of a pod that is not', async () => {
+    const linux = { securityContext: { privileged: true } };
+    await expect(create('root', ['true'], { linux })).rejects.toMatchObject({
+      code: FAILED_PRECONDITION,
+    });
+  });
+
+  it('refuses a container of a pod that is stopped', async () => {
+    await client.call(stopPodSandbox, { podSandboxId: pod });
+    await expect(create('late', ['true'])).rejects.toMatchObject({ code: FAILED_PRECONDITION });
+  });
+});
+
+describe('a container', () => {
+  it('gets its disks, its spec and its process when it is started', async () => {
+    const id = await create('web', ['sleep', 'infinity'], {
+      envs: [{ key: 'A', value: Buffer.from('b') }],
+      workingDir: '/srv',
+      linux: {
+        resources: { memoryLimitInBytes: 2n ** 26n, cpuShares: 2n, oomScoreAdj: 500n },
+        securityContext: {
+          runAsUser: { value: 7n },
+          runAsGroup: { value: 8n },
+          supplementalGroups: [9n],
+          noNewPrivs: true,
+          readonlyRootfs: true,
+          capabilities: { addCapabilities: ['SYS_TIME'], dropCapabilities: ['ALL'] },
+        },
+      },
+    });
+    await start(id);
+    expect(await stateOf(id)).toBe(CONTAINER_RUNNING);
+    const name = id.slice(0, 12);
+    expect(
+      disks()
+        ?.get(name)
+        ?.map(({ serial, readonly }) => [serial, readonly]),
+    ).toEqual([
+      [`${name}-l0`, true],
+      [`${name}-changes`, false],
+    ]);
+    expect(guest()?.specs.get(id)).toMatchObject({
+      rootfs: {
+        layers: [{ serial: `${name}-l0` }],
+        changes: { kind: 'disk', serial: `${name}-changes` },
+        readonly: true,
+      },
+      process: {
+        args: ['sleep', 'infinity'],
+        env: expect.arrayContaining(['A=b', 'HOSTNAME=pod']),
+        cwd: '/srv',
+        user: '7:8',
+      },
+      confinement: {
+        capabilities: ['CAP_SYS_TIME'],
+        noNewPrivileges: true,
+        groups: ['9'],
+        oomScoreAdj: 500,
+      },
+      resources: { memoryBytes: 2 ** 26, cpuWeight: 1 },
+    });
+    await expect(start(id)).rejects.toMatchObject({ code: FAILED_PRECONDITION });
+  });
+
+  it.each([
+    [['true'], { exitCode: 0, reason: 'Completed' }],
+    [['sh', '-c', 'exit 7'], { exitCode: 7, reason: 'Error' }],
+    [['oom'], { exitCode: 137, reason: 'OOMKilled' }],
+  ])(
+    'that runs %j ends with its code and reason, and gives back what it had',
+    async (args, end) => {
+      const id = await started('job', args);
+      await expect.poll(() => statusOf(id)).toMatchObject({ ...end, state: CONTAINER_EXITED });
+      await expect.poll(() => [guest()?.all.size, disks()?.size]).toEqual([0, 0]);
+      const status = await statusOf(id);
+      expect(status?.finishedAt).toBeGreaterThanOrEqual(status?.startedAt ?? 0n);
+      await remove(id);
+      expect(readdirSync(join(home.config.home, 'pods', pod))).toEqual([]);
+    },
+  );
+
+  it('that cannot start has exited with the reason, and leaves nothing in the guest', async () => {
+    const id = await create('wrong', ['/no/such/program']);
+    await expect(start(id)).rejects.toMatchObject({
+      details: expect.stringContaining('command-not-found'),
+    });
+    expect(await statusOf(id)).toMatchObject({
+      ...{ state: CONTAINER_EXITED, exitCode: 128, reason: 'StartError' },
+      message: expect.stringContaining('/no/such/program'),
+    });
+    expect([guest()?.all.size, disks()?.size]).toEqual([0, 0]);
+  });
+
+  it('stops by its signal, or is killed after the grace', async () => {
+    const polite = await started('polite');
+    await stop(polite);
+    expect(await statusOf(polite)).toMatchObject({ state: CONTAINER_EXITED, exitCode: 143 });
+    const stubborn = await started('stubborn', ['stubborn']);
+    await stop(stubborn, 1n);
+    expect(await statusOf(stubborn)).toMatchObject({ state: CONTAINER_EXITED, exitCode: 137 });
+    await stop(stubborn);
+    await stop('none');
+  });
+
+  it('ends when it is removed while it runs, and one that is gone is no error', async () => {
+    const id = await started('running');
+    await remove(id);
+    await remove(id);
+    await expect(statusOf(id)).rejects.toMatchObject({ code: NOT_FOUND });
+    expect([guest()?.all.size, disks()?.size]).toEqual([0, 0]);
+  });
+
+  it('ends with its pod', async () => {
+    const id = await started('short');
+    await client.call(stopPodSandbox, { podSandboxId: pod });
+    expect(await statusOf(id)).toMatchObject({ state: CONTAINER_EXITED, exitCode: 137 });
+    await remove(id);
+  });
+
+  it('runs beside others, and is found by what a filter names', async () => {
+    const first = await create('a', ['true'], { labels: { app: 'x' } });
+    const second = await started('b');
+    const found = async (filter: object) =>
+      (await client.call(listContainers, { filter })).containers.map(({ id }) => id);
+    expect(await found({})).toEqual([first, second]);
+    expect(await found({ podSandboxId: pod.slice(0, 12) })).toEqual([first, second]);
+    expect(await found({ podSandboxId: 'none' })).toEqual([]);
+    expect(await found({ id: second.slice(0, 8) })).toEqual([second]);
+    expect(await found({ state: { state: CONTAINER_RUNNING } })).toEqual([second]);
+    expect(await found({ labelSelector: { app: 'x' } })).toEqual([first]);
+    const [message] = await client.stream(streamContainers, {});
+    expect(message?.containers.map(({ id }) => id)).toEqual([first, second]);
+    const { containersStatuses } = await client.call(podSandboxStatus, { podSandboxId: pod });
+    expect(containersStatuses.map(({ id }) => id)).toEqual([first, second]);
+  });
+
+  it('gets other limits while it runs', async () => {
+    const id = await create('limited', ['sleep', 'infinity'], {
+      linux: { resources: { memoryLimitInBytes: 2n ** 26n, cpuShares: 512n } },
+    });
+    await start(id);
+    const linux = { memoryLimitInBytes: 2n ** 27n };
+    await client.call(updateContainerResources, { containerId: id, linux });
+    expect(guest()?.all.get(id)?.resources).toMatchObject({ memoryBytes: 2 ** 27, cpuWeight: 20 });
+    expect((await statusOf(id))?.resources?.linux).toMatchObject({
+      ...{ memoryLimitInBytes: 2n ** 27n, cpuShares: 512n },
+    });
+  });
+});
+
+describe('ExecSync', () => {
+  it('returns what a program printed, and its exit code', async () => {
+    const containerId = await started('web');
+    const cmd = ['sh', '-c', 'echo out; echo err >&2; exit 3'];
+    const { stdout, stderr, exitCode } = await client.call(execSync, { containerId, cmd });
+    expect([String(Buffer.from(stdout)), String(Buffer.from(stderr)), exitCode]).toEqual([
+      ...['out\n', 'err\n', 3],
+    ]);
+  });
+
+  it('kills a program that takes too long, with all that it started', async () => {
+    const containerId = await started('web');
+    const asked = client.call(execSync, { containerId, cmd: ['sleep', 'infinity'], timeout: 1n });
+    await expect(asked).rejects.toMatchObject({ code: DEADLINE_EXCEEDED });
+    const processes = () =>
+      guest()
+        ?.all.get(containerId)
+        ?.describe()
+        .processes.map(({ id }) => id);
+    await expect.poll(processes).toEqual(['main']);
+  });
+
+  it('keeps the first bytes of a long output', async () => {
+    const containerId = await started('web');
+    const size = 7 * 2 ** 20;
+    const cmd = ['bytes', String(size + 100_000)];
+    const { stdout } = await client.call(execSync, { containerId, cmd });
+    expect(stdout.length).toBe(size);
+  });
+
+  it('refuses a container that does not run, and a program that is not there', async () => {
+    const created = await create('created', ['true']);
+    const refused = (containerId: string, cmd: string[]) =>
+      expect(client.call(execSync, { containerId, cmd })).rejects;
+    await refused(created, ['true']).toMatchObject({ code: FAILED_PRECONDITION });
+    await refused('none', ['true']).toMatchObject({ code: NOT_FOUND });
+    await start(created);
+    const running = await started('running');
+    await refused(running, ['/no/program']).toMatchObject({ code: INVALID });
+    await refused(running, []).toMatchObject({ code: INVALID });
+  });
+});
+
+describe('a server that starts again', () => {
+  it('follows the containers that run, and has the guest give up all others', async () => {
+    const [kept, ends, created] = [
+      await started('kept'),
+      await started('ends', ['stubborn']),
+      await create('created', ['true']),
+    ];
+    const agents = guest();
+    await home.crash();
+    agents?.all.get(ends)?.kill();
+    // Of a container whose record was lost.
+    home.host.vm(pod)?.diskSets.set(created.slice(0, 12), []);
+    await home.start();
+    expect(await stateOf(kept)).toBe(CONTAINER_RUNNING);
+    await expect.poll(() => statusOf(ends)).toMatchObject({ exitCode: 137, reason: 'Error' });
+    expect(await stateOf(created)).toBe(CONTAINER_CREATED);
+    await expect.poll(() => [...(agents?.all.keys() ?? [])]).toEqual([kept]);
+    await expect.poll(() => [...(disks()?.keys() ?? [])]).toEqual([kept.slice(0, 12)]);
+    await stop(kept);
+    expect(await statusOf(kept)).toMatchObject({ exitCode: 143 });
+  });
+});

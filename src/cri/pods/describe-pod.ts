@@ -1,0 +1,37 @@
+/**
+ * A pod as CRI describes it.
+ *
+ * @module
+ */
+import type { Pod } from '../../pods/record/pod.ts';
+import type { Answer } from '../answer.ts';
+import { NamespaceMode, PodSandboxState } from '../api/enums.ts';
+import type * as cri from '../api/messages.ts';
+import { nanoseconds } from '../integer.ts';
+
+export function describePod({ definition, state }: Pod) {
+  const { id, metadata, createdAt, labels, annotations, runtimeHandler } = definition;
+  const { SANDBOX_READY, SANDBOX_NOTREADY } = PodSandboxState;
+  return {
+    ...{ id, metadata, labels, annotations, runtimeHandler },
+    state: state.status === 'ready' ? SANDBOX_READY : SANDBOX_NOTREADY,
+    createdAt: nanoseconds(createdAt),
+  } satisfies Answer<cri.PodSandbox>;
+}
+
+/** Its network has no address: none reaches the pod from outside of its microVM. */
+export function podStatus(pod: Pod): Answer<cri.PodSandboxStatus> {
+  const { POD, CONTAINER } = NamespaceMode;
+  return {
+    ...describePod(pod),
+    network: {},
+    linux: { namespaces: { options: { network: POD, ipc: POD, pid: CONTAINER } } },
+  };
+}
+
+/** For people: what `crictl inspectp` shows and the fields of CRI do not. */
+export function podDetails({ definition, state }: Pod): Record<string, string> {
+  const { bootSet, hostname, names, ports, memoryBytes, nanoCpus, privileged } = definition;
+  const config = { bootSet, hostname, names, ports, memoryBytes, nanoCpus, privileged };
+  return { info: JSON.stringify({ ...state, config }) };
+}

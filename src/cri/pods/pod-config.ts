@@ -1,0 +1,104 @@
+/**
+ * The configuration of a pod, as kubelet sends it, as the request for one.
+ *
+ * @module
+ */
+import { isIPv4 } from 'node:net';
+import { isAbsolute } from 'node:path';
+import { checkLeadOnce } from '../../boxes/spec/asked-ports.ts';
+import type { PodRequest } from '../../pods/launch/pod-request.ts';
+import type { PodPort } from '../../pods/record/pod.ts';
+import { Protocol } from '../api/enums.ts';
+import type * as cri from '../api/messages.ts';
+import { invalid, quoted, unsupported } from '../refusal.ts';
+import { askedLimits, nanoCpusOf } from '../security/limits.ts';
+import { checkNamespaces } from '../security/namespaces.ts';
+
+/** As runtime classes name this runtime. */
+export const HANDLERS = ['', 'a3s'];
+
+const HOSTNAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,62})$/;
+/** Of a pod that has no host name, and whose name is none. */
+const ANY_HOSTNAME = 'pod';
+
+const DOMAIN = /^[A-Za-z0-9._-]{1,253}$/;
+const OPTION = /^[A-Za-z0-9:._-]{1,64}$/;
+const MOST_SERVERS = 16;
+const MOST_WORDS = 32;
+
+/** @throws A3sError `invalid-argument`, `unsupported-option` with the field */
+export function podRequest({ config, runtimeHandler }: cri.RunPodSandboxRequest): PodRequest {
+  if (config?.metadata === undefined) throw invalid('config.metadata', 'it is missing');
+  if (!HANDLERS.includes(runtimeHandler)) {
+    throw invalid('runtime_handler', `no runtime has the name ${quoted(runtimeHandler)}`);
+  }
+  const { name, uid, namespace, attempt } = config.metadata;
+  if (name === '') throw invalid('config.metadata.name', 'it is empty');
+  const { securityContext, sysctls = {}, resources } = config.linux ?? {};
+  checkNamespaces(securityContext?.namespaceOptions, 'linux.security_context');
+  const limits = askedLimits(resources);
+  const { logDirectory } = config;
+  if (logDirectory !== '' && !isAbsolute(logDirectory)) {
+    throw invalid('config.log_directory', `${quoted(logDirectory)} is not an absolute path`);
+  }
+  return {
+    metadata: { name, uid, namespace, attempt },
+    labels: { ...config.labels },
+    annotations: { ...config.annotations },
+    ...{ runtimeHandler, logDirectory },
+    hostname: hostnameOf(config.hostname, name),
+    network: 'default',
+    names: { ...namesOf(config.dnsConfig), hosts: [] },
+    ports: portsOf(config.portMappings),
+    sysctls: { ...sysctls },
+    memoryBytes: limits.memoryLimitInBytes,
+    nanoCpus: nanoCpusOf(limits),
+    privileged: securityContext?.privileged === true,
+  };
+}
+
+function hostnameOf(asked: string, name: string): string {
+  if (asked === '') return HOSTNAME.test(name) ? name : ANY_HOSTNAME;
+  if (HOSTNAME.test(asked)) return asked;
+  throw invalid('config.hostname', `${quoted(asked)} is not a host name`);
+}
+
+/** Nothing that is left out is taken from the node: a guest has a resolver of its network. */
+function namesOf(asked: cri.DNSConfig | undefined): Omit<PodRequest['names'], 'hosts'> {
+  const { servers = [], searches = [], options = [] } = asked ?? {};
+  const other = servers.find((server) => !isIPv4(server));
+  if (other !== undefined) {
+    throw unsupported('dns_config.servers', `${quoted(other)} is not an IPv4 address`);
+  }
+  if (servers.length > MOST_SERVERS) throw invalid('dns_config.servers', 'they are too many');
+  checkWords('dns_config.searches', searches, DOMAIN);
+  checkWords('dns_config.options', options, OPTION);
+  return { servers: [...servers], search: [...searches], options: [...options] };
+}
+
+function checkWords(field: string, words: readonly string[], form: RegExp): void {
+  if (words.length > MOST_WORDS) throw invalid(field, 'they are too many');
+  const malformed = words.find((word) => word !== '.' && !form.test(word));
+  if (malformed !== undefined) throw invalid(field, `${quoted(malformed)} is malformed`);
+}
+
+/** Those that lead to a port of the node: others are open within the pod's network anyway. */
+function portsOf(asked: readonly cri.PortMapping[]): PodPort[] {
+  const ports = asked
+    .filter(({ hostPort }) => hostPort !== 0)
+    .map(({ protocol, containerPort, hostPort, hostIp }): PodPort => {
+      if (protocol !== Protocol.TCP && protocol !== Protocol.UDP) {
+        throw unsupported('port_mappings.protocol', 'ports are of TCP or UDP');
+      }
+      for (const port of [containerPort, hostPort]) {
+        if (port < 1 || port > 65_535) throw invalid('port_mappings', `${port} is no port`);
+      }
+      if (hostIp !== '' && !isIPv4(hostIp)) {
+        throw unsupported('port_mappings.host_ip', `${quoted(hostIp)} is not an IPv4 address`);
+      }
+      const kind = protocol === Protocol.TCP ? 'tcp' : 'udp';
+      return { boxPort: containerPort, protocol: kind, hostIp, hostPort };
+    });
+  checkLeadOnce(ports);
+  return ports;
+}

@@ -1,0 +1,202 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TestHome } from '../../server/testing/home.ts';
+import { NamespaceMode, PodSandboxState, Protocol } from '../api/enums.ts';
+import { RuntimeService } from '../grpc/library.ts';
+import { CriClient } from '../testing/cri-client.ts';
+
+const { runPodSandbox, stopPodSandbox, removePodSandbox, podSandboxStatus } = RuntimeService.method;
+const { listPodSandbox, streamPodSandboxes, status } = RuntimeService.method;
+
+const INVALID = 3;
+const NOT_FOUND = 5;
+const FAILED_PRECONDITION = 9;
+const { SANDBOX_READY, SANDBOX_NOTREADY } = PodSandboxState;
+
+let home: TestHome;
+let client: CriClient;
+let directory: string;
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'a3s-cri-'));
+  home = new TestHome();
+  home.cri = join(directory, 'cri.sock');
+  await home.start();
+  client = new CriClient(home.cri);
+});
+afterAll(async () => {
+  client?.close();
+  await home?.remove();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const configOf = (name: string, more = {}) => ({
+  metadata: { name, uid: `uid-${name}`, namespace: 'default', attempt: 0 },
+  ...more,
+});
+const run = async (name: string, more = {}) =>
+  (await client.call(runPodSandbox, { config: configOf(name, more) })).podSandboxId;
+const remove = (podSandboxId: string) => client.call(removePodSandbox, { podSandboxId });
+const stateOf = async (podSandboxId: string) =>
+  (await client.call(podSandboxStatus, { podSandboxId })).status?.state;
+
+describe('RunPodSandbox', () => {
+  it('starts a microVM whose guest gets the pod’s names, network and limits', async () => {
+    const id = await run('web', {
+      hostname: 'web-0',
+      dnsConfig: { servers: ['10.0.0.10'], searches: ['svc.local'], options: ['ndots:5'] },
+      portMappings: [
+        { protocol: Protocol.TCP, containerPort: 80, hostPort: 8080 },
+        { protocol: Protocol.UDP, containerPort: 53, hostPort: 0 },
+      ],
+      linux: {
+        sysctls: { 'net.ipv4.ip_forward': '1' },
+        resources: { memoryLimitInBytes: 2n ** 28n, cpuQuota: 150_000n, cpuPeriod: 100_000n },
+      },
+    });
+    const vm = home.host.vm(id);
+    expect(vm?.spec).toMatchObject({ cpus: 2, shares: [] });
+    expect(vm?.spec.nic?.ports).toEqual([
+      { hostIp: '', hostPort: 8080, boxPort: 80, protocol: 'tcp' },
+    ]);
+    expect(home.agents.get(id)?.containers.pod).toMatchObject({
+      hostname: 'web-0',
+      network: { nameservers: ['10.0.0.10'], search: ['svc.local'], options: ['ndots:5'] },
+      sysctls: [{ path: 'net/ipv4/ip_forward', value: '1' }],
+      resources: { memoryBytes: 2 ** 28, cpuMillis: 1500 },
+    });
+    await remove(id);
+  });
+
+  it('reserves the name of a pod until it is removed', async () => {
+    const id = await run('once');
+    const taken = { code: FAILED_PRECONDITION, details: expect.stringContaining(id) };
+    await expect(run('once')).rejects.toMatchObject(taken);
+    await client.call(stopPodSandbox, { podSandboxId: id });
+    await expect(run('once')).rejects.toMatchObject(taken);
+    await remove(id);
+    await remove(await run('once'));
+  });
+
+  it('leaves nothing of a pod whose microVM does not start', async () => {
+    home.host.failNextLaunch(new Error('no microVM'));
+    await expect(run('unlucky')).rejects.toMatchObject({ code: 13 });
+    expect((await client.call(listPodSandbox, {})).items).toEqual([]);
+    expect(readdirSync(join(home.config.home, 'pods'))).toEqual([]);
+    expect(home.host.running).toEqual([]);
+    await remove(await run('unlucky'));
+  });
+
+  it('refuses what a microVM shares with no node, by name', async () => {
+    const { POD, CONTAINER, NODE } = NamespaceMode;
+    const usual = { network: POD, ipc: POD, pid: CONTAINER };
+    const refused = async (options: object, name: string) =>
+      await expect(
+        run('shared', {
+          linux: { securityContext: { namespaceOptions: { ...usual, ...options } } },
+        }),
+      ).rejects.toMatchObject({ code: INVALID, details: expect.stringContaining(name) });
+    await refused({ network: NODE }, 'HostNetwork');
+    await refused({ ipc: NODE }, 'HostIPC');
+    await refused({ pid: NODE }, 'HostPID');
+    await refused({ pid: POD }, 'pid POD');
+    await refused({ usernsOptions: { mode: POD } }, 'userns_options');
+  });
+
+  it.each([
+    ['hostname', { hostname: '-' }],
+    ['dns_config.servers', { dnsConfig: { servers: ['::1'] } }],
+    ['dns_config.options', { dnsConfig: { options: ['a b'] } }],
+    ['log_directory', { logDirectory: 'logs' }],
+    ['kernel.hostname', { linux: { sysctls: { 'kernel.hostname': 'x' } } }],
+    [
+      'port_mappings.protocol',
+      { portMappings: [{ protocol: Protocol.SCTP, containerPort: 1, hostPort: 1 }] },
+    ],
+    ['70000', { portMappings: [{ containerPort: 70_000, hostPort: 1 }] }],
+    [
+      'hugepage_limits',
+      { linux: { resources: { hugepageLimits: [{ pageSize: '2MB', limit: 1n }] } } },
+    ],
+  ])('refuses a %s that no pod can have', async (field, config) => {
+    await expect(run('wrong', config)).rejects.toMatchObject({
+      code: INVALID,
+      details: expect.stringContaining(field),
+    });
+    expect((await client.call(listPodSandbox, {})).items).toEqual([]);
+  });
+
+  it('refuses the name of a runtime that is not this one', async () => {
+    const config = configOf('other');
+    const asked = client.call(runPodSandbox, { config, runtimeHandler: 'runc' });
+    await expect(asked).rejects.toMatchObject({ code: INVALID });
+    const { podSandboxId } = await client.call(runPodSandbox, { config, runtimeHandler: 'a3s' });
+    await remove(podSandboxId);
+  });
+});
+
+describe('a pod', () => {
+  it('stays ready until it is stopped, and goes when it is removed', async () => {
+    const id = await run('short');
+    expect(await stateOf(id)).toBe(SANDBOX_READY);
+    await client.call(stopPodSandbox, { podSandboxId: id });
+    expect(await stateOf(id)).toBe(SANDBOX_NOTREADY);
+    expect(home.host.vm(id)?.running).toBe(false);
+    await client.call(stopPodSandbox, { podSandboxId: id });
+    await remove(id);
+    await remove(id);
+    await client.call(stopPodSandbox, { podSandboxId: id });
+    await expect(stateOf(id)).rejects.toMatchObject({ code: NOT_FOUND });
+    expect(readdirSync(join(home.config.home, 'pods'))).toEqual([]);
+    expect(readdirSync(home.config.runtimeDir)).not.toContain(id.slice(0, 12));
+  });
+
+  it('stops being ready when its microVM crashes, and says why', async () => {
+    const id = await run('crashing');
+    home.host.vm(id)?.crash('the VMM ended');
+    await expect.poll(() => stateOf(id)).toBe(SANDBOX_NOTREADY);
+    const { info } = await client.call(podSandboxStatus, { podSandboxId: id, verbose: true });
+    expect(JSON.parse(info['info'] ?? '')).toMatchObject({ error: 'the VMM ended' });
+    await remove(id);
+  });
+
+  it('matches filters by its id, the beginning of it, its state and its labels', async () => {
+    const first = await run('a', { labels: { app: 'x', tier: 'front' } });
+    const second = await run('b', { labels: { app: 'x' } });
+    await client.call(stopPodSandbox, { podSandboxId: second });
+    const found = async (filter: object) =>
+      (await client.call(listPodSandbox, { filter })).items.map(({ id }) => id);
+    expect(await found({})).toEqual([first, second]);
+    expect(await found({ id: first.slice(0, 10) })).toEqual([first]);
+    expect(await found({ id: 'none' })).toEqual([]);
+    expect(await found({ state: { state: SANDBOX_NOTREADY } })).toEqual([second]);
+    expect(await found({ labelSelector: { app: 'x', tier: 'front' } })).toEqual([first]);
+    expect(await found({ labelSelector: { app: 'y' } })).toEqual([]);
+    const [message] = await client.stream(streamPodSandboxes, {});
+    expect(message?.podSandboxes.map(({ id }) => id)).toEqual([first, second]);
+    for (const id of [first, second]) await remove(id);
+  });
+
+  it('runs on when its server ends, and is taken over by the next one', async () => {
+    const [id, gone] = [await run('kept'), await run('lost')];
+    await home.crash();
+    home.host.vm(gone)?.killed();
+    await home.start();
+    expect(await stateOf(id)).toBe(SANDBOX_READY);
+    expect(await stateOf(gone)).toBe(SANDBOX_NOTREADY);
+    expect(home.host.vm(id)?.running).toBe(true);
+    for (const each of [id, gone]) await remove(each);
+    expect(home.host.running).toEqual([]);
+  });
+});
+
+it('Status says that pods run, and that no other pod reaches their addresses', async () => {
+  const answer = await client.call(status, {});
+  const conditions = answer.status?.conditions.map(({ type, status: is }) => [type, is]);
+  expect(conditions).toEqual([
+    ['RuntimeReady', true],
+    ['NetworkReady', false],
+  ]);
+  expect(answer.runtimeHandlers.map(({ name }) => name)).toEqual(['', 'a3s']);
+});

@@ -1,0 +1,20 @@
+/**
+ * `RunPodSandbox`.
+ *
+ * @module
+ */
+import { runPod } from '../../pods/launch/run-pod.ts';
+import type { PodHost } from '../../pods/pod-host.ts';
+import type { Answer } from '../answer.ts';
+import type * as cri from '../api/messages.ts';
+import { podRequest } from './pod-config.ts';
+
+/** Starts the microVM. A pod has no image, and no process of its own. */
+export async function runPodSandbox(
+  rt: PodHost,
+  request: cri.RunPodSandboxRequest,
+  left: AbortSignal,
+): Promise<Answer<cri.RunPodSandboxResponse>> {
+  const { definition } = await runPod(rt, podRequest(request), left);
+  return { podSandboxId: definition.id };
+}
