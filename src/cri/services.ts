@@ -9,6 +9,7 @@ import { containerStatus } from './containers/container-status.ts';
 import { createContainer } from './containers/create-container.ts';
 import { execSync } from './containers/exec-sync.ts';
 import { listContainers, streamContainers } from './containers/list-containers.ts';
+import { reopenContainerLog } from './containers/reopen-log.ts';
 import { removeContainer, startContainer, stopContainer } from './containers/run-container.ts';
 import { updateContainerResources } from './containers/update-resources.ts';
 import type { CriHost } from './host.ts';
@@ -52,6 +53,7 @@ export function criServices(rt: CriHost, release: string): CriServices {
       streamContainers: (request) => streamContainers(rt, request),
       containerStatus: (request) => containerStatus(rt, request),
       updateContainerResources: (request) => updateContainerResources(rt, request),
+      reopenContainerLog: (request) => reopenContainerLog(rt, request),
       execSync: (request, { signal }) => execSync(rt, request, signal),
     },
     images: {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ import { CriClient } from '../testing/cri-client.ts';
 const { runPodSandbox, removePodSandbox, stopPodSandbox, podSandboxStatus } = RuntimeService.method;
 const { createContainer, startContainer, stopContainer, removeContainer } = RuntimeService.method;
 const { listContainers, streamContainers, containerStatus, execSync } = RuntimeService.method;
-const { updateContainerResources } = RuntimeService.method;
+const { updateContainerResources, reopenContainerLog } = RuntimeService.method;
 
 const INVALID = 3;
 const DEADLINE_EXCEEDED = 4;
@@ -314,6 +314,50 @@ describe('ExecSync', () => {
     const running = await started('running');
     await refused(running, ['/no/program']).toMatchObject({ code: INVALID });
     await refused(running, []).toMatchObject({ code: INVALID });
+  });
+});
+
+describe('the log of a container', () => {
+  it('takes its output in the format of kubelet, goes on in a new file, and over a restart', async () => {
+    const logDirectory = mkdtempSync(join(tmpdir(), 'a3s-logs-'));
+    const metadata = { name: 'logged', uid: 'uid', namespace: 'default', attempt: 0 };
+    const asked = { config: { metadata, logDirectory } };
+    const { podSandboxId } = await client.call(runPodSandbox, asked);
+    const config = {
+      metadata: { name: 'c' },
+      image: { image: 'busybox' },
+      command: ['stubborn'],
+      logPath: 'c.log',
+    };
+    const { containerId } = await client.call(createContainer, { podSandboxId, config });
+    await start(containerId);
+    const path = join(logDirectory, 'c.log');
+    expect((await statusOf(containerId))?.logPath).toBe(path);
+    const lines = (file: string): string[] =>
+      readFileSync(file, 'utf8')
+        .split('\n')
+        .map((line) => line.replace(/^\S+ /, ''));
+    const signalled = home.agents.get(podSandboxId)?.containers.all.get(containerId);
+    const print = () => signalled?.signalMain('SIGTERM');
+    print();
+    await expect.poll(() => lines(path)).toEqual(['stdout F ignored SIGTERM', '']);
+    renameSync(path, `${path}.1`);
+    await client.call(reopenContainerLog, { containerId });
+    print();
+    await expect.poll(() => lines(path)).toEqual(['stdout F ignored SIGTERM', '']);
+    await home.crash();
+    print();
+    await home.start();
+    await expect
+      .poll(() => lines(path))
+      .toEqual([...Array(2).fill('stdout F ignored SIGTERM'), '']);
+    expect(lines(`${path}.1`)).toHaveLength(2);
+    await stop(containerId, 0n);
+    await expect(client.call(reopenContainerLog, { containerId })).rejects.toMatchObject({
+      code: FAILED_PRECONDITION,
+    });
+    await client.call(removePodSandbox, { podSandboxId });
+    rmSync(logDirectory, { recursive: true });
   });
 });
 

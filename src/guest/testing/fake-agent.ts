@@ -266,6 +266,11 @@ export class FakeAgent {
     json(stream, 204);
   }
 
+  /** As a program of the guest would. */
+  signalMain(name: string): void {
+    this.#processes.get(MAIN)?.kill(name);
+  }
+
   /** What it answers about its state. */
   describe(): GuestState {
     const processes = [...this.#processes.values()].map((process) => process.describe());

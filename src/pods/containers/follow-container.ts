@@ -4,44 +4,80 @@
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { GuestContainer } from '../../guest/guest-container.ts';
 import { type Exit, MAIN } from '../../guest/protocol.ts';
 import { finality } from '../../guest/refusal.ts';
 import type { RunningPod } from '../launch/running-pod.ts';
+import { ContainerOutput } from '../logs/container-output.ts';
 import type { PodHost } from '../pod-host.ts';
 import { endContainer } from './end-container.ts';
+import { openOutput } from './open-output.ts';
 
 /** Pause after an attempt to reach the guest that failed as a whole. */
 const RETRY_MS = 500;
 
 export type FollowHost = Pick<PodHost, 'pods' | 'log' | 'locks'>;
 
-/** In the background, until the record says that the container has ended. */
-export function followContainer(rt: FollowHost, running: RunningPod, id: string): void {
+/**
+ * In the background, until the record says that the container has ended.
+ *
+ * @param opened its output, where that is open already
+ */
+export function followContainer(
+  rt: FollowHost,
+  running: RunningPod,
+  id: string,
+  opened?: ContainerOutput,
+): void {
   const { pod } = rt.pods.expectContainer(id).definition;
   const followed = (async () => {
+    const output = opened ?? (await openAgain(rt, running, id));
+    running.outputs.set(id, output);
     try {
-      const exit = await exitOf(rt, running, id);
+      const exit = await exitOf(rt, running, { id, output });
+      await output.close();
       if (running.released) return;
       await rt.locks.run(pod, () => endContainer(rt, running, id, exit));
     } catch (error) {
-      if (!running.released)
+      if (!running.released) {
         rt.log.error('a container was lost sight of', error, { container: id });
+      }
     } finally {
+      running.outputs.delete(id);
       running.followed.delete(id);
     }
   })();
   running.followed.set(id, followed);
 }
 
+/** A container that runs is followed whether or not its log can be opened. */
+async function openAgain(
+  rt: FollowHost,
+  running: RunningPod,
+  id: string,
+): Promise<ContainerOutput> {
+  try {
+    return await openOutput(rt, running, id);
+  } catch (error) {
+    rt.log.error('the log of a container could not be opened', error, { container: id });
+    return new ContainerOutput(undefined);
+  }
+}
+
 /** All its output is read by then. Undefined when the microVM ended first. */
-async function exitOf(rt: FollowHost, running: RunningPod, id: string): Promise<Exit | undefined> {
+async function exitOf(
+  rt: FollowHost,
+  running: RunningPod,
+  { id, output }: { readonly id: string; readonly output: ContainerOutput },
+): Promise<Exit | undefined> {
   for (;;) {
     try {
       const container = (await running.guest()).container(id);
       const exit = container.ended(MAIN, running.signal);
       exit.catch(() => undefined);
-      await readOutput(container, running.signal);
+      const { acknowledged } = await container.process(MAIN, running.signal);
+      // Without a log, nothing but the agent knows how far an earlier server has read.
+      const from = Math.max(output.next, acknowledged);
+      await output.copy(await container.output(MAIN, from, running.signal));
       return await exit;
     } catch (error) {
       if (running.released || running.vmExit !== undefined) return undefined;
@@ -51,11 +87,4 @@ async function exitOf(rt: FollowHost, running: RunningPod, id: string): Promise<
       await delay(RETRY_MS, undefined, { signal: running.signal }).catch(() => undefined);
     }
   }
-}
-
-/** To its end: a process whose output is not read blocks when its agent has no more room. */
-async function readOutput(container: GuestContainer, signal: AbortSignal): Promise<void> {
-  const { acknowledged } = await container.process(MAIN, signal);
-  const output = await container.output(MAIN, acknowledged, signal);
-  for await (const { offset, data } of output) output.ack(offset + data.length);
 }

@@ -9,6 +9,7 @@ import { now, timestamp } from '../../boxes/record/clock.ts';
 import { pinnedImage } from '../../boxes/record/pinned-image.ts';
 import { A3sError } from '../../errors.ts';
 import type { RunningPod } from '../launch/running-pod.ts';
+import type { ContainerOutput } from '../logs/container-output.ts';
 import type { PodHost } from '../pod-host.ts';
 import type { Container } from '../record/container.ts';
 import { containerDisk } from '../record/directories.ts';
@@ -16,6 +17,7 @@ import { describeContainer, diskName } from './describe-container.ts';
 import { leaveGuest } from './end-container.ts';
 import { expectReady } from './expect-ready.ts';
 import { followContainer } from './follow-container.ts';
+import { openOutput } from './open-output.ts';
 
 /** What containers that never ran have, as with other runtimes. */
 const NOT_STARTED = 128;
@@ -36,7 +38,9 @@ export async function startContainer(rt: PodHost, id: string): Promise<void> {
     const { reference, names } = pinned;
     await authorizeImage(rt, { image, reference, names, confidential: false });
     rt.pods.advanceContainer(id, 'start');
+    let output: ContainerOutput | undefined;
     try {
+      output = await openOutput(rt, running, id);
       const layers = await rt.images.bootLayers(image);
       const disk = containerDisk(rt, container.definition);
       await enterGuest(
@@ -46,11 +50,12 @@ export async function startContainer(rt: PodHost, id: string): Promise<void> {
       );
       rt.pods.advanceContainer(id, 'started', { startedAt: timestamp(now()) });
     } catch (error) {
+      await output?.close();
       // A server that stops leaves it to the next one.
       if (!running.released) await undoStart(rt, running, { id, error });
       throw error;
     }
-    followContainer(rt, running, id);
+    followContainer(rt, running, id, output);
   });
 }
 

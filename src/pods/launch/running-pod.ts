@@ -8,6 +8,7 @@ import type { Vm, VmExit } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import { KeptGuest, type KeptGuestOptions } from '../../guest/kept-guest.ts';
+import type { ContainerOutput } from '../logs/container-output.ts';
 
 export interface RunningPodOptions extends Omit<KeptGuestOptions, 'signal'> {
   /** Disposed when the microVM is gone, or when this server releases the pod. */
@@ -21,6 +22,8 @@ export class RunningPod {
   readonly signal: AbortSignal;
   /** By the ids of containers that run: settles when the record says that one has ended. */
   readonly followed = new Map<string, Promise<void>>();
+  /** The output of each of them. */
+  readonly outputs = new Map<string, ContainerOutput>();
   /** Settles when the record says that the pod is stopped, or this server releases it. */
   finished: Promise<void> = Promise.resolve();
   readonly #ended = new AbortController();

@@ -6,6 +6,7 @@
 import { Confinement, ProcessSpec, Resources } from '@a3s-box/policies';
 import * as z from 'zod';
 import { TrustDecision } from '../../trust/decision.ts';
+import { LogPosition } from '../logs/log-position.ts';
 import { CONTAINER_STATUSES } from './states.ts';
 
 /** What Kubernetes calls a container, and how often it was made anew in its pod. */
@@ -71,6 +72,8 @@ export const ContainerRecordState = z.strictObject({
   reason: z.string(),
   /** What is known beyond the reason. */
   message: z.string(),
+  /** How far its output is in its log. Absent: nothing is. */
+  log: LogPosition.optional(),
 });
 export type ContainerRecordState = z.infer<typeof ContainerRecordState>;
 

@@ -7,7 +7,8 @@
 import { EventEmitter } from 'node:events';
 import type { PodClaims } from '../../boxes/services/pod-claims.ts';
 import { A3sError } from '../../errors.ts';
-import type { Database, Migrations } from '../../state/database.ts';
+import { type Database, type Migrations, withoutSync } from '../../state/database.ts';
+import type { LogPosition } from '../logs/log-position.ts';
 import {
   type AskedLimits,
   type Container,
@@ -190,6 +191,19 @@ export class PodStore implements PodClaims {
     this.#containers.set(id, next);
     this.#changes.emit('container', next);
     return next;
+  }
+
+  /** Keeps how far the output of a container is in its log. */
+  recordLog(id: string, log: LogPosition): void {
+    const { definition, state } = this.expectContainer(id);
+    const next: Container = { definition, state: { ...state, log } };
+    // A power cut ends the container, so nothing goes on from there.
+    withoutSync(this.#database, () =>
+      this.#database
+        .prepare('UPDATE containers SET state = ? WHERE id = ?')
+        .run(JSON.stringify(next.state), id),
+    );
+    this.#containers.set(id, next);
   }
 
   redefineContainer(id: string, change: Redefined): Container {
