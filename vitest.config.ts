@@ -14,7 +14,7 @@ const UNIT_MILLISECONDS = 120_000;
 /** The programs as they are installed, and others beside them, without a virtual machine. */
 const HOST = [
   'test/{browser,docs,networks}/**/*.test.ts',
-  'test/clients/{attestation-peers,broker-agent,broker-postgres,broker-token,build,build-policy,cosign,cri}.test.ts',
+  'test/clients/{attestation-peers,broker-agent,broker-postgres,broker-token,build,build-policy,cosign,cri,kubectl}.test.ts',
   'test/e2e/{bad-input,damaged-home}.test.ts',
   'test/host/power-cut.test.ts',
 ];

@@ -77,8 +77,11 @@ function parse(block: Buffer): SpdyHeaders {
 
 /** The beginning of a stream of zlib (RFC 1950) by SPDY's dictionary, with its checksum. */
 const ZLIB_HEADER = Buffer.from('78bbe3c6a7c2', 'hex');
-/** A block without headers, as it is stored in a stream of deflate (RFC 1951, 3.2.4). */
-const NO_HEADERS = Buffer.from('000400fbff00000000', 'hex');
+/**
+ * A block without headers, as it is stored in a stream of deflate (RFC 1951, 3.2.4), and an empty
+ * block behind it. Go's reader gives out what it has only at an empty block.
+ */
+const NO_HEADERS = Buffer.from('000400fbff00000000' + '000000ffff', 'hex');
 
 /** Writes blocks without headers: no reply to Kubernetes' clients has any. */
 export class EmptyHeaders {
