@@ -87,10 +87,10 @@ test('the highest protocol version that both sides know is used, and none in com
   const guest = await connectGuest(vm, { signal, deadlineMs: 5000 });
   expect(await guest.state()).toMatchObject({ spec: null });
   guest.close();
-  const newer = fakeVm(new FakeAgent({ protocol: { minimum: 13, maximum: 14 } }));
+  const newer = fakeVm(new FakeAgent({ protocol: { minimum: 15, maximum: 16 } }));
   await expect(connectGuest(newer, { signal, deadlineMs: 5000 })).rejects.toMatchObject({
     code: 'agent-failed',
-    message: expect.stringContaining('speaks protocol 13 to 14'),
+    message: expect.stringContaining('speaks protocol 15 to 16'),
     remedy: expect.stringContaining('Recreate the box'),
   });
 });

@@ -184,6 +184,20 @@ export class Guest extends GuestBox {
   }
 
   /**
+   * A connection to a port of the loopback of the box, or of the pod. Its ends are those of
+   * `connectSocket`. Protocol 14.
+   */
+  async dialPort(port: number, signal?: AbortSignal): Promise<Duplex> {
+    expectProtocol(this.#connection, 14, 'connections to ports of the loopback');
+    return await openByteStream(
+      this.#connection,
+      `/v1/sockets/dial?port=${port}`,
+      signal,
+      PROMPT_MS,
+    );
+  }
+
+  /**
    * Sends the spec of a pod in place of a box spec, once: the guest has containers then. Returns
    * the digest of the bytes that arrived. Protocol 12.
    */

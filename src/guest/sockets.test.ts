@@ -33,6 +33,19 @@ it('carries a connection to a socket of the box, whose directions end one after 
   expect(await text(connection)).toBe('HELLO');
 });
 
+it('connects to a port of the loopback, and says where nobody listens', async () => {
+  const { agent, guest } = await connect();
+  agent.sockets.ports.set(8080, (connection) => {
+    void text(connection).then((all) => connection.end(all.toUpperCase()));
+  });
+  const connection = await guest.dialPort(8080);
+  connection.end('hello');
+  expect(await text(connection)).toBe('HELLO');
+  await expect(guest.dialPort(8081)).rejects.toMatchObject({ guestCode: 'socket-refused' });
+  const older = await connect({ protocol: { minimum: 1, maximum: 12 } });
+  await expect(older.guest.dialPort(8080)).rejects.toMatchObject({ code: 'agent-failed' });
+});
+
 it('gives each waiting request one connection of the box', async () => {
   const { agent, guest } = await connect();
   const accepting = [guest.acceptConnection(3128), guest.acceptConnection(3128)];

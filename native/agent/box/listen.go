@@ -10,28 +10,28 @@ import (
 
 // Listen listens on a TCP address of the box's network, for the agent itself.
 func (b *Box) Listen(address string) (net.Listener, error) {
+	return inNetwork(b, func() (net.Listener, error) { return net.Listen("tcp4", address) })
+}
+
+// inNetwork makes a socket in the box's network. A socket stays where it was made.
+func inNetwork[T any](b *Box, socket func() (T, error)) (T, error) {
+	var made T
 	b.mu.Lock()
 	ready := b.ready
 	b.mu.Unlock()
 	if !ready {
-		return nil, ErrSpecMissing
+		return made, ErrSpecMissing
 	}
-	type listening struct {
-		listener net.Listener
-		err      error
-	}
-	done := make(chan listening)
+	var err error
+	done := make(chan struct{})
 	go func() {
-		// Never unlocked: the thread, which is in the box's network, ends with this function. A
-		// socket stays where it was made.
+		defer close(done)
+		// Never unlocked: the thread, which is in the box's network, ends with this function.
 		runtime.LockOSThread()
-		if err := linux.SetNamespace(b.sandbox.Namespaces.Network, syscall.CLONE_NEWNET); err != nil {
-			done <- listening{nil, err}
-			return
+		if err = linux.SetNamespace(b.sandbox.Namespaces.Network, syscall.CLONE_NEWNET); err == nil {
+			made, err = socket()
 		}
-		listener, err := net.Listen("tcp4", address)
-		done <- listening{listener, err}
 	}()
-	l := <-done
-	return l.listener, l.err
+	<-done
+	return made, err
 }

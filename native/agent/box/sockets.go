@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"a3s.dev/box/agent/linux"
 )
@@ -70,6 +71,32 @@ func (b *Box) Connect(path string) (*net.UnixConn, error) {
 		return nil, &SocketError{err}
 	}
 	return conn, err
+}
+
+// dialTimeout bounds a connection within the box: nothing of it leaves the guest.
+const dialTimeout = 10 * time.Second
+
+// Dial connects to a port of the box's loopback: to 127.0.0.1, and where nobody listens there, to
+// ::1.
+func (b *Box) Dial(number int) (net.Conn, error) {
+	dialed, err := inNetwork(b, func() (net.Conn, error) {
+		// One address after the other, on this thread: the resolver and parallel attempts of
+		// package net would use threads in another network.
+		dialer := net.Dialer{Timeout: dialTimeout}
+		conn, err := dialer.Dial("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(number)))
+		if err == nil {
+			return conn, nil
+		}
+		if conn, err6 := dialer.Dial("tcp6", net.JoinHostPort("::1", strconv.Itoa(number))); err6 == nil {
+			return conn, nil
+		}
+		return nil, err
+	})
+	var failed *net.OpError
+	if errors.As(err, &failed) {
+		return nil, &SocketError{err}
+	}
+	return dialed, err
 }
 
 // Accept returns the next connection that a process of the box makes to a port of 127.0.0.1. The

@@ -148,6 +148,40 @@ func TestTheHostIsGivenTheConnectionsToAPortOfTheBox(t *testing.T) {
 	}
 }
 
+func TestTheHostConnectsToAPortOfTheLoopback(t *testing.T) {
+	h := start(t, document)
+	h.version = "14"
+	// The agent's own network has no such port.
+	h.refuses("POST", "/v1/sockets/dial?port=3129", nil, 409, "socket-refused")
+	listener, err := h.box.Listen("127.0.0.1:3129")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		text, err := io.ReadAll(conn)
+		if err == nil {
+			_, err = io.WriteString(conn, strings.ToUpper(string(text)))
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}()
+	c := <-h.begin("/v1/sockets/dial?port=3129")
+	if c == nil {
+		t.FailNow()
+	}
+	c.send("to the pod")
+	if got := c.rest(); got != "TO THE POD" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestSocketsThatAreNotThereAreRefused(t *testing.T) {
 	h := start(t, document)
 	h.refuses("POST", "/v1/sockets/connect?path=/run/x.sock", nil, 404, "not-found")
@@ -161,6 +195,11 @@ func TestSocketsThatAreNotThereAreRefused(t *testing.T) {
 	}
 	for _, query := range []string{"", "?port=", "?port=0", "?port=01", "?port=65536", "?port=-1", "?port=x", "?path=/a"} {
 		h.refuses("POST", "/v1/sockets/accept"+query, nil, 400, "invalid")
+	}
+	h.refuses("POST", "/v1/sockets/dial?port=1", nil, 404, "not-found")
+	h.version = "14"
+	for _, query := range []string{"", "?port=0", "?port=65536", "?path=/a"} {
+		h.refuses("POST", "/v1/sockets/dial"+query, nil, 400, "invalid")
 	}
 }
 

@@ -20,7 +20,7 @@ const (
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 13
+	maxProtocol = 14
 	// minConfidential is the first that knows of confidential guests.
 	minConfidential = 3
 	// minFrozen is the first that has a code of its own for a box that is frozen.
@@ -121,6 +121,7 @@ var routes = []route{
 	{method: "POST", path: "/v1/shares/changes", in: plainGuests, may: free, since: 8, limit: maxDocumentBytes, stream: (*Server).shareChanges},
 	{method: "POST", path: "/v1/sockets/connect", in: plainGuests, may: free, since: 10, stream: (*Server).connect},
 	{method: "POST", path: "/v1/sockets/accept", in: plainGuests, may: free, since: 10, stream: (*Server).accept},
+	{method: "POST", path: "/v1/sockets/dial", in: plainGuests, may: free, since: 14, stream: (*Server).dial},
 	{method: "GET", path: "/v1/hello", in: allGuests, may: free, stream: (*Server).hello},
 	{method: "GET", path: "/v1/state", in: allGuests, may: free, stream: (*Server).state},
 	{method: "POST", path: "/v1/poweroff", in: allGuests, may: free, limit: maxDocumentBytes, stream: (*Server).powerOff},

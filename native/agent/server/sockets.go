@@ -34,13 +34,32 @@ func (s *Server) connect(t stream.Stream, _ []byte, _ string) {
 
 // accept carries the next connection to a port of the box.
 func (s *Server) accept(t stream.Stream, _ []byte, _ string) {
-	text, ok := strings.CutPrefix(t.Head().Query, "port=")
-	port := parseNumber(text, 65535)
-	if !ok || port < 1 {
-		writeError(t, &Error{"invalid", "port is not a number from 1 to 65535, and nothing else"})
+	port, err := portOf(t)
+	if err != nil {
+		writeError(t, err)
 		return
 	}
 	s.carry(t, func(gone <-chan struct{}) (net.Conn, error) { return s.Box.Accept(port, gone) })
+}
+
+// dial carries a connection to a port of the loopback.
+func (s *Server) dial(t stream.Stream, _ []byte, _ string) {
+	port, err := portOf(t)
+	if err != nil {
+		writeError(t, err)
+		return
+	}
+	s.carry(t, func(<-chan struct{}) (net.Conn, error) { return s.Box.Dial(port) })
+}
+
+// portOf reads the port that a request names.
+func portOf(t stream.Stream) (int, error) {
+	text, ok := strings.CutPrefix(t.Head().Query, "port=")
+	port := parseNumber(text, 65535)
+	if !ok || port < 1 {
+		return 0, &Error{"invalid", "port is not a number from 1 to 65535, and nothing else"}
+	}
+	return port, nil
 }
 
 // isSocketPath leaves nothing to be escaped in a query.

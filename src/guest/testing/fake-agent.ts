@@ -126,6 +126,7 @@ export class FakeAgent {
       ['POST', new RegExp(`^${id}/resize$`), (s, m) => this.#resize(s, m)],
       ...this.files.routes,
       ['POST', /^\/v1\/sockets\/connect$/, (s, _, query) => this.sockets.connect(s, query)],
+      ['POST', /^\/v1\/sockets\/dial$/, (s, _, query) => this.sockets.dialed(s, query)],
       ['POST', /^\/v1\/sockets\/accept$/, (s, _, query) => this.sockets.accept(s, query)],
       ['GET', /^\/v1\/stats$/, (s, _, __, version) => this.#stats(s, version)],
       ['GET', /^\/v1\/top$/, async (s) => this.#top(s)],

@@ -13,6 +13,8 @@ export class FakeSockets {
   readonly #waiting = new Map<string, ServerHttp2Stream[]>();
   readonly #connecting = new Map<string, ((connection: Duplex) => void)[]>();
 
+  /** Serves the connections to a port of the box. */
+  readonly ports = new Map<number, (connection: Duplex) => void>();
   /** What a program of the box gets that connects to a port. */
   dial(port: number): Promise<Duplex> {
     return new Promise((resolve) => {
@@ -25,6 +27,14 @@ export class FakeSockets {
     const path = query.get('path') ?? '';
     const serve = this.listening.get(path);
     if (serve === undefined) throw new FakeRefusal('socket-refused', `connect ${path}: refused`);
+    stream.respond({ ':status': 200 });
+    serve(stream);
+  }
+
+  async dialed(stream: ServerHttp2Stream, query: URLSearchParams): Promise<void> {
+    const port = Number(query.get('port'));
+    const serve = this.ports.get(port);
+    if (serve === undefined) throw new FakeRefusal('socket-refused', `dial ${port}: refused`);
     stream.respond({ ':status': 200 });
     serve(stream);
   }
