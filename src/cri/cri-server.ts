@@ -8,6 +8,7 @@ import { criFailure } from './failure.ts';
 import type { GrpcHandler } from './grpc/library.ts';
 import type { CriHost } from './host.ts';
 import { criServices } from './services.ts';
+import { StreamingServer } from './streaming/streaming-server.ts';
 
 /** Kubelet has two connections, and tools one each. */
 const CONNECTIONS = 128;
@@ -23,8 +24,10 @@ export class CriServer {
   /** For the caller to listen on. */
   readonly server: Http2Server;
   readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #streaming: StreamingServer;
 
-  private constructor(handle: GrpcHandler) {
+  private constructor(handle: GrpcHandler, streaming: StreamingServer) {
+    this.#streaming = streaming;
     this.server = createServer({ settings: { maxConcurrentStreams: CALLS } }, (call, answer) => {
       if (!METHOD.test(call.url)) {
         answer.writeHead(404).end();
@@ -45,7 +48,8 @@ export class CriServer {
   /** @param release the version of this product */
   static async open(rt: CriHost, release: string): Promise<CriServer> {
     const { grpcHandler } = await import('#grpc');
-    const handle = grpcHandler(criServices(rt, release), {
+    const streaming = await StreamingServer.listen(rt.log);
+    const handle = grpcHandler(criServices(rt, streaming, release), {
       shutdown: rt.shutdown,
       failure: (error, method) => {
         const failure = criFailure(error);
@@ -53,11 +57,12 @@ export class CriServer {
         return failure;
       },
     });
-    return new CriServer(handle);
+    return new CriServer(handle, streaming);
   }
 
   /** Takes no more calls, and ends those that do not end soon. */
   async close(): Promise<void> {
+    await this.#streaming.close();
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => resolve());
     });

@@ -10,7 +10,7 @@ it('the page on Kubernetes says of every method whether it works', async () => {
   const rows = page.matchAll(/^\| `(\w+\/\w+)` \| (works|not implemented) \|/gm);
   const home = new TestHome();
   try {
-    const { runtime, images } = criServices(await home.start(), '0.0.0');
+    const { runtime, images } = criServices(await home.start(), { url: () => '' }, '0.0.0');
     const has = (methods: object, name: string): boolean => name in methods;
     const expected = [
       ...RuntimeService.methods.map((method) => [method, has(runtime, method.localName)] as const),

@@ -25,13 +25,17 @@ import { removePodSandbox, stopPodSandbox } from './pods/stop-pod-sandbox.ts';
 import { PodCidr, runtimeConfig } from './runtime/config.ts';
 import { status } from './runtime/status.ts';
 import { version } from './runtime/version.ts';
+import type { StreamUrls } from './streaming/streaming-server.ts';
+import { attach } from './streams/attach.ts';
+import { exec } from './streams/exec.ts';
+import { portForward } from './streams/port-forward.ts';
 
 export interface CriServices {
   readonly runtime: Partial<ServiceImpl<RuntimeServiceType>>;
   readonly images: Partial<ServiceImpl<ImageServiceType>>;
 }
 
-export function criServices(rt: CriHost, release: string): CriServices {
+export function criServices(rt: CriHost, urls: StreamUrls, release: string): CriServices {
   const podCidr = new PodCidr();
   return {
     runtime: {
@@ -55,6 +59,9 @@ export function criServices(rt: CriHost, release: string): CriServices {
       updateContainerResources: (request) => updateContainerResources(rt, request),
       reopenContainerLog: (request) => reopenContainerLog(rt, request),
       execSync: (request, { signal }) => execSync(rt, request, signal),
+      exec: (request) => exec(rt, urls, request),
+      attach: (request) => attach(rt, urls, request),
+      portForward: (request) => portForward(rt, urls, request),
     },
     images: {
       listImages: (request) => listImages(rt, request),

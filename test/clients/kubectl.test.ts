@@ -8,12 +8,13 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { spawn as spawnTerminal } from '@lydell/node-pty';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Command, CommandClient } from '../../src/cri/streaming/command.ts';
+import type { Command } from '../../src/cri/streaming/command.ts';
 import type { StreamTarget } from '../../src/cri/streaming/stream-target.ts';
 import { StreamingServer } from '../../src/cri/streaming/streaming-server.ts';
 import { A3sError } from '../../src/errors.ts';
 import { ContainerLog } from '../../src/pods/logs/container-log.ts';
 import { LOG_START } from '../../src/pods/logs/log-position.ts';
+import type { TerminalClient } from '../../src/pods/streams/terminal-client.ts';
 import { KubernetesApi, POD } from './kubernetes-api.ts';
 
 /** Either protocol of `kubectl`: what its environment says, and what it upgrades to. */
@@ -29,7 +30,7 @@ let log: string;
 const attached = new EventEmitter();
 
 /** Runs a program of this host in place of one of the pod. */
-async function run(args: readonly string[], client: CommandClient): Promise<number> {
+async function run(args: readonly string[], client: TerminalClient): Promise<number> {
   const [program = '', ...rest] = args;
   const child = spawn(program, rest, { cwd: directory });
   const exited = new Promise<number>((resolve, reject) => {
@@ -52,7 +53,7 @@ async function run(args: readonly string[], client: CommandClient): Promise<numb
 }
 
 /** Says how large the terminal is, until it has a given size. */
-async function terminal({ sizes, write }: CommandClient): Promise<number> {
+async function terminal({ sizes, write }: TerminalClient): Promise<number> {
   for await (const { rows, columns } of sizes) {
     await write(1, Buffer.from(`${rows}x${columns}\r\n`));
     if (rows === 50) break;
@@ -60,7 +61,7 @@ async function terminal({ sizes, write }: CommandClient): Promise<number> {
   return 0;
 }
 
-async function attach({ input, write }: CommandClient): Promise<undefined> {
+async function attach({ input, write }: TerminalClient): Promise<undefined> {
   await write(1, Buffer.from('attached\n'));
   for await (const bytes of input) attached.emit('input', String(bytes));
   return undefined;

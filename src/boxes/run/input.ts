@@ -1,20 +1,22 @@
 /**
- * The input of a box's main process, shared by all clients that are attached to it.
+ * The input of a process, shared by all clients that are attached to it.
  *
  * @module
  */
 import { finished } from 'node:stream/promises';
-import type { Guest } from '../../guest/guest.ts';
+import type { GuestBox } from '../../guest/guest-box.ts';
 import { MAIN } from '../../guest/protocol.ts';
 import type { StdinWriter } from '../../guest/stdin.ts';
 
 export class BoxInput {
-  readonly #guest: () => Promise<Guest>;
+  readonly #guest: () => Promise<Pick<GuestBox, 'stdin'>>;
+  readonly #process: string;
   #writer: StdinWriter | undefined;
   #ended = false;
 
-  constructor(guest: () => Promise<Guest>) {
+  constructor(guest: () => Promise<Pick<GuestBox, 'stdin'>>, process = MAIN) {
     this.#guest = guest;
+    this.#process = process;
   }
 
   /** Waits until the process has room. Bytes are dropped after the end, and when the process does
@@ -42,7 +44,7 @@ export class BoxInput {
     if (this.#writer !== undefined) return this.#writer;
     const guest = await this.#guest();
     if (this.#writer !== undefined) return this.#writer;
-    const writer = guest.stdin(MAIN);
+    const writer = guest.stdin(this.#process);
     this.#writer = writer;
     const forget = (): void => {
       if (this.#writer === writer) this.#writer = undefined;

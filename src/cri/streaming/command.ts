@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { ClientStream } from '../../boxes/run/client-stream.ts';
-import type { TerminalSize } from '../../guest/protocol.ts';
+import type { TerminalClient } from '../../pods/streams/terminal-client.ts';
 import { type CommandStatus, exitStatus, failureStatus } from './status.ts';
 import { terminalSizes } from './terminal-sizes.ts';
 
@@ -17,16 +16,12 @@ export interface CommandShape {
   readonly terminal: boolean;
 }
 
-export interface CommandClient extends ClientStream {
-  readonly sizes: AsyncIterable<TerminalSize>;
-}
-
 export interface Command extends CommandShape {
   /**
    * Connects the client with the process, until either has ended. Returns the exit code of a
    * process that was started for the client.
    */
-  readonly serve: (client: CommandClient) => Promise<number | undefined>;
+  readonly serve: (client: TerminalClient) => Promise<number | undefined>;
 }
 
 /** The streams of one client, whichever protocol carries them. */
@@ -47,7 +42,7 @@ export async function serveCommand(
   onError: (error: unknown) => void,
 ): Promise<void> {
   const { stdin, gone, resize } = streams;
-  const client: CommandClient = {
+  const client: TerminalClient = {
     ...{ input: stdin, gone, sizes: terminalSizes(resize) },
     write: (stream, bytes) => streams.write(stream, bytes),
   };

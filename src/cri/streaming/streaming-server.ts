@@ -24,6 +24,9 @@ export interface StreamingLog {
   error(message: string, error: unknown, details?: Record<string, unknown>): void;
 }
 
+/** What the methods of CRI need of the server. */
+export type StreamUrls = Pick<StreamingServer, 'url'>;
+
 export class StreamingServer {
   readonly #server: Server;
   readonly #log: StreamingLog;

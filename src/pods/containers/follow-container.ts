@@ -43,6 +43,7 @@ export function followContainer(
       }
     } finally {
       running.outputs.delete(id);
+      running.inputs.delete(id);
       running.followed.delete(id);
     }
   })();

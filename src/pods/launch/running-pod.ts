@@ -4,6 +4,7 @@
  * @module
  */
 import { setMaxListeners } from 'node:events';
+import type { BoxInput } from '../../boxes/run/input.ts';
 import type { Vm, VmExit } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
@@ -24,6 +25,8 @@ export class RunningPod {
   readonly followed = new Map<string, Promise<void>>();
   /** The output of each of them. */
   readonly outputs = new Map<string, ContainerOutput>();
+  /** The input of each of them that a client was attached to. */
+  readonly inputs = new Map<string, BoxInput>();
   /** Settles when the record says that the pod is stopped, or this server releases it. */
   finished: Promise<void> = Promise.resolve();
   readonly #ended = new AbortController();

@@ -257,6 +257,7 @@ it('leaves what a full disk holds up to the next server', async () => {
   running.abort(new Error('the server stops'));
   await expect(writing).rejects.toThrow();
   recover();
+  await writer.close();
   running = new AbortController();
   const next = await log();
   expect(next.next).toBe(0);
