@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACTORS, Actor } from './actor.ts';
@@ -98,6 +98,37 @@ describe.each(ACTORS)('files of a bind mount of %s', (name) => {
       await once(storm, 'exit');
     }
   });
+
+  it.runIf(name === 'root')(
+    'makes file systems below a read-only mount read-only as well',
+    async () => {
+      const source = join(actor.directory, 'tree');
+      const nested = join(source, 'nested');
+      mkdirSync(nested, { recursive: true });
+      execFileSync('mount', ['-t', 'tmpfs', 'none', nested]);
+      try {
+        writeFileSync(join(nested, 'file'), 'inner\n');
+        const forced = `type=bind,src=${source},dst=/rro,readonly,bind-recursive=readonly,bind-propagation=rprivate`;
+        const script = 'for p in /ro /rro; do cat $p/nested/file; echo > $p/nested/new; done';
+        const run = [
+          'run',
+          '--rm',
+          '--network',
+          'none',
+          '-v',
+          `${source}:/ro:ro`,
+          '--mount',
+          forced,
+        ];
+        const { stdout, stderr } = await actor.run([...run, BUSYBOX, 'sh', '-c', script]);
+        expect({ stdout, stderr }).toMatchObject({ stdout: 'inner\ninner\n' });
+        expect(stderr.match(/Read-only file system/g)).toHaveLength(2);
+        expect(existsSync(join(nested, 'new'))).toBe(false);
+      } finally {
+        execFileSync('umount', [nested]);
+      }
+    },
+  );
 
   it('writes through a shared mapping what the host and another box read', async () => {
     await actor.ok(['exec', 'files', 'sh', '-c', 'echo unmapped > /data/mapped']);
