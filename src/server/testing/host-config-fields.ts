@@ -217,8 +217,10 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   CapDrop: works(['ALL'], ({ spec }) => spec.confinement.capabilities, []),
   CgroupnsMode: refused('host', 'private'),
   Dns: {
-    ...works(['1.1.1.1', '9.9.9.9'], ({ spec: { network } }) =>
-      network.kind === 'nic' ? network.nameservers : [],
+    ...differs(
+      'IPv4 addresses; in a user-defined network they are asked for names of no box',
+      ['1.1.1.1', '9.9.9.9'],
+      ({ spec: { network } }) => (network.kind === 'nic' ? network.nameservers : []),
     ),
     refused: [['2606:4700:4700::1111']],
   },
