@@ -122,6 +122,25 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     }
   };
 
+  it('answers for the IPv6 address of a box, whose guest is never asked', async () => {
+    const six = { ...network, ipv6: { subnet: 'fd00:89::/64', gateway: 'fd00:89::1' } };
+    const [from, to] = ['fd00:89::2', 'fd00:89::3'];
+    await attach({ box: web, network: six, address6: from });
+    await attach({ box: db, network: six, address6: to });
+    const names = readFileSync(join(directory, 'netavark/aardvark-dns/abababababab'), 'utf8');
+    expect(names).toContain(to);
+    const send = `require('dgram').createSocket('udp6').send('x', 9, process.argv[1], process.exit)`;
+    const known = (address: string): string => {
+      inside(web, process.execPath, '-e', send, address);
+      return inside(web, 'ip', '-6', 'neigh', 'show', address);
+    };
+    const deadline = { timeout: 10_000 };
+    await expect.poll(() => known(to), deadline).toContain(addressOf(db).mac);
+    await expect.poll(() => known('fd00:89::1'), deadline).toContain('lladdr');
+    expect(inside(web, 'ip', '-6', 'route', 'show', 'default')).toBe('');
+    expect(inside(db, 'ip', '-6', 'neigh', 'show', 'dev', 'tap0')).toContain('PERMANENT');
+  });
+
   it('puts a box into two networks, each in a namespace of its own, and names resolve in both', async () => {
     await attach({ box: web, names: ['web'] });
     const other = { ...network, id: 'cd'.repeat(32), subnet: '10.89.2.0/24', gateway: '10.89.2.1' };

@@ -26,6 +26,8 @@ const HostNetwork = z.strictObject({
   /** Nothing outside of the network can be reached. */
   internal: z.boolean(),
   mtu: z.int(),
+  /** Absent: its boxes have no IPv6. */
+  ipv6: z.strictObject({ subnet: z.string(), gateway: z.string() }).optional(),
 });
 
 export const Endpoint = z.strictObject({
@@ -35,6 +37,8 @@ export const Endpoint = z.strictObject({
   names: z.array(z.string()).readonly(),
   network: HostNetwork,
   address: z.string(),
+  /** In a network with IPv6. */
+  address6: z.string().optional(),
   mac: z.string(),
   ports: z.array(PublishedPort).readonly(),
   /** DNS servers that are asked for names of no box. Absent or empty: the host's resolver. */

@@ -20,6 +20,7 @@ import { BRIDGE } from '../predefined.ts';
 import { userNetworks } from './available.ts';
 import { EgressPrograms } from './egress-programs.ts';
 import { Endpoint, isOwnNetwork } from './endpoint.ts';
+import { HOLDER_RULES } from './holder-rules.ts';
 import type { HostNetworks, NetworkLog, Place } from './host-networks.ts';
 import { ifMissing } from './if-missing.ts';
 import {
@@ -58,19 +59,6 @@ import { openTap } from './tap.ts';
 /** One change at a time: netavark, the holder's life and the files belong together. */
 const LOCK = 'host-networks';
 const ENDPOINT = '.json';
-
-/**
- * A box reaches the DNS server at the address of its own network, and no other address of the
- * holder. The rules are loaded as a whole, in place of those that are there.
- */
-const HOLDER_RULES = `table inet holder {}
-delete table inet holder
-table inet holder {
-chain to_holder { type filter hook input priority filter; policy accept;
-iifname "br*" fib daddr . iif type != local drop
-}
-}
-`;
 
 /** Makes networks below a directory that root alone may enter. */
 export class NamespaceNetworks implements HostNetworks {

@@ -28,7 +28,8 @@ export interface NetavarkPlace {
 
 /** The document that `setup` and `teardown` read. */
 export function netavarkDocument(endpoint: Endpoint): string {
-  const { box, names, network, address, mac, nameservers = [] } = endpoint;
+  const { box, names, network, address, address6, mac, nameservers = [] } = endpoint;
+  const { ipv6 } = network;
   const bad = names.find((name) => !DNS_NAME.test(name));
   if (bad !== undefined) {
     throw new A3sError('invalid-argument', `Cannot give a box the name ${JSON.stringify(bad)}`, {
@@ -44,7 +45,7 @@ export function netavarkDocument(endpoint: Endpoint): string {
     ...(nameservers.length === 0 ? {} : { dns_servers: nameservers }),
     networks: {
       [short]: {
-        static_ips: [address],
+        static_ips: [address, ...(address6 === undefined ? [] : [address6])],
         static_mac: mac,
         aliases,
         interface_name: UPLINK,
@@ -56,8 +57,11 @@ export function netavarkDocument(endpoint: Endpoint): string {
         id: network.id,
         driver: 'bridge',
         network_interface: `br${short}`,
-        subnets: [{ subnet: network.subnet, gateway: network.gateway }],
-        ipv6_enabled: false,
+        subnets: [
+          { subnet: network.subnet, gateway: network.gateway },
+          ...(ipv6 === undefined ? [] : [{ ...ipv6 }]),
+        ],
+        ipv6_enabled: ipv6 !== undefined,
         internal: network.internal,
         dns_enabled: true,
         network_dns_servers: [RESOLVER],

@@ -35,6 +35,27 @@ describe('the rules of a namespace', () => {
     ]);
   });
 
+  it('take IPv6 of one address in a network that has it, and no neighbour discovery', () => {
+    const ipv6 = { subnet: 'fd00:89::/64', gateway: 'fd00:89::1' };
+    const six = { network: { ...endpoint.network, ipv6 }, address6: 'fd00:89::2' };
+    expect(chain('spoofed', six)).toEqual([
+      'type filter hook prerouting priority raw; policy accept;',
+      'iifname tap0 meta protocol != { ip, ip6 } drop',
+      'iifname tap0 ether saddr != 02:00:0a:59:01:02 drop',
+      'iifname tap0 ip saddr != 10.89.1.2 drop',
+      'iifname tap0 ip6 saddr != fd00:89::2 drop',
+      'iifname tap0 icmpv6 type { 130-137, 143 } drop',
+      'iifname tap0 meta l4proto { tcp, udp } th sport 0 drop',
+    ]);
+    const through = chain('through', six);
+    const at = (part: string) => through.findIndex((rule) => rule.includes(part));
+    expect(at('@peers6')).toBeGreaterThan(at('@flows6'));
+    expect(at('@peers6')).toBeLessThan(at('iifname tap0 reject'));
+    expect(at('ip6 saddr fd00:89::1 drop')).toBeLessThan(at('ip6 daddr fd00:89::2 accept'));
+    expect(through.slice(at('iifname tap0 reject')).join()).not.toContain('iifname tap0 oifname');
+    expect(ruleset(endpoint)).not.toContain('ip6');
+  });
+
   it('let nothing into the namespace itself, and nothing through that no rule names', () => {
     expect(chain('to_host')[0]).toContain('policy drop');
     expect(chain('through')[0]).toContain('policy drop');

@@ -9,6 +9,7 @@
 import { type Endpoint, isOwnNetwork } from './endpoint.ts';
 import { inNamespace, writeSettings } from './namespace.ts';
 import { UPLINK } from './netavark.ts';
+import { routeBox6, routeUplink6, rules6 } from './routed6.ts';
 import { runProgram } from './run-program.ts';
 import { TAP } from './tap.ts';
 
@@ -50,7 +51,7 @@ export async function routeBox(namespace: string, endpoint: Endpoint, limits = '
   // Nothing is forwarded before all rules are there, which come at once or not at all.
   await loadRules(namespace, endpoint, limits);
   await inNamespace(namespace, () => {
-    writeSettings('ipv6', { 'conf/all/disable_ipv6': 1 });
+    if (network.ipv6 === undefined) writeSettings('ipv6', { 'conf/all/disable_ipv6': 1 });
     writeSettings('ipv4', {
       ip_forward: 1,
       'conf/all/rp_filter': 0,
@@ -71,7 +72,9 @@ export async function routeBox(namespace: string, endpoint: Endpoint, limits = '
     `rule add fwmark ${MARK} lookup ${TABLE}`,
   ];
   await runProgram('ip', ['-batch', '-'], { namespace, input: lines(commands) });
+  await routeBox6(namespace, endpoint);
   await routeUplink(namespace, network);
+  await routeUplink6(namespace, endpoint);
 }
 
 /** Makes the routes of the device that leads to the network, which may have come anew. */
@@ -80,13 +83,13 @@ export async function routeUplink(namespace: string, network: Endpoint['network'
     writeSettings('ipv4', Object.fromEntries(deviceSettings(UPLINK))),
   );
   const commands = [
-    `addr flush dev ${UPLINK}`,
+    `addr flush dev ${UPLINK} scope global`,
     `route replace ${network.subnet} dev ${UPLINK} scope link src ${INSIDE}`,
     ...(network.internal
       ? []
       : [`route replace default via ${network.gateway} dev ${UPLINK} src ${INSIDE}`]),
   ];
-  await runProgram('ip', ['-batch', '-'], { namespace, input: lines(commands) });
+  await runProgram('ip', ['-4', '-batch', '-'], { namespace, input: lines(commands) });
 }
 
 /** Loads the rules in place of those that are there, and limits as they are. */
@@ -117,8 +120,10 @@ export async function routePublished(namespace: string, mtu: number): Promise<vo
 }
 
 /** The rules of the namespace, in the words of nft. */
-export function ruleset({ network, address, mac, ports, host, egress }: Endpoint): string {
+export function ruleset(endpoint: Endpoint): string {
+  const { network, address, mac, ports, host, egress } = endpoint;
   const { device } = PUBLISH;
+  const six = rules6(endpoint);
   const dnat = (match: string): string[] =>
     (['tcp', 'udp'] as const).flatMap((protocol) => {
       const published = ports.filter((port) => port.protocol === protocol);
@@ -129,9 +134,10 @@ export function ruleset({ network, address, mac, ports, host, egress }: Endpoint
   return lines([
     'table inet box {',
     'chain spoofed { type filter hook prerouting priority raw; policy accept;',
-    `iifname ${TAP} meta protocol != ip drop`,
+    `iifname ${TAP} meta protocol != ${six === undefined ? 'ip' : '{ ip, ip6 }'} drop`,
     `iifname ${TAP} ether saddr != ${mac} drop`,
     `iifname ${TAP} ip saddr != ${address} drop`,
+    ...(six?.spoofed ?? []),
     // Nobody can answer to port 0.
     `iifname ${TAP} meta l4proto { tcp, udp } th sport 0 drop`,
     '}',
@@ -145,12 +151,14 @@ export function ruleset({ network, address, mac, ports, host, egress }: Endpoint
     `iifname ${TAP} ct state new limit rate over ${QUESTIONS}/second ${BURST} drop`,
     'ct state established,related accept',
     'iifname lo accept',
+    ...(six?.toHost ?? []),
     ...(egress === undefined ? [] : [`iifname ${TAP} ct status dnat accept`]),
     '}',
     // A guest fills neither tables of the host, which all namespaces share, nor those of the way
     // out.
     `set peers { type ipv4_addr; size ${MAX_PEERS}; flags dynamic,timeout; timeout 60s; }`,
     'set flows { type ipv4_addr; size 4; flags dynamic; }',
+    ...(six?.sets ?? []),
     'chain through { type filter hook forward priority filter; policy drop;',
     'ct state established,related accept',
     `iifname ${TAP} ct state new add @flows { ip saddr ct count over ${MAX_FLOWS} } drop`,
@@ -164,7 +172,9 @@ export function ruleset({ network, address, mac, ports, host, egress }: Endpoint
         ]),
     `iifname ${TAP} oifname ${UPLINK} ip daddr ${network.subnet} drop`,
     ...(network.internal ? [] : [`iifname ${TAP} oifname ${UPLINK} accept`]),
+    ...(six?.fromBox ?? []),
     `iifname ${TAP} reject`,
+    ...(six?.toBox ?? []),
     // Boxes of this network alone: what comes from another one has the address of the gateway.
     `iifname ${UPLINK} ip saddr != ${network.subnet} drop`,
     `iifname ${UPLINK} ip saddr ${network.gateway} drop`,

@@ -1,0 +1,108 @@
+/**
+ * IPv6 between boxes of a network. The box's namespace routes as it does for IPv4, and nothing of a
+ * guest's neighbour discovery leaves its link: the guest knows its router for good, the namespace
+ * knows the guest, and answers for it towards the network.
+ *
+ * @module
+ */
+import type { Endpoint } from './endpoint.ts';
+import { inNamespace, writeSettings } from './namespace.ts';
+import { UPLINK } from './netavark.ts';
+import { runProgram } from './run-program.ts';
+import { TAP } from './tap.ts';
+
+/** Boxes of its network that a box may send to within a minute: each takes an entry of a table. */
+const MAX_PEERS = 256;
+/** Connections of a box at a time. */
+const MAX_FLOWS = 4096;
+/** Queries and reports of groups, and all of neighbour discovery: RFC 2710, 3810, 4861. */
+const LINK_MESSAGES = '{ 130-137, 143 }';
+
+/** Rules of a namespace, by the chain that has them. */
+interface Rules6 {
+  readonly spoofed: readonly string[];
+  readonly toHost: readonly string[];
+  readonly sets: readonly string[];
+  /** In the chain of what is forwarded: from the guest, before all else of it is refused. */
+  readonly fromBox: readonly string[];
+  readonly toBox: readonly string[];
+}
+
+/** @returns undefined where the box has no IPv6 */
+export function rules6({ network: { ipv6 }, address6 }: Endpoint): Rules6 | undefined {
+  if (ipv6 === undefined || address6 === undefined) return undefined;
+  const { subnet, gateway } = ipv6;
+  return {
+    spoofed: [
+      `iifname ${TAP} ip6 saddr != ${address6} drop`,
+      `iifname ${TAP} icmpv6 type ${LINK_MESSAGES} drop`,
+    ],
+    toHost: [`iifname ${UPLINK} icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept`],
+    sets: [
+      `set peers6 { type ipv6_addr; size ${MAX_PEERS}; flags dynamic,timeout; timeout 60s; }`,
+      'set flows6 { type ipv6_addr; size 4; flags dynamic; }',
+    ],
+    fromBox: [
+      `iifname ${TAP} ct state new add @flows6 { ip6 saddr ct count over ${MAX_FLOWS} } drop`,
+      `iifname ${TAP} oifname ${UPLINK} ip6 daddr ${subnet} add @peers6 { ip6 daddr } accept`,
+    ],
+    // Boxes of this network alone: what comes from another one has the address of the gateway.
+    toBox: [
+      `iifname ${UPLINK} ip6 saddr != ${subnet} drop`,
+      `iifname ${UPLINK} ip6 saddr ${gateway} drop`,
+      `iifname ${UPLINK} oifname ${TAP} ip6 daddr ${address6} accept`,
+    ],
+  };
+}
+
+/** Makes the routes to the guest, once the tap device is up. */
+export async function routeBox6(
+  namespace: string,
+  { network: { ipv6 }, address6, mac }: Endpoint,
+): Promise<void> {
+  if (ipv6 === undefined || address6 === undefined) return;
+  await inNamespace(namespace, () =>
+    writeSettings('ipv6', { ...settings(TAP), 'conf/all/forwarding': 1 }),
+  );
+  const commands = [
+    `route add ${address6}/128 dev ${TAP}`,
+    `neigh add ${address6} lladdr ${mac} dev ${TAP} nud permanent`,
+  ];
+  await runProgram('ip', ['-6', '-batch', '-'], { namespace, input: lines(commands) });
+}
+
+/** Makes the routes of the device that leads to the network, which netavark gave the address. */
+export async function routeUplink6(
+  namespace: string,
+  { network: { ipv6 }, address6 }: Endpoint,
+): Promise<void> {
+  if (ipv6 === undefined || address6 === undefined) return;
+  await inNamespace(namespace, () =>
+    writeSettings('ipv6', {
+      ...settings(UPLINK),
+      [`conf/${UPLINK}/proxy_ndp`]: 1,
+      [`neigh/${UPLINK}/proxy_delay`]: 0,
+    }),
+  );
+  const commands = [
+    `addr flush dev ${UPLINK} scope global`,
+    // No more of the network than the boxes in it: there is no way out.
+    'route flush default',
+    `route replace ${ipv6.subnet} dev ${UPLINK}`,
+    `neigh replace proxy ${address6} dev ${UPLINK}`,
+  ];
+  await runProgram('ip', ['-6', '-batch', '-'], { namespace, input: lines(commands) });
+}
+
+/** Nothing is taken from what routers of the link say. */
+function settings(device: string): Readonly<Record<string, number>> {
+  return {
+    [`conf/${device}/accept_ra`]: 0,
+    [`conf/${device}/accept_redirects`]: 0,
+    [`conf/${device}/accept_dad`]: 0,
+  };
+}
+
+function lines(parts: readonly string[]): string {
+  return `${parts.join('\n')}\n`;
+}
