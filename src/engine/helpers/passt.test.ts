@@ -11,7 +11,7 @@ import { findTool } from '../../jail/tools.ts';
 import type { Nic, PortForward } from '../engine.ts';
 import { findProcesses } from '../processes/processes.ts';
 import { endProcesses } from '../processes/sweep.ts';
-import { prepareDirectory } from '../qemu/boot/directory.ts';
+import { prepareDirectory } from '../runtime-directory.ts';
 import { FakeGuestNic } from '../testing/fake-nic.ts';
 import { Helper } from './helper.ts';
 import { listensHere } from './listening.ts';

@@ -18,7 +18,7 @@ import { identityFor, isJailUid } from '../../jail/identity.ts';
 import { parseHardLimits } from '../../jail/limits.ts';
 import { findProcesses, KEEPER } from '../processes/processes.ts';
 import { endProcesses } from '../processes/sweep.ts';
-import { prepareDirectory } from '../qemu/boot/directory.ts';
+import { prepareDirectory } from '../runtime-directory.ts';
 import { type FileServers, startVirtiofsd, virtiofsdArguments } from './virtiofsd.ts';
 
 const never = new AbortController().signal;

@@ -8,7 +8,7 @@ import { findTool } from '../../jail/tools.ts';
 import { Helper } from '../helpers/helper.ts';
 import { findProcesses } from '../processes/processes.ts';
 import { endProcesses } from '../processes/sweep.ts';
-import { prepareDirectory } from './boot/directory.ts';
+import { prepareDirectory } from '../runtime-directory.ts';
 import { QEMU, vmmJail } from './boot/vmm.ts';
 import { guestName, vmmSockets } from './command-line/arguments.ts';
 import { executeAll } from './monitor/execute-all.ts';

@@ -23,10 +23,11 @@ import {
 import type { EngineReport } from '../engine-report.ts';
 import { checkPort } from '../helpers/passt.ts';
 import { checkMemory } from '../memory.ts';
+import { probesEnded } from '../probe/probe.ts';
 import { endProcesses } from '../processes/sweep.ts';
+import { prepareDirectory } from '../runtime-directory.ts';
 import { InstalledProcessor } from '../secure-processor/processor.ts';
 import { reportTees } from '../tees.ts';
-import { prepareDirectory } from './boot/directory.ts';
 import { launchVm } from './boot/launch.ts';
 import { findVmm } from './boot/vmm.ts';
 import { vmmSockets } from './command-line/arguments.ts';
@@ -45,7 +46,6 @@ import {
   type Verdict,
 } from './probe/accelerator.ts';
 import { qemuObjects, qemuVersion } from './probe/installed-qemu.ts';
-import { probesEnded } from './probe/probe.ts';
 import { hostTscKhz } from './probe/tsc-rate.ts';
 import { forkVm } from './snapshot/fork.ts';
 import { endSaving } from './snapshot/save-running.ts';

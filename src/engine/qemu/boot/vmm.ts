@@ -11,11 +11,11 @@ import type { JailProgram } from '../../../jail/jail.ts';
 import { findTool, type Tool } from '../../../jail/tools.ts';
 import { deadline } from '../../deadline.ts';
 import type { GuestArchitecture, VmSpec } from '../../engine.ts';
+import { DescriptorTable } from '../../helpers/descriptor-table.ts';
 import { Helper } from '../../helpers/helper.ts';
 import { limitProcess } from '../../processes/process-limits.ts';
 import { type FoundProcess, findDescendant, findProcesses } from '../../processes/processes.ts';
 import { guestName, qemuArguments, type VmmPlan, vmmSockets } from '../command-line/arguments.ts';
-import { DescriptorTable } from '../command-line/descriptor-table.ts';
 import { QmpClient, type QmpEvent } from '../monitor/qmp.ts';
 import { VMM } from '../vm.ts';
 

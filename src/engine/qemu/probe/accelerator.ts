@@ -22,10 +22,10 @@ import { A3sError } from '../../../errors.ts';
 import { whenAborted } from '../../deadline.ts';
 import type { Accelerator, VmSpec } from '../../engine.ts';
 import { printable } from '../../helpers/helper.ts';
+import { keep } from '../../probe/keep.ts';
+import { withProbe } from '../../probe/probe.ts';
 import { startVmm } from '../boot/vmm.ts';
 import { CONTROL_PORT_ID } from '../command-line/arguments.ts';
-import { keep } from './keep.ts';
-import { withProbe } from './probe.ts';
 
 /** The factor by which the second probe's time is longer. */
 const SECOND_FACTOR = 3;

@@ -12,10 +12,10 @@ import { readFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import * as z from 'zod';
 import type { Accelerator } from '../../engine.ts';
+import { keep } from '../../probe/keep.ts';
+import { type ProbePlace, withProbe } from '../../probe/probe.ts';
 import { startVmm } from '../boot/vmm.ts';
 import { cpuModel } from '../command-line/arguments.ts';
-import { keep } from './keep.ts';
-import { type ProbePlace, withProbe } from './probe.ts';
 
 const MAX_CACHE = 64 * 1024;
 

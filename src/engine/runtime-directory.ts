@@ -4,8 +4,8 @@
  * @module
  */
 import { chmod, chown } from 'node:fs/promises';
-import { A3sError } from '../../../errors.ts';
-import type { JailIdentity } from '../../../jail/jail.ts';
+import { A3sError } from '../errors.ts';
+import type { JailIdentity } from '../jail/jail.ts';
 
 /** Longest path of a unix socket that Linux takes. */
 const SOCKET_PATH_BYTES = 107;

@@ -5,8 +5,8 @@
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { A3sError } from '../../../errors.ts';
-import { listenFor } from '../../helpers/listener.ts';
+import { A3sError } from '../../errors.ts';
+import { listenFor } from './listener.ts';
 
 /** Inherited descriptors come after the standard ones. */
 const FIRST_FD = 3;

@@ -4,10 +4,10 @@
  * @module
  */
 import { mkdir, rm } from 'node:fs/promises';
-import { CONVERTER_IDENTITY, identityFor } from '../../../jail/identity.ts';
-import type { VmSpec } from '../../engine.ts';
-import { endProcesses } from '../../processes/sweep.ts';
-import { prepareDirectory } from '../boot/directory.ts';
+import { CONVERTER_IDENTITY, identityFor } from '../../jail/identity.ts';
+import type { VmSpec } from '../engine.ts';
+import { endProcesses } from '../processes/sweep.ts';
+import { prepareDirectory } from '../runtime-directory.ts';
 
 const MEMORY = 256 * 2 ** 20;
 
