@@ -105,17 +105,18 @@ function privileges(features: BuiltFeatures, program: JailProgram): string[] {
     ...(features.identity && program.rootCapabilities === undefined
       ? [`--reuid=${uid}`, `--regid=${gid}`]
       : []),
-    ...(features.identity
-      ? [
-          program.group === undefined ? '--clear-groups' : `--groups=${program.group}`,
-          `--bounding-set=${set}`,
-        ]
-      : []),
+    ...(features.identity ? [groups(program), `--bounding-set=${set}`] : []),
     `--inh-caps=${ambient}`,
     `--ambient-caps=${ambient}`,
     '--no-new-privs',
     ...(program.outlives ? [] : ['--pdeathsig=KILL']),
   ];
+}
+
+/** An ordinary user's program has the groups of its user: only root can change them. */
+function groups({ group, devices = [] }: JailProgram): string {
+  const all = [group, ...devices.map((device) => device.group)].filter((id) => id !== undefined);
+  return all.length === 0 ? '--clear-groups' : `--groups=${[...new Set(all)].join(',')}`;
 }
 
 function namespaces(host: JailHost, features: BuiltFeatures, program: JailProgram): string[] {
@@ -140,6 +141,7 @@ function namespaces(host: JailHost, features: BuiltFeatures, program: JailProgra
     ),
     ...CONFIGURATION.flatMap((path) => ['--ro-bind-try', path, path]),
     ...DEVICES.flatMap((path) => ['--dev-bind', path, path]),
+    ...(program.devices ?? []).flatMap(({ path }) => ['--dev-bind-try', path, path]),
     ...(program.confinesItself === true ? ['--dir', '/tmp'] : []),
     '--proc',
     '/proc',

@@ -87,6 +87,11 @@ export interface JailProgram {
   readonly environment?: Readonly<Record<string, string>>;
   /** A writable path for temporary files, where the program needs one. */
   readonly temporaryDirectory?: string;
+  /**
+   * Devices that the program may open as far as their modes and its user allow, where they exist. A
+   * device of a group is opened as a member of that group.
+   */
+  readonly devices?: readonly JailDevice[];
   /** Files that the program sees under another name; they need namespaces. */
   readonly binds?: readonly JailBind[];
   /**
@@ -116,6 +121,13 @@ export type RootCapability =
   | 'setpcap'
   | 'setuid'
   | 'sys_chroot';
+
+export interface JailDevice {
+  /** Its absolute path. */
+  readonly path: string;
+  /** The group whose members may open it; undefined: it takes no group. */
+  readonly group: number | undefined;
+}
 
 export interface JailBind {
   /**

@@ -16,11 +16,3 @@ export { defaultInit, KrunContext } from './context.ts';
 export { type KrunCode, KrunError, type KrunErrorDetails } from './errors.ts';
 export { LIBRARY_VARIABLE, type Variant } from './find-library.ts';
 export { KrunLibrary, type LibraryReport } from './library.ts';
-export {
-  SHIM_DESCRIPTORS,
-  SHIM_ENVIRONMENT,
-  type ShimCommand,
-  shimCommand,
-} from './shim/command.ts';
-export type { ShimDescription } from './shim/description.ts';
-export { type RunRecord, readRecord } from './shim/run-record.ts';

@@ -1,6 +1,8 @@
 /*
  * Boots the described microVM in QEMU, emulated unless A3S_KRUN_TEST_ACCEL names an accelerator.
  *
+ * A card that leads to a socket is one of QEMU's. Shares are not there.
+ *
  * A vsock port that the host connects to becomes a virtio-serial port behind the same socket: QEMU
  * has vsock only where the host's kernel has. Its name in the guest is that of
  * A3S_KRUN_TEST_SERIAL. Disks keep their ids as serials.
@@ -71,7 +73,7 @@ static void describe_disks(struct command *command, const struct context *contex
 }
 
 static void describe_ports(struct command *command, const struct context *context) {
-  const char *name = getenv("A3S_KRUN_TEST_SERIAL");
+  const char *name = behaviour("A3S_KRUN_TEST_SERIAL");
   add(command, "-device");
   add(command, "virtio-rng-pci,disable-legacy=on");
   add(command, "-device");
@@ -83,6 +85,22 @@ static void describe_ports(struct command *command, const struct context *contex
     add(command, "socket,id=port%d,path=%s,server=on,wait=off", n, port->path);
     add(command, "-device");
     add(command, "virtserialport,chardev=port%d,name=%s", n, name);
+  }
+}
+
+static void describe_cards(struct command *command, const struct context *context) {
+  for (int n = 0; n < context->card_count; n++) {
+    const struct card *card = &context->cards[n];
+    const uint8_t *mac = card->mac;
+    add(command, "-netdev");
+    if (card->path != NULL) {
+      add(command, "stream,id=net%d,server=off,addr.type=unix,addr.path=%s", n, card->path);
+    } else {
+      add(command, "stream,id=net%d,server=off,addr.type=fd,addr.str=%d", n, card->fd);
+    }
+    add(command, "-device");
+    add(command, "virtio-net-pci,netdev=net%d,disable-legacy=on,mac=%02x:%02x:%02x:%02x:%02x:%02x", n,
+        mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
   }
 }
 
@@ -111,6 +129,7 @@ int boot_qemu(const struct context *context) {
   describe_machine(&command, context);
   describe_disks(&command, context);
   describe_ports(&command, context);
+  describe_cards(&command, context);
   describe_console(&command, context);
   pid_t pid = fork();
   if (pid < 0) return -errno;

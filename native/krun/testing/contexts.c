@@ -13,6 +13,20 @@ enum { MAX_CONTEXTS = 16, MAX_ARGS = 4096 };
 static struct context contexts[MAX_CONTEXTS];
 static int32_t next_id;
 
+const char *behaviour(const char *name) {
+  const char *value = getenv(name);
+#ifdef KRUN_TEST_RUN
+  if (value == NULL && strcmp(name, "A3S_KRUN_TEST_RUN") == 0) return KRUN_TEST_RUN;
+#endif
+#ifdef KRUN_TEST_RECORD
+  if (value == NULL && strcmp(name, "A3S_KRUN_TEST_RECORD") == 0) return KRUN_TEST_RECORD;
+#endif
+#ifdef KRUN_TEST_SERIAL
+  if (value == NULL && strcmp(name, "A3S_KRUN_TEST_SERIAL") == 0) return KRUN_TEST_SERIAL;
+#endif
+  return value;
+}
+
 bool setting(const char *name) {
   const char *value = getenv(name);
   return value != NULL && strcmp(value, "1") == 0;

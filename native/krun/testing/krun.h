@@ -63,6 +63,13 @@ struct kept {
   uint64_t sum;
 };
 
+/* A network card that leads to a socket: at a path, or as a descriptor. */
+struct card {
+  char *path;
+  int fd;
+  uint8_t mac[6];
+};
+
 enum vsock { VSOCK_IMPLICIT, VSOCK_DISABLED, VSOCK_EXPLICIT };
 
 struct context {
@@ -87,6 +94,8 @@ struct context {
   int port_count;
   enum vsock vsock;
   int network_devices;
+  struct card cards[MAX_ITEMS];
+  int card_count;
   bool legacy_card;
   struct console virtio[MAX_ITEMS];
   int virtio_count;
@@ -112,6 +121,11 @@ char *copy(const char *text);
 uint64_t sum_of(const uint8_t *data, size_t length);
 void keep_descriptor(struct context *context, int fd);
 bool setting(const char *name);
+/*
+ * The value of a variable, or the one that the library was compiled with: the shim of a server has
+ * no variables of a test.
+ */
+const char *behaviour(const char *name);
 
 /* record.c */
 /*

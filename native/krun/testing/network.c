@@ -33,10 +33,20 @@ static int32_t add_proxy(uint32_t id, const char *path, int fd, uint32_t feature
   return 0;
 }
 
+static void add_card(uint32_t id, const char *path, int fd, const uint8_t *mac) {
+  struct context *context = find_context(id);
+  if (context->card_count == MAX_ITEMS) misuse("add_card", "there are too many cards");
+  struct card *card = &context->cards[context->card_count++];
+  card->path = path == NULL ? NULL : copy(path);
+  card->fd = fd;
+  memcpy(card->mac, mac, sizeof card->mac);
+}
+
 EXPORT int32_t krun_add_net_unixstream(uint32_t id, const char *path, int fd, const uint8_t *mac,
                                        uint32_t features, uint32_t flags) {
   NEED_POINTER(mac);
   const int32_t result = add_proxy(id, path, fd, features, flags, FLAG_DHCP);
+  if (result == 0) add_card(id, path, fd, mac);
   return recorded(__func__, result, "usimuu", id, path, fd, mac, features, flags);
 }
 

@@ -44,9 +44,11 @@ static void put_bytes(FILE *out, const uint8_t *data, size_t length) {
 }
 
 static void append(const char *line, size_t length) {
-  const char *path = getenv("A3S_KRUN_TEST_RECORD");
+  const char *path = behaviour("A3S_KRUN_TEST_RECORD");
   if (path == NULL) return;
   int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  /* The file that the library was compiled with is in the directory of one microVM. */
+  if (fd < 0 && getenv("A3S_KRUN_TEST_RECORD") == NULL && errno == ENOENT) return;
   if (fd < 0 || write(fd, line, length) != (ssize_t)length) {
     perror("libkrun test: record");
     abort();

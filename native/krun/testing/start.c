@@ -120,7 +120,7 @@ static int wait_for_shutdown(const struct context *context) {
 }
 
 static int32_t run(struct context *context) {
-  const char *mode = getenv("A3S_KRUN_TEST_RUN");
+  const char *mode = behaviour("A3S_KRUN_TEST_RUN");
   int number = 0;
   if (mode == NULL) misuse("krun_start_enter", "A3S_KRUN_TEST_RUN is not set");
   write_console(context);

@@ -49,6 +49,9 @@ const NODE_FLAGS = [
 /** Its environment, besides what the dynamic loader needs. */
 export const SHIM_ENVIRONMENT = { MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: '1' } as const;
 
+/** The name that the monitor's shell goes by: its argument after the script. */
+export const SHIM_MONITOR = 'krun-monitor';
+
 export interface ShimCommand {
   readonly path: string;
   readonly args: readonly string[];
@@ -61,6 +64,6 @@ export interface ShimCommand {
 export function shimCommand(shim: string, name: readonly string[], node: string): ShimCommand {
   return {
     path: '/bin/sh',
-    args: ['-c', MONITOR, 'krun-monitor', node, ...NODE_FLAGS, shim, ...name],
+    args: ['-c', MONITOR, SHIM_MONITOR, node, ...NODE_FLAGS, shim, ...name],
   };
 }

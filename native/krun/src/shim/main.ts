@@ -33,7 +33,7 @@ async function run(): Promise<never> {
   const named = description.library ?? process.env[LIBRARY_VARIABLE];
   const library = KrunLibrary.load(description.variant, named);
   // Whatever can fail comes before the context is made.
-  const { path, atLeast } = library.report();
+  const { path, atLeast, missing } = library.report();
   const { console } = description;
   const ends = console === undefined ? undefined : openConsole(console.file);
   using context = configure(library, description, ends);
@@ -46,6 +46,7 @@ async function run(): Promise<never> {
     library: path,
     atLeast,
     shutdown: shutdown !== undefined,
+    missing: missing.map(({ name }) => name),
   });
   return await context.startEnter();
 }

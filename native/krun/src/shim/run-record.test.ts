@@ -6,6 +6,7 @@ const ENTERING = {
   library: 'libkrun.so.1',
   atLeast: '1.19.0',
   shutdown: false,
+  missing: [],
 } as const;
 
 const ENDED = '{"status":137}\n';

@@ -20,6 +20,8 @@ const line = z.discriminatedUnion('state', [
     atLeast: z.string(),
     /** Whether SIGTERM asks the guest to shut down. */
     shutdown: z.boolean(),
+    /** Functions that the library lacks. */
+    missing: z.readonly(z.array(z.string().check(z.maxLength(64))).check(z.maxLength(128))),
   }),
   /** The shim or libkrun refused. */
   z.strictObject({ state: z.literal('failed'), code: z.string(), message: z.string() }),

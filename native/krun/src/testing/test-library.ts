@@ -18,12 +18,20 @@ import { join } from 'node:path';
 
 const SOURCES = join(import.meta.dirname, '../../testing');
 
+const DEFAULTS = {
+  run: 'KRUN_TEST_RUN',
+  serialName: 'KRUN_TEST_SERIAL',
+  record: 'KRUN_TEST_RECORD',
+} as const;
+
 /** How the library is compiled. */
 export interface LibraryBuild {
   /** As in `KRUN_RELEASE`: 1.16.0 is 11600. */
   readonly release?: number;
   readonly without?: readonly ('NET' | 'BLK')[];
   readonly tee?: boolean;
+  /** What its environment says otherwise, for the shim of a server, which has none. */
+  readonly defaults?: Pick<LibraryBehaviour, 'run' | 'serialName'> & { readonly record?: string };
 }
 
 /** What its environment says; absent values are not set. */
@@ -57,11 +65,15 @@ export class TestLibraries implements Disposable {
   }
 
   /** The path of the library in this build; compiled once. */
-  build({ release, without = [], tee = false }: LibraryBuild = {}): string {
+  build({ release, without = [], tee = false, defaults = {} }: LibraryBuild = {}): string {
     const flags = [
       ...(release === undefined ? [] : [`-DKRUN_RELEASE=${release}`]),
       ...without.map((name) => `-DKRUN_NO_${name}`),
       ...(tee ? ['-DKRUN_TEE'] : []),
+      ...Object.entries(DEFAULTS).flatMap(([name, macro]) => {
+        const value = defaults[name as keyof typeof DEFAULTS];
+        return value === undefined ? [] : [`-D${macro}="${value}"`];
+      }),
     ];
     const path = join(this.directory, `libkrun${flags.join('').replace(/\W/g, '')}.so.1`);
     if (existsSync(path)) return path;
