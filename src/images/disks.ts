@@ -41,13 +41,16 @@ export interface PlannableLayer {
 }
 
 /** How many of an image's lowest layers share the first disk. */
-export function mergedCount(layers: readonly unknown[]): number {
-  return layers.length > MAX_DISKS ? layers.length - MAX_DISKS + 1 : 0;
+export function mergedCount(layers: readonly unknown[], most: number = MAX_DISKS): number {
+  return layers.length > most ? layers.length - most + 1 : 0;
 }
 
-/** Spreads layers over at most `MAX_DISKS` disks, and at least one. */
-export function planDisks<L extends PlannableLayer>(layers: readonly L[]): readonly DiskPlan<L>[] {
-  const merged = mergedCount(layers);
+/** Spreads layers over at most so many disks, and at least one. */
+export function planDisks<L extends PlannableLayer>(
+  layers: readonly L[],
+  most: number = MAX_DISKS,
+): readonly DiskPlan<L>[] {
+  const merged = mergedCount(layers, most);
   const plans: DiskPlan<L>[] = layers.slice(merged).map((layer, index) => {
     if (!layer.implicit) return standAlone(layer);
     const below = layers.slice(0, merged + index);

@@ -191,8 +191,12 @@ export interface ImageStore {
     reference: string,
     options: { force: boolean; inUse: (imageId: string) => boolean },
   ): Promise<RemovedImage>;
-  /** The image's layers as EROFS files, lowest first, made where missing. At most 56. */
-  bootLayers(image: Image): Promise<readonly BootLayer[]>;
+  /**
+   * The image's layers as EROFS files, lowest first, made where missing.
+   *
+   * @param most of them, 56 if not given: more layers have their lowest ones merged into one file
+   */
+  bootLayers(image: Image, most?: number): Promise<readonly BootLayer[]>;
   /**
    * The same with their dm-verity trees, which are made where missing. Each disk is read as a whole
    * and compared with its tree, once in the life of this process and of the file. Throws

@@ -164,6 +164,21 @@ describe('bootLayers', () => {
     expect(readdirSync(out).sort()).toEqual(['layer-0', 'layer-2', 'layer-3', 'layer-4']);
   });
 
+  it('merges the lowest layers of an image for a box that has room for few', async () => {
+    const layers = Array.from({ length: 5 }, (_, index) => [
+      { path: `layer-${index}`, data: String(index) },
+    ]);
+    const [loaded = expect.fail()] = await store.load(
+      streamed(ociArchive([buildImage({ name: 'low:1', layers })])),
+    );
+    const disks = await store.bootLayers(loaded, 3);
+    expect(disks).toHaveLength(3);
+    const out = join(root, 'out');
+    execFileSync('fsck.erofs', [`--extract=${out}`, disks[0]?.path ?? '']);
+    expect(readdirSync(out).sort()).toEqual(['layer-0', 'layer-1', 'layer-2']);
+    expect(await store.bootLayers(loaded)).toHaveLength(5);
+  });
+
   it('keeps the attributes of a lower directory that an upper layer does not list', async () => {
     const base = [{ path: 'tmp', type: 'directory' as const, mode: 0o1777, uid: 7 }];
     const top = [{ path: 'tmp/x', data: 'x' }];

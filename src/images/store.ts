@@ -232,8 +232,8 @@ class Store implements ImageStore {
     return imageShares(this.#parts);
   }
 
-  async bootLayers(image: Image): Promise<readonly BootLayer[]> {
-    return await this.#withDisks(image, (layers) => Promise.resolve(layers));
+  async bootLayers(image: Image, most?: number): Promise<readonly BootLayer[]> {
+    return await this.#withDisks(image, (layers) => Promise.resolve(layers), most);
   }
 
   async verityLayers(image: Image): Promise<readonly VerityLayer[]> {
@@ -247,6 +247,7 @@ class Store implements ImageStore {
   async #withDisks<T>(
     image: Image,
     use: (layers: readonly (BootLayer & { readonly diffId: Digest })[]) => Promise<T>,
+    most?: number,
   ): Promise<T> {
     const { catalog, disks, blobs, diskPins } = this.#parts;
     const record = catalog.byManifest(image.manifestDigest) ?? catalog.byId(image.id);
@@ -258,6 +259,7 @@ class Store implements ImageStore {
         implicit,
         path: blobs.path(blob),
       })),
+      most,
     );
     const digests = plans.map(({ digest }) => digest);
     return await diskPins.hold(digests, async () => {
