@@ -30,7 +30,11 @@ const UNIT_ISOLATED = isolatedFiles(import.meta.dirname, UNIT);
  * Beside what they belong to, and without its hosts and boxes: the emulated host's channel,
  * docker's script.
  */
-const PLAIN = ['test/host/channel.test.ts', 'test/clients/docker-script.test.ts'];
+const PLAIN = [
+  'test/host/channel.test.ts',
+  'test/clients/docker-script.test.ts',
+  'test/krun/engine.test.ts',
+];
 
 /** They take minutes each, and the packages of other Debians: of a soak alone. */
 const LONG_HOSTS = ['test/host/{emulated-host,hosts*,kvm-longer,reboot}.test.ts'];

@@ -27,6 +27,7 @@ const BUNDLES = {
   'dist/converter.cjs': 'src/images/converter/main.ts',
   'dist/broker.cjs': 'src/broker/main.ts',
   'dist/egress.cjs': 'src/networks/egress/program/main.ts',
+  'dist/krun-shim.cjs': 'native/krun/src/shim/main.ts',
   'build/build-boot.cjs': 'scripts/build-boot.ts',
   'build/build-builder.cjs': 'scripts/build-builder.ts',
   'build/quickstart.cjs': 'scripts/quickstart.ts',

@@ -31,6 +31,13 @@ export interface Config {
    * seconds.
    */
   readonly kvmTimeoutMs: number;
+  /**
+   * The engine of new boxes for which none is named; undefined: it is chosen automatically.
+   * `A3S_ENGINE`.
+   */
+  readonly engine: (typeof ENGINES)[number] | undefined;
+  /** The path of libkrun, where it is not where it is looked for. `A3S_KRUN_LIBRARY`. */
+  readonly krunLibrary: string | undefined;
   readonly templates: TemplatesConfig;
   readonly builder: BuilderConfig;
 }
@@ -61,6 +68,8 @@ export interface TemplatesConfig {
   readonly maxAgeMs: number;
 }
 
+/** By their names, as `EngineName` has them. */
+const ENGINES = ['qemu', 'krun'] as const;
 /** Enough for a boot under emulation on a busy host. */
 const START_TIMEOUT_SECONDS = 120;
 const LONGEST_START_TIMEOUT_SECONDS = 3600;
@@ -108,6 +117,8 @@ export function readConfig(
         ...{ otherwise: KVM_TIMEOUT_SECONDS, most: LONGEST_KVM_TIMEOUT_SECONDS },
         unit: 'whole seconds',
       }),
+    engine: oneOf(env, 'A3S_ENGINE', ENGINES),
+    krunLibrary: nonEmpty(env['A3S_KRUN_LIBRARY']),
     templates: readTemplates(env),
     builder: {
       directory: join(installDir, 'builder'),
@@ -120,6 +131,21 @@ export function readConfig(
       snapshots: isOn(env, 'A3S_BUILDER_SNAPSHOT'),
     },
   };
+}
+
+/** Undefined where the variable is not set. */
+function oneOf<T extends string>(
+  env: Readonly<Record<string, string | undefined>>,
+  name: string,
+  values: readonly T[],
+): T | undefined {
+  const text = nonEmpty(env[name]);
+  const found = values.find((value) => value === text);
+  if (text === undefined || found !== undefined) return found;
+  throw new A3sError(
+    'invalid-argument',
+    `Cannot use ${name}=${text}: it takes ${values.join(' or ')}`,
+  );
 }
 
 /** On where the variable is not set. */

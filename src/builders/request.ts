@@ -54,6 +54,8 @@ export function builderRequest(
   const proxies = ['HTTP_PROXY', 'HTTPS_PROXY', 'http_proxy', 'https_proxy'];
   const bytes = String(CACHE_BYTES);
   return {
+    // It is restored from a memory snapshot.
+    engine: 'qemu',
     ...{ name: boxNameOf(name), image, entrypoint: undefined, cmd: undefined },
     env: [
       ...proxies.map((variable) => `${variable}=${proxy}`),

@@ -7,6 +7,7 @@
 import type { Duplex } from 'node:stream';
 import type { LaunchRecord, VcpuType } from '@a3s-box/attestation/measure';
 import type { JailIdentity } from '../jail/jail.ts';
+import type { EngineName } from './engine-name.ts';
 import type { EngineReport } from './engine-report.ts';
 
 export interface Disk {
@@ -226,6 +227,8 @@ export interface VmSpec {
    * be found again.
    */
   readonly id: string;
+  /** Which engine starts it; absent: the automatic one. */
+  readonly engine?: EngineName | undefined;
   /** Per-box directory with a short path, for sockets. Made and removed by the caller. */
   readonly runtimeDir: string;
   /** The identity that the VMM and its helpers run as. */
@@ -372,12 +375,17 @@ export interface Vm {
 export const PROBE_DIRECTORIES = {
   accelerator: 'probe',
   cpuModel: 'cpu',
+  krun: 'krun',
   selfTest: 'self-test',
 } as const;
 
 export interface Engine {
-  readonly name: string;
-  report(): Promise<EngineReport>;
+  /** The engine of boxes for which none is named; undefined: it is chosen automatically. */
+  readonly configured: EngineName | undefined;
+  /** What each engine can do on this host. */
+  reports(): Promise<readonly EngineReport[]>;
+  /** @throws A3sError `engine-unavailable`, with the reason */
+  requireAvailable(name: EngineName): Promise<void>;
   /**
    * Starts a VM. When it cannot, it rejects with `A3sError` and leaves nothing behind:
    * `accelerator-unavailable` where the spec names one that this host does not have.

@@ -29,6 +29,13 @@ export const BAD_REQUEST = {
     meaning: 'Docker has the option, and A3S Box has not.',
     remedy: 'Leave it out; the message says why it is refused.',
   },
+  'engine-unsupported': {
+    status: 400,
+    exitCode: 125,
+    lasting: true,
+    meaning: 'The engine of the box cannot do it.',
+    remedy: 'Create the box with `--engine qemu`; see [engines.md](engines.md).',
+  },
   'command-not-found': {
     status: 400,
     exitCode: 127,

@@ -103,6 +103,13 @@ export const SERVER_ERROR = {
     meaning: 'The broker refused a secret to a confidential box, or the box cannot use it.',
     remedy: 'The message has the broker’s code; its audit log says which check decided.',
   },
+  'engine-unavailable': {
+    status: 500,
+    exitCode: 125,
+    lasting: true,
+    meaning: 'The engine that was asked for runs no boxes on this host.',
+    remedy: '`a3s-box info` says what is missing; see [engines.md](engines.md).',
+  },
   'tool-missing': {
     status: 500,
     meaning: 'A program that is needed is not there, or cannot be started.',

@@ -6,8 +6,11 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
+import type { Logger } from '../boxes/services/services.ts';
 import { Dialer } from '../build/egress/dialer.ts';
-import { readConfig, readyDescriptor } from '../config.ts';
+import { type Config, readConfig, readyDescriptor } from '../config.ts';
+import { Engines } from '../engine/engines.ts';
+import { KrunEngine } from '../engine/krun/krun-engine.ts';
 import { QemuEngine } from '../engine/qemu/qemu-engine.ts';
 import { converterInJail } from '../images/converter/converter.ts';
 import { openImageStore } from '../images/store.ts';
@@ -74,16 +77,7 @@ async function run(
     hostStops: () => announcer.hostStops(),
     openDependencies: async (database, log) => ({
       boot,
-      engine: new QemuEngine({
-        boot: await boot.available(),
-        cacheFile: join(config.home, 'accelerator.json'),
-        runtimeDir: config.runtimeDir,
-        kvmTimeoutMs: config.kvmTimeoutMs,
-        onLateProbe: (accelerator, reason) => {
-          const found = accelerator === 'kvm' ? 'run with KVM' : 'are emulated, without KVM';
-          log.info(`boxes ${found}`, { reason });
-        },
-      }),
+      engine: await openEngines(config, boot, log),
       registry: openRegistry(reached),
       downloads: openDownloads(reached),
       dialer: new Dialer(reached),
@@ -110,6 +104,26 @@ async function run(
       boot.sweep(pinned).catch((error) => rt.log.error('boot sets could not be swept', error));
     },
   });
+}
+
+async function openEngines(config: Config, sets: PinnedBootSets, log: Logger): Promise<Engines> {
+  const { home, runtimeDir, kvmTimeoutMs, krunLibrary } = config;
+  const boot = await sets.available();
+  const qemu = new QemuEngine({
+    ...{ boot, runtimeDir, kvmTimeoutMs },
+    cacheFile: join(home, 'accelerator.json'),
+    onLateProbe: (accelerator, reason) => {
+      const found = accelerator === 'kvm' ? 'run with KVM' : 'are emulated, without KVM';
+      log.info(`boxes ${found}`, { reason });
+    },
+  });
+  const krun = new KrunEngine({
+    ...{ boot, runtimeDir, probeMs: kvmTimeoutMs, library: krunLibrary },
+    directory: join(home, 'krun'),
+    program: join(installDirectory(), 'krun-shim.cjs'),
+    modules: join(installDirectory(), 'node_modules'),
+  });
+  return new Engines(qemu, krun, config.engine);
 }
 
 /** The directory of the bundle, which also holds the boot set. */

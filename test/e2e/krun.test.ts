@@ -1,11 +1,26 @@
-// libkrun's way into a box, up to libkrun itself: koffi, binding and shim in the jail of a VMM, and
-// in place of libkrun a library with its ABI that boots the described microVM in QEMU.
-import { chmod, chown, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+// Boxes of the engine krun, up to libkrun itself: in its place is a library with its ABI that boots
+// the described microVM in QEMU.
+import {
+  chmod,
+  chown,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { readRecord, SHIM_ENVIRONMENT, type ShimDescription, shimCommand } from '@a3s-box/krun';
+import {
+  readRecord,
+  SHIM_ENVIRONMENT,
+  type ShimDescription,
+  shimCommand,
+} from '@a3s-box/krun/shim';
 import { BOX_SPEC_SCHEMA, type BoxSpec } from '@a3s-box/policies';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundleShim } from '../../native/krun/src/testing/shim-process.ts';
 import { TestLibraries } from '../../native/krun/src/testing/test-library.ts';
 import { retry } from '../../src/async/retry.ts';
@@ -16,11 +31,14 @@ import { openSocket } from '../../src/engine/socket.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import { identityFor, isJailUid, jailGroup } from '../../src/jail/identity.ts';
 import { spawnInJail } from '../../src/jail/spawn.ts';
+import { Actor, ANY_ACTOR } from './actor.ts';
+import { BUSYBOX, type Installation, install } from './installation.ts';
+import { until } from './processes.ts';
 import { makeLayer, processOf } from './support/busybox-guest.ts';
 import { within } from './support/within.ts';
 import { scaled } from './time-scale.ts';
 
-const DEADLINE_MS = scaled(120_000);
+const DEADLINE_MS = 240_000;
 /** The number that the agent's protocol will have; this library maps it to a serial port. */
 const PORT = 1024;
 /** koffi, as it is installed. */
@@ -134,8 +152,8 @@ it('boots a box through koffi and the shim, in a jail, and learns how the microV
     console: () => readFile(join(root, 'console')),
     exited,
   };
-  const signal = AbortSignal.timeout(DEADLINE_MS);
-  const guest = await connectGuest(vm, { signal, deadlineMs: DEADLINE_MS });
+  const signal = AbortSignal.timeout(scaled(DEADLINE_MS));
+  const guest = await connectGuest(vm, { signal, deadlineMs: scaled(DEADLINE_MS) });
   await guest.putSpec(BOX);
   await guest.startMain();
   let output = '';
@@ -158,3 +176,76 @@ it('boots a box through koffi and the shim, in a jail, and learns how the microV
 async function connect(signal: AbortSignal) {
   return await retry(() => openSocket(join(runtimeDir, 'ctl.sock')), signal);
 }
+
+describe.each(ANY_ACTOR)('the engine krun, for %s', (name) => {
+  let installation: Installation;
+  let actor: Actor;
+  let env: Record<string, string>;
+
+  beforeAll(async () => {
+    installation = await install();
+    actor = new Actor(name, installation);
+    const library = libraries.build({ defaults: { run: 'boot', serialName: CONTROL_PORT } });
+    env = { A3S_KRUN_LIBRARY: library, A3S_KVM_TIMEOUT: '120' };
+    await actor.ok(['load', '-i', installation.archives.busybox], { env });
+  });
+  afterAll(async () => {
+    await actor.leave();
+    installation.remove();
+  });
+
+  const ok = (args: readonly string[]) => actor.ok(args, { env, deadlineMs: DEADLINE_MS });
+  const inspect = async () => JSON.parse(await ok(['inspect', 'box']))[0];
+
+  it('runs a box to its exit code, also past a restart of the server, and leaves nothing', async () => {
+    const script = 'echo from the box; mkfifo /go; read code < /go; exit $code';
+    const ports = ['-p', '127.0.0.1::8080'];
+    await ok([
+      'run',
+      '-d',
+      '--engine',
+      'krun',
+      '--name',
+      'box',
+      ...ports,
+      BUSYBOX,
+      'sh',
+      '-c',
+      script,
+    ]);
+    expect(await inspect()).toMatchObject({
+      Engine: { Name: 'krun', Reason: 'named when it was created' },
+      Machine: { Start: 'cold' },
+      State: { Status: 'running' },
+    });
+    await until('it writes', async () => (await ok(['logs', 'box'])) === 'from the box');
+    const failing = await actor.run(['exec', 'box', 'sh', '-c', 'echo in it; exit 4'], { env });
+    expect(failing).toMatchObject({ code: 4, stdout: 'in it\n' });
+    await ok(['exec', '-d', 'box', 'httpd', '-f', '-p', '8080', '-h', '/etc']);
+    const published = await ok(['port', 'box', '8080']);
+    await until('the published port answers', async () => {
+      const answer = await fetch(`http://${published}/hostname`).catch(() => undefined);
+      return answer?.status === 200;
+    });
+
+    const refused = await actor.run(['snapshot', 'create', 'box'], { env });
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toContain('the engine krun saves neither the memory nor the disk');
+
+    const { Pid } = (await inspect()).State;
+    expect(Pid).toBeGreaterThan(0);
+    await actor.killServer();
+    expect((await inspect()).State).toMatchObject({ Status: 'running', Pid });
+    await ok(['exec', 'box', 'sh', '-c', 'rm -f /kept; echo 6 > /kept; sync; echo 6 > /go']);
+    expect(await ok(['wait', 'box'])).toBe('6');
+
+    await ok(['start', 'box']);
+    expect(await ok(['exec', 'box', 'cat', '/kept'])).toBe('6');
+    await ok(['stop', '--time', '0', 'box']);
+    expect((await inspect()).State).toMatchObject({ Status: 'exited', ExitCode: 137 });
+    await ok(['rm', 'box']);
+    expect(actor.boxProcesses()).toEqual([]);
+    expect(await readdir(join(actor.home, 'krun'))).toEqual(['probe.json']);
+    expect(await readdir(join(actor.home, 'boxes'))).toEqual([]);
+  });
+});

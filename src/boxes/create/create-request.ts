@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { EngineName } from '../../engine/engine-name.ts';
 import type { RecordedPolicy } from '../../networks/egress/egress.ts';
 import type { AskedSecret } from '../../networks/egress/secrets.ts';
 import type { ImageHealthcheck } from '../../oci/config.ts';
@@ -111,5 +112,7 @@ export interface CreateRequest {
   readonly shell: BoxDefinition['shell'];
   readonly onBuild: BoxDefinition['onBuild'];
   readonly argsEscaped: BoxDefinition['argsEscaped'];
+  /** Undefined: the configured one, or the automatic one. */
+  readonly engine?: EngineName | undefined;
   readonly confidential?: ConfidentialRequest | undefined;
 }

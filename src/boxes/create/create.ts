@@ -4,6 +4,7 @@
  * @module
  */
 
+import { requireFeature } from '../../engine/engine-name.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import { checkConfidential } from '../confidential/check.ts';
@@ -30,6 +31,7 @@ import { resolveEndpoints } from '../spec/endpoints.ts';
 import { checkVolumes } from '../spec/volumes.ts';
 import { foreignArchitecture } from './architecture.ts';
 import { recordSources } from './binds.ts';
+import { checkEngineMounts, chooseEngine } from './check-engine.ts';
 import { checkSpec } from './check-spec.ts';
 import type { CreateRequest } from './create-request.ts';
 import { checkEgressSecrets, keepSecrets, keptSecrets, recordedSecrets } from './egress-secrets.ts';
@@ -65,11 +67,16 @@ export async function createBox(
   const asked = request.confidential;
   const wanted = sealedMounts(rt, mountsOf(rt, request), asked);
   if (asked !== undefined) checkConfidential({ ...request, ...wanted }, asked);
+  const engine = await chooseEngine(rt, request);
   const image = await rt.images.resolve(request.image);
   const architecture = foreignArchitecture(image, rt.host, request);
+  if (architecture !== undefined) {
+    requireFeature(engine?.name, 'architecture', `create a box of linux/${architecture}`);
+  }
   checkVolumes(image.config.volumes);
   const mounts = withImageVolumes(rt, wanted, request, image);
   checkVolumeDriver(request.volumeDriver, mounts);
+  checkEngineMounts(engine, mounts);
   const names = namesUsed(request.image, image);
   const trust = trustRecord(
     await authorizeImage(
@@ -101,6 +108,7 @@ export async function createBox(
     ...unique,
     bootSet,
     ...(architecture === undefined ? {} : { architecture }),
+    ...(engine === undefined ? {} : { engine }),
     image: {
       reference: request.image,
       id: image.id,

@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from 'zod';
+import { ENGINE_NAMES } from '../../engine/engine-name.ts';
 import { RecordedPolicy } from '../../networks/egress/egress.ts';
 import { EgressSecret } from '../../networks/egress/secrets.ts';
 import { TrustDecision } from '../../trust/decision.ts';
@@ -172,6 +173,13 @@ export const BoxDefinition = z.strictObject({
   bootSet: z.string(),
   /** Of its guest, where it is not the host's. */
   architecture: z.literal('arm64').optional(),
+  /**
+   * The engine of every run, and whether the request or the server's configuration named it.
+   * Absent: the automatic one.
+   */
+  engine: z
+    .strictObject({ name: z.enum(ENGINE_NAMES), by: z.enum(['request', 'configuration']) })
+    .optional(),
   /** The identity that the box's VMM and its helpers run as. */
   identity: z.strictObject({ uid: z.int().min(0), gid: z.int().min(0) }),
   entrypoint: z.array(z.string()),

@@ -25,6 +25,7 @@ import type { Services } from '../services/services.ts';
 import { specDocument } from '../spec/box-spec.ts';
 import { askedCpus, hostLimitsOf, vmCpus, vmMemory } from '../spec/resources.ts';
 import type { JoinedNetwork } from './join-network.ts';
+import { mostLayers } from './most-layers.ts';
 import { mountImages } from './mount-images.ts';
 import { depthOf, type MountedVolumes } from './mount-volumes.ts';
 
@@ -57,14 +58,15 @@ export interface Found {
  */
 export async function findParts(
   rt: Pick<Services, 'home' | 'boot' | 'images'>,
-  { id, identity, bootSet, binds, imageMounts, storage }: BoxDefinition,
+  definition: BoxDefinition,
   image: Image,
   volumes: Pick<MountedVolumes, 'shares' | 'disks' | 'mounts'>,
 ): Promise<Found> {
+  const { id, identity, bootSet, binds, imageMounts, storage } = definition;
   await finishReplacement(rt, id);
   const [boot, layers, { shares, mounts }, others, keptChanges] = await settleAll([
     rt.boot.open(bootSet),
-    rt.images.bootLayers(image),
+    rt.images.bootLayers(image, mostLayers(definition, volumes)),
     bindPaths(binds),
     mountImages(rt, imageMounts),
     keepsChanges(writableLayerPath(rt, id), identity, storage?.bytes),
@@ -150,6 +152,7 @@ export function describeVm(
   const { found, directory, changes, taken, joined } = given;
   const vm: VmSpec = {
     id: definition.id,
+    engine: definition.engine?.name,
     runtimeDir: directory,
     identity: definition.identity,
     cpus: vmCpus(askedCpus(definition)),

@@ -113,8 +113,9 @@ async function sourcesOf(
  */
 export function reasonToBoot(
   { layers, shares, mountDisks, keptChanges }: Found,
-  { security }: Pick<BoxDefinition, 'security'>,
+  { engine, security }: Pick<BoxDefinition, 'engine' | 'security'>,
 ): string | undefined {
+  if (engine?.name === 'krun') return 'its engine, krun, has no templates';
   // No module is loaded in a guest once it was prepared.
   if (security.privileged) return 'a privileged box has drivers that a template has not loaded';
   const driven = security.devices.find(({ path }) => path === DRIVEN_DEVICE);

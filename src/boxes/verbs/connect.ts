@@ -4,6 +4,7 @@
  * @module
  */
 
+import { requireFeature } from '../../engine/engine-name.ts';
 import { A3sError } from '../../errors.ts';
 import type { Endpoint } from '../../networks/network.ts';
 import { BRIDGE } from '../../networks/predefined.ts';
@@ -50,6 +51,7 @@ export async function connectBox(
       throw alreadyConnected(box, asked.name);
     }
     checkConnectable(box);
+    requireFeature(definition.engine?.name, 'networks', `connect ${box.name} to ${asked.name}`);
     const running = runningOf(rt, box);
     // One that could not be disconnected has to be disconnected first.
     if (running !== undefined && placeIn(rt, id, asked.network) !== undefined) {

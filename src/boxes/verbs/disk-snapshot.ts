@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { linkedSignal } from '../../async/linked-signal.ts';
+import { requireFeature } from '../../engine/engine-name.ts';
 import { A3sError } from '../../errors.ts';
 import type { Snapshot, SnapshotRecord } from '../../snapshots/snapshot.ts';
 import { addLayer, layersOf, shareLayers } from '../disks/backing-chain.ts';
@@ -208,6 +209,7 @@ function checkDisk(box: Box): void {
       { remedy: 'Run a plain box where snapshots are wanted.' },
     );
   }
+  requireFeature(definition.engine?.name, 'snapshot', `snapshot the disk of ${name}`);
   if (isFork(box)) {
     throw new A3sError(
       'conflict',

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { linkedSignal } from '../../async/linked-signal.ts';
 import type { SavedVm } from '../../engine/engine.ts';
+import { requireFeature } from '../../engine/engine-name.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import { MAIN } from '../../guest/protocol.ts';
@@ -152,6 +153,7 @@ function checkCopyable(
       { remedy: 'Run a plain box where snapshots are wanted.' },
     );
   }
+  requireFeature(definition.engine?.name, 'snapshot', `snapshot the memory of ${name}`);
   if (definition.architecture !== undefined) {
     throw new A3sError(
       'unsupported-option',

@@ -4,6 +4,7 @@
  * @module
  */
 import { isDeepStrictEqual } from 'node:util';
+import { requireFeature } from '../../engine/engine-name.ts';
 import { A3sError } from '../../errors.ts';
 import { checkRates } from '../confidential/check.ts';
 import type { Box, BoxDefinition, RestartPolicy } from '../record/box.ts';
@@ -53,6 +54,9 @@ export async function updateBox(rt: UpdateHost, id: string, request: UpdateReque
     const after = changed(before, request);
     checkResources(after, rt.host);
     checkMeasured(box, after);
+    if (Object.values(after.limits.disk).some((rate) => rate > 0)) {
+      requireFeature(box.definition.engine?.name, 'disk-limits', `limit the disk of ${box.name}`);
+    }
     const running = runningOf(rt, box);
     if (running !== undefined) await checkRunningVm(running, before, after);
     // The record comes first: a server that takes over in between applies its limits.

@@ -20,6 +20,8 @@ beforeEach(() => {
     allowWeakJail: false,
     startTimeoutMs: 120_000,
     kvmTimeoutMs: 10_000,
+    engine: undefined,
+    krunLibrary: undefined,
     builder: { directory: '/nowhere', idleMs: 60_000, snapshots: false },
     templates: { enabled: false, max: 8, maxAgeMs: 86_400_000 },
   };

@@ -299,6 +299,7 @@ describe('load', () => {
 
 describe('info and version', () => {
   const HOST = {
+    defaultEngine: { name: 'qemu', reason: 'chosen automatically' },
     engines: [
       {
         name: 'qemu',
@@ -320,6 +321,7 @@ describe('info and version', () => {
     server.answers.set('GET /info', { json: { ServerVersion: '0.1.0', NCPU: 2, Images: 3 } });
     server.answers.set('GET /a3s/v1/host', { json: HOST });
     const text = (await a3s(['info'])).stdout;
+    expect(text).toContain(' Default Engine: qemu (chosen automatically)\n');
     expect(text).toContain('  qemu 10.0.13: available\n');
     expect(text).toContain('    kvm: not available: there is no /dev/kvm\n');
     expect(text).toContain('    sev-snp: not available: the CPU lacks it\n');

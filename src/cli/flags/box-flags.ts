@@ -35,6 +35,7 @@ const COMMON: readonly Flag[] = [
   list('dns', 'Set custom DNS servers', { value: 'address' }),
   list('dns-option', 'Set DNS options', { value: 'option', alias: 'dns-opt' }),
   list('dns-search', 'Set custom DNS search domains', { value: 'domain' }),
+  string('engine', 'Engine of the microVM: qemu or krun (see a3s-box info)', { value: 'engine' }),
   string('entrypoint', 'Overwrite the default ENTRYPOINT of the image'),
   list('env', 'Set environment variables', { short: 'e' }),
   list('env-file', 'Read in a file of environment variables', { value: 'file' }),

@@ -36,6 +36,7 @@ export function describeInfo(info: Shown): string {
     ['Rootless', info.root === false ? 'true' : ''],
     ['Jail', jail(objectOf(info.jail))],
     ['Image Policy', imagePolicy(objectOf(info.imagePolicy))],
+    ['Default Engine', defaultEngine(objectOf(info.defaultEngine))],
     ['Templates', templates(objectOf(info.templates))],
   ];
   for (const [name, value] of facts) if (value !== '') lines.push(` ${name}: ${value}`);
@@ -79,6 +80,10 @@ function templates({ enabled, count, inUse, sizeBytes }: Received<Host['template
   if (enabled !== true) return 'off';
   const used = numberOf(inUse) === 0 ? '' : `, ${numberOf(inUse)} in use`;
   return `${numberOf(count)} (${humanSize(numberOf(sizeBytes))}${used})`;
+}
+
+function defaultEngine({ name, reason }: Received<Host['defaultEngine']>): string {
+  return name === undefined ? '' : `${stringOf(name)} (${stringOf(reason)})`;
 }
 
 /** What each engine can do here, and why not where it cannot. */

@@ -107,6 +107,7 @@ export function createRequest(
       ConsoleSize: consoleSize(invocation),
     },
     NetworkingConfig: network.networking,
+    Engine: flags.parsed('engine', parseEngine),
     Confidential: confidential,
     Egress: egress,
     EgressSecrets: egressSecrets,
@@ -194,4 +195,12 @@ function logConfig(flags: FlagValues): HostConfig['LogConfig'] {
     throw new UsageError('invalid logging opts for driver none');
   }
   return { Type: driver ?? '', Config: toMap(options) };
+}
+
+const ENGINES = ['qemu', 'krun'] as const;
+
+function parseEngine(text: string): (typeof ENGINES)[number] {
+  const found = ENGINES.find((name) => name === text);
+  if (found === undefined) throw new RangeError('it takes qemu or krun');
+  return found;
 }

@@ -25,8 +25,10 @@ export async function status(
   verbose: boolean,
   podCidr: PodCidr,
 ): Promise<Answer<cri.StatusResponse>> {
-  const { available, reason = '' } = await rt.engine.report();
-  const runtime = available
+  // Pods are of the automatic engine, whose report comes first.
+  const [report] = await rt.engine.reports();
+  const reason = report?.reason ?? '';
+  const runtime = report?.available
     ? { type: 'RuntimeReady', status: true }
     : { type: 'RuntimeReady', status: false, reason: 'VmmUnavailable', message: reason };
   const info = { criApi: CRI_VERSION, podCidr: podCidr.value };

@@ -30,6 +30,8 @@ export const SelfTestResult = z.strictObject({
 export type SelfTestResult = Document<typeof SelfTestResult>;
 
 export const Host = z.strictObject({
+  /** The engine of boxes for which none is named, and why. */
+  defaultEngine: z.strictObject({ name: z.string(), reason: z.string() }),
   engines: z.array(
     Capability.extend({
       version: z.string().optional(),

@@ -275,6 +275,8 @@ export const ContainerInspect = z.strictObject({
       Source: z.string(),
     })
     .nullable(),
+  /** The engine that its VMs are of, and why. */
+  Engine: z.strictObject({ Name: z.enum(['qemu', 'krun']), Reason: z.string() }),
   /** Null for a plain box. */
   Confidential: ConfidentialShown.nullable(),
   /** Null where the box has no network policy of its own. */

@@ -107,6 +107,8 @@ export type HostConfig = Document<typeof HostConfig>;
 export const CreateBody = Config.extend({
   HostConfig: HostConfig.prefault({}),
   NetworkingConfig: z.looseObject({}).optional(),
+  /** Absent: the configured one, or the automatic one. */
+  Engine: z.enum(['qemu', 'krun']).optional(),
   Confidential: Confidential.optional(),
   Egress: EgressBody.optional(),
   EgressSecrets: z.array(EgressSecretBody).max(16).optional(),

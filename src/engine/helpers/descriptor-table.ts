@@ -28,7 +28,11 @@ export class DescriptorTable {
 
   /** @throws A3sError `state-unusable` */
   async open(path: string, flags: number): Promise<number> {
-    const handle = await openFile(path, flags);
+    return this.keep(await openFile(path, flags));
+  }
+
+  /** Adds an open file, which is the table's to close from now on. */
+  keep(handle: FileHandle): number {
     this.#opened.push(handle);
     return this.lend(handle.fd);
   }

@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { type FileHandle, lchown, realpath, stat } from 'node:fs/promises';
+import { lchown } from 'node:fs/promises';
 import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 import { jailGroup } from '../../jail/identity.ts';
@@ -19,11 +19,11 @@ import type { JailIdentity, RootCapability } from '../../jail/jail.ts';
 import { jailFeatures } from '../../jail/spawn.ts';
 import { findTool } from '../../jail/tools.ts';
 import { deadline } from '../deadline.ts';
-import { SHARED_FILE, type Share, type VmSpec } from '../engine.ts';
+import type { Share, VmSpec } from '../engine.ts';
 import { ownProcessors, sharedProcessor } from '../processes/shared-processor.ts';
 import { Helper } from './helper.ts';
 import { listensInJail } from './listening.ts';
-import { openWithoutLinks } from './open-without-links.ts';
+import { resolveShare } from './resolve-share.ts';
 
 const SHARED = '/share';
 /** The position of the first descriptor that a helper is given besides its standard ones. */
@@ -115,7 +115,8 @@ export async function startVirtiofsd(
       { remedy: 'Install bubblewrap, and allow user namespaces.' },
     );
   }
-  const { source, target, held } = await resolveShare(share);
+  const { source, name, held } = await resolveShare(share);
+  const target = name === undefined ? SHARED : `${SHARED}/${name}`;
   await using _ = held;
   const socket = shareSocket(runtimeDir, index);
   signal.throwIfAborted();
@@ -152,47 +153,4 @@ export async function startVirtiofsd(
     helper.release();
     throw error;
   }
-}
-
-/** What is shared, and where the program sees it. */
-interface ResolvedShare {
-  readonly source: string;
-  readonly target: string;
-  /**
-   * A descriptor of it. It is still the one that was checked when somebody has put a link in its
-   * path.
-   */
-  readonly held?: FileHandle;
-}
-
-async function resolveShare({ path, resolved }: Share): Promise<ResolvedShare> {
-  let held: FileHandle | undefined;
-  try {
-    const source = await realpath(path);
-    if (resolved === true) {
-      if (source !== path) throw changed(path, source);
-      held = await openWithoutLinks(path);
-    }
-    const found = await (held?.stat() ?? stat(source));
-    const kept = held === undefined ? {} : { held };
-    if (found.isDirectory()) return { source, target: SHARED, ...kept };
-    if (found.isFile()) return { source, target: `${SHARED}/${SHARED_FILE}`, ...kept };
-  } catch (error) {
-    await held?.close();
-    if (error instanceof A3sError) throw error;
-    throw new A3sError('bind-source-missing', `Cannot mount ${path}: it does not exist`, {
-      remedy: 'Create it first.',
-      cause: error,
-    });
-  }
-  await held?.close();
-  throw new A3sError('bind-source-missing', `Cannot mount ${path}: neither directory nor file`);
-}
-
-function changed(path: string, place: string): A3sError {
-  return new A3sError(
-    'bind-source-changed',
-    `Cannot mount ${path}: it leads to ${place} now, through a link that was not there before`,
-    { remedy: 'Remove the link, or create the box again.' },
-  );
 }

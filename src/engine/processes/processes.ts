@@ -10,6 +10,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { SHIM_MONITOR } from '@a3s-box/krun/shim';
 import { retry } from '../../async/retry.ts';
 import { jailGroup } from '../../jail/identity.ts';
 
@@ -65,7 +66,8 @@ export function findProcesses(
   const found = new Map<number, Described>();
   for (const each of all) {
     const works = each.args.some((arg) => arg === runtimeDir || arg.includes(inside));
-    if (each.inGroup || (works && PROGRAMS.has(each.program))) found.set(each.pid, each);
+    const ours = PROGRAMS.has(each.program) || each.args.includes(SHIM_MONITOR);
+    if (each.inGroup || (works && ours)) found.set(each.pid, each);
   }
   for (let before = -1; before !== found.size; ) {
     before = found.size;

@@ -88,6 +88,7 @@ export interface QemuEngineOptions {
 
 export class QemuEngine implements Engine {
   readonly name = 'qemu';
+  readonly configured = undefined;
   readonly #options: QemuEngineOptions;
   readonly #inputs = new TemplateInputs();
   readonly #confidential: ConfidentialHost;
@@ -104,6 +105,13 @@ export class QemuEngine implements Engine {
       files: new SealedFiles(),
     };
   }
+
+  async reports(): Promise<readonly EngineReport[]> {
+    return [await this.report()];
+  }
+
+  /** The launch reports what QEMU lacks. */
+  async requireAvailable(): Promise<void> {}
 
   async report(): Promise<EngineReport> {
     const firmware = this.#options.boot?.confidential !== undefined;

@@ -18,6 +18,7 @@ import type {
   VmSize,
 } from '../engine.ts';
 import { type Helper, printable } from '../helpers/helper.ts';
+import { panicReason } from '../panic-reason.ts';
 import { limitProcesses } from '../processes/process-limits.ts';
 import { killProcess, type ProcessFence, untilGone } from '../processes/processes.ts';
 import { endProcesses, removeSockets } from '../processes/sweep.ts';
@@ -28,7 +29,7 @@ import { attachDiskSet, detachDiskSet } from './monitor/attach-disk-set.ts';
 import { attachDisks } from './monitor/attach-disks.ts';
 import { attachNic, detachNic, redirectNic } from './monitor/attach-nic.ts';
 import { throttleDisk } from './monitor/block-throttle.ts';
-import { panicReason, readConsole } from './monitor/console.ts';
+import { readConsole } from './monitor/console.ts';
 import type { QmpClient } from './monitor/qmp.ts';
 import { vmSize } from './monitor/size.ts';
 import { coverDisk } from './snapshot/cover-disk.ts';

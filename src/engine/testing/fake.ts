@@ -19,6 +19,7 @@ import type {
   VmSpec,
 } from '../engine.ts';
 import { TEMPLATE_SLOTS } from '../engine.ts';
+import type { EngineName } from '../engine-name.ts';
 import type { EngineReport } from '../engine-report.ts';
 import { checkPlan } from '../qemu/confidential/plan.ts';
 import { fakeLaunchRecord } from './fake-launch-record.ts';
@@ -41,6 +42,8 @@ export class FakeHost {
   readonly adoptions: { id: string; confidential: AdoptedLaunch | undefined }[] = [];
   /** Confidential VMs that were announced. */
   readonly expected: Tee[] = [];
+  /** Engines that the host does not have, with the reasons. */
+  readonly lacking = new Map<EngineName, string>();
   /** Ids that were swept. */
   readonly sweeps: string[] = [];
   #failures: Error[] = [];
@@ -138,21 +141,29 @@ export class FakeHost {
 /** An `Engine` over a `FakeHost`. */
 export class FakeEngine implements Engine {
   readonly name = 'fake';
+  configured: EngineName | undefined;
   readonly #host: FakeHost;
 
   constructor(host: FakeHost) {
     this.#host = host;
   }
 
-  async report(): Promise<EngineReport> {
-    return {
-      name: this.name,
-      available: true,
-      version: '1',
-      reason: undefined,
-      accelerators: [{ name: 'none', available: true, reason: undefined }],
-      tees: [],
-    };
+  async reports(): Promise<readonly EngineReport[]> {
+    return [
+      {
+        name: this.name,
+        available: true,
+        version: '1',
+        reason: undefined,
+        accelerators: [{ name: 'none', available: true, reason: undefined }],
+        tees: [],
+      },
+    ];
+  }
+
+  async requireAvailable(name: EngineName): Promise<void> {
+    const reason = this.#host.lacking.get(name);
+    if (reason !== undefined) throw new A3sError('engine-unavailable', reason);
   }
 
   async launch(spec: VmSpec, signal: AbortSignal): Promise<Vm> {

@@ -8,7 +8,7 @@ import { geteuid } from 'node:process';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { type SelfTestHost, selfTest } from '../../boxes/self-test/self-test.ts';
 import { Host, SelfTestRequest, SelfTestResult } from '../../docker-api/a3s/host.ts';
-import { reportKrun } from '../../engine/krun/report.ts';
+import { standardEngine } from '../../engine/engine-name.ts';
 import { A3sError } from '../../errors.ts';
 import { jailFeatures } from '../../jail/spawn.ts';
 import { reportTools } from '../../jail/tools.ts';
@@ -27,7 +27,8 @@ export const HOST_ROUTES: readonly Route<ReportHost>[] = [
     body: noBody,
     handler: async (_, rt) =>
       json({
-        engines: [await rt.engine.report(), await reportKrun()],
+        defaultEngine: standardEngine(rt.engine.configured),
+        engines: [...(await rt.engine.reports())],
         programs: reportTools(),
         jail: await jailFeatures(),
         imagePolicy: await standingPolicyOf(rt),

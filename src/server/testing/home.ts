@@ -91,6 +91,8 @@ export class TestHome {
       allowWeakJail: false,
       startTimeoutMs: 120_000,
       kvmTimeoutMs: 10_000,
+      engine: undefined,
+      krunLibrary: undefined,
       builder: { directory: '/nowhere', idleMs: 60_000, snapshots: false },
       templates: { enabled: false, max: 8, maxAgeMs: 86_400_000 },
     };

@@ -1,10 +1,9 @@
 /**
- * The guest's console, a ring buffer in the VMM, and the panic reason in its last lines.
+ * The guest's console, a ring buffer in the VMM.
  *
  * @module
  */
 import * as z from 'zod';
-import { printable } from '../../helpers/helper.ts';
 import { CONSOLE, CONSOLE_BYTES } from '../command-line/arguments.ts';
 import type { QmpClient } from './qmp.ts';
 
@@ -17,10 +16,4 @@ export async function readConsole(monitor: QmpClient): Promise<Buffer> {
   const data = await monitor.execute('ringbuf-read', { ...ring, size: CONSOLE_BYTES }, z.base64());
   if (data !== '') await monitor.execute('ringbuf-write', { ...ring, data }, z.unknown());
   return Buffer.from(data, 'base64').subarray(-CONSOLE_BYTES);
-}
-
-/** The kernel's reason for a panic; empty where the console shows none. */
-export function panicReason(console: Buffer): string {
-  const found = /Kernel panic - not syncing: ?([^\r\n]*)/.exec(console.toString('latin1'));
-  return found === null ? '' : printable(found[0]);
 }

@@ -61,6 +61,7 @@ export async function parseCreate(body: unknown): Promise<ParsedCreate> {
       'HostConfig',
       'MacAddress',
       'NetworkingConfig',
+      'Engine',
       'Confidential',
       'Egress',
       'EgressSecrets',
@@ -69,7 +70,8 @@ export async function parseCreate(body: unknown): Promise<ParsedCreate> {
     { ignored },
   );
   const { NetworkingConfig: networking, MacAddress: mac, ...rest } = whole;
-  const { Confidential: own, Egress: ownEgress, EgressSecrets: secrets, ...docker } = rest;
+  const { Engine: engine, Confidential: own, ...others } = rest;
+  const { Egress: ownEgress, EgressSecrets: secrets, ...docker } = others;
   const hostPart = withoutUnsupported(
     'HostConfig.',
     docker['HostConfig'],
@@ -81,7 +83,7 @@ export async function parseCreate(body: unknown): Promise<ParsedCreate> {
   // What Docker has no word for is not read as Go reads: its names are exact.
   const config = parseRequest(CreateBody, {
     ...document,
-    ...{ Confidential: own, Egress: ownEgress, EgressSecrets: secrets },
+    ...{ Engine: engine, Confidential: own, Egress: ownEgress, EgressSecrets: secrets },
   });
   const { HostConfig: host } = config;
   const annotated = await readAnnotations(host.Annotations);
@@ -154,6 +156,7 @@ export async function parseCreate(body: unknown): Promise<ParsedCreate> {
     onBuild: orNone(config.OnBuild),
     argsEscaped: config.ArgsEscaped || undefined,
     containerIdFile: orUndefined(host.ContainerIDFile),
+    engine: config.Engine,
     confidential,
   };
   const warnings = [...discarded, ...ignoredWarnings(ignored), ...healthWarnings(request.health)];

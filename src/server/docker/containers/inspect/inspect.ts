@@ -10,6 +10,7 @@ import { boxDirectory } from '../../../../boxes/record/directories.ts';
 import { hostMay } from '../../../../boxes/record/host-may.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
 import { ContainerInspect } from '../../../../docker-api/containers/container.ts';
+import { AUTOMATIC, CONFIGURED } from '../../../../engine/engine-name.ts';
 import { json } from '../../../http/answer.ts';
 import { type Route, route } from '../../../http/route.ts';
 import { showEgress } from '../../egress-request.ts';
@@ -60,6 +61,7 @@ export function inspectBox(rt: InspectHost, box: Box): Inspect {
     TrustAtCreate: definition.trust ?? null,
     // Docker has no such field: how the microVM of this run, or of the last one, was started.
     Machine: vmOf(box),
+    Engine: engineOf(box),
     // Null for a plain box.
     Confidential: showConfidential(box),
     Egress: showEgress(definition.egress),
@@ -93,6 +95,12 @@ function logPath(rt: Pick<Runtime, 'home'>, box: Box): string {
 
 function vmOf({ state: { machine } }: Box) {
   return machine === undefined ? null : { Start: machine.start, Source: machine.source ?? '' };
+}
+
+function engineOf({ definition: { engine } }: Box): Inspect['Engine'] {
+  if (engine === undefined) return { Name: AUTOMATIC.name, Reason: AUTOMATIC.reason };
+  const reason = { request: 'named when it was created', configuration: CONFIGURED };
+  return { Name: engine.name, Reason: reason[engine.by] };
 }
 
 function stateOf(box: Box): Inspect['State'] {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { panicReason } from './console.ts';
+import { panicReason } from './panic-reason.ts';
 
 it('finds the reason of a kernel panic on the console', () => {
   const text = '[ 2.4] Kernel panic - not syncing: sysrq triggered crash\r\n[ 2.4] CPU: 0\r\n';

@@ -1,0 +1,86 @@
+/**
+ * The engines by their names, and what boxes of each cannot have.
+ *
+ * @module
+ */
+import { A3sError } from '../errors.ts';
+
+export const ENGINE_NAMES = ['qemu', 'krun'] as const;
+export type EngineName = (typeof ENGINE_NAMES)[number];
+
+/** The engine of boxes for which none was named. */
+export const AUTOMATIC: { readonly name: EngineName; readonly reason: string } = {
+  name: 'qemu',
+  reason:
+    'chosen automatically: QEMU has templates, snapshots and confidential boxes, and runs without KVM',
+};
+
+/** The engine of boxes for which none is named, and why. */
+export function standardEngine(configured: EngineName | undefined): {
+  readonly name: EngineName;
+  readonly reason: string;
+} {
+  return configured === undefined ? AUTOMATIC : { name: configured, reason: CONFIGURED };
+}
+
+/**
+ * How many disks, shares and network cards a microVM of libkrun has together: its interrupt lines
+ * for virtio devices on x86-64, from 5 to 15, less those of the random numbers, of the balloon and
+ * of vsock.
+ */
+export const KRUN_DEVICES = 8;
+
+/** Why a box has the engine that `A3S_ENGINE` names. */
+export const CONFIGURED = 'configured: A3S_ENGINE';
+
+/** What an engine may be unable to do for a box. */
+export type EngineFeature =
+  | 'architecture'
+  | 'binds'
+  | 'confidential'
+  | 'disk-limits'
+  | 'egress'
+  | 'snapshot'
+  | 'networks';
+
+/** The reasons, which follow the engine's name in a sentence. */
+const LACKING: Readonly<Record<EngineName, Readonly<Partial<Record<EngineFeature, string>>>>> = {
+  qemu: {},
+  krun: {
+    architecture: 'runs guests of the host’s architecture alone',
+    binds:
+      'serves files as the user of the VMM, which as root is one of its own without rights to the host’s files',
+    confidential: 'starts no confidential boxes',
+    'disk-limits': 'limits no rates of disks',
+    egress: 'has no network cards that lead to a network of the host, where policies are enforced',
+    snapshot: 'saves neither the memory nor the disk of a box',
+    networks: 'has no network cards that lead to a user-defined network',
+  },
+};
+
+/** Why boxes of an engine cannot have a feature; undefined: they can. */
+export function lacking(engine: EngineName, feature: EngineFeature): string | undefined {
+  return LACKING[engine][feature];
+}
+
+/**
+ * @param engine undefined: the automatic one
+ * @param what is refused, as a verb and its object
+ * @throws A3sError `engine-unsupported`
+ */
+export function requireFeature(
+  engine: EngineName | undefined,
+  feature: EngineFeature,
+  what: string,
+): void {
+  const name = engine ?? AUTOMATIC.name;
+  const reason = lacking(name, feature);
+  if (reason !== undefined) throw engineUnsupported(name, what, reason);
+}
+
+/** The refusal of something that an engine cannot do. */
+export function engineUnsupported(name: EngineName, what: string, reason: string): A3sError {
+  return new A3sError('engine-unsupported', `Cannot ${what}: the engine ${name} ${reason}`, {
+    remedy: 'Create the box with --engine qemu.',
+  });
+}

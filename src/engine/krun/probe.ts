@@ -1,0 +1,164 @@
+/**
+ * Whether libkrun boots a guest on this host: it is tried once, with the kernel of boxes and a
+ * deadline.
+ *
+ * A library that loads says little: a libkrun that finds no KVM, or a guest that finds no device of
+ * libkrun's, fails later. The result is kept until the library, the boot set, the host's kernel or
+ * its processor changes. That a guest did not come up in time may be the host's load, and holds for
+ * an hour, in this server alone.
+ *
+ * @module
+ */
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { cpus, release } from 'node:os';
+import { pipeline } from 'node:stream/promises';
+import * as z from 'zod';
+import { A3sError } from '../../errors.ts';
+import type { Vm, VmSpec } from '../engine.ts';
+import { printable } from '../helpers/helper.ts';
+import { keep } from '../probe/keep.ts';
+import { withProbe } from '../probe/probe.ts';
+
+const LATE_MS = 3_600_000;
+/** The start of HTTP/2 and an empty SETTINGS frame: an agent answers with its own settings. */
+const GREETING = Buffer.concat([
+  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+  Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
+]);
+
+/** What the probe found. */
+export interface KrunVerdict {
+  /** Why no box can run; undefined: they can. */
+  readonly reason: string | undefined;
+  /** The release whose functions the library has. */
+  readonly atLeast: string | undefined;
+  /** Functions that the library lacks. */
+  readonly missing: readonly string[];
+  /**
+   * The time until which it holds, in milliseconds since 1970; undefined: until something changes.
+   */
+  readonly until: number | undefined;
+}
+
+export interface KrunProbe {
+  readonly library: string;
+  readonly boot: VmSpec['boot'];
+  /** The file with the result. */
+  readonly cacheFile: string;
+  /** A short path that does not exist; made and removed by the probe. */
+  readonly runtimeDir: string;
+  readonly probeMs: number;
+  /** Aborts the probe, which then says nothing. */
+  readonly signal: AbortSignal;
+  /** Starts the VM, and says which functions its library has. */
+  launch(
+    spec: VmSpec,
+    signal: AbortSignal,
+  ): Promise<{ readonly vm: Vm; readonly found: Pick<KrunVerdict, 'atLeast' | 'missing'> }>;
+}
+
+const Cached = z.strictObject({
+  key: z.string(),
+  reason: z.string().optional(),
+  atLeast: z.string().optional(),
+  missing: z.array(z.string()),
+});
+
+/** Rejects only where its signal aborts. */
+export async function probeKrun(probe: KrunProbe): Promise<KrunVerdict> {
+  const key = await cacheKey(probe);
+  const cached = await readCache(probe.cacheFile, key);
+  if (cached !== undefined) return cached;
+  const verdict = await boot(probe);
+  probe.signal.throwIfAborted();
+  if (verdict.until !== undefined) return verdict;
+  const { reason, atLeast, missing } = verdict;
+  await keep(probe.cacheFile, { key, reason, atLeast, missing });
+  return verdict;
+}
+
+async function boot(probe: KrunProbe): Promise<KrunVerdict> {
+  const late = AbortSignal.timeout(probe.probeMs);
+  const signal = AbortSignal.any([late, probe.signal]);
+  let found: Pick<KrunVerdict, 'atLeast' | 'missing'> = { atLeast: undefined, missing: [] };
+  try {
+    await withProbe(probe, async (spec) => {
+      const started = await probe.launch(spec, signal);
+      found = started.found;
+      try {
+        await answer(started.vm, signal).catch(async () => {
+          signal.throwIfAborted();
+          // Why it ended says more than that nothing answered.
+          throw await ended(started.vm);
+        });
+      } finally {
+        await started.vm.kill();
+      }
+    });
+    return { ...found, reason: undefined, until: undefined };
+  } catch (error) {
+    if (late.aborted) {
+      const reason = `a guest did not come up within ${probe.probeMs / 1000} s (A3S_KVM_TIMEOUT gives it more time)`;
+      return { ...found, reason, until: Date.now() + LATE_MS };
+    }
+    const message = printable(error instanceof Error ? error.message : String(error));
+    return { ...found, reason: `a guest could not be booted: ${message}`, until: undefined };
+  }
+}
+
+/** Resolves when the agent answers on the control stream. */
+async function answer(vm: Vm, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const stream = await vm.connect(signal);
+    // Where a guest does not listen yet, the stream ends, and the next one may be answered.
+    stream.on('error', () => undefined);
+    stream.write(GREETING);
+    const first = once(stream, 'data', { signal }).then(() => true);
+    const closed = once(stream, 'close', { signal }).then(() => false);
+    closed.catch(() => undefined);
+    if (await Promise.race([first, closed])) return;
+  }
+}
+
+async function ended(vm: Vm): Promise<A3sError> {
+  const { reason, detail } = await vm.exited;
+  return new A3sError('vmm-failed', detail === '' ? `the microVM ended: ${reason}` : detail);
+}
+
+async function cacheKey({ library, boot }: KrunProbe): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(library), hash);
+  const files = [boot.kernelPath, boot.initrdPath].map(async (path) => {
+    const { size, mtimeMs } = await stat(path);
+    return [path, size, Math.floor(mtimeMs)].join(' ');
+  });
+  const processor = cpus()[0]?.model ?? '';
+  return [
+    library,
+    hash.digest('hex'),
+    release(),
+    processor,
+    ...(await Promise.all(files)),
+    ...boot.commandLine,
+  ].join(' ');
+}
+
+async function readCache(path: string, key: string): Promise<KrunVerdict | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const cached = Cached.safeParse(parseJson(text));
+  if (!cached.success || cached.data.key !== key) return undefined;
+  const { reason, atLeast, missing } = cached.data;
+  return { reason, atLeast, missing, until: undefined };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * Starts the shim of a microVM in its jail, up to the moment at which it hands itself over to
+ * libkrun.
+ *
+ * @module
+ */
+import { constants } from 'node:fs';
+import { chmod, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { SHIM_DESCRIPTORS, SHIM_ENVIRONMENT, SHIM_MONITOR, shimCommand } from '@a3s-box/krun/shim';
+import { retry } from '../../async/retry.ts';
+import { A3sError } from '../../errors.ts';
+import { isJailUid, jailGroup } from '../../jail/identity.ts';
+import type { JailBind, JailDevice, JailProgram } from '../../jail/jail.ts';
+import { deadline } from '../deadline.ts';
+import type { VmSpec } from '../engine.ts';
+import { DescriptorTable } from '../helpers/descriptor-table.ts';
+import { Helper, printable } from '../helpers/helper.ts';
+import { resolveShare } from '../helpers/resolve-share.ts';
+import { type FoundProcess, findProcesses } from '../processes/processes.ts';
+import { describeVm, SHARES, type ShimFiles } from './describe-vm.ts';
+import type { RunDirectory } from './run-directory.ts';
+
+/** What a shim is started with on this host. */
+export interface ShimHost {
+  /** The path of libkrun. */
+  readonly library: string;
+  /** The bundle of the shim. */
+  readonly program: string;
+  /** The directory of the modules that the bundle loads. */
+  readonly modules: string;
+}
+
+const SHIM = 'libkrun';
+const KVM = '/dev/kvm';
+const READY_MS = 30_000;
+/** libkrun's file server holds a descriptor of each file that the guest knows. */
+const OPEN_FILES = 65_536;
+const OTHERS_READ = 0o004;
+const { O_RDONLY, O_RDWR, O_APPEND } = constants;
+
+/**
+ * Resolves when the shim has configured libkrun and calls it to start the microVM.
+ *
+ * @throws A3sError `vmm-failed` with the reason of the shim or of libkrun, `state-unusable` for a
+ * file that cannot be opened
+ */
+export async function startShim(
+  spec: VmSpec,
+  host: ShimHost,
+  run: RunDirectory,
+  signal: AbortSignal,
+): Promise<Helper> {
+  const helper = await spawnShim(spec, host, run);
+  const waiting = AbortSignal.any([
+    signal,
+    deadline(READY_MS, 'vmm-failed', 'libkrun did not start the microVM'),
+  ]);
+  try {
+    await retry(async () => {
+      const { entering, failed } = await run.record();
+      if (failed !== undefined) {
+        throw new A3sError('vmm-failed', `Cannot start the microVM: ${printable(failed.message)}`);
+      }
+      if (entering !== undefined) return true;
+      if (helper.ended.aborted) throw helper.ended.reason;
+      return undefined;
+    }, waiting);
+    return helper;
+  } catch (error) {
+    helper.release();
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+/**
+ * The processes of a run: the shim's monitor with the keeper of its jail, and the shim. For root
+ * each must be of the box's group too: a VMM that its guest has taken over can overwrite its
+ * command line.
+ */
+export function findShim(runtimeDir: string): {
+  readonly monitor: readonly FoundProcess[];
+  readonly shim: FoundProcess | undefined;
+} {
+  const root = process.geteuid?.() === 0;
+  const found = findProcesses(runtimeDir, isJailUid).filter(({ inGroup }) => inGroup || !root);
+  const node = basename(process.execPath);
+  return {
+    monitor: found.filter(({ args }) => args.includes(SHIM_MONITOR)),
+    shim: found.find(({ program }) => program === node),
+  };
+}
+
+async function spawnShim(spec: VmSpec, host: ShimHost, run: RunDirectory): Promise<Helper> {
+  const { boot, disks, identity, runtimeDir, id } = spec;
+  await using table = new DescriptorTable();
+  const readonlyDisks = disks.filter(({ readonly }) => readonly).map(({ path }) => path);
+  for (const path of [boot.kernelPath, boot.initrdPath, ...readonlyDisks]) await letRead(path);
+  const { firstOther } = SHIM_DESCRIPTORS;
+  const numbers: ShimFiles = {
+    console: firstOther,
+    kernel: firstOther + 1,
+    initrd: firstOther + 2,
+    disks: disks.map((_, index) => firstOther + 3 + index),
+  };
+  await run.make(describeVm(spec, host.library, numbers));
+  // In the order of their numbers.
+  await table.open(run.fileOf('description'), O_RDONLY);
+  await table.open(run.fileOf('run'), O_RDWR | O_APPEND);
+  await table.open(run.fileOf('status'), O_RDWR | O_APPEND);
+  await table.open(run.fileOf('console'), O_RDWR);
+  await table.open(boot.kernelPath, O_RDONLY);
+  await table.open(boot.initrdPath, O_RDONLY);
+  for (const { path, readonly } of disks) await table.open(path, readonly ? O_RDONLY : O_RDWR);
+  const systemCalls = await table.open(run.fileOf('systemCalls'), O_RDONLY);
+  const program: Omit<JailProgram, 'stdio' | 'outlives'> = {
+    ...shimCommand(host.program, [id, runtimeDir], process.execPath),
+    identity,
+    group: jailGroup(runtimeDir),
+    writable: [runtimeDir],
+    readable: [host.program, host.modules, ...[host.library, process.execPath].filter(isOutside)],
+    binds: await shareBinds(spec, table),
+    devices: await kvmDevices(),
+    network: false,
+    // Its numbers are those of x86-64.
+    ...(process.arch === 'x64' ? { systemCalls } : {}),
+    limits: { openFiles: OPEN_FILES },
+    environment: { ...SHIM_ENVIRONMENT, NODE_PATH: host.modules },
+  };
+  return await Helper.start(SHIM, program, table.fds);
+}
+
+/** Every jail sees `/usr`. */
+function isOutside(path: string): boolean {
+  return !path.startsWith('/usr/');
+}
+
+async function shareBinds({ shares }: VmSpec, table: DescriptorTable): Promise<JailBind[]> {
+  const binds: JailBind[] = [];
+  for (const [index, share] of shares.entries()) {
+    const { source, name, held } = await resolveShare(share);
+    const target = [SHARES, index, ...(name === undefined ? [] : [name])].join('/');
+    const from = held === undefined ? source : table.keep(held);
+    binds.push({ source: from, target, readonly: share.readonly });
+  }
+  return binds;
+}
+
+/**
+ * libkrun opens its files again, as the user of the VMM. Layers and boot sets are the same for all
+ * boxes, and lie in directories that other users of the host cannot enter.
+ */
+async function letRead(path: string): Promise<void> {
+  if (process.geteuid?.() !== 0) return;
+  const { mode } = await stat(path);
+  if ((mode & OTHERS_READ) === 0) await chmod(path, (mode & 0o777) | OTHERS_READ);
+}
+
+/** The device of KVM, which libkrun opens itself. None: libkrun says so. */
+async function kvmDevices(): Promise<readonly JailDevice[]> {
+  const found = await stat(KVM).catch(() => undefined);
+  if (found === undefined) return [];
+  return [{ path: KVM, group: found.gid === 0 ? undefined : found.gid }];
+}

@@ -1,0 +1,12 @@
+/**
+ * Why a guest's kernel panicked, by the last lines of its console.
+ *
+ * @module
+ */
+import { printable } from './helpers/helper.ts';
+
+/** The kernel's reason for a panic; empty where the console shows none. */
+export function panicReason(console: Buffer): string {
+  const found = /Kernel panic - not syncing: ?([^\r\n]*)/.exec(console.toString('latin1'));
+  return found === null ? '' : printable(found[0]);
+}
