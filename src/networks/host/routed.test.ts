@@ -50,7 +50,8 @@ describe('the rules of a namespace', () => {
     const through = chain('through', six);
     const at = (part: string) => through.findIndex((rule) => rule.includes(part));
     expect(at('@peers6')).toBeGreaterThan(at('@flows6'));
-    expect(at('@peers6')).toBeLessThan(at('iifname tap0 reject'));
+    expect(at('@peers6')).toBeLessThan(at('oifname eth0 meta nfproto ipv4 accept'));
+    expect(at('oifname eth0 meta nfproto ipv4 accept')).toBeLessThan(at('iifname tap0 reject'));
     expect(at('ip6 saddr fd00:89::1 drop')).toBeLessThan(at('ip6 daddr fd00:89::2 accept'));
     expect(through.slice(at('iifname tap0 reject')).join()).not.toContain('iifname tap0 oifname');
     expect(ruleset(endpoint)).not.toContain('ip6');
@@ -71,9 +72,11 @@ describe('the rules of a namespace', () => {
   });
 
   it('the rules lead out of no internal network', () => {
-    expect(chain('through')).toContain('iifname tap0 oifname eth0 accept');
+    expect(chain('through')).toContain('iifname tap0 oifname eth0 meta nfproto ipv4 accept');
     const internal = { network: { ...endpoint.network, internal: true } };
-    expect(chain('through', internal)).not.toContain('iifname tap0 oifname eth0 accept');
+    expect(chain('through', internal)).not.toContain(
+      'iifname tap0 oifname eth0 meta nfproto ipv4 accept',
+    );
   });
 
   it('the rules lead to the host by one address, for a box that asks for it alone', () => {

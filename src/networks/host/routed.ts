@@ -171,8 +171,8 @@ export function ruleset(endpoint: Endpoint): string {
           `iifname ${TAP} oifname ${UPLINK} ip daddr ${network.subnet} add @peers { ip daddr } accept`,
         ]),
     `iifname ${TAP} oifname ${UPLINK} ip daddr ${network.subnet} drop`,
-    ...(network.internal ? [] : [`iifname ${TAP} oifname ${UPLINK} accept`]),
     ...(six?.fromBox ?? []),
+    ...(network.internal ? [] : [`iifname ${TAP} oifname ${UPLINK} meta nfproto ipv4 accept`]),
     `iifname ${TAP} reject`,
     ...(six?.toBox ?? []),
     // Boxes of this network alone: what comes from another one has the address of the gateway.
