@@ -104,6 +104,7 @@ module.exports = {
       conditionNames: ['a3s-source', 'types', 'import', 'require', 'node', 'default'],
     },
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(^|/)dist/|(?<!^src)(^|/)build/' },
+    // Programs of the applications that tests run in boxes have their packages there.
+    exclude: { path: '(^|/)dist/|(?<!^src)(^|/)build/|^test/applications/' },
   },
 };

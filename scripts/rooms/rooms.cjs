@@ -152,6 +152,7 @@ const ROOMS = {
   builders: [
     'builders',
     'build/builder',
+    'oci/digest',
     'tls-proxy/make-authority',
     'boxes',
     'boot',
