@@ -88,8 +88,11 @@ async function forward(
   try {
     socket = await target.dial(portOf(target, text));
     destroyAfter(gone, socket);
+    destroyOn(data.resetByClient, socket);
     await Promise.all([toPod(data, socket), toClient(socket, data)]);
   } catch (failure) {
+    // Nobody takes it, and what the other streams carry comes behind it.
+    data.input.destroy();
     onError(failure);
     await error.write(Buffer.from(`error forwarding port ${text}: ${failureText(failure)}`));
   } finally {
@@ -135,6 +138,13 @@ function destroyAfter(gone: AbortSignal, socket: Duplex): void {
   if (gone.aborted) end();
   else gone.addEventListener('abort', end, { once: true });
   socket.once('close', () => gone.removeEventListener('abort', end));
+}
+
+/** A client that has reset its stream takes nothing more, however much the pod writes. */
+function destroyOn(reset: AbortSignal, socket: Duplex): void {
+  const end = (): void => void socket.destroy();
+  if (reset.aborted) end();
+  else reset.addEventListener('abort', end, { once: true });
 }
 
 async function toClient(socket: Duplex, data: SpdyStream): Promise<void> {

@@ -269,20 +269,31 @@ describe('port forwarding', () => {
     return { error, data };
   }
 
-  it('carries connections to the ports that their streams name, side by side', async () => {
-    const inPod = createServer({ allowHalfOpen: true }, (socket) => {
-      socket.on('data', (bytes) => socket.write(bytes.toString().toUpperCase()));
-      socket.on('end', () => socket.end('.'));
-    });
-    inPod.listen(0, '127.0.0.1');
-    await once(inPod, 'listening');
-    const { port } = inPod.address() as { port: number };
-    const asked: number[] = [];
-    const dial = async (number: number): Promise<Socket> => {
-      asked.push(number);
+  /** Serves connections as a program in the pod does. */
+  async function inPod(serve: (socket: Socket) => void) {
+    const listener = createServer({ allowHalfOpen: true }, serve);
+    listener.listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    const { port } = listener.address() as { port: number };
+    const dial = async (): Promise<Socket> => {
       const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
       await once(socket, 'connect');
       return socket;
+    };
+    return { listener, dial };
+  }
+
+  const shout = (socket: Socket): void => {
+    socket.on('data', (bytes) => socket.write(bytes.toString().toUpperCase()));
+    socket.on('end', () => socket.end('.'));
+  };
+
+  it('carries connections to the ports that their streams name, side by side', async () => {
+    const { listener, dial: reach } = await inPod(shout);
+    const asked: number[] = [];
+    const dial = async (number: number): Promise<Socket> => {
+      asked.push(number);
+      return await reach();
     };
     const client = await connected(
       { kind: 'portforward', portForward: { ports: [], dial } },
@@ -297,7 +308,49 @@ describe('port forwarding', () => {
     expect(asked).toEqual([8080, 9090]);
     await client.until(() => client.of(first.error).ended);
     expect(client.text(first.error)).toBe('');
-    inPod.close();
+    listener.close();
+  });
+
+  it('goes on after a port that is refused, whatever its client has sent to it', async () => {
+    const { listener, dial: reach } = await inPod(shout);
+    const dial = async (number: number): Promise<Socket> => {
+      if (number === 80) return await reach();
+      throw new A3sError('conflict', 'connection refused');
+    };
+    const client = await connected(
+      { kind: 'portforward', portForward: { ports: [], dial } },
+      FORWARD,
+    );
+    const refused = await pair(client, '1', '81');
+    client.send(refused.data, Buffer.alloc(200_000));
+    const served = await pair(client, '2', '80');
+    client.send(served.data, 'next', true);
+    await client.until(() => client.of(served.data).ended);
+    expect(client.text(served.data)).toBe('NEXT.');
+    expect(client.text(refused.error)).toContain('connection refused');
+    listener.close();
+  });
+
+  it('closes the connection of a stream that its client resets, though the pod writes on', async () => {
+    let accepted: Socket | undefined;
+    const { listener, dial } = await inPod((socket) => {
+      accepted = socket.on('error', () => undefined);
+      const write = (): void => {
+        while (socket.write(Buffer.alloc(4096)));
+      };
+      socket.on('drain', write);
+      write();
+    });
+    const client = await connected(
+      { kind: 'portforward', portForward: { ports: [], dial } },
+      FORWARD,
+    );
+    const { data } = await pair(client, '1', '80');
+    await client.until(() => client.of(data).bytes.length > 0);
+    client.socket.write(frames.controlFrame(frames.RST_STREAM, [data, frames.CANCEL]));
+    await expect.poll(() => accepted?.destroyed, { timeout: 10_000 }).toBe(true);
+    expect(client.closed).toBe(false);
+    listener.close();
   });
 
   it('says over the stream of errors why a port cannot be reached', async () => {

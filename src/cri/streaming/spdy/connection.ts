@@ -153,7 +153,7 @@ export class SpdyConnection implements SpdySender {
         return;
       }
       case frames.RST_STREAM:
-        return this.#streams.get(number(payload, 0))?.abandon();
+        return this.#streams.get(number(payload, 0))?.cancel();
       case frames.PING:
         // The server sends none, so each is to be answered.
         return await this.control(frames.PING, [number(payload, 0)]);

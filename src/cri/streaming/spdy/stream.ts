@@ -33,9 +33,12 @@ export class SpdyStream {
   readonly headers: SpdyHeaders;
   /** What the client sends. */
   readonly input: Inbox;
+  /** Aborts when the client resets the stream. */
+  readonly resetByClient: AbortSignal;
   /** How many bytes were sent. */
   sent = 0;
   readonly #sender: SpdySender;
+  readonly #reset = new AbortController();
   #delivered = 0;
   #credited = 0;
   #inputEnded = false;
@@ -45,6 +48,7 @@ export class SpdyStream {
     this.id = id;
     this.headers = headers;
     this.#sender = sender;
+    this.resetByClient = this.#reset.signal;
     // More than the window: a client that keeps to it holds up none of its other streams.
     this.input = new Inbox(WINDOW_BYTES + 1, () => this.#credit());
   }
@@ -94,7 +98,13 @@ export class SpdyStream {
     if (this.#outputEnded) this.#sender.closed(this);
   }
 
-  /** The client has reset the stream, or is gone. What it has sent can still be read. */
+  /** The client has reset the stream. What it has sent can still be read. */
+  cancel(): void {
+    this.#reset.abort();
+    this.abandon();
+  }
+
+  /** The client takes and sends no more. What it has sent can still be read. */
   abandon(): void {
     this.#endOutput();
     this.finish();
