@@ -10,8 +10,10 @@ import (
 
 const (
 	keyIDBytes = 16
-	// maxReferencePath is the longest path at a broker.
+	// maxReferencePath is the longest path at a broker, and maxReferenceName the longest name of a
+	// volume.
 	maxReferencePath = 386
+	maxReferenceName = 57
 )
 
 // Keyed is what a broker has for a volume whose key it keeps.
@@ -29,9 +31,10 @@ func keyID(key []byte) ([]byte, error) {
 	return hkdf.Key(sha256.New, key, nil, "a3s-box/sealed-volume/v2/key-id", keyIDBytes)
 }
 
-// reference is what the header of such a volume has in place of an envelope: the id of the key, the
-// length of its path, its path, and the path of the counter.
-func (k *Keyed) reference() ([]byte, error) {
+// reference is what the header of such a volume has in place of an envelope: the id of the key, its
+// path and the path of the counter, each after its length, and the volume's name, so that no volume
+// opens as another one of the same key.
+func (k *Keyed) reference(name string) ([]byte, error) {
 	if len(k.Key) != keyBytes {
 		return nil, errKeyLength
 	}
@@ -39,27 +42,46 @@ func (k *Keyed) reference() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := binary.BigEndian.AppendUint16(id, uint16(len(k.Path)))
-	return append(append(data, k.Path...), k.Counter...), nil
+	data := id
+	for _, path := range []string{k.Path, k.Counter} {
+		data = append(binary.BigEndian.AppendUint16(data, uint16(len(path))), path...)
+	}
+	return append(data, name...), nil
 }
 
 // isReference says whether bytes are a reference in its one encoding.
 func isReference(data []byte) bool {
-	if len(data) <= keyIDBytes+2 {
+	if len(data) < keyIDBytes {
 		return false
 	}
-	size := int(binary.BigEndian.Uint16(data[keyIDBytes:]))
-	rest := data[keyIDBytes+2:]
-	return size > 0 && size <= maxReferencePath && size <= len(rest) && len(rest)-size <= maxReferencePath
+	path, rest, ok := cutPath(data[keyIDBytes:])
+	if !ok || len(path) == 0 {
+		return false
+	}
+	_, name, ok := cutPath(rest)
+	return ok && len(name) > 0 && len(name) <= maxReferenceName
 }
 
-// keyFor returns the key of a volume where its header names that key, at that path, with that
-// counter: a volume that is counted is opened by no launch spec that does not count it.
-func (k *Keyed) keyFor(h *header) ([]byte, error) {
+// cutPath reads a path after its length.
+func cutPath(data []byte) (path, rest []byte, ok bool) {
+	if len(data) < 2 {
+		return nil, nil, false
+	}
+	size, rest := int(binary.BigEndian.Uint16(data)), data[2:]
+	if size > maxReferencePath || size > len(rest) {
+		return nil, nil, false
+	}
+	return rest[:size], rest[size:], true
+}
+
+// keyFor returns the key of a volume where its header has that name, and names that key, at that
+// path, with that counter: a volume that is counted is opened by no launch spec that does not count
+// it.
+func (k *Keyed) keyFor(h *header, name string) ([]byte, error) {
 	if h.version != versionKeyed {
 		return nil, errNotKeyed
 	}
-	want, err := k.reference()
+	want, err := k.reference(name)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -80,8 +81,11 @@ func TestAVolumeIsOpenedWithItsOwnKeyPathAndCounterAlone(t *testing.T) {
 		"a short key":             {other(func(k *Keyed) { k.Key = k.Key[:31] }), CodeKey, "32 bytes"},
 		"another path":            {other(func(k *Keyed) { k.Path += "2" }), CodeRefused, "another path"},
 		"another counter":         {other(func(k *Keyed) { k.Counter += "2" }), CodeRefused, "counter"},
+		"another name":            {keyed(Terms{Name: "other", ID: &v.ID}, nil), CodeRefused, "another name"},
+		"another name, init":      {keyed(Terms{Name: "other", Init: true}, nil), CodeRefused, "another name"},
 		"no counter":              {other(func(k *Keyed) { k.Counter = "" }), CodeRefused, "counter"},
 		"a shifted path":          {other(func(k *Keyed) { k.Path, k.Counter = keyPath+counterPath[:1], counterPath[1:] }), CodeRefused, "another path"},
+		"a shifted counter":       {keyed(Terms{Name: "a", ID: &v.ID}, func(k *Keyed) { k.Counter += "dat" }), CodeRefused, "counter"},
 		"no key":                  {idTerms(v.ID), CodeRefused, "names none"},
 		"no key, init":            {initTerms(), CodeRefused, "names none"},
 		"init, another key":       {keyed(initTerms(), func(k *Keyed) { k.Key[0]++ }), CodeKey, "another one"},
@@ -148,22 +152,38 @@ func TestTheKeyIsNotOnTheDiskAndNotKept(t *testing.T) {
 }
 
 func TestAReferenceHasOneEncoding(t *testing.T) {
-	good, err := keyed(initTerms(), nil).Keyed.reference()
+	good, err := keyed(initTerms(), nil).Keyed.reference("data")
 	if err != nil || !isReference(good) {
 		t.Fatalf("got %x, %v", good, err)
 	}
-	size := func(n uint16) []byte {
+	counterAt := keyIDBytes + 2 + len(keyPath)
+	size := func(at int, n uint16) []byte {
 		data := bytes.Clone(good)
-		binary.BigEndian.PutUint16(data[keyIDBytes:], n)
+		binary.BigEndian.PutUint16(data[at:], n)
+		return data
+	}
+	longest := &Keyed{strings.Repeat("p", maxReferencePath), strings.Repeat("c", maxReferencePath), make([]byte, keyBytes), false}
+	long, err := longest.reference(strings.Repeat("n", maxReferenceName))
+	if err != nil || !isReference(long) || len(long) > maxEnvelope {
+		t.Fatalf("the longest has %d bytes, %v", len(long), err)
+	}
+	longer := func(at int) []byte {
+		data := slices.Insert(bytes.Clone(long), at+2, 'x')
+		binary.BigEndian.PutUint16(data[at:], maxReferencePath+1)
 		return data
 	}
 	for name, data := range map[string][]byte{
-		"nothing":        nil,
-		"an id alone":    good[:keyIDBytes+2],
-		"no path":        size(0),
-		"a path too far": size(uint16(len(good))),
-		"a long path":    append(size(maxReferencePath+1), make([]byte, maxReferencePath)...),
-		"a long counter": append(bytes.Clone(good), make([]byte, maxReferencePath)...),
+		"nothing":           nil,
+		"an id alone":       good[:keyIDBytes],
+		"half a length":     good[:keyIDBytes+1],
+		"no path":           slices.Delete(size(keyIDBytes, 0), keyIDBytes+2, counterAt),
+		"a path too far":    size(keyIDBytes, uint16(len(good))),
+		"a long path":       longer(keyIDBytes),
+		"no counter":        good[:counterAt],
+		"a counter too far": size(counterAt, uint16(len(counterPath)+len("data")+1)),
+		"a long counter":    longer(keyIDBytes + 2 + maxReferencePath),
+		"no name":           good[:len(good)-len("data")],
+		"a long name":       append(bytes.Clone(long), 'n'),
 	} {
 		if isReference(data) {
 			t.Errorf("%s is one", name)

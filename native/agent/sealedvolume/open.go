@@ -205,7 +205,7 @@ func (o *opener) keyOf(h *header) ([]byte, error) {
 func (o *opener) keyNamed(h *header) ([]byte, error) {
 	switch {
 	case o.terms.Keyed != nil:
-		return o.terms.Keyed.keyFor(h)
+		return o.terms.Keyed.keyFor(h, o.terms.Name)
 	case h.version != versionSealed:
 		return nil, errKeyed
 	}
@@ -220,7 +220,7 @@ func (o *opener) keyNamed(h *header) ([]byte, error) {
 // names it.
 func (o *opener) newKey() (version uint16, key, envelope []byte, err error) {
 	if keyed := o.terms.Keyed; keyed != nil {
-		if envelope, err = keyed.reference(); err != nil {
+		if envelope, err = keyed.reference(o.terms.Name); err != nil {
 			return 0, nil, nil, err
 		}
 		return versionKeyed, slices.Clone(keyed.Key), envelope, nil

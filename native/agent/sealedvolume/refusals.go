@@ -31,7 +31,7 @@ var (
 	errHeaders     = refusal(CodeDamaged, damagedWords+"neither copy of its header is whole")
 	errNotKeyed    = refusal(CodeRefused, "the launch spec has its key at a broker, and the volume was made with a sealed one")
 	errKeyed       = refusal(CodeRefused, "the volume was made with a key of a broker, and the launch spec names none")
-	errReference   = refusal(CodeRefused, "the volume was made with a key at another path of the broker, or with another counter or none")
+	errReference   = refusal(CodeRefused, "the volume was made under another name, with a key at another path of the broker, or with another counter or none")
 	errKeyLength   = refusal(CodeKey, "the broker's key does not have 32 bytes")
 	errKeyMismatch = refusal(CodeKey, "the broker's key is another one than that which the volume was made with")
 	errUsed        = refusal(CodeUsed, "the broker's counter is that of a volume, and this disk has none: nothing is formatted")
