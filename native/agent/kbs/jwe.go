@@ -30,6 +30,10 @@ const (
 	maxHeaderText   = 2 << 10
 )
 
+// volumeKey is the kind of a key that the broker has made, which no administrator knows. A secret
+// has none.
+const volumeKey = "volume-key"
+
 // sealed is a JWE in its flattened form (RFC 7516, section 7.2.2), without the members that the
 // broker does not use.
 type sealed struct {
@@ -47,6 +51,8 @@ type header struct {
 	Key        publicKey `json:"epk"`
 	// Resource is the tenant and the path of what is inside.
 	Resource string `json:"resource"`
+	// Kind is volumeKey; nil for a secret.
+	Kind *string `json:"kind"`
 }
 
 type publicKey struct {
@@ -62,8 +68,9 @@ var (
 	errDecryption = fmt.Errorf("%w: it is not encrypted to this guest", ErrAnswer)
 )
 
-// open decrypts an answer that has to be the resource. The caller overwrites what it gets.
-func open(answer []byte, key *ecdh.PrivateKey, resource string) ([]byte, error) {
+// open decrypts an answer that has to be the resource, of that kind, empty for a secret. The
+// caller overwrites what it gets.
+func open(answer []byte, key *ecdh.PrivateKey, resource, kind string) ([]byte, error) {
 	jwe := &sealed{}
 	if err := strictjson.Decode(answer, jwe); err != nil {
 		return nil, errNotSealed
@@ -74,6 +81,9 @@ func open(answer []byte, key *ecdh.PrivateKey, resource string) ([]byte, error) 
 	}
 	if head.Resource != resource {
 		return nil, errResource
+	}
+	if kind == "" && head.Kind != nil || kind != "" && (head.Kind == nil || *head.Kind != kind) {
+		return nil, ErrKind
 	}
 	peer, err := head.Key.point()
 	if err != nil {

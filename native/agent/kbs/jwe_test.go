@@ -135,7 +135,7 @@ func TestOpenDecryptsWhatABrokerEncrypted(t *testing.T) {
 		if len(answer) > maxResource {
 			t.Errorf("the largest answer has %d bytes", len(answer))
 		}
-		got, err := open(answer, key, testResource)
+		got, err := open(answer, key, testResource, "")
 		if err != nil || string(got) != plain {
 			t.Errorf("%d bytes: got %d, %v", len(plain), len(got), err)
 		}
@@ -166,19 +166,32 @@ func TestOpenRefusesWhatABrokerDoesNotSend(t *testing.T) {
 		"a header that is too large": func(h map[string]any) { h["resource"] = strings.Repeat("x", maxHeaderText) },
 	} {
 		answer := textOf(t, seal(t, key.PublicKey(), []byte("x"), edit))
-		if got, err := open(answer, key, testResource); !errors.Is(err, errNotSealed) || got != nil {
+		if got, err := open(answer, key, testResource, ""); !errors.Is(err, errNotSealed) || got != nil {
 			t.Errorf("%s: got %q, %v", name, got, err)
 		}
 	}
 	other := textOf(t, seal(t, key.PublicKey(), []byte("x"), func(h map[string]any) { h["resource"] = "default/db/key/two" }))
-	if _, err := open(other, key, testResource); !errors.Is(err, errResource) {
+	if _, err := open(other, key, testResource, ""); !errors.Is(err, errResource) {
 		t.Errorf("another resource: got %v", err)
 	}
-	if _, err := open(textOf(t, seal(t, newKey(t).PublicKey(), []byte("x"), nil)), key, testResource); !errors.Is(err, errDecryption) {
+	for asked, named := range map[string]string{"": volumeKey, volumeKey: "", "secret": "secrets"} {
+		answer := textOf(t, seal(t, key.PublicKey(), []byte("x"), func(h map[string]any) {
+			if named != "" {
+				h["kind"] = named
+			}
+		}))
+		if got, err := open(answer, key, testResource, asked); !errors.Is(err, ErrKind) || got != nil {
+			t.Errorf("%q in place of %q: got %q, %v", named, asked, got, err)
+		}
+		if got, err := open(answer, key, testResource, named); err != nil || string(got) != "x" {
+			t.Errorf("%q: got %q, %v", named, got, err)
+		}
+	}
+	if _, err := open(textOf(t, seal(t, newKey(t).PublicKey(), []byte("x"), nil)), key, testResource, ""); !errors.Is(err, errDecryption) {
 		t.Errorf("another guest's: got %v", err)
 	}
 	large := textOf(t, seal(t, key.PublicKey(), make([]byte, secrets.MaxValue+1), nil))
-	if _, err := open(large, key, testResource); !errors.Is(err, secrets.ErrTooLarge) {
+	if _, err := open(large, key, testResource, ""); !errors.Is(err, secrets.ErrTooLarge) {
 		t.Errorf("a large one: got %v", err)
 	}
 }
@@ -196,7 +209,7 @@ func TestOpenRefusesEveryChangeOfAnAnswer(t *testing.T) {
 		truncated := maps.Clone(whole)
 		truncated[member] = string(text[:len(text)-1])
 		for name, edited := range map[string]map[string]any{"missing": missing, "changed": changed, "truncated": truncated} {
-			if got, err := open(textOf(t, edited), key, testResource); err == nil {
+			if got, err := open(textOf(t, edited), key, testResource, ""); err == nil {
 				t.Errorf("%s %s: got %q", member, name, got)
 			}
 		}
@@ -204,19 +217,19 @@ func TestOpenRefusesEveryChangeOfAnAnswer(t *testing.T) {
 	for _, member := range []string{"unprotected", "header", "recipients", "aad"} {
 		more := maps.Clone(whole)
 		more[member] = ""
-		if _, err := open(textOf(t, more), key, testResource); !errors.Is(err, errNotSealed) {
+		if _, err := open(textOf(t, more), key, testResource, ""); !errors.Is(err, errNotSealed) {
 			t.Errorf("with %s: got %v", member, err)
 		}
 	}
 	answer := textOf(t, whole)
 	for length := range answer {
-		if _, err := open(answer[:length], key, testResource); err == nil {
+		if _, err := open(answer[:length], key, testResource, ""); err == nil {
 			t.Errorf("%d bytes are accepted", length)
 		}
 	}
 	for _, twice := range []string{`"iv":"AAAAAAAAAAAAAAAA",`, `"IV":"AAAAAAAAAAAAAAAA",`} {
 		text := append([]byte("{"+twice), answer[1:]...)
-		if _, err := open(text, key, testResource); !errors.Is(err, errNotSealed) {
+		if _, err := open(text, key, testResource, ""); !errors.Is(err, errNotSealed) {
 			t.Errorf("%s: got %v", twice, err)
 		}
 	}
@@ -233,7 +246,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte(`{"protected":"","encrypted_key":"","iv":"","ciphertext":"","tag":""}`))
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		given := bytes.Clone(answer)
-		got, err := open(answer, key, testResource)
+		got, err := open(answer, key, testResource, "")
 		if err == nil && string(got) != "hunter2" || err != nil && got != nil {
 			t.Errorf("got %q, %v", got, err)
 		}

@@ -76,6 +76,8 @@ func (e *Refusal) Final() bool {
 var (
 	// ErrAnswer is an answer that is none of the protocol.
 	ErrAnswer = errors.New("the broker's answer is not one of KBS protocol 0.4")
+	// ErrKind is a resource of another kind: an administrator may know a secret, and no volume key.
+	ErrKind = errors.New("the broker has a secret at the path of a volume key, or a volume key at that of a secret")
 	// ErrEvidence is a secure processor that gives no report.
 	ErrEvidence = errors.New("the secure processor gives no evidence for the broker")
 )
@@ -95,7 +97,7 @@ func (c *Client) Fetch(ctx context.Context, resources []string, take func(resour
 	}
 	defer s.end()
 	for _, resource := range resources {
-		value, err := s.resource(ctx, resource)
+		value, err := s.resource(ctx, resource, "")
 		if err != nil {
 			return err
 		}
@@ -205,13 +207,13 @@ func (s *session) attest(ctx context.Context) error {
 	}, &attestAnswer{})
 }
 
-func (s *session) resource(ctx context.Context, path string) ([]byte, error) {
+func (s *session) resource(ctx context.Context, path, kind string) ([]byte, error) {
 	answer, err := s.call(ctx, http.MethodGet, "resource/"+path, nil, maxResource)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(answer)
-	return open(answer, s.key, s.client.config.Broker.Tenant+"/"+path)
+	return open(answer, s.key, s.client.config.Broker.Tenant+"/"+path, kind)
 }
 
 func (s *session) post(ctx context.Context, step string, request, to any) error {

@@ -107,7 +107,12 @@ func (b *broker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			b.t.Errorf("the cookie is %s", cookie)
 		}
 		resource := "default/" + strings.TrimPrefix(step, "resource/")
-		sealed := seal(b.t, b.guest, []byte("value of "+step), func(h map[string]any) { h["resource"] = resource })
+		sealed := seal(b.t, b.guest, []byte("value of "+step), func(h map[string]any) {
+			h["resource"] = resource
+			if strings.HasSuffix(step, "/volume-key") {
+				h["kind"] = volumeKey
+			}
+		})
 		_, _ = w.Write(textOf(b.t, sealed))
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // VolumeKey fetches the key of a volume, and finds out whether its counter was ever advanced. An
 // empty counter stands for none. It attests the guest for this call alone, and advances nothing.
-// The caller overwrites the key.
+// A secret is no such key: an administrator may know it. The caller overwrites the key.
 func (c *Client) VolumeKey(ctx context.Context, path, counter string) (*sealedvolume.Keyed, error) {
 	s, err := c.attested(ctx)
 	if err != nil {
@@ -23,6 +23,6 @@ func (c *Client) VolumeKey(ctx context.Context, path, counter string) (*sealedvo
 		}
 		keyed.Used = known != nil
 	}
-	keyed.Key, err = s.resource(ctx, path)
+	keyed.Key, err = s.resource(ctx, path, volumeKey)
 	return keyed, err
 }

@@ -28,9 +28,9 @@ func TestTheKeyOfAVolumeComesWithWhetherItWasCounted(t *testing.T) {
 				}
 			}
 		})
-		keyed, err := b.client(nil).VolumeKey(t.Context(), "a/b/c", c.counter)
-		if err != nil || keyed.Used != c.used || keyed.Path != "a/b/c" || keyed.Counter != c.counter ||
-			string(keyed.Key) != "value of resource/a/b/c" {
+		keyed, err := b.client(nil).VolumeKey(t.Context(), "a/b/volume-key", c.counter)
+		if err != nil || keyed.Used != c.used || keyed.Path != "a/b/volume-key" || keyed.Counter != c.counter ||
+			string(keyed.Key) != "value of resource/a/b/volume-key" {
 			t.Errorf("%s: got %+v, %v", name, keyed, err)
 		}
 		if len(b.ended) != 1 {
@@ -49,7 +49,7 @@ func TestACounterThatIsNotKnownGivesNoKey(t *testing.T) {
 		"generation": answer(200, `{"volume":"0123456789abcdef0123456789abcdef","generation":0}`),
 	} {
 		b := serve(t, func(b *broker) { b.answers["counter/a/b/d"] = body })
-		keyed, err := b.client(nil).VolumeKey(t.Context(), "a/b/c", "a/b/d")
+		keyed, err := b.client(nil).VolumeKey(t.Context(), "a/b/volume-key", "a/b/d")
 		if keyed != nil || err == nil || strings.Contains(strings.Join(b.asked, " "), "resource") {
 			t.Errorf("%s: got %+v, %v", name, keyed, err)
 		}
@@ -57,10 +57,22 @@ func TestACounterThatIsNotKnownGivesNoKey(t *testing.T) {
 }
 
 func TestAKeyThatIsRefusedIsTheBrokersCode(t *testing.T) {
-	b := serve(t, func(b *broker) { b.answers["resource/a/b/c"] = answer(403, `{"type":"urn:a3s-box:error:kbs-denied"}`) })
+	b := serve(t, func(b *broker) {
+		b.answers["resource/a/b/volume-key"] = answer(403, `{"type":"urn:a3s-box:error:kbs-denied"}`)
+	})
 	var refusal *Refusal
-	_, err := b.client(nil).VolumeKey(t.Context(), "a/b/c", "")
+	_, err := b.client(nil).VolumeKey(t.Context(), "a/b/volume-key", "")
 	if !errors.As(err, &refusal) || refusal.Code != "kbs-denied" || !refusal.Final() {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestASecretIsNoKeyOfAVolumeAndTheOtherWayRound(t *testing.T) {
+	b := serve(t, nil)
+	if keyed, err := b.client(nil).VolumeKey(t.Context(), "a/b/c", ""); !errors.Is(err, ErrKind) || len(keyed.Key) > 0 {
+		t.Errorf("got %+v, %v", keyed, err)
+	}
+	if got, err := fetch(t, b.client(nil), "a/b/volume-key"); !errors.Is(err, ErrKind) || len(got) > 0 {
+		t.Errorf("got %v, %v", got, err)
 	}
 }

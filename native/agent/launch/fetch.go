@@ -168,7 +168,7 @@ func isFinal(err error) bool {
 		return refusal.Final()
 	}
 	return errors.Is(err, secrets.ErrTooLarge) || errors.Is(err, secrets.ErrNUL) || isOldDisk(err) ||
-		errors.Is(err, kbs.ErrBehind) || errors.Is(err, errNotOpen)
+		errors.Is(err, kbs.ErrBehind) || errors.Is(err, kbs.ErrKind) || errors.Is(err, errNotOpen)
 }
 
 // isOldDisk says whether the disk of a volume is not the one that the broker counted last.
@@ -195,7 +195,7 @@ func (f *fetch) reason(state secrets.State) *process.ExitError {
 
 // describable are errors whose text is the agent's own.
 var describable = []error{
-	kbs.ErrKey, kbs.ErrAnswer, kbs.ErrEvidence, kbs.ErrRolledBack, kbs.ErrOther, kbs.ErrBehind, kbs.ErrDisk, errNotOpen,
+	kbs.ErrKey, kbs.ErrAnswer, kbs.ErrKind, kbs.ErrEvidence, kbs.ErrRolledBack, kbs.ErrOther, kbs.ErrBehind, kbs.ErrDisk, errNotOpen,
 	secrets.ErrTooLarge, secrets.ErrNUL,
 }
 

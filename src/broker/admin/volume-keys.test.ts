@@ -27,10 +27,15 @@ const create = (name: string, as?: 'wendy' | 'audrey') =>
   broker.admin('POST', `${KEYS}/default/volumes/${name}`, undefined, as);
 const refused = (status: number, code: string) => ({ status, body: { code } });
 
-/** Of one path, as a guest that a policy accepts gets it. */
-async function released(name: string) {
+/** The answer of one path, to a guest that a policy accepts. */
+async function answered(name: string) {
   const guest = new TestGuest((path) => broker.url(path), launchGuest());
-  const { status, body } = await guest.resource(await guest.enter(), `default/volumes/${name}`);
+  const answer = await guest.resource(await guest.enter(), `default/volumes/${name}`);
+  return { guest, ...answer };
+}
+
+async function released(name: string) {
+  const { guest, status, body } = await answered(name);
   return status === 200 ? guest.decrypt(body) : status;
 }
 
@@ -53,6 +58,18 @@ describe('the key of a sealed volume', () => {
       { name: 'default/volumes/other', version: 1 },
     ]);
     expect((await broker.admin('GET', SECRETS)).body['secrets']).toEqual([]);
+  });
+
+  it('says to the guest what is a volume key, and what an administrator put', async () => {
+    await create('named');
+    await broker.admin('PUT', `${SECRETS}/default/volumes/known`, Buffer.alloc(32, 7));
+    for (const [name, kind] of [['named', 'volume-key'] as const, ['known', undefined] as const]) {
+      const { body } = await answered(name);
+      const header = Buffer.from(String(body['protected']), 'base64url').toString();
+      expect(JSON.parse(header)['kind']).toBe(kind);
+    }
+    await broker.admin('DELETE', `${SECRETS}/default/volumes/known`);
+    await broker.admin('DELETE', `${KEYS}/default/volumes/named?discard=true`);
   });
 
   it('refuses to overwrite a key with a secret, a rotation or another key', async () => {

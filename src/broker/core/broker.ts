@@ -33,7 +33,12 @@ export interface GuestFacts {
 }
 
 export type Release =
-  | { readonly kind: 'released'; readonly content: Buffer; readonly version: number }
+  | {
+      readonly kind: 'released';
+      readonly record: 'secret' | 'volume-key';
+      readonly content: Buffer;
+      readonly version: number;
+    }
   | { readonly kind: 'denied' }
   | { readonly kind: 'missing' };
 
@@ -159,7 +164,7 @@ export class Broker {
         const { content, version } = found;
         const details = { ...factsOf(guest, proof), grant, policy, version };
         await this.#append(transaction, guest, { action, object: path, details });
-        return { kind: 'released', content, version };
+        return { kind: 'released', record: kind, content, version };
       }
       return { kind: 'missing', refusal: 'kbs-no-resource', check: 'resource' };
     });

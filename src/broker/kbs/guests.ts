@@ -112,7 +112,9 @@ export class Guests {
     if (release.kind === 'denied') throw refusal('kbs-denied');
     if (release.kind === 'missing') throw refusal('kbs-no-resource');
     try {
-      return encryptResource(release.content, session.teeKey, `${caller.tenant}/${path}`);
+      const { content, record } = release;
+      const kind = record === 'volume-key' ? record : undefined;
+      return encryptResource(content, session.teeKey, `${caller.tenant}/${path}`, kind);
     } finally {
       release.content.fill(0);
     }

@@ -67,6 +67,10 @@ describe('a resource for a guest', () => {
     expect(bytes(jwe.protected).toString()).toMatch(
       /^\{"alg":"ECDH-ES\+A256KW","enc":"A256GCM","epk":\{"crv":"P-256","kty":"EC","x":"[\w-]{43}","y":"[\w-]{43}"\},"resource":"default\/a\/b\/c"\}$/,
     );
+    const key = encryptResource(Buffer.from('x'), jwk, 'default/a/b/c', 'volume-key');
+    expect(bytes(key.protected).toString()).toMatch(
+      /"\},"kind":"volume-key","resource":"default\/a\/b\/c"\}$/,
+    );
   });
 
   it('does not decrypt a resource under the name of another one, nor with another key', () => {

@@ -80,16 +80,31 @@ function wrapRsa(contentKey: Buffer, key: KeyObject): Buffer {
   return publicEncrypt({ key, padding, oaepHash: 'sha256' }, contentKey);
 }
 
+/** A resource that is no secret, in the header. */
+type ResourceKind = 'volume-key';
+
 /**
  * @param resource of the header, so that one ciphertext cannot stand for another
+ * @param kind of the header; secrets have none, as in Trustee
  * @throws TypeError for a key that {@link publicKeyOf} does not take
  */
-export function encryptResource(plain: Uint8Array, jwk: TeeKey, resource: string): Jwe {
+export function encryptResource(
+  plain: Uint8Array,
+  jwk: TeeKey,
+  resource: string,
+  kind?: ResourceKind,
+): Jwe {
   const key = publicKeyOf(jwk);
   if (key === undefined) throw new TypeError('Cannot encrypt: the key is none.');
   const contentKey = randomBytes(KEY_BYTES);
   const { encryptedKey, epk } = wrap(contentKey, jwk, key);
-  const header = { alg: jwk.alg, enc: ENC, ...(epk === undefined ? {} : { epk }), resource };
+  const header = {
+    alg: jwk.alg,
+    enc: ENC,
+    ...(epk === undefined ? {} : { epk }),
+    ...(kind === undefined ? {} : { kind }),
+    resource,
+  };
   const protectedHeader = Buffer.from(JSON.stringify(header)).toString('base64url');
   const iv = randomBytes(IV_BYTES);
   const cipher = createCipheriv('aes-256-gcm', contentKey, iv, { authTagLength: 16 });
