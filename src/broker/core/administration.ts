@@ -64,16 +64,19 @@ export class Administration {
     const name = resourcePath(path);
     const { vault, now } = this.#parts;
     const content = randomBytes(VOLUME_KEY_BYTES);
-    await this.#change(scope, 'volume-key', name, 'volume-key-created', async (held, key) => {
-      if ((await held.record(key)) !== undefined) throw volumeKey(name);
-      if ((await held.record({ ...key, kind: 'secret' })) !== undefined) {
-        throw new A3sError('broker-conflict', `There is a secret ${name} already`);
-      }
-      await withinQuota(held, key, this.#quotas, () =>
-        vault.put(held, key, content, { changedAt: now().getTime() }),
-      );
-    });
-    content.fill(0);
+    try {
+      await this.#change(scope, 'volume-key', name, 'volume-key-created', async (held, key) => {
+        if ((await held.record(key)) !== undefined) throw volumeKey(name);
+        if ((await held.record({ ...key, kind: 'secret' })) !== undefined) {
+          throw new A3sError('broker-conflict', `There is a secret ${name} already`);
+        }
+        await withinQuota(held, key, this.#quotas, () =>
+          vault.put(held, key, content, { changedAt: now().getTime() }),
+        );
+      });
+    } finally {
+      content.fill(0);
+    }
   }
 
   /**
