@@ -10,24 +10,18 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { pipeline } from 'node:stream/promises';
 import * as z from 'zod';
-import { A3sError } from '../../errors.ts';
 import type { Vm, VmSpec } from '../engine.ts';
 import { printable } from '../helpers/helper.ts';
 import { keep } from '../probe/keep.ts';
 import { withProbe } from '../probe/probe.ts';
+import { agentAnswers } from './agent-answers.ts';
 
 const LATE_MS = 3_600_000;
-/** The start of HTTP/2 and an empty SETTINGS frame: an agent answers with its own settings. */
-const GREETING = Buffer.concat([
-  Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-  Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]),
-]);
 
 /** What the probe found. */
 export interface KrunVerdict {
@@ -89,11 +83,7 @@ async function boot(probe: KrunProbe): Promise<KrunVerdict> {
       const started = await probe.launch(spec, signal);
       found = started.found;
       try {
-        await answer(started.vm, signal).catch(async () => {
-          signal.throwIfAborted();
-          // Why it ended says more than that nothing answered.
-          throw await ended(started.vm);
-        });
+        await agentAnswers(started.vm, signal);
       } finally {
         await started.vm.kill();
       }
@@ -107,25 +97,6 @@ async function boot(probe: KrunProbe): Promise<KrunVerdict> {
     const message = printable(error instanceof Error ? error.message : String(error));
     return { ...found, reason: `a guest could not be booted: ${message}`, until: undefined };
   }
-}
-
-/** Resolves when the agent answers on the control stream. */
-async function answer(vm: Vm, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    const stream = await vm.connect(signal);
-    // Where a guest does not listen yet, the stream ends, and the next one may be answered.
-    stream.on('error', () => undefined);
-    stream.write(GREETING);
-    const first = once(stream, 'data', { signal }).then(() => true);
-    const closed = once(stream, 'close', { signal }).then(() => false);
-    closed.catch(() => undefined);
-    if (await Promise.race([first, closed])) return;
-  }
-}
-
-async function ended(vm: Vm): Promise<A3sError> {
-  const { reason, detail } = await vm.exited;
-  return new A3sError('vmm-failed', detail === '' ? `the microVM ended: ${reason}` : detail);
 }
 
 async function cacheKey({ library, boot }: KrunProbe): Promise<string> {
