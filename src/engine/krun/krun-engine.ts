@@ -7,7 +7,6 @@
  * @module
  */
 import { join } from 'node:path';
-import { A3sError } from '../../errors.ts';
 import { type ConfidentialLaunch, PROBE_DIRECTORIES, type Vm, type VmSpec } from '../engine.ts';
 import { engineUnsupported } from '../engine-name.ts';
 import type { EngineReport } from '../engine-report.ts';
@@ -46,6 +45,7 @@ export class KrunEngine {
     this.#options = options;
   }
 
+  /** Never rejects. */
   async report(): Promise<EngineReport> {
     let library: string | undefined;
     let verdict: KrunVerdict | undefined;
@@ -55,8 +55,8 @@ export class KrunEngine {
       verdict = await this.#probe(library);
       ({ reason } = verdict);
     } catch (error) {
-      if (!(error instanceof A3sError)) throw error;
-      reason = error.message;
+      // A report has other parts, which do not depend on this engine.
+      reason = error instanceof Error ? error.message : String(error);
     }
     return {
       name: this.name,
@@ -126,7 +126,8 @@ export class KrunEngine {
     try {
       // passt listens before libkrun connects to it.
       const translators = await Promise.all(startTranslator(spec, signal));
-      const shim = await startShim(spec, { ...this.#options, library }, run, signal);
+      const { probeMs } = this.#options;
+      const shim = await startShim(spec, { ...this.#options, library }, run, { signal, probeMs });
       const found = findShim(runtimeDir);
       const size = { cpus, memoryBytes };
       const helpers = [shim, ...translators];

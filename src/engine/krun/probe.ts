@@ -3,9 +3,9 @@
  * deadline.
  *
  * A library that loads says little: a libkrun that finds no KVM, or a guest that finds no device of
- * libkrun's, fails later. The result is kept until the library, the boot set, the host's kernel or
- * its processor changes. That a guest did not come up in time may be the host's load, and holds for
- * an hour, in this server alone.
+ * libkrun's, fails later. That it boots is kept until the library, the boot set, the host's kernel
+ * or its processor changes. A failure may pass, such as one by the host's load or its rights, and
+ * holds for an hour, in this server alone.
  *
  * @module
  */
@@ -21,7 +21,8 @@ import { keep } from '../probe/keep.ts';
 import { withProbe } from '../probe/probe.ts';
 import { agentAnswers } from './agent-answers.ts';
 
-const LATE_MS = 3_600_000;
+/** How long a failure holds. */
+const FAILED_MS = 3_600_000;
 
 /** What the probe found. */
 export interface KrunVerdict {
@@ -56,28 +57,44 @@ export interface KrunProbe {
 
 const Cached = z.strictObject({
   key: z.string(),
-  reason: z.string().optional(),
   atLeast: z.string().optional(),
   missing: z.array(z.string()),
 });
 
 /** Rejects only where its signal aborts. */
 export async function probeKrun(probe: KrunProbe): Promise<KrunVerdict> {
-  const key = await cacheKey(probe);
+  const key = await cacheKey(probe).catch((error: unknown) => {
+    probe.signal.throwIfAborted();
+    return failed(NOTHING, `its files could not be read: ${messageOf(error)}`);
+  });
+  if (typeof key !== 'string') return key;
   const cached = await readCache(probe.cacheFile, key);
   if (cached !== undefined) return cached;
   const verdict = await boot(probe);
   probe.signal.throwIfAborted();
-  if (verdict.until !== undefined) return verdict;
   const { reason, atLeast, missing } = verdict;
-  await keep(probe.cacheFile, { key, reason, atLeast, missing });
+  // Where it cannot be kept, as on a full disk, the next server probes again.
+  if (reason === undefined) {
+    await keep(probe.cacheFile, { key, atLeast, missing }).catch(() => undefined);
+  }
   return verdict;
+}
+
+type Found = Pick<KrunVerdict, 'atLeast' | 'missing'>;
+const NOTHING: Found = { atLeast: undefined, missing: [] };
+
+function failed(found: Found, reason: string): KrunVerdict {
+  return { ...found, reason, until: Date.now() + FAILED_MS };
+}
+
+function messageOf(error: unknown): string {
+  return printable(error instanceof Error ? error.message : String(error));
 }
 
 async function boot(probe: KrunProbe): Promise<KrunVerdict> {
   const late = AbortSignal.timeout(probe.probeMs);
   const signal = AbortSignal.any([late, probe.signal]);
-  let found: Pick<KrunVerdict, 'atLeast' | 'missing'> = { atLeast: undefined, missing: [] };
+  let found = NOTHING;
   try {
     await withProbe(probe, async (spec) => {
       const started = await probe.launch(spec, signal);
@@ -90,12 +107,12 @@ async function boot(probe: KrunProbe): Promise<KrunVerdict> {
     });
     return { ...found, reason: undefined, until: undefined };
   } catch (error) {
-    if (late.aborted) {
-      const reason = `a guest did not come up within ${probe.probeMs / 1000} s (A3S_KVM_TIMEOUT gives it more time)`;
-      return { ...found, reason, until: Date.now() + LATE_MS };
-    }
-    const message = printable(error instanceof Error ? error.message : String(error));
-    return { ...found, reason: `a guest could not be booted: ${message}`, until: undefined };
+    return failed(
+      found,
+      late.aborted
+        ? `a guest did not come up within ${probe.probeMs / 1000} s (A3S_KVM_TIMEOUT gives it more time)`
+        : `a guest could not be booted: ${messageOf(error)}`,
+    );
   }
 }
 
@@ -122,8 +139,8 @@ async function readCache(path: string, key: string): Promise<KrunVerdict | undef
   if (text === undefined) return undefined;
   const cached = Cached.safeParse(parseJson(text));
   if (!cached.success || cached.data.key !== key) return undefined;
-  const { reason, atLeast, missing } = cached.data;
-  return { reason, atLeast, missing, until: undefined };
+  const { atLeast, missing } = cached.data;
+  return { reason: undefined, atLeast, missing, until: undefined };
 }
 
 function parseJson(text: string): unknown {

@@ -42,6 +42,7 @@ const { O_RDONLY, O_RDWR, O_APPEND } = constants;
 /**
  * Resolves when the shim has configured libkrun and calls it to start the microVM.
  *
+ * @param probeMs the time that a guest has on this host, which a slow one was given
  * @throws A3sError `vmm-failed` with the reason of the shim or of libkrun, `state-unusable` for a
  * file that cannot be opened
  */
@@ -49,12 +50,12 @@ export async function startShim(
   spec: VmSpec,
   host: ShimHost,
   run: RunDirectory,
-  signal: AbortSignal,
+  { signal, probeMs }: { readonly signal: AbortSignal; readonly probeMs: number },
 ): Promise<Helper> {
   const helper = await spawnShim(spec, host, run);
   const waiting = AbortSignal.any([
     signal,
-    deadline(READY_MS, 'vmm-failed', 'libkrun did not start the microVM'),
+    deadline(Math.max(READY_MS, probeMs), 'vmm-failed', 'libkrun did not start the microVM'),
   ]);
   try {
     await retry(async () => {
