@@ -86,12 +86,15 @@ describe('run --tee', () => {
   it.each([
     ['--broker https://b.example --secret t:from=broker/a/b/c', 'it needs key=SHA256'],
     ['--secret t:from=broker/a/b/c', 'there is no --broker'],
-    [`--broker https://b.example,key=${'a'.repeat(64)}`, 'no secret is from it'],
+    [
+      `--broker https://b.example,key=${'a'.repeat(64)}`,
+      'no secret or key is from it, and it counts no volume',
+    ],
     [`--broker https://b.example,key=${'a'.repeat(64)},more`, 'URL,key=SHA256[,tokens]'],
     [`--broker https://b.example,tokens,key=${'a'.repeat(64)},tokens`, 'URL,key=SHA256[,tokens]'],
     [
       '-v data:/data:sealed,init,counter=a/b/c',
-      'cannot count a sealed volume: there is no --broker',
+      'cannot have the key or the counter of a sealed volume: there is no --broker',
     ],
     ['--secret t:from=broker/a/b/c:from=broker.pub', 'nobody may inject it'],
     ['--secret t:from=broker/a/b/c:allow-any-injector', 'nobody may inject it'],
