@@ -9,7 +9,7 @@ export const TEXT = 0x1;
 export const BINARY = 0x2;
 export const CLOSE = 0x8;
 const CONTINUATION = 0x0;
-const PING = 0x9;
+export const PING = 0x9;
 export const PONG = 0xa;
 
 /** Status of a connection that ended as it should. */

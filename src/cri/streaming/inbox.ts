@@ -30,11 +30,12 @@ export class Inbox extends Readable {
     });
   }
 
-  /** The reader still gets what was delivered. */
+  /** The reader still gets what was delivered, and nobody waits for room any more. */
   finish(): void {
     if (this.destroyed || this.#finished) return;
     this.#finished = true;
     this.push(null);
+    this.#proceed();
   }
 
   override _read(): void {

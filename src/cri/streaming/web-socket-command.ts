@@ -5,10 +5,18 @@
  * @module
  */
 import { writeBytes } from '../../async/write-bytes.ts';
-import { BINARY, closeFrame, frameOf, messageParts, NORMAL } from '../../web-socket/frames.ts';
+import {
+  BINARY,
+  closeFrame,
+  frameOf,
+  messageParts,
+  NORMAL,
+  PING,
+} from '../../web-socket/frames.ts';
 import { type ByteConnection, replyTo } from '../../web-socket/stream.ts';
 import type { CommandShape, CommandStreams } from './command.ts';
 import { Inbox } from './inbox.ts';
+import { pingWhile } from './ping-while.ts';
 
 /** By their names in `Sec-WebSocket-Protocol`. */
 export const WEB_SOCKET_COMMAND_VERSIONS: ReadonlyMap<string, number> = new Map([
@@ -29,10 +37,15 @@ const MESSAGE_BYTES = 32 * 1024;
 export function openWebSocketCommand(
   { input, output }: ByteConnection,
   version: number,
-  { stdout, stderr }: CommandShape,
+  shape: CommandShape,
+  pingMs?: number,
 ): CommandStreams {
+  const { stdout, stderr } = shape;
   const stdin = new Inbox(INBOX_BYTES);
   const resize = new Inbox(INBOX_BYTES);
+  // Nobody reads them, and what comes is dropped.
+  if (!shape.stdin) stdin.finish();
+  if (!shape.terminal) resize.finish();
   const inboxes = new Map<number, Inbox>([
     [STDIN, stdin],
     [RESIZE, resize],
@@ -44,13 +57,17 @@ export function openWebSocketCommand(
   };
   output.once('close', lose);
   output.on('error', lose);
+  const reply = replyTo(output);
+  const ping = (): void => reply(frameOf(PING, Buffer.alloc(0)));
   const read = async (): Promise<void> => {
     let channel = NO_CHANNEL;
-    for await (const { bytes, first } of messageParts(input, replyTo(output))) {
+    for await (const { bytes, first } of messageParts(input, reply)) {
       if (first) channel = bytes[0] ?? NO_CHANNEL;
       const payload = first ? bytes.subarray(1) : bytes;
-      if (channel !== CLOSE_CHANNEL) await inboxes.get(channel)?.deliver(payload);
-      else if (version >= CLOSES_SINCE) inboxes.get(payload[0] ?? NO_CHANNEL)?.finish();
+      const inbox = inboxes.get(channel);
+      if (inbox !== undefined) await pingWhile(inbox.deliver(payload), ping, pingMs);
+      else if (channel === CLOSE_CHANNEL && version >= CLOSES_SINCE)
+        inboxes.get(payload[0] ?? NO_CHANNEL)?.finish();
     }
   };
   // Whichever way it ends, the client is gone.

@@ -3,7 +3,8 @@ import { connect, createServer, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ArrivingBytes } from '../../arriving-bytes.ts';
-import { BINARY, CLOSE } from '../../web-socket/frames.ts';
+import { duplexPair } from '../../engine/testing/duplex-pair.ts';
+import { BINARY, CLOSE, frameOf, PING } from '../../web-socket/frames.ts';
 import { maskedFrame } from '../../web-socket/testing/masked-frame.ts';
 import type { Command } from './command.ts';
 import { FIN } from './spdy/frames.ts';
@@ -11,6 +12,7 @@ import type { StreamTarget } from './stream-target.ts';
 import { StreamingServer } from './streaming-server.ts';
 import { openStream, WEB_SOCKET_HEADERS } from './testing/open-stream.ts';
 import { SpdyClient } from './testing/spdy-client.ts';
+import { openWebSocketCommand } from './web-socket-command.ts';
 
 let server: StreamingServer;
 let errors: unknown[];
@@ -130,6 +132,41 @@ describe('a command over a WebSocket', () => {
     send(socket, 255, Buffer.alloc(0));
     send(socket, 255, Buffer.from([0]));
     expect((await messages(socket)).channels[1]).toBe('');
+  });
+
+  it('drops an input that the command has not, and notices that its client is gone', async () => {
+    let left = (): void => undefined;
+    const leaving = new Promise<void>((resolve) => {
+      left = resolve;
+    });
+    const target = exec(
+      async ({ gone }) => {
+        if (!gone.aborted) await once(gone, 'abort');
+        left();
+        return 0;
+      },
+      { stdin: false },
+    );
+    const socket = await open(target, 'v5.channel.k8s.io');
+    for (const channel of [0, 4]) send(socket, channel, Buffer.alloc(300_000));
+    socket.write(maskedFrame(CLOSE, Buffer.alloc(0)));
+    await leaving;
+  });
+
+  it('pings a client whose input nobody takes', async () => {
+    const [near, far] = duplexPair();
+    const input = near.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+    const shape = { stdin: true, stdout: false, stderr: false, terminal: false };
+    const { gone } = openWebSocketCommand({ input, output: near }, 5, shape, 5);
+    far.write(maskedFrame(BINARY, Buffer.alloc(300_000)));
+    const ping = frameOf(PING, Buffer.alloc(0));
+    let sent = Buffer.alloc(0);
+    for await (const bytes of far.iterator({ destroyOnReturn: false })) {
+      sent = Buffer.concat([sent, bytes]);
+      if (sent.subarray(-ping.length).equals(ping)) break;
+    }
+    far.destroy();
+    if (!gone.aborted) await once(gone, 'abort');
   });
 
   it('ends with a client that breaks the protocol', async () => {

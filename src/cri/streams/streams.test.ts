@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { TestHome } from '../../server/testing/home.ts';
 import { allow } from '../../server/testing/signed-images.ts';
 import { RuntimeService } from '../grpc/library.ts';
-import { FIN } from '../streaming/spdy/frames.ts';
+import { controlFrame, FIN, PING } from '../streaming/spdy/frames.ts';
 import { openStream, SPDY_HEADERS } from '../streaming/testing/open-stream.ts';
 import { SpdyClient } from '../streaming/testing/spdy-client.ts';
 import { CriClient } from '../testing/cri-client.ts';
@@ -152,6 +152,19 @@ describe('Attach', () => {
     expect(JSON.parse(stream.text(error))).toEqual({ metadata: {}, status: 'Success' });
     await watcher.until(() => watcher.of(shown).ended);
     expect(watcher.text(shown)).toBe('typed');
+  });
+
+  it('drops what is sent to a process without input, and reads on', async () => {
+    const containerId = await started(['sleep', 'infinity']);
+    const asked = { containerId, stdin: true, ...OUTPUTS };
+    const stream = await connect((await client.call(attach, asked)).url);
+    const stdin = await stream.open({ streamtype: 'stdin' });
+    for (const streamtype of ['error', 'stdout', 'stderr']) await stream.open({ streamtype });
+    stream.send(stdin, Buffer.alloc(300_000));
+    stream.socket.write(controlFrame(PING, [1]));
+    const answered = () =>
+      stream.control.some(({ type, payload }) => type === PING && payload.readUInt32BE(0) === 1);
+    await stream.until(answered);
   });
 
   it('refuses a terminal that the container has not', async () => {

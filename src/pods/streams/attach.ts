@@ -40,7 +40,7 @@ export async function attachToContainer(
   if (stdin && process.stdin) {
     const input = inputOf(pod, id);
     feed(input, client, { ends: stdinOnce && !process.terminal }).catch(report);
-  }
+  } else drop(client).catch(report);
   if (process.terminal) resize(guest, MAIN, client, ended.signal).catch(report);
   try {
     for await (const { stream, data } of output.follow(client.gone)) {
@@ -49,6 +49,11 @@ export async function attachToContainer(
   } finally {
     ended.abort();
   }
+}
+
+/** The process has no input. The client's is read, so that its end is noticed. */
+async function drop({ input }: Pick<TerminalClient, 'input'>): Promise<void> {
+  for await (const _ of input);
 }
 
 /** One for all clients: the agent takes the input from one at a time. */

@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { expect, it } from 'vitest';
 import { duplexPair } from '../../../engine/testing/duplex-pair.ts';
 import { SpdyClient } from '../testing/spdy-client.ts';
@@ -13,8 +16,10 @@ interface Served {
   readonly served: Promise<void>;
 }
 
-function serve(options: Partial<SpdyOptions> = {}): Served {
-  const [near, far] = duplexPair();
+function serve(
+  options: Partial<SpdyOptions> = {},
+  [near, far]: readonly [Duplex, Duplex] = duplexPair(),
+): Served {
   const streams: SpdyStream[] = [];
   const connection = new SpdyConnection(
     { input: near.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>, output: near },
@@ -53,10 +58,11 @@ it('carries streams both ways, with their headers, and ends each direction by it
   await served.served;
 });
 
-it('answers pings, and ignores frames that it does not know', async () => {
+it('answers pings of the client’s, and ignores frames that it does not know', async () => {
   const served = serve();
   const { client } = served;
   client.socket.write(frames.controlFrame(99, [1, 2, 3]));
+  client.socket.write(frames.controlFrame(frames.PING, [6]));
   client.socket.write(frames.controlFrame(frames.PING, [7]));
   await client.until(() => client.control.length > 0);
   expect(client.control).toEqual([{ type: frames.PING, payload: Buffer.from([0, 0, 0, 7]) }]);
@@ -152,6 +158,24 @@ it('gives a reader what a client has sent that is gone', async () => {
   expect((await read(stream)).toString()).toBe('last words');
   // Nobody takes it, and nobody waits.
   await stream.write(Buffer.alloc(1_000_000));
+});
+
+it('notices by pings that a client is gone whose input nobody takes', async () => {
+  const listener = createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const far = connect((listener.address() as AddressInfo).port, '127.0.0.1');
+  const [near] = (await once(listener, 'connection')) as [Duplex];
+  const served = serve({ pingMs: 5 }, [near, far]);
+  const { client } = served;
+  const { id } = await opened(served);
+  client.send(id, Buffer.alloc(40 * WINDOW_BYTES));
+  const pings = () => client.control.filter(({ type }) => type === frames.PING);
+  await client.until(() => pings().length > 1);
+  for (const { payload } of pings()) expect(payload.readUInt32BE(0) % 2).toBe(0);
+  far.destroy();
+  await served.served;
+  expect(served.connection.gone.aborted).toBe(true);
+  listener.close();
 });
 
 it('lets nobody wait for a client that has reset its stream', async () => {

@@ -8,6 +8,7 @@ import { EventEmitter, once } from 'node:events';
 import { ArrivingBytes, EndedEarly } from '../../../arriving-bytes.ts';
 import { writeBytes } from '../../../async/write-bytes.ts';
 import type { ByteConnection } from '../../../web-socket/stream.ts';
+import { pingWhile } from '../ping-while.ts';
 import { SpdyBroken } from './broken.ts';
 import * as frames from './frames.ts';
 import { EmptyHeaders, HeaderReader } from './header-block.ts';
@@ -26,6 +27,8 @@ export interface SpdyOptions {
   readonly maxStreams: number;
   /** Called with each stream that the client opens. */
   readonly onStream: (stream: SpdyStream) => void;
+  /** Between pings, while nobody takes what the client sends. */
+  readonly pingMs?: number;
 }
 
 export class SpdyConnection implements SpdySender {
@@ -52,6 +55,8 @@ export class SpdyConnection implements SpdySender {
   #arrived = 0;
   #lastStream = 0;
   #lateHeaders = 0;
+  /** The id of the last ping that was sent: even, as a server's are. */
+  #pings = 0;
   #leaving = false;
 
   constructor(connection: ByteConnection, options: SpdyOptions) {
@@ -154,9 +159,12 @@ export class SpdyConnection implements SpdySender {
       }
       case frames.RST_STREAM:
         return this.#streams.get(number(payload, 0))?.cancel();
-      case frames.PING:
-        // The server sends none, so each is to be answered.
-        return await this.control(frames.PING, [number(payload, 0)]);
+      case frames.PING: {
+        const id = number(payload, 0);
+        // An even one answers a ping of the server's.
+        if (id % 2 !== 0) await this.control(frames.PING, [id]);
+        return;
+      }
       case frames.SETTINGS:
         return this.#settings(payload);
       case frames.WINDOW_UPDATE:
@@ -195,7 +203,8 @@ export class SpdyConnection implements SpdySender {
     for (let left = length; left > 0; ) {
       const part = await this.#bytes.upTo(left);
       left -= part.length;
-      await stream?.deliver(part);
+      if (stream === undefined) continue;
+      await pingWhile(stream.deliver(part), () => this.#ping(), this.#options.pingMs);
     }
     this.#arrived += length;
     if (this.#arrived >= WINDOW_BYTES / 2) {
@@ -204,6 +213,13 @@ export class SpdyConnection implements SpdySender {
       this.#arrived = 0;
     }
     if ((flags & frames.FIN) !== 0) stream?.finish();
+  }
+
+  /** A client that takes nothing gets none: the writes that wait for it fail when it is gone. */
+  #ping(): void {
+    if (this.#connection.output.writableNeedDrain) return;
+    this.#pings += 2;
+    void this.control(frames.PING, [this.#pings]);
   }
 
   #settings(payload: Buffer): void {
