@@ -123,7 +123,7 @@ func (s *Sandbox) addCard(n *Network, config *spec.Card, index int) error {
 		}
 	}
 	if config.IPv6 != nil {
-		if err := s.addIPv6(n, config, index); err != nil {
+		if err := n.addIPv6(config, index); err != nil {
 			return fail(err)
 		}
 	}

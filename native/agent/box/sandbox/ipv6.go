@@ -25,8 +25,11 @@ var ipv6Settings = [][2]string{
 
 // addIPv6 gives a card its IPv6 address, and the way to the prefix by a router that is known. What
 // fails halfway can be repeated.
-func (s *Sandbox) addIPv6(n *Network, config *spec.Card, index int) error {
-	if err := s.thread.do(func() error { return n.allowIPv6(config.Device) }); err != nil {
+func (n *Network) addIPv6(config *spec.Card, index int) error {
+	// Outside of the box, where /proc/sys is read-only.
+	without := startThread()
+	defer without.end()
+	if err := without.do(func() error { return n.allowIPv6(config.Device) }); err != nil {
 		return err
 	}
 	own, router, prefix := ipv6Parts(config.IPv6)

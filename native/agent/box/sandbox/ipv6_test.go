@@ -23,7 +23,7 @@ func TestACardHasTheIPv6ThatTheHostSaysAlone(t *testing.T) {
 	n := newNetwork(&spec.Network{Kind: spec.NetworkNone}, 0)
 	var index int
 	if err := s.thread.do(func() (err error) {
-		if err := linux.Unshare(syscall.CLONE_NEWNET); err != nil {
+		if err := linux.Unshare(syscall.CLONE_NEWNET | syscall.CLONE_NEWNS); err != nil {
 			return err
 		}
 		if n.namespace, err = linux.OpenAt(-1, "/proc/thread-self/ns/net", syscall.O_RDONLY, 0, 0); err != nil {
@@ -41,6 +41,11 @@ func TestACardHasTheIPv6ThatTheHostSaysAlone(t *testing.T) {
 		}
 		if err := os.WriteFile("/proc/sys/net/ipv6/conf/eth0/disable_ipv6", []byte("1"), 0); err != nil {
 			return err
+		}
+		// As in a box.
+		readonly := exec.Command("sh", "-c", "mount --make-rprivate / && mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys")
+		if text, err := readonly.CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %s", err, text)
 		}
 		far, err := n.inside.Index("far0")
 		return errors.Join(err, n.inside.Up(far, 0), n.inside.Up(index, 1500))
@@ -62,7 +67,7 @@ func TestACardHasTheIPv6ThatTheHostSaysAlone(t *testing.T) {
 	config := &spec.Card{Device: "eth0", IPv6: &spec.IPv6{Address: "fd00::3", PrefixLength: 64, Router: "fe80::1", RouterMAC: "9a:55:9a:55:9a:55"}}
 	// The second time is that of a host which has not had the first answer.
 	for range 2 {
-		if err := s.addIPv6(n, config, index); err != nil {
+		if err := n.addIPv6(config, index); err != nil {
 			t.Fatal(err)
 		}
 	}
