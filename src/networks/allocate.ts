@@ -20,6 +20,8 @@ import { refuseIpv6 } from './request.ts';
 /** What a box asks of its endpoint. Undefined: the server chooses. */
 export interface WantedAddress {
   readonly address?: string | undefined;
+  /** An IPv6 address. */
+  readonly address6?: string | undefined;
   readonly mac?: string | undefined;
 }
 
@@ -93,7 +95,8 @@ function reservedOf({ subnet, gateway, asked }: NetworkRecord): string[] {
   return [formatAddress(range.base), formatAddress(lastOf(range)), gateway, ...aux];
 }
 
-function inUse({ name }: NetworkRecord, address: string): A3sError {
+/** The refusal of an address that another box has. */
+export function inUse({ name }: Pick<NetworkRecord, 'name'>, address: string): A3sError {
   return new A3sError('address-in-use', `Address already in use: ${address} in network ${name}`, {
     remedy: 'Choose another address, or stop the box that has it.',
   });

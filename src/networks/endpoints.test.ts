@@ -46,6 +46,58 @@ async function create(name: string, asked?: Partial<SubnetRequest>): Promise<Net
   });
 }
 
+describe('attaching boxes to a network with IPv6', () => {
+  const with6 = (name: string, subnet: string) =>
+    networks.create({
+      ...{ name, internal: false, attachable: false, labels: {}, options: {} },
+      ...{ addresses: undefined, ipv6: { subnet, gateway: '' } },
+    });
+
+  it('gives a box the lowest free address of both families, which the next server knows', async () => {
+    const { id } = await with6('db', 'fd00:89::/64');
+    const first = networks.attach(id, 'one');
+    expect(first).toMatchObject({
+      address: '10.89.0.2',
+      ipv6: { address: 'fd00:89::2', prefixLength: 64, gateway: 'fd00:89::1' },
+    });
+    expect(networks.attach(id, 'two').ipv6?.address).toBe('fd00:89::3');
+    networks.detach(id, 'one');
+    expect(networks.attach(id, 'three', { address6: 'FD00:89::00ff' }).ipv6?.address).toBe(
+      'fd00:89::ff',
+    );
+    expect(networks.attach(id, 'four').ipv6?.address).toBe('fd00:89::2');
+    expect(open().endpointsOf(id)).toEqual(networks.endpointsOf(id));
+  });
+
+  it('refuses addresses that are in use, or not of the subnet', async () => {
+    const { id } = await with6('db', 'fd00:89::/64');
+    for (const address6 of ['fd00:89::', 'fd00:89::1']) {
+      expect(() => networks.attach(id, 'one', { address6 })).toThrow('Address already in use');
+    }
+    expect(() => networks.attach(id, 'one', { address6: 'fd00:8a::5' })).toThrow(
+      'no configured subnet contains IP address fd00:8a::5',
+    );
+    expect(() => networks.attach(id, 'one', { address6: '10.89.0.9' })).toThrow(
+      'invalid IPv6 address',
+    );
+  });
+
+  it('refuses a chosen address in a network that has none to choose', async () => {
+    const own = await with6('own', '');
+    expect(() => networks.attach(own.id, 'one', { address6: 'fd00::5' })).toThrow(
+      'user specified IP address is supported only',
+    );
+    const { id } = await create('four');
+    expect(() => networks.attach(id, 'one', { address6: 'fd00::5' })).toThrow('has no IPv6');
+  });
+
+  it('refuses a box where every address is taken', async () => {
+    const { id } = await with6('db', 'fd00:89::/126');
+    for (const box of ['one', 'two']) networks.attach(id, box);
+    expect(() => networks.attach(id, 'three')).toThrow('no available IPv6 addresses');
+  });
+});
+
 describe('attaching boxes', () => {
   it('gives a box the lowest free address, and Docker’s hardware address of it', async () => {
     const { id, gateway } = await create('db');
@@ -200,7 +252,7 @@ describe('a box that asks for an address', () => {
   it.each([
     ['10.1.3.1', 'no configured subnet contains IP address 10.1.3.1'],
     ['x', 'invalid IPv4 address: x'],
-    ['fd00::1', 'boxes have no IPv6'],
+    ['fd00::1', 'an IPv4 address is needed'],
   ])('refuses the address %s', async (address, message) => {
     const { id } = await create('db', {});
     expect(() => networks.attach(id, 'one', { address })).toThrow(message);

@@ -16,6 +16,8 @@ const AskedAddresses = z.strictObject({
   gateway: z.string().optional(),
   /** Addresses that no box gets, by the name that the user gave each. */
   auxAddresses: z.record(z.string(), z.string()),
+  /** An IPv6 subnet was asked for, so that boxes may choose an address in it. */
+  subnet6: z.literal(true).optional(),
   /** The client gave no list of options, not even an empty one, which Docker shows. */
   withoutOptions: z.literal(true).optional(),
 });
@@ -32,6 +34,14 @@ export const NetworkRecord = z.strictObject({
   gateway: z.string(),
   /** The part of the subnet that boxes get addresses of, in CIDR notation. Absent: all of it. */
   ipRange: z.string().optional(),
+  /** Absent: its boxes have no IPv6. */
+  ipv6: z
+    .strictObject({
+      /** In CIDR notation. */
+      subnet: z.string(),
+      gateway: z.string(),
+    })
+    .optional(),
   /** Boxes in it reach each other alone. */
   internal: z.boolean(),
   /** A note of the client's: it means something in a swarm alone. */
@@ -43,7 +53,7 @@ export const NetworkRecord = z.strictObject({
   /** What its boxes may reach outside of it. Absent: what their own policies say. */
   egress: RecordedPolicy.optional(),
 });
-/** A network that boxes share: one bridge with one IPv4 subnet. */
+/** A network that boxes share: one bridge with one subnet of each family that it has. */
 export type NetworkRecord = z.infer<typeof NetworkRecord>;
 
 export const Endpoint = z.strictObject({
@@ -59,6 +69,14 @@ export const Endpoint = z.strictObject({
   prefixLength: z.int().min(8).max(30),
   /** The address of the network. */
   gateway: z.string(),
+  /** In a network with IPv6. */
+  ipv6: z
+    .strictObject({
+      address: z.string(),
+      prefixLength: z.int().min(8).max(126),
+      gateway: z.string(),
+    })
+    .optional(),
   /** In lower case, with colons. */
   mac: z.string(),
   /** The number of the box's card, which the box calls by it: 1 is `eth1`. */

@@ -165,8 +165,51 @@ describe('creating a network', () => {
     expect(networks.list()).toEqual([]);
   });
 
-  it('refuses IPv6 by name', async () => {
-    const refusal = { code: 'unsupported-option', message: expect.stringContaining('no IPv6') };
+  it('gives a network an IPv6 subnet, as it was asked for or of its own choice', async () => {
+    const asked = await create('db', { ipv6: { subnet: 'fd00:0089::/64', gateway: '' } });
+    expect(asked).toMatchObject({
+      ipv6: { subnet: 'fd00:89::/64', gateway: 'fd00:89::1' },
+      asked: { subnet6: true },
+    });
+    const { ipv6, asked: none } = await create('web', { ipv6: { subnet: '', gateway: '' } });
+    expect(ipv6?.subnet).toMatch(/^fd[0-9a-f:]+::\/64$/);
+    expect(ipv6?.gateway).toBe(ipv6?.subnet.replace('/64', '1'));
+    expect(none.subnet6).toBeUndefined();
+    expect(open().list()).toEqual(networks.list());
+  });
+
+  it.each([
+    [{ subnet: 'fd00:89::1/64', gateway: '' }, {}, 'it should be fd00:89::/64'],
+    [{ subnet: 'fd00:89::/127', gateway: '' }, {}, 'must have 8 to 126 bits'],
+    [{ subnet: 'x', gateway: '' }, {}, 'it is no CIDR notation'],
+    [{ subnet: 'fe80::/64', gateway: '' }, {}, 'it has link-local addresses'],
+    [{ subnet: '::/64', gateway: '' }, {}, 'it has the loopback address'],
+    [{ subnet: 'ff02::/64', gateway: '' }, {}, 'it has multicast addresses'],
+    [{ subnet: 'fd00:89::/64', gateway: 'fd00:8a::1' }, {}, "doesn't contain this address"],
+    [{ subnet: 'fd00:89::/64', gateway: 'fd00:89::' }, {}, 'of all routers'],
+    [{ subnet: '', gateway: '10.1.2.3' }, {}, 'it is no IPv6 address'],
+    [
+      { subnet: '', gateway: '' },
+      { options: { 'com.docker.network.driver.mtu': '1279' } },
+      'the MTU 1279 is less than the 1280 bytes',
+    ],
+    [{ subnet: '', gateway: '' }, { egress: { default: 'deny' as const, rules: [] } }, 'policy'],
+  ])('refuses IPv6 %j with %j', async (ipv6, more, message) => {
+    await expect(create('db', { ipv6, ...more })).rejects.toThrow(message);
+    expect(networks.list()).toEqual([]);
+  });
+
+  it('refuses an IPv6 subnet that overlaps another network’s', async () => {
+    await create('db', { ipv6: { subnet: 'fd00:89::/48', gateway: '' } });
+    const ipv6 = { subnet: 'fd00:89:0:7::/64', gateway: '' };
+    await expect(create('web', { ipv6 })).rejects.toMatchObject({ code: 'network-forbidden' });
+  });
+
+  it('refuses an IPv6 address where one of IPv4 is needed', async () => {
+    const refusal = {
+      code: 'unsupported-option',
+      message: expect.stringContaining('an IPv4 address is needed'),
+    };
     await expect(create('db', subnet('fd00::/64'))).rejects.toMatchObject(refusal);
     const mixed = subnet('10.1.2.0/24', { gateway: 'fd00::1' });
     await expect(create('db', mixed)).rejects.toMatchObject(refusal);

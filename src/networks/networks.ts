@@ -7,8 +7,10 @@
 import { randomBytes } from 'node:crypto';
 import { A3sError } from '../errors.ts';
 import { allocate, type WantedAddress } from './allocate.ts';
+import { allocate6 } from './allocate6.ts';
 import { chooseSubnet } from './choose-subnet.ts';
 import { formatAddress, formatSubnet, overlap, readSubnet, type Subnet } from './ipv4.ts';
+import { formatAddress6, formatSubnet6, overlap6, readSubnet6 } from './ipv6.ts';
 import {
   checkNetworkName,
   type Endpoint,
@@ -16,6 +18,7 @@ import {
   type UserNetworks,
 } from './network.ts';
 import { checkOptions } from './options.ts';
+import { planSubnet6 } from './plan-subnet6.ts';
 import { BRIDGE_SUBNET, PREDEFINED_NETWORKS, type PredefinedNetwork } from './predefined.ts';
 import type { NetworkRecords } from './records.ts';
 import { type NetworkRequest, type PlannedSubnet, planSubnet } from './request.ts';
@@ -92,6 +95,7 @@ export class Networks {
     checkOptions(request.options);
     const { addresses } = request;
     const planned = addresses === undefined ? undefined : planSubnet(addresses);
+    const ipv6 = planSubnet6(request);
     const ofHost = planned === undefined ? await this.#options.hostSubnets() : [];
     // From here on without a pause, so that no other network comes between the check and the
     // record.
@@ -110,7 +114,11 @@ export class Networks {
     }
     const taken = [BRIDGE_SUBNET, ...others.map(({ subnet }) => subnet)].map(readSubnet);
     const { subnet, gateway, ipRange, auxAddresses } = planned ?? chosen(taken, ofHost);
-    if (taken.some((other) => overlap(other, subnet))) {
+    const taken6 = others.flatMap((other) => (other.ipv6 === undefined ? [] : [other.ipv6.subnet]));
+    if (
+      taken.some((other) => overlap(other, subnet)) ||
+      (ipv6 !== undefined && taken6.some((other) => overlap6(readSubnet6(other), ipv6.subnet)))
+    ) {
       throw new A3sError(
         'network-forbidden',
         'invalid pool request: Pool overlaps with other one on this address space',
@@ -125,6 +133,9 @@ export class Networks {
       subnet: formatSubnet(subnet),
       gateway: formatAddress(gateway),
       ...(ipRange === undefined ? {} : { ipRange: formatSubnet(ipRange) }),
+      ...(ipv6 === undefined
+        ? {}
+        : { ipv6: { subnet: formatSubnet6(ipv6.subnet), gateway: formatAddress6(ipv6.gateway) } }),
       internal: request.internal,
       attachable: request.attachable,
       labels: { ...request.labels },
@@ -132,6 +143,7 @@ export class Networks {
       ...(request.egress === undefined ? {} : { egress: request.egress }),
       asked: {
         ...(addresses === undefined ? {} : { subnet: formatSubnet(subnet) }),
+        ...((request.ipv6?.subnet ?? '') === '' ? {} : { subnet6: true }),
         ...(request.withoutOptions === true ? { withoutOptions: true } : {}),
         ...(addresses === undefined || addresses.gateway === ''
           ? {}
@@ -201,12 +213,15 @@ export class Networks {
     }
     const existing = this.#records.endpoint(networkId, box);
     if (existing !== undefined) return existing;
-    const { address, mac } = allocate(network, this.#records.endpointsOf(networkId), wanted);
+    const others = this.#records.endpointsOf(networkId);
+    const { address, mac } = allocate(network, others, wanted);
+    const ipv6 = allocate6(network, others, wanted.address6);
     const endpoint = this.#records.insertEndpoint({
       id: randomBytes(32).toString('hex'),
       ...{ network: networkId, box, address, mac, card },
       prefixLength: readSubnet(network.subnet).bits,
       gateway: network.gateway,
+      ...(ipv6 === undefined ? {} : { ipv6 }),
     });
     this.#options.onEvent('connect', network, box);
     return endpoint;

@@ -17,6 +17,7 @@ import {
   type Subnet,
   subnetAt,
 } from './ipv4.ts';
+import type { Subnet6Request } from './plan-subnet6.ts';
 
 /** One entry of IPAM's configuration. Empty texts ask for nothing. */
 export interface SubnetRequest {
@@ -38,6 +39,8 @@ export interface NetworkRequest {
   readonly options: Readonly<Record<string, string>>;
   /** Undefined: the server chooses a subnet. */
   readonly addresses: SubnetRequest | undefined;
+  /** Undefined: its boxes have no IPv6. */
+  readonly ipv6?: Subnet6Request | undefined;
   /** Not even an empty list of options for addresses was given. */
   readonly withoutOptions?: boolean;
   /** What its boxes may reach outside of it. */
@@ -143,7 +146,7 @@ export function refuseIpv6(text: string): void {
   if (!text.includes(':')) return;
   throw new A3sError(
     'unsupported-option',
-    `Cannot use the address ${shown(text)}: boxes have no IPv6`,
+    `Cannot use the address ${shown(text)}: an IPv4 address is needed`,
     { remedy: 'Leave it out, or give an IPv4 address.' },
   );
 }

@@ -18,7 +18,7 @@ export const INSIDE = '169.254.77.1';
 /** In the holder, an address that leads to the host's own, which the holder has as well. */
 export const HOST = '169.254.1.2';
 /** Of the side of each tap device that is the namespace’s. */
-const GATEWAY_MAC = '9a:55:9a:55:9a:55';
+export const GATEWAY_MAC = '9a:55:9a:55:9a:55';
 /** Metadata services of clouds, and the addresses of the namespaces themselves. */
 const LINK_LOCAL = '169.254.0.0/16';
 

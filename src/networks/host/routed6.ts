@@ -11,6 +11,8 @@ import { UPLINK } from './netavark.ts';
 import { runProgram } from './run-program.ts';
 import { TAP } from './tap.ts';
 
+/** The guest's name for its router. Nobody has the address: the guest knows what it leads to. */
+export const ROUTER6 = 'fe80::1';
 /** Boxes of its network that a box may send to within a minute: each takes an entry of a table. */
 const MAX_PEERS = 256;
 /** Connections of a box at a time. */
