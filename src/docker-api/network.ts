@@ -60,7 +60,7 @@ export const Network = z.strictObject({
   Created: z.string(),
   Scope: z.literal('local'),
   Driver: z.enum(['bridge', 'null']),
-  EnableIPv6: z.literal(false),
+  EnableIPv6: z.boolean(),
   IPAM: z.strictObject({
     Driver: z.literal('default'),
     Options: nothing.nullable(),
@@ -90,7 +90,8 @@ export const Network = z.strictObject({
       MacAddress: z.string(),
       /** With the length of the subnet's prefix. */
       IPv4Address: z.string(),
-      IPv6Address: z.literal(''),
+      /** Empty in a network without IPv6. */
+      IPv6Address: z.string(),
     }),
   ),
   Options: z.record(z.string(), z.string()),

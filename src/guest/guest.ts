@@ -221,10 +221,16 @@ export class Guest extends GuestBox {
     return new GuestContainer(this.#connection, id);
   }
 
-  /** Gives the box these networks in place of those that it has. Protocol 9, with hosts 11. */
+  /**
+   * Gives the box these networks in place of those that it has. Protocol 9, with hosts 11, with
+   * IPv6 13.
+   */
   async putNetworks(networks: GuestNetworks, signal?: AbortSignal): Promise<void> {
     if (networks.hosts === undefined) expectProtocol(this.#connection, 9, 'other networks');
     else expectProtocol(this.#connection, 11, 'links between boxes');
+    if (networks.cards.some(({ ipv6 }) => ipv6 !== undefined)) {
+      expectProtocol(this.#connection, 13, 'IPv6 of the networks');
+    }
     const options = { signal, deadlineMs: SETUP_MS };
     await this.#connection.call('PUT', '/v1/networks', networks, nothing, options);
   }

@@ -17,6 +17,16 @@ export const GuestNetworks = z.strictObject({
       mtu: z.int(),
       address: z.ipv4(),
       prefixLength: z.int().min(1).max(32),
+      /** Absent: none. Protocol 13. */
+      ipv6: z
+        .strictObject({
+          address: z.ipv6(),
+          prefixLength: z.int().min(1).max(127),
+          /** The way to the prefix, by a hardware address that the guest asks nobody for. */
+          router: z.ipv6(),
+          routerMac: z.string(),
+        })
+        .optional(),
     }),
   ),
   /** Where everything else goes. Absent: nowhere. */

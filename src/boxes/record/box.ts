@@ -93,6 +93,8 @@ const BoxEndpoint = z.strictObject({
   aliases: z.array(z.string()),
   /** The address that was chosen for it. Absent: a free one at each start. */
   address: z.string().optional(),
+  /** The IPv6 address that was chosen for it, likewise. */
+  address6: z.string().optional(),
   /** The hardware address that was chosen for it. Absent: one at each start. */
   mac: z.string().optional(),
   /** Of the box's networks the one with the highest is its way out. Absent: 0. */

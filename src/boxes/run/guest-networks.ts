@@ -5,6 +5,9 @@
  */
 import { GUEST_NETWORK } from '../../engine/network.ts';
 import type { GuestNetworks } from '../../guest/networks.ts';
+import { GATEWAY_MAC } from '../../networks/host/routed.ts';
+import { ROUTER6 } from '../../networks/host/routed6.ts';
+import type { Endpoint } from '../../networks/network.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';
 import type { BoxStore } from '../record/store.ts';
 import type { Services } from '../services/services.ts';
@@ -33,10 +36,13 @@ export function guestNetworks(
   const users = endpoints.flatMap(({ network: of, gatewayPriority = 0 }): Joined[] => {
     const [place, record] = [places.get(of), networks.get(of)];
     if (place === undefined || record === undefined) return [];
-    const { mac, address, prefixLength, gateway, card } = place;
+    const { mac, address, prefixLength, gateway, ipv6, card } = place;
     return [
       {
-        card: { device: `eth${card}`, mac, mtu: mtuIn(record), address, prefixLength },
+        card: {
+          ...{ device: `eth${card}`, mac, mtu: mtuIn(record), address, prefixLength },
+          ...(ipv6 === undefined ? {} : { ipv6: ipv6Of(ipv6) }),
+        },
         ...{ name: record.name, priority: gatewayPriority, internal: record.internal, gateway },
       },
     ];
@@ -54,6 +60,11 @@ export function guestNetworks(
     ...resolverOf(names, servers.length > 0 ? NETWORK_OPTIONS : []),
     ...(hasLinks(definition) ? { hosts: linkedHosts(rt, definition) } : {}),
   };
+}
+
+/** The router is the host's side of the card. */
+function ipv6Of({ address, prefixLength }: NonNullable<Endpoint['ipv6']>) {
+  return { address, prefixLength, router: ROUTER6, routerMac: GATEWAY_MAC };
 }
 
 /** Its own network, which is Docker's `bridge`. */

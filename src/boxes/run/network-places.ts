@@ -171,12 +171,16 @@ async function hostEndpoint(
       remedy: 'List them with a3s-box network ls.',
     });
   }
-  const { id, subnet, gateway, internal } = record;
+  const { id, subnet, gateway, ipv6, internal } = record;
   return {
     box: definition.id,
     names: namesIn({ definition, name }, asked),
-    network: { id, subnet, gateway, internal, mtu: mtuIn(record) },
+    network: {
+      ...{ id, subnet, gateway, internal, mtu: mtuIn(record) },
+      ...(ipv6 === undefined ? {} : { ipv6 }),
+    },
     ...{ address: place.address, mac: place.mac, ports },
+    ...(place.ipv6 === undefined ? {} : { address6: place.ipv6.address }),
     nameservers: definition.names.servers,
     host: await gatewayFor(definition.names),
     egress: await egressIn({

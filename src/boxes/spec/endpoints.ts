@@ -5,6 +5,7 @@
  */
 import { A3sError } from '../../errors.ts';
 import { checkWantedAddress } from '../../networks/allocate.ts';
+import { checkWantedAddress6 } from '../../networks/allocate6.ts';
 import { formatAddress } from '../../networks/ipv4.ts';
 import { parseMac } from '../../networks/mac.ts';
 import { isPredefined, type Networks } from '../../networks/networks.ts';
@@ -18,6 +19,7 @@ export interface EndpointRequest {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly address: string | undefined;
+  readonly address6?: string | undefined;
   readonly mac: string | undefined;
   /** The network with the highest is the way out. Undefined: 0. */
   readonly gatewayPriority?: number | undefined;
@@ -47,6 +49,7 @@ export function resolveEndpoints(
       ...{ network, name: first?.name ?? name },
       aliases: [...new Set([...(first?.aliases ?? []), ...aliases])],
       ...withAddresses(first?.address ?? address, first?.mac ?? mac),
+      ...withAddress6(first?.address6 ?? endpoint.address6),
       ...withPriority(first?.gatewayPriority ?? gatewayPriority),
       ...withLinks([...(first?.links ?? []), ...(endpoint.links ?? [])]),
       ...withDriverOptions(first?.driverOptions ?? driverOptions),
@@ -80,10 +83,17 @@ export function resolveEndpoint(
   return {
     ...{ network: network.id, name, aliases: [...aliases] },
     ...withAddresses(address, mac),
+    ...withAddress6(
+      asked.address6 === undefined ? undefined : checkWantedAddress6(network, asked.address6),
+    ),
     ...withPriority(asked.gatewayPriority),
     ...withLinks(asked.links),
     ...withDriverOptions(asked.driverOptions),
   };
+}
+
+function withAddress6(address6: string | undefined) {
+  return address6 === undefined ? {} : { address6 };
 }
 
 function withPriority(gatewayPriority: number | undefined) {

@@ -22,7 +22,9 @@ export async function joinNetworks(
 ): Promise<void> {
   const { network, endpoints } = box.definition;
   const others = endpoints.slice(network === 'default' ? 0 : 1);
-  if (others.length === 0 && !hasLinks(box.definition)) return;
+  // A launch spec has no word for IPv6.
+  const hasIpv6 = rt.networks.endpointsOfBox(running.id).some(({ ipv6 }) => ipv6 !== undefined);
+  if (others.length === 0 && !hasLinks(box.definition) && !hasIpv6) return;
   const publishing = publishingPlace(rt, box.definition);
   for (const [at, asked] of others.entries()) {
     const ports = asked === publishing ? rt.store.expect(running.id).state.ports : [];

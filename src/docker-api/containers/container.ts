@@ -34,8 +34,10 @@ const Endpoint = Address.extend({
   NetworkID: z.string(),
   EndpointID: z.string(),
   Aliases: z.array(z.string()).nullable(),
-  /** The address that was asked for, in a user-defined network. */
-  IPAMConfig: z.strictObject({ IPv4Address: z.string().optional() }).nullable(),
+  /** The addresses that were asked for, in a user-defined network. */
+  IPAMConfig: z
+    .strictObject({ IPv4Address: z.string().optional(), IPv6Address: z.string().optional() })
+    .nullable(),
   /** As they were asked for, in a user-defined network. */
   Links: z.array(z.string()).nullable(),
   MacAddress: z.string(),
@@ -43,9 +45,10 @@ const Endpoint = Address.extend({
   DriverOpts: z.record(z.string(), z.string()).nullable(),
   /** As it was asked for; left out where it was not. */
   GwPriority: z.int().optional(),
-  IPv6Gateway: z.literal(''),
-  GlobalIPv6Address: z.literal(''),
-  GlobalIPv6PrefixLen: z.literal(0),
+  /** Empty in a network without IPv6. */
+  IPv6Gateway: z.string(),
+  GlobalIPv6Address: z.string(),
+  GlobalIPv6PrefixLen: z.int(),
   /** The names by which boxes of a user-defined network find the box. */
   DNSNames: z.array(z.string()).nullable(),
 });

@@ -105,7 +105,7 @@ const USER_ENDPOINT_ROWS: readonly (readonly string[])[] = [
   [
     '`IPAMConfig`',
     'differs',
-    '`IPv4Address` alone; boxes have no IPv6 and no link-local addresses',
+    '`IPv4Address` and `IPv6Address`; boxes have no link-local addresses',
   ],
   ['`MacAddress`', 'works', '`MacAddress` beside `Image` means the same'],
   ['`GwPriority`', 'works', 'in every version of the API'],

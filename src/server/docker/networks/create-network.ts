@@ -6,6 +6,7 @@
 import type * as z from 'zod';
 import type { NetworkCreateBody } from '../../../docker-api/network.ts';
 import { A3sError } from '../../../errors.ts';
+import type { Subnet6Request } from '../../../networks/plan-subnet6.ts';
 import type { NetworkRequest, SubnetRequest } from '../../../networks/request.ts';
 import { egressRequest } from '../egress-request.ts';
 
@@ -33,7 +34,7 @@ export function networkRequest(body: Body): NetworkRequest {
     attachable: Attachable,
     labels: Labels,
     options: Options,
-    addresses: subnetRequest(IPAM.Config),
+    ...subnetRequests(IPAM.Config, body.EnableIPv6),
     withoutOptions: IPAM.Options === undefined,
     egress: egressRequest(body.Egress),
   };
@@ -79,47 +80,69 @@ function noPlugin(name: string): A3sError {
   );
 }
 
-function checkScope({
-  Scope,
-  EnableIPv4,
-  EnableIPv6,
-  Ingress,
-  ConfigOnly,
-  ConfigFrom,
-}: Body): void {
+function checkScope({ Scope, EnableIPv4, Ingress, ConfigOnly, ConfigFrom }: Body): void {
   if (!['', 'local'].includes(Scope)) throw unsupported(`Scope ${Scope}`, 'there is no swarm');
   if (Ingress) throw unsupported('Ingress', 'there is no swarm');
   if (ConfigOnly || ConfigFrom.Network !== '') {
     throw unsupported('ConfigOnly and ConfigFrom', 'each network has a configuration of its own');
   }
-  if (EnableIPv6) throw unsupported('EnableIPv6', 'boxes have no IPv6');
-  if (!EnableIPv4) throw unsupported('EnableIPv4 false', 'boxes have nothing but IPv4');
+  if (!EnableIPv4) throw unsupported('EnableIPv4 false', 'boxes have IPv4 in every network');
 }
 
-function subnetRequest(config: Body['IPAM']['Config']): SubnetRequest | undefined {
-  const [asked, ...others] = config.filter(
+type Config = Body['IPAM']['Config'][number];
+
+/** At most one subnet of each family. */
+function subnetRequests(
+  config: readonly Config[],
+  withIpv6: boolean,
+): Pick<NetworkRequest, 'addresses' | 'ipv6'> {
+  const asked = config.filter(
     ({ Subnet, IPRange, Gateway, AuxiliaryAddresses }) =>
       Subnet + IPRange + Gateway !== '' || Object.keys(AuxiliaryAddresses).length > 0,
   );
-  if (asked === undefined) return undefined;
-  if (others.length > 0) {
-    throw new A3sError('network-forbidden', "bridge driver doesn't support multiple subnets", {
-      remedy: 'Give one subnet.',
-    });
-  }
-  if (asked.Subnet === '') {
+  if (asked.some(({ Subnet }) => Subnet === '')) {
     throw new A3sError(
       'invalid-argument',
       'invalid network config: every ip-range or gateway must have a corresponding subnet',
       { remedy: 'Give a subnet as well.' },
     );
   }
+  const [six, ...others6] = asked.filter(({ Subnet }) => Subnet.includes(':'));
+  const [four, ...others] = asked.filter(({ Subnet }) => !Subnet.includes(':'));
+  if (others.length + others6.length > 0) {
+    throw new A3sError('network-forbidden', "bridge driver doesn't support multiple subnets", {
+      remedy: 'Give one subnet of each family.',
+    });
+  }
+  if (six !== undefined && !withIpv6) {
+    throw new A3sError(
+      'invalid-argument',
+      `invalid network config: the subnet ${six.Subnet} is of IPv6, which the network has not`,
+      { remedy: 'Ask for it with --ipv6 (EnableIPv6), or leave the subnet out.' },
+    );
+  }
+  return {
+    addresses: four === undefined ? undefined : subnetRequest(four),
+    ipv6: withIpv6 ? subnet6Request(six) : undefined,
+  };
+}
+
+function subnetRequest(asked: Config): SubnetRequest {
   return {
     subnet: asked.Subnet,
     gateway: asked.Gateway,
     ipRange: asked.IPRange,
     auxAddresses: asked.AuxiliaryAddresses,
   };
+}
+
+function subnet6Request(asked: Config | undefined): Subnet6Request {
+  if (asked === undefined) return { subnet: '', gateway: '' };
+  if (asked.IPRange !== '') throw unsupported('IPRange', 'an IPv6 subnet has no ranges');
+  if (Object.keys(asked.AuxiliaryAddresses).length > 0) {
+    throw unsupported('AuxiliaryAddresses', 'an IPv6 subnet has none');
+  }
+  return { subnet: asked.Subnet, gateway: asked.Gateway };
 }
 
 function unsupported(name: string, why: string): A3sError {

@@ -32,7 +32,7 @@ export function describeNetwork(
 }
 
 function describeEndpoint(
-  { id, address, prefixLength, mac }: Endpoint,
+  { id, address, prefixLength, ipv6, mac }: Endpoint,
   name: string | undefined,
 ): Network['Containers'][string] {
   return {
@@ -40,13 +40,12 @@ function describeEndpoint(
     EndpointID: id,
     MacAddress: mac,
     IPv4Address: `${address}/${prefixLength}`,
-    IPv6Address: '',
+    IPv6Address: ipv6 === undefined ? '' : `${ipv6.address}/${ipv6.prefixLength}`,
   };
 }
 
 const COMMON = {
   Scope: 'local',
-  EnableIPv6: false,
   Ingress: false,
   ConfigFrom: { Network: '' },
   ConfigOnly: false,
@@ -54,11 +53,12 @@ const COMMON = {
 } as const;
 
 function describe(network: NetworkRecord): Network {
-  const { name, id, createdAt, subnet, gateway, ipRange, internal, asked } = network;
+  const { name, id, createdAt, subnet, gateway, ipRange, ipv6, internal, asked } = network;
   const { auxAddresses } = asked;
   const egress = showEgress(network.egress);
   return {
     ...{ Name: name, Id: id, Created: createdAt, Driver: 'bridge', ...COMMON },
+    EnableIPv6: ipv6 !== undefined,
     IPAM: {
       Driver: 'default',
       Options: asked.withoutOptions === true ? null : {},
@@ -69,6 +69,7 @@ function describe(network: NetworkRecord): Network {
           Gateway: gateway,
           ...(Object.keys(auxAddresses).length === 0 ? {} : { AuxiliaryAddresses: auxAddresses }),
         },
+        ...(ipv6 === undefined ? [] : [{ Subnet: ipv6.subnet, Gateway: ipv6.gateway }]),
       ],
     },
     Internal: internal,
@@ -84,6 +85,7 @@ function describePredefined({ name, id, driver }: PredefinedNetwork): Network {
     id === BRIDGE.id ? [{ Subnet: BRIDGE_SUBNET, Gateway: GUEST_NETWORK.gateway }] : [];
   return {
     ...{ Name: name, Id: id, Created: '1970-01-01T00:00:00Z', Driver: driver, ...COMMON },
+    EnableIPv6: false,
     IPAM: { Driver: 'default', Options: null, Config: config },
     ...{ Internal: false, Attachable: false, Options: {}, Labels: {} },
   };

@@ -98,7 +98,11 @@ describe('the routes of networks', () => {
     [{ Driver: 'weave' }, 404, 'could not find plugin weave in v1 plugin registry'],
     [{ IPAM: { Driver: 'dhcp' } }, 404, 'could not find plugin dhcp'],
     [{ IPAM: { Options: { a: 'b' } } }, 400, 'IPAM.Options a'],
-    [{ EnableIPv6: true }, 400, 'EnableIPv6 is not supported'],
+    [withSubnet('fd00:89::/64'), 400, 'is of IPv6, which the network has not'],
+    [
+      { EnableIPv6: true, ...withSubnet('fd00:89::/64', { IPRange: 'fd00:89::/80' }) },
+      ...([400, 'IPRange is not supported'] as const),
+    ],
     [{ EnableIPv4: false }, 400, 'EnableIPv4 false is not supported'],
     [{ Ingress: true }, 400, 'Ingress is not supported'],
     [{ Scope: 'swarm' }, 400, 'Scope swarm is not supported'],
@@ -187,6 +191,23 @@ describe('the routes of networks', () => {
         ...{ Name: home.runtime.store.expect(box).name, EndpointID: id, MacAddress: mac },
         ...{ IPv4Address: `${address}/24`, IPv6Address: '' },
       },
+    });
+  });
+
+  it('shows the IPv6 addresses of a network and of the boxes in it', async () => {
+    const Config = [{ Subnet: 'fd00:89::/64' }, { Subnet: '10.1.2.0/24' }];
+    await make('db', { EnableIPv6: true, IPAM: { Config } });
+    const box = await home.create(['true']);
+    home.runtime.networks.attach(await idOf('db'), box);
+    expect(await inspect('db')).toMatchObject({
+      EnableIPv6: true,
+      IPAM: {
+        Config: [
+          { Subnet: '10.1.2.0/24', Gateway: '10.1.2.1' },
+          { Subnet: 'fd00:89::/64', Gateway: 'fd00:89::1' },
+        ],
+      },
+      Containers: { [box]: { IPv4Address: '10.1.2.2/24', IPv6Address: 'fd00:89::2/64' } },
     });
   });
 

@@ -190,7 +190,7 @@ describe('a box in a user-defined network', () => {
     ['none', { bridge: {} }, 400, 'one of the networks in private (none) mode'],
     ['db', { none: {} }, 400, 'one of the networks in private (none) mode'],
     ['db', { db: { GwPriority: 'x' } }, 400, 'GwPriority'],
-    ['db', { db: { IPAMConfig: { IPv6Address: 'fd00::1' } } }, 400, 'IPv6Address is not supported'],
+    ['db', { db: { IPAMConfig: { IPv6Address: 'fd00::1' } } }, 400, 'network db has no IPv6'],
     ['db', { db: { IPAMConfig: { LinkLocalIPs: ['169.254.1.1'] } } }, 400, 'LinkLocalIPs is not'],
     [
       'db',

@@ -39,7 +39,12 @@ const EndpointFields = z.strictObject({
     .max(64)
     .default([]),
   MacAddress: MacText.default(''),
-  IPAMConfig: z.strictObject({ IPv4Address: z.string().max(64).default('') }).prefault({}),
+  IPAMConfig: z
+    .strictObject({
+      IPv4Address: z.string().max(64).default(''),
+      IPv6Address: z.string().max(64).default(''),
+    })
+    .prefault({}),
   GwPriority: z
     .int()
     .min(-(2 ** 31))
@@ -50,9 +55,9 @@ const EndpointFields = z.strictObject({
 });
 const ENDPOINT_KEYS = Object.keys(EndpointFields.shape);
 
+const IPAM_KEYS = ['IPv4Address', 'IPv6Address'];
 const UNSUPPORTED_IPAM: UnsupportedOptions = {
-  IPv6Address: { neutral: isZero, why: 'boxes have no IPv6' },
-  LinkLocalIPs: { neutral: isZero, why: 'a box has one address in a network' },
+  LinkLocalIPs: { neutral: isZero, why: 'a box has one address of each family in a network' },
 };
 
 /** What is asked for of the network, besides `HostConfig.NetworkMode`. */
@@ -205,7 +210,7 @@ export function readEndpoint(
   const where = `${whole}.`;
   const kept = withoutUnsupported(where, endpoint, ENDPOINT_KEYS, unsupportedOfUser, { ignored });
   const ipam = withoutUnsupported(
-    ...([`${where}IPAMConfig.`, kept['IPAMConfig'], ['IPv4Address'], UNSUPPORTED_IPAM] as const),
+    ...([`${where}IPAMConfig.`, kept['IPAMConfig'], IPAM_KEYS, UNSUPPORTED_IPAM] as const),
     { ignored },
   );
   const fields = parseRequest(EndpointFields, { ...kept, IPAMConfig: { ...ipam } });
@@ -213,6 +218,7 @@ export function readEndpoint(
     name,
     aliases: fields.Aliases,
     address: orUndefined(fields.IPAMConfig.IPv4Address),
+    address6: orUndefined(fields.IPAMConfig.IPv6Address),
     mac: orUndefined(fields.MacAddress),
     gatewayPriority: fields.GwPriority === 0 ? undefined : fields.GwPriority,
     ...(fields.Links.length === 0 ? {} : { links: fields.Links }),

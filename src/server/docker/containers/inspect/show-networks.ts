@@ -7,11 +7,11 @@ import type { Box, BoxEndpoint } from '../../../../boxes/record/box.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
 import type { ContainerInspect } from '../../../../docker-api/containers/container.ts';
 import { GUEST_NETWORK } from '../../../../engine/network.ts';
+import type { Endpoint } from '../../../../networks/network.ts';
 import { hasVm, ownName } from './show.ts';
 
 type Networks = ContainerInspect['NetworkSettings']['Networks'];
 
-/** Boxes have no IPv6. */
 const NO_IPV6 = { IPv6Gateway: '', GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0 } as const;
 
 const NO_ADDRESS = { Gateway: '', IPAddress: '', IPPrefixLen: 0 };
@@ -48,7 +48,7 @@ export function endpointsOf(rt: Pick<Runtime, 'networks'>, box: Box): Networks {
 function endpointOf(
   { networks }: Pick<Runtime, 'networks'>,
   { name, definition: { id } }: Box,
-  { network, aliases, address, mac, driverOptions, gatewayPriority, links }: BoxEndpoint,
+  { network, aliases, address, address6, mac, driverOptions, gatewayPriority, links }: BoxEndpoint,
 ): Networks[string] {
   const attached = networks.endpointsOfBox(id).find((each) => each.network === network);
   const shown =
@@ -60,7 +60,13 @@ function endpointOf(
           IPPrefixLen: attached.prefixLength,
         };
   return {
-    IPAMConfig: address === undefined ? null : { IPv4Address: address },
+    IPAMConfig:
+      address === undefined && address6 === undefined
+        ? null
+        : {
+            ...(address === undefined ? {} : { IPv4Address: address }),
+            ...(address6 === undefined ? {} : { IPv6Address: address6 }),
+          },
     Links: links ?? null,
     Aliases: aliases.length === 0 ? null : aliases,
     MacAddress: attached?.mac ?? mac ?? '',
@@ -69,6 +75,16 @@ function endpointOf(
     DNSNames: [...new Set([name, ...aliases, id.slice(0, 12)])],
     NetworkID: network,
     EndpointID: attached?.id ?? '',
-    ...{ ...shown, ...NO_IPV6 },
+    ...{ ...shown, ...shownIpv6(attached?.ipv6) },
+  };
+}
+
+function shownIpv6(ipv6: Endpoint['ipv6']) {
+  if (ipv6 === undefined) return NO_IPV6;
+  const { address, prefixLength, gateway } = ipv6;
+  return {
+    IPv6Gateway: gateway,
+    GlobalIPv6Address: address,
+    GlobalIPv6PrefixLen: prefixLength,
   };
 }

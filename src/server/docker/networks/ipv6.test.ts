@@ -1,0 +1,76 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { TestHome } from '../../testing/home.ts';
+
+let home: TestHome;
+let network: string;
+beforeEach(async () => {
+  home = new TestHome();
+  await home.start();
+  const made = await home.call('POST', '/networks/create', {
+    ...{ Name: 'db', EnableIPv6: true },
+    IPAM: { Config: [{ Subnet: '10.1.2.0/24' }, { Subnet: 'fd00:89::/64' }] },
+  });
+  network = (made.body as { Id: string }).Id;
+});
+afterEach(() => home.remove());
+
+const start = async (id: string) =>
+  expect(await home.call('POST', `/containers/${id}/start`)).toMatchObject({ status: 204 });
+const endpointOf = async (id: string): Promise<unknown> => {
+  const { body } = await home.call('GET', `/containers/${id}/json`);
+  return (body as { NetworkSettings: { Networks: Record<string, unknown> } }).NetworkSettings
+    .Networks['db'];
+};
+const inNetwork = (IPv6Address: string) => ({
+  HostConfig: { NetworkMode: 'db' },
+  NetworkingConfig: { EndpointsConfig: { db: { IPAMConfig: { IPv6Address } } } },
+});
+
+it('gives the host and the guest the address of a box before its main process runs', async () => {
+  const id = await home.create(['sleep', 'infinity'], inNetwork('fd00:89::0005'));
+  await start(id);
+  expect(home.hostNetworks.attached.get(id)).toMatchObject({
+    network: { ipv6: { subnet: 'fd00:89::/64', gateway: 'fd00:89::1' } },
+    address6: 'fd00:89::5',
+  });
+  expect(home.agents.get(id)?.networks?.cards).toMatchObject([
+    {
+      ...{ device: 'eth0', address: '10.1.2.2' },
+      ipv6: {
+        ...{ address: 'fd00:89::5', prefixLength: 64 },
+        ...{ router: 'fe80::1', routerMac: '9a:55:9a:55:9a:55' },
+      },
+    },
+  ]);
+  expect(await endpointOf(id)).toMatchObject({
+    IPAMConfig: { IPv6Address: 'fd00:89::5' },
+    ...{ IPv6Gateway: 'fd00:89::1', GlobalIPv6Address: 'fd00:89::5', GlobalIPv6PrefixLen: 64 },
+  });
+});
+
+it('gives a box that runs an address, and takes it again', async () => {
+  const id = await home.create(['sleep', 'infinity']);
+  await start(id);
+  const connect = { Container: id };
+  expect(await home.call('POST', '/networks/db/connect', connect)).toMatchObject({ status: 200 });
+  const given = () => home.agents.get(id)?.networks?.cards.map(({ ipv6 }) => ipv6?.address);
+  expect(given()).toEqual([undefined, 'fd00:89::2']);
+  await home.call('POST', '/networks/db/disconnect', connect);
+  expect(given()).toEqual([undefined]);
+  expect(home.runtime.networks.endpointsOf(network)).toEqual([]);
+});
+
+it('refuses a network policy of a box beside IPv6', async () => {
+  const Egress = { Rules: ['allow:*.example.org'] };
+  const refusal = {
+    status: 400,
+    body: { message: expect.stringContaining('not supported in a network with IPv6') },
+  };
+  const body = { Image: 'busybox', Cmd: ['true'], Egress };
+  const inside = { ...body, ...inNetwork('') };
+  expect(await home.call('POST', '/containers/create', inside)).toMatchObject(refusal);
+  await home.call('POST', '/networks/create', { Name: 'four' });
+  const id = await home.create(['true'], { HostConfig: { NetworkMode: 'four' }, Egress });
+  const connect = { Container: id };
+  expect(await home.call('POST', '/networks/db/connect', connect)).toMatchObject(refusal);
+});
