@@ -96,8 +96,32 @@ describe.runIf(process.geteuid?.() === 0)('boxes that move between networks', ()
     await shows('own', 'two', 'two');
   });
 
+  it('gives boxes IPv6 of a network, at their start and while they run', async () => {
+    await actor.ok(['network', 'create', '--ipv6', '--subnet', 'fd00:a3::/64', 'six']);
+    await start('first', '--network', 'six', '--ip6', 'fd00:a3::9');
+    await actor.ok(['network', 'connect', 'six', 'two']);
+    const reaches = (box: string, host: string): Promise<string> =>
+      inside(box, `ping -6 -c 1 -W 3 ${host} > /dev/null && echo yes || echo no`);
+    await expect.poll(() => reaches('two', 'first'), { timeout: 30_000 }).toBe('yes');
+    await expect.poll(() => reaches('first', 'two'), { timeout: 30_000 }).toBe('yes');
+    expect(await page('two', '[fd00:a3::9]')).toBe('first');
+    expect(await inside('first', 'ip -6 -o addr show eth0')).toContain('fd00:a3::9/64');
+    const shown = '{{range .Containers}}{{.Name}} {{.IPv6Address}}\n{{end}}';
+    const seen = await actor.ok(['network', 'inspect', '--format', shown, 'six']);
+    expect(seen.split('\n')).toEqual(
+      expect.arrayContaining(['first fd00:a3::9/64', 'two fd00:a3::2/64']),
+    );
+    await actor.ok(['restart', '--time', '0', 'first']);
+    await expect.poll(() => reaches('two', 'first'), { timeout: 30_000 }).toBe('yes');
+    await actor.ok(['network', 'disconnect', 'six', 'two']);
+    expect(await inside('two', 'ip -6 -o addr show scope global')).toBe('');
+    expect(await reaches('two', 'fd00:a3::9')).toBe('no');
+    await actor.ok(['network', 'connect', 'six', 'two']);
+    await expect.poll(() => reaches('two', 'first'), { timeout: 30_000 }).toBe('yes');
+  });
+
   it('leaves nothing on the host after the last box', async () => {
-    await actor.ok(['rm', '-f', 'one', 'two', 'own', 'both']);
+    await actor.ok(['rm', '-f', 'one', 'two', 'own', 'both', 'first']);
     const left = () =>
       execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
         .split('\n')
@@ -105,7 +129,8 @@ describe.runIf(process.geteuid?.() === 0)('boxes that move between networks', ()
           (line) => /^\S*(pasta|aardvark|passt)/.test(line) && line.includes(actor.runtimeDir),
         );
     await until('no process is left', () => left().length === 0);
-    for (const network of ['alpha', 'beta', 'gamma']) await actor.ok(['network', 'rm', network]);
+    for (const network of ['alpha', 'beta', 'gamma', 'six'])
+      await actor.ok(['network', 'rm', network]);
     expect(execFileSync('findmnt', ['-rn', '-o', 'TARGET'], { encoding: 'utf8' })).not.toContain(
       actor.runtimeDir,
     );

@@ -12,7 +12,7 @@ import { IMAGE_FLAGS } from './image-flags.ts';
 import { CREATE_LIMIT_FLAGS, LIMIT_FLAGS, REFUSED_LIMIT_FLAGS } from './resource-flags.ts';
 import { SECURITY_FLAGS } from './security-flags.ts';
 
-const ADDRESS = 'a box has one IPv4 address in a network';
+const ADDRESS = 'a box has one address of each family in a network';
 const VM = 'a box is a microVM, and shares no namespace or device with the host';
 const WEIGHT = 'disks are limited by rate, with --device-read-bps and its like';
 const MEMORY = 'the kernel of a box decides, and it has no swap';
@@ -53,6 +53,9 @@ const COMMON: readonly Flag[] = [
   list('mount', 'Attach a filesystem mount to the box', { value: 'mount' }),
   string('name', 'Assign a name to the box'),
   string('ip', 'IPv4 address in a user-defined network (e.g., 172.30.100.104)', {
+    value: 'address',
+  }),
+  string('ip6', 'IPv6 address in a user-defined network (e.g., 2001:db8::33)', {
     value: 'address',
   }),
   string('mac-address', 'MAC address in a user-defined network', { value: 'address' }),
@@ -102,7 +105,6 @@ const REFUSED: readonly Flag[] = [
   refused('gpus', VM),
   refused('io-maxbandwidth', WINDOWS),
   refused('io-maxiops', WINDOWS),
-  refused('ip6', ADDRESS),
   refused('isolation', WINDOWS),
   refused('link-local-ip', ADDRESS, 'list'),
   refused('memory-swappiness', MEMORY),

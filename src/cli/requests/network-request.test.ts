@@ -39,6 +39,14 @@ describe('the network of a box', () => {
       'db',
       { db: { MacAddress: '02:00:00:00:00:01' } },
     ],
+    [
+      ['--network', 'db', '--ip6', 'fd00::2', '--network', 'name=web,ip=10.1.2.3,ip6=fd01::2'],
+      'db',
+      {
+        db: { IPAMConfig: { IPv6Address: 'fd00::2' } },
+        web: { IPAMConfig: { IPv4Address: '10.1.2.3', IPv6Address: 'fd01::2' } },
+      },
+    ],
     [['--network', 'db', '--network', 'web'], 'db', { db: {}, web: {} }],
     [['--network', 'name=db,gw-priority=-3'], 'db', { db: { GwPriority: -3 } }],
     // The server refuses this, with its reason.
@@ -56,7 +64,6 @@ describe('the network of a box', () => {
   it.each([
     [['--network', 'host'], 'unsupported network host'],
     [['--network', 'name=container:x'], 'unsupported network container:x'],
-    [['--network', 'name=db,ip6=fd00::1'], 'unsupported ip6 of --network'],
     [['--network', 'name=db,driver-opt=a=b'], 'unsupported driver-opt of --network'],
     [['--network', 'name=db,gw-priority=x'], 'invalid gw-priority x'],
     [['--network', 'name=db,ip='], 'invalid field ip='],
@@ -75,7 +82,10 @@ describe('the network of a box', () => {
       ['--network', 'name=db,mac-address=02:00:00:00:00:01', '--mac-address', 'x'],
       'conflicting options: cannot specify both --mac-address and per-network MAC address',
     ],
-    [['--ip6', 'fd00::1'], 'unsupported flag --ip6'],
+    [
+      ['--network', 'name=db,ip6=fd00::2', '--ip6', 'fd00::3'],
+      'conflicting options: cannot specify both --ip6 and per-network IPv6 address',
+    ],
   ])('refuses %j before the server is asked', async (args, message) => {
     const done = await transcript(socket, ['create', ...args, 'img']);
     expect(done.stderr).toContain(message);

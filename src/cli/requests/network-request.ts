@@ -35,14 +35,17 @@ export function networkRequest(flags: FlagValues): NetworkRequest {
 function withFlags(network: NetworkFlag, flags: FlagValues): NetworkFlag {
   const aliases = flags.list('network-alias');
   const ip = flags.string('ip') ?? '';
+  const ip6 = flags.string('ip6') ?? '';
   const mac = flags.string('mac-address') ?? '';
   conflict(aliases, network.aliases, '--network-alias', 'alias');
   conflict(ip, network.ip, '--ip', 'IPv4 address');
+  conflict(ip6, network.ip6, '--ip6', 'IPv6 address');
   conflict(mac, network.mac, '--mac-address', 'MAC address');
   return {
     name: network.name,
     aliases: [...network.aliases, ...aliases],
     ip: ip || network.ip,
+    ip6: ip6 || network.ip6,
     mac: mac || network.mac,
     priority: network.priority,
   };
@@ -60,16 +63,23 @@ function conflict(
   });
 }
 
-function hasSettings({ aliases, ip, mac, priority }: NetworkFlag): boolean {
-  return aliases.length > 0 || ip !== '' || mac !== '' || priority !== 0;
+function hasSettings({ aliases, ip, ip6, mac, priority }: NetworkFlag): boolean {
+  return aliases.length > 0 || ip + ip6 !== '' || mac !== '' || priority !== 0;
 }
 
-function endpointOf({ name, aliases, ip, mac, priority }: NetworkFlag): [string, object] {
+function endpointOf({ name, aliases, ip, ip6, mac, priority }: NetworkFlag): [string, object] {
   return [
     name,
     {
       ...(aliases.length === 0 ? {} : { Aliases: aliases }),
-      ...(ip === '' ? {} : { IPAMConfig: { IPv4Address: ip } }),
+      ...(ip + ip6 === ''
+        ? {}
+        : {
+            IPAMConfig: {
+              ...(ip === '' ? {} : { IPv4Address: ip }),
+              ...(ip6 === '' ? {} : { IPv6Address: ip6 }),
+            },
+          }),
       ...(mac === '' ? {} : { MacAddress: mac }),
       ...(priority === 0 ? {} : { GwPriority: priority }),
     },

@@ -1,6 +1,6 @@
 /**
  * `--network`: a name, or in the long form `name=NAME,alias=ALIAS,ip=ADDRESS,mac-address=ADDRESS`,
- * and `gw-priority=NUMBER`.
+ * `ip6=ADDRESS` and `gw-priority=NUMBER`.
  *
  * @module
  */
@@ -11,6 +11,7 @@ export interface NetworkFlag {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly ip: string;
+  readonly ip6: string;
   readonly mac: string;
   /** Of the networks of a box the highest is its way out; 0: not asked for. */
   readonly priority: number;
@@ -18,12 +19,14 @@ export interface NetworkFlag {
 
 const LONG = /^\w+=.*/;
 /** Docker's keys that a network of boxes does not have. */
-const UNSUPPORTED: readonly string[] = ['driver-opt', 'ip6', 'link-local-ip'];
+const UNSUPPORTED: readonly string[] = ['driver-opt', 'link-local-ip'];
 
 /** @throws RangeError in Docker's words; UsageError for what boxes cannot have */
 export function parseNetwork(text: string): NetworkFlag {
-  if (!LONG.test(text)) return checked({ name: text, aliases: [], ip: '', mac: '', priority: 0 });
-  let [name, ip, mac] = ['', '', ''];
+  if (!LONG.test(text)) {
+    return checked({ name: text, aliases: [], ip: '', ip6: '', mac: '', priority: 0 });
+  }
+  let [name, ip, ip6, mac] = ['', '', '', ''];
   let priority = 0;
   const aliases: string[] = [];
   for (const field of parseCsvRecord(text)) {
@@ -34,13 +37,14 @@ export function parseNetwork(text: string): NetworkFlag {
     if (key === 'name') name = value;
     else if (key === 'alias') aliases.push(value);
     else if (key === 'ip') ip = value;
+    else if (key === 'ip6') ip6 = value;
     else if (key === 'mac-address') mac = value;
     else if (key === 'gw-priority') priority = priorityOf(value);
     else if (UNSUPPORTED.includes(key)) throw unsupported(`${key} of --network`);
     else throw new RangeError(`invalid field key ${key}`);
   }
   if (name === '') throw new RangeError('network name/id is not specified');
-  return checked({ name, aliases, ip, mac, priority });
+  return checked({ name, aliases, ip, ip6, mac, priority });
 }
 
 function priorityOf(value: string): number {
@@ -55,7 +59,7 @@ function checked(network: NetworkFlag): NetworkFlag {
 }
 
 function unsupported(what: string): UsageError {
-  return new UsageError(`unsupported ${what}: a box has one IPv4 address in a network`, {
+  return new UsageError(`unsupported ${what}: a box has one address of each family in a network`, {
     code: 'unsupported-option',
     remedy: 'Name default, none or a network of a3s-box network ls.',
   });

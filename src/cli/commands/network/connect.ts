@@ -2,8 +2,6 @@ import { segment } from '../../client/client.ts';
 import type { Command } from '../../command.ts';
 import { byName, int, list, refused, string } from '../../flags/flag.ts';
 
-const IPV6 = 'boxes have no IPv6';
-
 export const connectNetwork: Command = {
   usage: '[OPTIONS] NETWORK BOX',
   description: 'Connect a box to a network, also while it runs',
@@ -11,10 +9,10 @@ export const connectNetwork: Command = {
     list('alias', 'Add network-scoped alias for the box'),
     list('link', 'Give the box another name for a box of the network', { value: 'box:alias' }),
     string('ip', 'IPv4 address', { value: 'address' }),
+    string('ip6', 'IPv6 address', { value: 'address' }),
     int('gw-priority', 'Highest gw-priority provides the default gateway'),
     refused('driver-opt', 'endpoints have no options', 'list'),
-    refused('ip6', IPV6),
-    refused('link-local-ip', 'a box has one address in a network', 'list'),
+    refused('link-local-ip', 'a box has one address of each family in a network', 'list'),
   ]),
   operands: { min: 2, max: 2 },
   async run({ context, flags, operands: [network = '', box = ''] }) {
@@ -23,7 +21,10 @@ export const connectNetwork: Command = {
       EndpointConfig: {
         Aliases: flags.list('alias'),
         ...(flags.given('link') ? { Links: flags.list('link') } : {}),
-        IPAMConfig: { IPv4Address: flags.string('ip') ?? '' },
+        IPAMConfig: {
+          IPv4Address: flags.string('ip') ?? '',
+          ...(flags.given('ip6') ? { IPv6Address: flags.string('ip6') ?? '' } : {}),
+        },
         ...(flags.given('gw-priority') ? { GwPriority: flags.int('gw-priority') } : {}),
       },
     };

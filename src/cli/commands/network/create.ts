@@ -18,10 +18,11 @@ export const createNetwork: Command = {
     list('aux-address', 'Auxiliary IPv4 addresses, which no box gets', { value: 'map' }),
     ...EGRESS_FLAGS,
     string('driver', 'Driver to manage the network: bridge', { short: 'd' }),
-    string('gateway', 'IPv4 gateway of the subnet', { value: 'address' }),
+    list('gateway', 'IPv4 or IPv6 gateway of the subnet', { value: 'address' }),
     bool('internal', 'Restrict external access to the network'),
     string('ip-range', 'Allocate box addresses from a sub-range', { value: 'range' }),
     string('ipam-driver', 'IP address management driver (default "default")'),
+    bool('ipv6', 'Enable IPv6 networking'),
     list('label', 'Set metadata on a network'),
     list('opt', 'Set driver specific options', { short: 'o', value: 'map' }),
     list('subnet', 'Subnet in CIDR format that represents a network segment', { value: 'subnet' }),
@@ -29,7 +30,6 @@ export const createNetwork: Command = {
     refused('config-only', OWN_CONFIGURATION, 'bool'),
     refused('ingress', CLUSTER, 'bool'),
     refused('ipam-opt', 'addresses have no options', 'list'),
-    refused('ipv6', 'boxes have no IPv6', 'bool'),
     refused('scope', CLUSTER),
   ]),
   operands: { min: 1, max: 1 },
@@ -45,6 +45,7 @@ export const createNetwork: Command = {
       },
       Internal: flags.bool('internal'),
       Attachable: flags.bool('attachable'),
+      ...(flags.bool('ipv6') ? { EnableIPv6: true } : {}),
       Options: toMap(flags.list('opt')),
       Labels: toMap(flags.parsedList('label', parseLabel)),
       ...(egress === undefined ? {} : { Egress: egress }),
@@ -61,26 +62,61 @@ export const createNetwork: Command = {
 
 type Config = NonNullable<NonNullable<NetworkCreateBody['IPAM']>['Config']>;
 
-/** The other flags belong to the only subnet; the server refuses several. */
+const REMEDY = { status: 1, remedy: 'Give the subnet with --subnet.' } as const;
+
+/** The other flags belong to the first subnet of their family; the server refuses several. */
 function subnets(flags: FlagValues): Config {
-  const [first, ...others] = flags.list('subnet').flatMap((text) => text.split(','));
+  const asked = flags.list('subnet').flatMap((text) => text.split(','));
   const range = flags.string('ip-range') ?? '';
-  const gateway = flags.string('gateway') ?? '';
-  const auxiliary = toMap(flags.list('aux-address'));
-  if (first === undefined) {
-    if (range !== '' || gateway !== '') {
-      throw new UsageError('every ip-range or gateway must have a corresponding subnet', {
-        ...{ status: 1, remedy: 'Give the subnet with --subnet.' },
-      });
-    }
-    const [address] = Object.values(auxiliary);
-    if (address !== undefined) {
-      throw new UsageError(`no matching subnet for aux-address ${address}`, {
-        ...{ status: 1, remedy: 'Give the subnet with --subnet.' },
-      });
-    }
-    return [];
+  const gateways = flags.list('gateway').flatMap((text) => text.split(','));
+  const auxiliary = Object.entries(toMap(flags.list('aux-address')));
+  if (asked.length < Math.max(gateways.length, range === '' ? 0 : 1)) {
+    throw new UsageError('every ip-range or gateway must have a corresponding subnet', REMEDY);
   }
-  const one = { Subnet: first, IPRange: range, Gateway: gateway, AuxiliaryAddresses: auxiliary };
-  return [one, ...others.map((Subnet) => ({ Subnet }))];
+  const rest = { gateways, ranges: range === '' ? [] : [range], auxiliary };
+  const firsts = [asked.find((text) => !isIpv6(text)), asked.find(isIpv6)];
+  expectSubnets(rest, firsts);
+  return asked.map((Subnet) => {
+    if (!firsts.includes(Subnet)) return { Subnet };
+    const isOurs = (text: string) => isIpv6(text) === isIpv6(Subnet);
+    const [Gateway = '', second] = gateways.filter(isOurs);
+    if (second !== undefined) {
+      throw new UsageError(
+        `cannot configure multiple gateways (${second}, ${Gateway}) on the same subnet (${Subnet})`,
+        { status: 1, remedy: 'Give one gateway.' },
+      );
+    }
+    return {
+      ...{ Subnet, Gateway, IPRange: isOurs(range) ? range : '' },
+      AuxiliaryAddresses: Object.fromEntries(auxiliary.filter(([, text]) => isOurs(text))),
+    };
+  });
+}
+
+/** @throws UsageError in Docker's words for an address of a family that has no subnet */
+function expectSubnets(
+  {
+    gateways,
+    ranges,
+    auxiliary,
+  }: {
+    readonly gateways: readonly string[];
+    readonly ranges: readonly string[];
+    readonly auxiliary: readonly (readonly [name: string, address: string])[];
+  },
+  firsts: readonly (string | undefined)[],
+): void {
+  const all = [
+    ...ranges.map((text) => ['range', text] as const),
+    ...gateways.map((text) => ['gateway', text] as const),
+    ...auxiliary.map(([, text]) => ['aux-address', text] as const),
+  ];
+  const lost = all.find(([, text]) => firsts[isIpv6(text) ? 1 : 0] === undefined);
+  if (lost !== undefined) {
+    throw new UsageError(`no matching subnet for ${lost[0]} ${lost[1]}`, REMEDY);
+  }
+}
+
+function isIpv6(text: string): boolean {
+  return text.includes(':');
 }

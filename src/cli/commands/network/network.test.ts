@@ -50,6 +50,13 @@ describe('network create', () => {
     [['--subnet', '10.1.0.0/16', '--gateway', '10.1.0.9', '--ip-range', '10.1.5.0/24', 'db']],
     [['--subnet', '10.1.0.0/16', '--aux-address', 'printer=10.1.0.7', 'db']],
     [['--subnet', '10.1.0.0/16,10.2.0.0/16', 'db']],
+    [['--ipv6', 'db']],
+    [
+      [
+        ...['--ipv6', '--subnet', 'fd00:89::/64', '--subnet', '10.1.0.0/16'],
+        ...['--gateway', '10.1.0.9', '--gateway', 'fd00:89::9', 'db'],
+      ],
+    ],
     [['--ipam-driver', 'dhcp', 'db']],
   ])('asks with %j for what Docker asks for', async (args) => {
     server.answers.set('POST /networks/create', { status: 201, json: { Id: ID, Warning: '' } });
@@ -74,7 +81,17 @@ describe('network create', () => {
     [[], 1, '"a3s-box network create" requires exactly 1 argument'],
     [['--gateway', '10.1.0.1', 'db'], 1, 'every ip-range or gateway must have a corresponding'],
     [['--aux-address', 'a=10.1.0.1', 'db'], 1, 'no matching subnet for aux-address 10.1.0.1'],
-    [['--ipv6', 'db'], 125, 'unsupported flag --ipv6 for network create: boxes have no IPv6'],
+    [
+      ['--subnet', '10.1.0.0/16', '--gateway', 'fd00::1', 'db'],
+      ...([1, 'no matching subnet for gateway fd00::1'] as const),
+    ],
+    [
+      [
+        ...['--subnet', '10.1.0.0/16', '--subnet', 'fd00::/64'],
+        ...['--gateway', '10.1.0.1', '--gateway', '10.1.0.2', 'db'],
+      ],
+      ...([1, 'cannot configure multiple gateways (10.1.0.2, 10.1.0.1)'] as const),
+    ],
     [['--scope', 'swarm', 'db'], 125, 'unsupported flag --scope'],
     [['--config-only', 'db'], 125, 'unsupported flag --config-only'],
     [['--ingress', 'db'], 125, 'unsupported flag --ingress'],
