@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import Sqlite from 'better-sqlite3';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type Database, openDatabase } from '../../state/database.ts';
+import { keepReserve } from '../../state/reserve.ts';
 import { testContainer, testPod } from '../testing/definitions.ts';
 import { POD_MIGRATIONS, PodStore } from './store.ts';
 
@@ -99,4 +101,29 @@ it('refuses a record that it cannot read, and leaves it there', () => {
   database.prepare('UPDATE pods SET state = ?').run('{"status":"dancing"}');
   expect(() => new PodStore(database)).toThrow(expect.objectContaining({ code: 'state-unusable' }));
   expect(database.prepare('SELECT id FROM pods').all()).toHaveLength(1);
+});
+
+it('writes ends and removals with the reserve for a full disk, and nothing else', () => {
+  const store = new PodStore(database);
+  using _reserve = keepReserve(database, join(dir, 'reserve'), { onChange: () => undefined });
+  /** The disk has no room for the first write. */
+  const onFullDisk = (write: () => unknown): void => {
+    vi.spyOn(database, 'prepare').mockImplementationOnce(() => {
+      throw new Sqlite.SqliteError('database or disk is full', 'SQLITE_FULL');
+    });
+    write();
+  };
+  const full = expect.objectContaining({ code: 'SQLITE_FULL' });
+  store.insertPod(testPod(POD));
+  expect(() => onFullDisk(() => store.advancePod(POD, 'started'))).toThrow(full);
+  store.advancePod(POD, 'started');
+  store.insertContainer(testContainer(C1, POD));
+  expect(() => onFullDisk(() => store.advanceContainer(C1, 'start'))).toThrow(full);
+  onFullDisk(() => store.advanceContainer(C1, 'ended', { exitCode: 3 }));
+  onFullDisk(() => store.advanceContainer(C1, 'remove'));
+  onFullDisk(() => store.removeContainer(C1));
+  onFullDisk(() => store.advancePod(POD, 'stopped'));
+  onFullDisk(() => store.advancePod(POD, 'remove'));
+  onFullDisk(() => store.removePod(POD));
+  expect(new PodStore(database).pods()).toEqual([]);
 });

@@ -8,6 +8,7 @@ import { EventEmitter } from 'node:events';
 import type { PodClaims } from '../../boxes/services/pod-claims.ts';
 import { A3sError } from '../../errors.ts';
 import { type Database, type Migrations, withoutSync } from '../../state/database.ts';
+import { withReserve } from '../../state/reserve.ts';
 import type { LogPosition } from '../logs/log-position.ts';
 import {
   type AskedLimits,
@@ -168,7 +169,9 @@ export class PodStore implements PodClaims {
   /** @throws A3sError `conflict` when the pod's status does not allow the event */
   advancePod(id: string, event: PodEvent, change: Partial<Omit<PodState, 'status'>> = {}): Pod {
     const { state } = this.expectPod(id);
-    return this.#writePod(id, { ...state, ...change, status: podAfter(state.status, event) });
+    const next = { ...state, ...change, status: podAfter(state.status, event) };
+    const write = (): Pod => this.#writePod(id, next);
+    return event === 'started' ? write() : withReserve(this.#database, write);
   }
 
   /** Changes the state, except for the status. */
@@ -185,9 +188,12 @@ export class PodStore implements PodClaims {
     const { definition, state } = this.expectContainer(id);
     const status = containerAfter(state.status, event);
     const next: Container = { definition, state: { ...state, ...change, status } };
-    this.#database
-      .prepare('UPDATE containers SET state = ? WHERE id = ?')
-      .run(JSON.stringify(next.state), id);
+    const write = () =>
+      this.#database
+        .prepare('UPDATE containers SET state = ? WHERE id = ?')
+        .run(JSON.stringify(next.state), id);
+    if (event === 'ended' || event === 'remove') withReserve(this.#database, write);
+    else write();
     this.#containers.set(id, next);
     this.#changes.emit('container', next);
     return next;
@@ -218,12 +224,16 @@ export class PodStore implements PodClaims {
 
   /** The records of its containers are gone already. */
   removePod(id: string): void {
-    this.#database.prepare('DELETE FROM pods WHERE id = ?').run(id);
+    withReserve(this.#database, () =>
+      this.#database.prepare('DELETE FROM pods WHERE id = ?').run(id),
+    );
     this.#pods.delete(id);
   }
 
   removeContainer(id: string): void {
-    this.#database.prepare('DELETE FROM containers WHERE id = ?').run(id);
+    withReserve(this.#database, () =>
+      this.#database.prepare('DELETE FROM containers WHERE id = ?').run(id),
+    );
     this.#containers.delete(id);
   }
 
