@@ -109,7 +109,7 @@ function adoptBox(
     };
     // Verbs for this box find its lock taken, and wait. Between two attempts it is free: removing
     // a box may be what makes room.
-    retryRecord(rt, { box: id, failure, isRetried }, () =>
+    retryRecord(rt, { fields: { box: id }, failure, isRetried }, () =>
       rt.locks.run(id, async () => {
         await reconcileBox(rt, id, options, answered);
         if (options.afterReboot === true) queueRestart(rt, id);

@@ -87,7 +87,7 @@ async function removeAfterEnd(rt: EndHost, id: string): Promise<void> {
   const failure = 'a box could not be removed after its end';
   const isRetried = (error: unknown): boolean => isRecordFull(error) && !rt.shutdown.aborted;
   try {
-    await retryRecord(rt, { box: id, failure, isRetried }, async () => {
+    await retryRecord(rt, { fields: { box: id }, failure, isRetried }, async () => {
       if (rt.store.get(id) !== undefined) await removeBox(rt, id, { force: false });
     });
   } catch (error) {

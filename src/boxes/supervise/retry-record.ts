@@ -11,8 +11,8 @@ const RETRY_MS = 1000;
 const LOG_EVERY = 60;
 
 export interface RetryOptions {
-  /** Id of the box. */
-  readonly box: string;
+  /** What the record is of, for the log. */
+  readonly fields: Readonly<Record<string, string>>;
   /** What the log says. */
   readonly failure: string;
   /** Whether another attempt makes sense after this error. */
@@ -26,7 +26,7 @@ export interface RetryOptions {
  */
 export async function retryRecord<T>(
   rt: Pick<Services, 'log'>,
-  { box, failure, isRetried }: RetryOptions,
+  { fields, failure, isRetried }: RetryOptions,
   work: () => Promise<T>,
 ): Promise<T> {
   for (let attempt = 0; ; attempt += 1) {
@@ -34,7 +34,7 @@ export async function retryRecord<T>(
       return await work();
     } catch (error) {
       if (!isRetried(error)) throw error;
-      if (attempt % LOG_EVERY === 0) rt.log.error(failure, error, { box, attempt });
+      if (attempt % LOG_EVERY === 0) rt.log.error(failure, error, { ...fields, attempt });
       await delay(RETRY_MS, undefined, { ref: false });
     }
   }

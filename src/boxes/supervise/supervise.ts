@@ -72,7 +72,8 @@ async function concludeSurely(
 ): Promise<void> {
   const failure = 'the end of a box could not be recorded';
   const isRetried = (): boolean => !running.released;
-  await retryRecord(rt, { box: running.id, failure, isRetried }, () => conclude(rt, running, exit));
+  const options = { fields: { box: running.id }, failure, isRetried };
+  await retryRecord(rt, options, () => conclude(rt, running, exit));
 }
 
 /**

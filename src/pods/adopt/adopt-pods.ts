@@ -9,8 +9,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AdoptionTiming } from '../../boxes/adopt/adopt.ts';
 import { now, timestamp } from '../../boxes/record/clock.ts';
 import { runtimeDirectory } from '../../boxes/record/directories.ts';
+import { retryRecord } from '../../boxes/supervise/retry-record.ts';
 import type { Vm } from '../../engine/engine.ts';
 import { type ContainerState, MAIN } from '../../guest/protocol.ts';
+import { isRecordFull } from '../../state/reserve.ts';
 import { leaveGuest, recordEnd } from '../containers/end-container.ts';
 import { followContainer } from '../containers/follow-container.ts';
 import { endPod, followPod } from '../launch/follow-pod.ts';
@@ -19,7 +21,6 @@ import { removeStopped } from '../launch/stop-pod.ts';
 import type { PodHost } from '../pod-host.ts';
 import type { Container } from '../record/container.ts';
 import { podsDirectory } from '../record/directories.ts';
-import type { Pod } from '../record/pod.ts';
 import { mayBeInGuest } from '../record/states.ts';
 
 /** How often, and how far apart, a microVM that does not answer is asked. */
@@ -31,15 +32,24 @@ const TIMING: Pick<AdoptionTiming, 'attempts' | 'pauseMs'> = { attempts: 6, paus
  */
 export async function adoptPods(rt: PodHost, timing: typeof TIMING = TIMING): Promise<void> {
   await sweepDirectories(rt);
-  await Promise.all(rt.pods.pods().map((pod) => adoptPod(rt, pod, timing)));
+  await Promise.all(rt.pods.pods().map(({ definition }) => adoptPod(rt, definition.id, timing)));
 }
 
-/** Settles when the pod's fate is decided, or its microVM did not answer the first time. */
-function adoptPod(rt: PodHost, pod: Pod, timing: typeof TIMING): Promise<void> {
-  const { id } = pod.definition;
+/**
+ * Settles when the pod's fate is decided, its microVM did not answer the first time, or the disk has
+ * no room for a record.
+ */
+function adoptPod(rt: PodHost, id: string, timing: typeof TIMING): Promise<void> {
+  const failure = 'a pod could not be adopted: the disk has no room for its record';
   return new Promise((answered) => {
-    rt.locks
-      .run(id, () => reconcilePod(rt, pod, timing, answered))
+    const isRetried = (error: unknown): boolean => {
+      answered();
+      return isRecordFull(error) && !rt.shutdown.aborted;
+    };
+    // Between two attempts the lock is free: removing a pod may be what makes room.
+    retryRecord(rt, { fields: { pod: id }, failure, isRetried }, () =>
+      rt.locks.run(id, () => reconcilePod(rt, id, timing, answered)),
+    )
       .catch((error: unknown) => {
         if (!rt.shutdown.aborted) rt.log.error('a pod could not be adopted', error, { pod: id });
       })
@@ -49,11 +59,14 @@ function adoptPod(rt: PodHost, pod: Pod, timing: typeof TIMING): Promise<void> {
 
 async function reconcilePod(
   rt: PodHost,
-  { definition: { id }, state: { status } }: Pod,
+  id: string,
   timing: typeof TIMING,
   answered: () => void,
 ): Promise<void> {
-  switch (status) {
+  const known = rt.runningPods.get(id);
+  // Of an attempt whose records could not all be written.
+  if (known !== undefined) return await adoptContainers(rt, known);
+  switch (rt.pods.pod(id)?.state.status) {
     case 'starting':
       // Nobody was told of it.
       await endPod(rt, id, 'the server ended while the pod was starting');
@@ -61,6 +74,7 @@ async function reconcilePod(
     case 'removing':
       return await removeStopped(rt, id);
     case 'stopped':
+    case undefined:
       return;
     case 'ready': {
       const vm = await findVm(rt, id, timing, answered);
@@ -74,8 +88,11 @@ async function reconcilePod(
       rt.log.info('adopted a pod', { pod: id, pid: vm.pid });
       // The guest may take its time. Verbs for this pod wait.
       answered();
-      await adoptContainers(rt, running);
-      followPod(rt, running);
+      try {
+        await adoptContainers(rt, running);
+      } finally {
+        followPod(rt, running);
+      }
     }
   }
 }
@@ -110,14 +127,17 @@ async function adoptContainers(rt: PodHost, running: RunningPod): Promise<void> 
     );
     for (const container of rt.pods.containers(running.id)) {
       const { id } = container.definition;
-      if (isAdopted(rt, container, there.get(id))) followContainer(rt, running, id);
-      else await leaveGuest(rt, running, id);
+      const found = there.get(id);
       there.delete(id);
+      if (running.followed.has(id)) continue;
+      if (isAdopted(rt, container, found)) followContainer(rt, running, id);
+      else await leaveGuest(rt, running, id);
     }
     // Of containers whose records are gone.
     for (const id of there.keys()) await leaveGuest(rt, running, id);
   } catch (error) {
-    if (running.released) return;
+    if (running.signal.aborted) return;
+    if (isRecordFull(error)) throw error;
     rt.log.error('the containers of a pod were not found', error, { pod: running.id });
     await running.vm.kill();
   }

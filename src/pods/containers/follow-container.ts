@@ -4,6 +4,7 @@
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { retryRecord } from '../../boxes/supervise/retry-record.ts';
 import { type Exit, MAIN } from '../../guest/protocol.ts';
 import { finality } from '../../guest/refusal.ts';
 import type { RunningPod } from '../launch/running-pod.ts';
@@ -28,7 +29,6 @@ export function followContainer(
   id: string,
   opened?: ContainerOutput,
 ): void {
-  const { pod } = rt.pods.expectContainer(id).definition;
   const followed = (async () => {
     const output = opened ?? (await openAgain(rt, running, id));
     running.outputs.set(id, output);
@@ -36,7 +36,7 @@ export function followContainer(
       const exit = await exitOf(rt, running, { id, output });
       await output.close();
       if (running.released) return;
-      await rt.locks.run(pod, () => endContainer(rt, running, id, exit));
+      await endSurely(rt, running, id, exit);
     } catch (error) {
       if (!running.released) {
         rt.log.error('a container was lost sight of', error, { container: id });
@@ -48,6 +48,22 @@ export function followContainer(
     }
   })();
   running.followed.set(id, followed);
+}
+
+/** Tries until the end is recorded, so that no exit code is lost. */
+async function endSurely(
+  rt: FollowHost,
+  running: RunningPod,
+  id: string,
+  exit: Exit | undefined,
+): Promise<void> {
+  const failure = 'the end of a container could not be recorded';
+  const isRetried = (): boolean => !running.released;
+  await retryRecord(rt, { fields: { container: id }, failure, isRetried }, () =>
+    rt.locks.run(running.id, async () => {
+      if (!running.released) await endContainer(rt, running, id, exit);
+    }),
+  );
 }
 
 /** A container that runs is followed whether or not its log can be opened. */

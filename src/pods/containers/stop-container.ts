@@ -38,11 +38,11 @@ export async function stopContainer(
   if (running === undefined || followed === undefined) return await ended(rt, id, pod);
   if (graceMs > 0) {
     await send(running, id, stopSignal);
-    if (await settles(followed, graceMs, signal)) return;
+    if (await settles(followed, graceMs, signal)) return expectEnded(rt, id);
     signal?.throwIfAborted();
   }
   await send(running, id, 'SIGKILL');
-  if (await settles(followed, KILL_MS, signal)) return;
+  if (await settles(followed, KILL_MS, signal)) return expectEnded(rt, id);
   signal?.throwIfAborted();
   throw new A3sError('agent-timeout', `The container ${id} did not end after SIGKILL`, {
     remedy: 'Stop its pod, which ends its microVM.',
@@ -61,6 +61,15 @@ async function ended(rt: Pick<PodHost, 'pods' | 'locks'>, id: string, pod: strin
       remedy: 'Stop its pod, which ends its microVM.',
     },
   );
+}
+
+/** @throws A3sError `conflict` where this server has left the container before its end */
+function expectEnded(rt: Pick<PodHost, 'pods'>, id: string): void {
+  const container = rt.pods.container(id);
+  if (container === undefined || !mayBeInGuest(container.state.status)) return;
+  throw new A3sError('conflict', `The end of the container ${id} was not seen`, {
+    remedy: 'Try again: the server is stopping.',
+  });
 }
 
 async function send(running: RunningPod, id: string, signal: string): Promise<void> {

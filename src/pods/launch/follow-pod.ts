@@ -5,6 +5,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { runtimeDirectory } from '../../boxes/record/directories.ts';
+import { retryRecord } from '../../boxes/supervise/retry-record.ts';
 import { recordEnd } from '../containers/end-container.ts';
 import type { PodHost } from '../pod-host.ts';
 import { mayHavePodVm } from '../record/states.ts';
@@ -22,7 +23,14 @@ export function followPod(rt: FollowPodHost, running: RunningPod): void {
     if (running.released) return;
     // Each records its own end.
     await Promise.all(running.followed.values());
-    await rt.locks.run(running.id, () => endPod(rt, running.id, detail));
+    const failure = 'the end of a pod could not be recorded';
+    const isRetried = (): boolean => !running.released;
+    await retryRecord(rt, { fields: { pod: running.id }, failure, isRetried }, () =>
+      rt.locks.run(running.id, async () => {
+        if (!running.released) await endPod(rt, running.id, detail);
+      }),
+    );
+    if (running.released) return;
     rt.runningPods.delete(running);
     await running.release();
   })().catch((error: unknown) => {
