@@ -2,9 +2,8 @@
  * Carries the gRPC calls of one BuildKit client to the builder.
  *
  * Calls of a list pass as they are, message for message, except for the two that a build begins
- * with; no others do. The
- * answer of the one that runs the build waits until its result is an image here: the client may
- * run it then.
+ * with; no others do. The answer of the one that runs the build waits until its result is an image
+ * here: the client may run it then.
  *
  * @module
  */
