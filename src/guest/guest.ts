@@ -118,12 +118,21 @@ export class Guest extends GuestBox {
    * bytes, or answers the reason and ends. Protocol 3.
    *
    * @param fills the guest may make volumes, and copy the image's files into them
+   * @param keysMs how long it may wait for keys of volumes before
    */
   putLaunchSpec(
     text: string,
-    { signal, fills = false }: { readonly signal?: AbortSignal; readonly fills?: boolean } = {},
+    {
+      signal,
+      fills = false,
+      keysMs = 0,
+    }: {
+      readonly signal?: AbortSignal;
+      readonly fills?: boolean;
+      readonly keysMs?: number;
+    } = {},
   ): Promise<LaunchSpecTaken> {
-    const options = { signal, deadlineMs: fills ? FILL_MS : SETUP_MS };
+    const options = { signal, deadlineMs: (fills ? FILL_MS : SETUP_MS) + keysMs };
     const bytes = Buffer.from(text);
     return this.#connection.call('PUT', '/v1/launch-spec', bytes, LaunchSpecTaken, options);
   }

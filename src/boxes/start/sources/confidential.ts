@@ -135,7 +135,7 @@ async function prepareGuest(
   rt: Pick<Services, 'events' | 'home' | 'log' | 'store' | 'volumes'>,
   running: RunningBox,
   guest: Guest,
-  { tee, launchSpec, specDigest }: ConfidentialDefinition,
+  { tee, launchSpec, specDigest, secretsDeadline }: ConfidentialDefinition,
   launch: ConfidentialState,
 ): Promise<void> {
   const found = guest.hello?.tee;
@@ -149,7 +149,10 @@ async function prepareGuest(
   // gone.
   const { volumeMounts } = rt.store.expect(running.id).definition;
   const fills = volumeMounts.some(({ sealed }) => sealed);
-  const taking = () => guest.putLaunchSpec(launchSpec, { fills });
+  // The guest gives up by itself at that deadline, and says why.
+  const keyed = volumeMounts.some(({ sealed }) => sealed?.key !== undefined);
+  const keysMs = keyed ? secretsDeadline * 1000 : 0;
+  const taking = () => guest.putLaunchSpec(launchSpec, { fills, keysMs });
   const taken = await relayWhileTaking(rt, running, taking).catch((error: unknown) => {
     publishGuestRefusal(rt, rt.store.expect(running.id), error);
     throw error;
