@@ -55,7 +55,8 @@ function sealingOf({ sealing, sealers = [] }: Peer['spec']): string {
 }
 
 /** The host enforces it, which no evidence proves. */
-function egressOf({ egress }: Peer['spec']): string {
+function egressOf({ egress, network }: Peer['spec']): string {
+  if (network === 'none') return 'no network';
   if (egress === undefined) return 'not limited';
   const rules = egress.rules.length === 1 ? '1 rule' : `${egress.rules.length} rules`;
   return `${rules}, then ${egress.default}; the host alone enforces them`;

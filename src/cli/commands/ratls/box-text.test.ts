@@ -1,0 +1,24 @@
+import { specText } from '@a3s-box/ratls/testing';
+import { expect, it } from 'vitest';
+import * as library from '#ratls';
+import { describeBox } from './box-text.ts';
+import type { BoxVerdict, Peer } from './box-verdict.ts';
+
+const RULES = { default: 'deny', rules: ['allow:*.example.org:tcp:443'] } as const;
+
+it.each([
+  ['none', undefined, 'no network'],
+  ['nic', undefined, 'not limited'],
+  ['nic', RULES, '1 rule, then deny; the host alone enforces them'],
+] as const)(
+  'says what egress a box with the network %s and the policy %s has',
+  (network, egress, text) => {
+    const spec = { ...JSON.parse(specText('shop', [])), network, egress } as Peer['spec'];
+    const box = { instance: '1', specDigest: '2', measurement: '3', spec };
+    const verdict = { accepted: true, checks: [], box } as unknown as BoxVerdict;
+    const row = describeBox(library, verdict)
+      .split('\n')
+      .find((line) => line.trim().startsWith('egress'));
+    expect(row?.trim().replace(/^egress\s+/, '')).toBe(text);
+  },
+);
