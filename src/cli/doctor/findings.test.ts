@@ -79,4 +79,10 @@ describe('findings', () => {
     expect(findings.map(({ severity }) => severity)).toEqual(['error', 'warning', 'warning']);
     expect(findings[0]?.message).toContain('refused');
   });
+
+  it('warns of the lack of a jail that the administrator has accepted', () => {
+    const jail = { identity: false, namespaces: false, reason: 'refused', weakAccepted: true };
+    const findings = found({ server: { ...SERVER, jail } });
+    expect(findings.map(({ severity }) => severity)).toEqual(['warning']);
+  });
 });

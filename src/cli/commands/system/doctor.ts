@@ -22,7 +22,7 @@ const ACCELERATORS = ['kvm', 'tcg'];
 export const doctor: Command = {
   usage: '[OPTIONS]',
   description:
-    'Report what this host can do, run a box for itself in each way that microVMs can be executed, and say what is wrong and what to do. The report has no secrets; attach it to an issue.',
+    'Report what this host can do, run a box for itself in each way that microVMs can be executed, and say what is wrong and what to do. The report has no keys and no contents, but paths and user names: read it before you attach it to an issue.',
   flags: [
     string('format', "Format of the report: 'text' (default) or 'json'", { short: 'f' }),
     bool('no-self-test', 'Run no box'),
