@@ -25,7 +25,8 @@ export const BROKER = {
   'broker-no-such-record': {
     status: 404,
     meaning: 'The secret broker has no such secret, volume key, policy, grant, counter or tenant.',
-    remedy: 'List them with `a3s-box broker secret ls`, `broker policy ls` or `broker grant ls`.',
+    remedy:
+      'List them with `a3s-box broker secret ls`, `broker volume-key ls`, `broker policy ls`, `broker grant ls` or `broker counter ls`.',
   },
   'broker-declared': {
     status: 409,

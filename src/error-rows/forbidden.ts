@@ -49,7 +49,8 @@ export const FORBIDDEN = {
     lasting: true,
     meaning:
       'A sealed volume is not for this box: another launch spec, launch digest, processor or name, or another id than expected.',
-    remedy: 'Use the volume with the box that made it, on the same host. The message has the rule.',
+    remedy:
+      'Use the volume with the box that made it, on the same host; with a key of a broker, name the `key` and `counter` that it was made with. The message has the rule.',
   },
   'sealing-not-permitted': {
     status: 403,

@@ -62,7 +62,8 @@ export const SERVER_ERROR = {
     status: 500,
     exitCode: 125,
     lasting: true,
-    meaning: 'The disk of a sealed volume is older than the counter of its broker, or another one.',
+    meaning:
+      'The disk of a sealed volume is older than the counter of its broker, empty, or another one.',
     remedy:
       'Put back the disk of the last start. Where it is lost, see [sealing.md](sealing.md#counters).',
   },
