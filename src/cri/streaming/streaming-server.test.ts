@@ -113,6 +113,23 @@ describe('a URL', () => {
   });
 });
 
+it('drops the oldest connection that asks for nothing where 256 are open', async () => {
+  const client = await connected(nothing);
+  const { hostname, port } = new URL(server.url(nothing));
+  const idle: Socket[] = [];
+  for (let index = 0; index < 256; index += 1) {
+    const socket = connect(Number(port), hostname);
+    sockets.push(socket.resume().on('error', () => undefined));
+    await once(socket, 'connect');
+    idle.push(socket);
+  }
+  expect((await open(server.url(nothing), V4)).status).toBe(101);
+  await expect.poll(() => idle[1]?.destroyed, { timeout: 10_000 }).toBe(true);
+  expect(idle.at(-1)?.destroyed).toBe(false);
+  const ids = await streams(client, 'error', 'stdout', 'stderr');
+  await client.until(() => client.of(ids.error).ended);
+});
+
 it('refuses protocols that it does not speak, and names those that it does', async () => {
   const asked = [...SPDY_HEADERS, 'X-Stream-Protocol-Version: v9.channel.k8s.io'];
   const { status, head } = await open(server.url(nothing), asked);
@@ -172,7 +189,19 @@ describe('a command over SPDY', () => {
     const ids = await streams(client, 'error', 'stdout', 'stderr');
     await client.until(() => client.of(ids.error).ended);
     expect(client.text(ids.error)).toBe('Container c1 is not running (box-not-running)');
-    expect(errors).toHaveLength(1);
+    expect(errors).toEqual([]);
+  });
+
+  it('logs what fails in a way that was not foreseen, and says no more of it', async () => {
+    const failure = new Error('a secret');
+    const target = exec(async () => {
+      throw failure;
+    });
+    const client = await connected(target, SPDY_HEADERS);
+    const ids = await streams(client, 'error', 'stdout', 'stderr');
+    await client.until(() => client.of(ids.error).ended);
+    expect(client.text(ids.error)).not.toContain('secret');
+    expect(errors).toEqual([failure]);
   });
 
   it('gets the sizes of a terminal, and sends both outputs as one', async () => {

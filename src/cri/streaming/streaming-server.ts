@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { criFailure } from '../failure.ts';
 import { Refused, serveUpgrade } from './serve-upgrade.ts';
 import type { StreamTarget } from './stream-target.ts';
 import { Tokens } from './tokens.ts';
@@ -31,19 +32,22 @@ export class StreamingServer {
   readonly #server: Server;
   readonly #log: StreamingLog;
   readonly #tokens: Tokens<StreamTarget>;
-  readonly #sockets = new Set<Socket>();
+  readonly #sockets = new Set<Duplex>();
+  /** Those that have not left HTTP, the oldest one first. */
+  readonly #waiting = new Set<Duplex>();
 
   private constructor(log: StreamingLog, tokens: Tokens<StreamTarget>) {
     this.#log = log;
     this.#tokens = tokens;
     const server = createServer({ maxHeaderSize: HEADERS_BYTES, headersTimeout: HEADERS_MS });
-    server.maxConnections = CONNECTIONS;
     server.on('connection', (socket: Socket) => {
       socket.on('error', () => undefined);
       // The end of a client whose host is gone is noticed in minutes.
       socket.setKeepAlive(true, KEEP_ALIVE_MS);
+      socket.once('close', () => this.#forget(socket));
       this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
+      this.#waiting.add(socket);
+      if (this.#sockets.size > CONNECTIONS) this.#dropOldest();
     });
     server.on('request', (request, response) => this.#answer(request, response));
     server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));
@@ -85,6 +89,20 @@ export class StreamingServer {
     await closed;
   }
 
+  #forget(socket: Duplex): void {
+    this.#sockets.delete(socket);
+    this.#waiting.delete(socket);
+  }
+
+  /** Connections that ask for nothing keep no client out. All may have upgraded but the newest. */
+  #dropOldest(): void {
+    for (const socket of this.#waiting) {
+      this.#forget(socket);
+      socket.destroy();
+      return;
+    }
+  }
+
   /** @throws Refused where the request names nothing that it may have */
   #target({ url = '', method = '' }: IncomingMessage): StreamTarget {
     const [, kind, token = ''] = PATH.exec(url.split('?')[0] ?? '') ?? [];
@@ -109,11 +127,16 @@ export class StreamingServer {
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const onError = (error: unknown): void =>
+    const onError = (error: unknown): void => {
+      // Others, such as a port that is refused, are for the client alone.
+      if (!criFailure(error).unexpected) return;
       this.#log.error('a stream of CRI failed', error, { path: request.url?.split('/')[1] });
+    };
     try {
       if (head.length > 0) socket.unshift(head);
-      await serveUpgrade(this.#target(request), request, socket, onError);
+      const target = this.#target(request);
+      this.#waiting.delete(socket);
+      await serveUpgrade(target, request, socket, onError);
     } catch (error) {
       if (!(error instanceof Refused)) onError(error);
       Refused.of(error).answer(socket);

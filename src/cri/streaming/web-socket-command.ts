@@ -15,6 +15,7 @@ import {
 } from '../../web-socket/frames.ts';
 import { type ByteConnection, replyTo } from '../../web-socket/stream.ts';
 import type { CommandShape, CommandStreams } from './command.ts';
+import { endOutput } from './end-output.ts';
 import { Inbox } from './inbox.ts';
 import { pingWhile } from './ping-while.ts';
 
@@ -39,6 +40,7 @@ export function openWebSocketCommand(
   version: number,
   shape: CommandShape,
   pingMs?: number,
+  lingerMs?: number,
 ): CommandStreams {
   const { stdout, stderr } = shape;
   const stdin = new Inbox(INBOX_BYTES);
@@ -96,7 +98,7 @@ export function openWebSocketCommand(
     },
     end: async (status) => {
       await send(ERROR, Buffer.from(JSON.stringify(status)));
-      if (output.writable) output.end(closeFrame(NORMAL));
+      if (output.writable) endOutput(output, closeFrame(NORMAL), lingerMs);
     },
   };
 }

@@ -169,6 +169,16 @@ describe('a command over a WebSocket', () => {
     if (!gone.aborted) await once(gone, 'abort');
   });
 
+  it('cuts off a client that does not close the connection after it has ended', async () => {
+    const [near, far] = duplexPair();
+    const input = near.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+    const shape = { stdin: true, stdout: false, stderr: false, terminal: false };
+    const { end, gone } = openWebSocketCommand({ input, output: near }, 5, shape, 5, 5);
+    far.resume();
+    await end({ metadata: {}, status: 'Success' });
+    if (!gone.aborted) await once(gone, 'abort');
+  });
+
   it('ends with a client that breaks the protocol', async () => {
     let gone: AbortSignal | undefined;
     const target = exec(async (client) => {

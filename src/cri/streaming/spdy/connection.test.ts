@@ -178,6 +178,20 @@ it('notices by pings that a client is gone whose input nobody takes', async () =
   listener.close();
 });
 
+it('cuts off a client that does not close the connection after it has ended', async () => {
+  const [near, far] = duplexPair();
+  const input = near.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+  const options = { maxStreams: 1, onStream: () => undefined, lingerMs: 5 };
+  const connection = new SpdyConnection({ input, output: near }, options);
+  const served = connection.serve();
+  // The client reads, and keeps its side open.
+  far.resume();
+  await connection.close();
+  if (!near.destroyed) await once(near, 'close');
+  await served;
+  expect(connection.gone.aborted).toBe(true);
+});
+
 it('lets nobody wait for a client that has reset its stream', async () => {
   const served = serve();
   const { client } = served;

@@ -8,6 +8,7 @@ import { EventEmitter, once } from 'node:events';
 import { ArrivingBytes, EndedEarly } from '../../../arriving-bytes.ts';
 import { writeBytes } from '../../../async/write-bytes.ts';
 import type { ByteConnection } from '../../../web-socket/stream.ts';
+import { endOutput } from '../end-output.ts';
 import { pingWhile } from '../ping-while.ts';
 import { SpdyBroken } from './broken.ts';
 import * as frames from './frames.ts';
@@ -29,6 +30,8 @@ export interface SpdyOptions {
   readonly onStream: (stream: SpdyStream) => void;
   /** Between pings, while nobody takes what the client sends. */
   readonly pingMs?: number;
+  /** What a client has to close the connection, after this side has. */
+  readonly lingerMs?: number;
 }
 
 export class SpdyConnection implements SpdySender {
@@ -91,8 +94,10 @@ export class SpdyConnection implements SpdySender {
   async close(): Promise<void> {
     if (this.gone.aborted) return;
     this.#leaving = true;
-    await this.control(frames.GOAWAY, [this.#lastStream, frames.GOAWAY_OK]);
-    this.#connection.output.end();
+    const { output } = this.#connection;
+    if (!output.writable) return;
+    const goAway = frames.controlFrame(frames.GOAWAY, [this.#lastStream, frames.GOAWAY_OK]);
+    endOutput(output, goAway, this.#options.lingerMs);
   }
 
   async send(frame: Buffer): Promise<void> {
