@@ -237,20 +237,25 @@ describe('the log of a container', () => {
 
   it('goes on with the next server, and repeats nothing', async () => {
     const containerId = await started(['cat'], { ...LOGGED, stdin: true });
-    const type = async (typed: string): Promise<void> => {
+    const type = async (typed: string) => {
       const asked = { containerId, stdin: true, ...OUTPUTS };
       const stream = await connect((await client.call(attach, asked)).url);
       const stdin = await stream.open({ streamtype: 'stdin' });
-      for (const streamtype of ['error', 'stdout', 'stderr']) await stream.open({ streamtype });
+      const error = await stream.open({ streamtype: 'error' });
+      for (const streamtype of ['stdout', 'stderr']) await stream.open({ streamtype });
       stream.send(stdin, typed);
+      return { stream, error };
     };
     await type('one\ntwo\nth');
     await expect.poll(() => lines()).toEqual(['stdout F one', 'stdout F two']);
     await home.crash();
     await home.start();
-    await type('ree\n');
-    const all = ['stdout F one', 'stdout F two', 'stdout F three'];
-    await expect.poll(() => lines()).toEqual(all);
+    const { stream, error } = await type('ree\n');
+    await expect.poll(() => lines()).toContain('stdout F three');
+    await client.call(stopContainer, { containerId, timeout: 0n });
+    // Its clients see the end once the log is complete.
+    await stream.until(() => stream.of(error).ended);
+    expect(lines()).toEqual(['stdout F one', 'stdout F two', 'stdout F three']);
   });
 
   it('needs a directory that is there', async () => {
