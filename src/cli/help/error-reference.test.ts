@@ -18,7 +18,7 @@ it.each(Object.entries(ERRORS))('explains meaning and remedy of %s in one cell e
 });
 
 it('names only existing commands', () => {
-  const named = [...errorReference().matchAll(/`a3s-box ([a-z]+)(?: ([a-z]+))?[^`]*`/g)];
+  const named = [...errorReference().matchAll(/`a3s-box ([a-z-]+)(?: ([a-z-]+))?[^`]*`/g)];
   expect(named.length).toBeGreaterThan(10);
   for (const [text, name = '', verb] of named) {
     const commands = GROUPS[name]?.commands;
