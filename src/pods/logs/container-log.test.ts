@@ -26,6 +26,7 @@ let path: string;
 let record: LogPosition;
 let failures: unknown[];
 let running: AbortController;
+let saveFailure: Error | undefined;
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'a3s-cri-log-'));
@@ -33,6 +34,7 @@ beforeEach(() => {
   record = LOG_START;
   failures = [];
   running = new AbortController();
+  saveFailure = undefined;
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -43,6 +45,7 @@ function log(holdMs = 0): Promise<ContainerLog> {
   return ContainerLog.open({
     ...{ path, position: record, holdMs, signal: running.signal },
     save: (position) => {
+      if (saveFailure !== undefined) throw saveFailure;
       record = LogPosition.parse(position);
     },
     onFailure: (error) => void failures.push(error),
@@ -247,6 +250,19 @@ it('waits for a full disk for a while', async () => {
   expect(lines()).toEqual(['stdout F kept']);
   expect(record.lost).toBe(0);
   await writer.close();
+});
+
+it('has the agent keep what the record does not say is written', async () => {
+  const writer = await log();
+  saveFailure = new Error('database or disk is full');
+  await writer.write(out('one\n'));
+  await writer.finish();
+  expect([writer.safe, writer.next, failures]).toEqual([0, 4, [saveFailure]]);
+  saveFailure = undefined;
+  await writer.finish();
+  expect([writer.safe, record.offset]).toEqual([4, 4]);
+  await writer.close();
+  expect(lines()).toEqual(['stdout F one']);
 });
 
 it('leaves what a full disk holds up to the next server', async () => {

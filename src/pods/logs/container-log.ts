@@ -42,6 +42,8 @@ export class ContainerLog {
   #error: string;
   /** The last attempt to write failed, and the hold is over. */
   #failing = false;
+  /** The last position could not be put on record. */
+  #unsaved = false;
   /** One at a time: lines, and the change of the file. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -162,7 +164,7 @@ export class ContainerLog {
   #record(): void {
     const from = this.#lines.waitingFrom;
     const { inode, size } = this.#file;
-    this.#recorded = {
+    const next: LogPosition = {
       offset: from.offset,
       written: {
         stdout: Math.max(0, this.#written.stdout - from.stdout),
@@ -171,7 +173,16 @@ export class ContainerLog {
       file: { inode, size },
       ...{ lost: this.#lost, error: this.#error },
     };
-    this.#options.save(this.#recorded);
+    try {
+      this.#options.save(next);
+    } catch (error) {
+      // The agent keeps what is not on record. The next record may have room.
+      if (!this.#unsaved) this.#options.onFailure(error);
+      this.#unsaved = true;
+      return;
+    }
+    this.#unsaved = false;
+    this.#recorded = next;
   }
 }
 
