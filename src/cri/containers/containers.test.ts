@@ -361,6 +361,30 @@ describe('the log of a container', () => {
   });
 });
 
+describe('the log of a container whose microVM ends', () => {
+  it('has the line that was not finished', async () => {
+    const logDirectory = mkdtempSync(join(tmpdir(), 'a3s-logs-'));
+    const metadata = { name: 'logged', uid: 'uid', namespace: 'default', attempt: 0 };
+    const asked = { config: { metadata, logDirectory } };
+    const { podSandboxId } = await client.call(runPodSandbox, asked);
+    const config = {
+      ...{ metadata: { name: 'c' }, image: { image: 'busybox' }, logPath: 'c.log' },
+      command: ['sh', '-c', 'bytes 4; sleep infinity'],
+    };
+    const { containerId } = await client.call(createContainer, { podSandboxId, config });
+    await start(containerId);
+    const output = home.runtime.runningPods.get(podSandboxId)?.outputs.get(containerId);
+    await expect.poll(() => output?.next).toBe(4);
+    home.host.running.find((vm) => vm.spec.id === podSandboxId)?.killed();
+    await expect.poll(() => stateOf(containerId)).toBe(CONTAINER_EXITED);
+    expect(readFileSync(join(logDirectory, 'c.log'), 'utf8')).toContain(
+      ' stdout F \0\x01\x02\x03\n',
+    );
+    await client.call(removePodSandbox, { podSandboxId });
+    rmSync(logDirectory, { recursive: true });
+  });
+});
+
 describe('a server that starts again', () => {
   it('follows the containers that run, and has the guest give up all others', async () => {
     const [kept, ends, created] = [

@@ -34,7 +34,11 @@ export function followContainer(
     running.outputs.set(id, output);
     try {
       const exit = await exitOf(rt, running, { id, output });
-      await output.close();
+      const report = (error: unknown): void =>
+        rt.log.error('the log of a container was not finished', error, { container: id });
+      // What the microVM had not finished of a line.
+      if (exit === undefined && !running.released) await output.finish().catch(report);
+      await output.close().catch(report);
       if (running.released) return;
       await endSurely(rt, running, id, exit);
     } catch (error) {

@@ -46,6 +46,11 @@ export class ContainerOutput {
       // What is safe may be older than this reader.
       output.ack(Math.max(from, this.log?.safe ?? this.#next));
     }
+    await this.finish();
+  }
+
+  /** No more output comes: what is left of a line is written. */
+  async finish(): Promise<void> {
     await this.log?.finish();
     this.#live.endRun(RUN);
   }
