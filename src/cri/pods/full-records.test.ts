@@ -96,6 +96,7 @@ it('adopts a pod whose container has ended, once the disk has room for that reco
   expect(home.host.running).toHaveLength(1);
   disk.free();
   await ended();
+  expect(home.runtime.pods.container(container)?.state.message).toContain('did not have it');
   expect(podStatus()).toBe('ready');
 });
 

@@ -36,8 +36,8 @@ export async function adoptPods(rt: PodHost, timing: typeof TIMING = TIMING): Pr
 }
 
 /**
- * Settles when the pod's fate is decided, its microVM did not answer the first time, or the disk has
- * no room for a record.
+ * Settles when the pod's fate is decided, its microVM did not answer the first time, or the disk
+ * has no room for a record.
  */
 function adoptPod(rt: PodHost, id: string, timing: typeof TIMING): Promise<void> {
   const failure = 'a pod could not be adopted: the disk has no room for its record';
@@ -116,8 +116,8 @@ async function findVm(
 }
 
 /**
- * Follows the containers that run, and has the guest give up all others. The agent says what it
- * has; the monitor is asked to detach the disks of everything else.
+ * Follows the containers that run, and has the guest give up all others that the agent or a
+ * record names, with their disks.
  */
 async function adoptContainers(rt: PodHost, running: RunningPod): Promise<void> {
   try {
@@ -152,7 +152,11 @@ function isAdopted(
   if (!mayBeInGuest(status)) return false;
   const main = found?.processes.find((process) => process.id === MAIN);
   if (main === undefined || main.state === 'created') {
-    recordEnd(rt, id, undefined, 'the server ended while the container was starting');
+    const why =
+      status === 'starting'
+        ? 'the server ended while the container was starting'
+        : 'its end was not seen: the guest did not have it any more when the server came';
+    recordEnd(rt, id, undefined, why);
     return false;
   }
   if (status === 'starting') {

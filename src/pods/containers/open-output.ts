@@ -43,7 +43,11 @@ export async function reopenLog(
   const { definition, state } = rt.pods.expectContainer(id);
   const output = rt.runningPods.get(definition.pod)?.outputs.get(id);
   if (output === undefined) {
-    throw new A3sError('conflict', `The container ${id} is not running: it is ${state.status}`);
+    const why =
+      state.status === 'running'
+        ? 'Its log is not open at the moment; try again'
+        : `It is not running: it is ${state.status}`;
+    throw new A3sError('conflict', `Cannot reopen the log of the container ${id}: ${why}`);
   }
   await output.log?.reopen();
 }
