@@ -5,6 +5,8 @@ import {
   checkingIdentity,
   identityFor,
   jailGroup,
+  NAME_SERVER_IDENTITY,
+  SELF_TEST_IDENTITY,
   TEMPLATE_IDENTITY,
 } from './identity.ts';
 
@@ -23,10 +25,12 @@ it('gives the programs that check what a box sends an identity that is no box’
   expect(checkingIdentity(box).uid).toBeGreaterThan(CONVERTER_IDENTITY.uid);
 });
 
-it('refuses when all identities are taken, and never allocates those of converters and templates', () => {
-  const all = Array.from({ length: 0xfffe }, (_, index) => 0x7a35_0000 + index);
+it('refuses when all identities are taken, and never allocates those of other programs', () => {
+  const all = Array.from({ length: 0xfffc }, (_, index) => 0x7a35_0000 + index);
   expect(all).not.toContain(CONVERTER_IDENTITY.uid);
   expect(all).not.toContain(TEMPLATE_IDENTITY.uid);
+  expect(all).not.toContain(NAME_SERVER_IDENTITY.uid);
+  expect(all).not.toContain(SELF_TEST_IDENTITY.uid);
   expect(TEMPLATE_IDENTITY).not.toEqual(CONVERTER_IDENTITY);
   expect(() => allocateIdentity(all)).toThrow(expect.objectContaining({ code: 'conflict' }));
   expect(CONVERTER_IDENTITY.uid).toBeLessThan(2 ** 31);

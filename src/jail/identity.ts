@@ -27,6 +27,9 @@ export const NAME_SERVER_IDENTITY: JailIdentity = {
   gid: FIRST + COUNT - 2,
 };
 
+/** The user of the VM of self-tests: one at a time, and never a box's. */
+export const SELF_TEST_IDENTITY: JailIdentity = { uid: FIRST + COUNT - 3, gid: FIRST + COUNT - 3 };
+
 /**
  * From a box's id to that of the programs that check what the box sends: in a range of their own,
  * which follows that of boxes.
@@ -39,7 +42,7 @@ export function checkingIdentity({ uid, gid }: JailIdentity): JailIdentity {
 }
 
 /** The number of ids for boxes. */
-const BOXES = COUNT - 2;
+const BOXES = COUNT - 3;
 
 /**
  * The user of a converter: an identity of its own when root runs the server, the caller's
@@ -54,7 +57,7 @@ export function converterIdentity(): JailIdentity {
  * The lowest identity that no box has.
  *
  * @param taken the user ids of all boxes that exist
- * @throws A3sError `conflict` when all 65533 are taken
+ * @throws A3sError `conflict` when all 65532 are taken
  */
 export function allocateIdentity(taken: Iterable<number>): JailIdentity {
   const used = new Set(taken);

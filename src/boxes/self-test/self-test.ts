@@ -19,6 +19,7 @@ import { A3sError } from '../../errors.ts';
 import { connectGuest } from '../../guest/connection.ts';
 import type { Guest } from '../../guest/guest.ts';
 import { MAIN } from '../../guest/protocol.ts';
+import { SELF_TEST_IDENTITY } from '../../jail/identity.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import { writeProgramDisk } from '../disks/program-disk.ts';
 import { makeRuntimeDirectory } from '../record/directories.ts';
@@ -42,15 +43,7 @@ const MOST_OUTPUT = 4096;
 
 export type SelfTestHost = Pick<
   Services,
-  | 'engine'
-  | 'boot'
-  | 'home'
-  | 'runtimeDir'
-  | 'startTimeoutMs'
-  | 'locks'
-  | 'store'
-  | 'identityFor'
-  | 'shutdown'
+  'engine' | 'boot' | 'home' | 'runtimeDir' | 'startTimeoutMs' | 'locks' | 'shutdown'
 >;
 
 /** What a self-test found. Times are in milliseconds. */
@@ -81,9 +74,7 @@ export async function selfTest(
     signal.throwIfAborted();
     const timeout = AbortSignal.timeout(rt.startTimeoutMs + REST_MS);
     const runtimeDir = join(rt.runtimeDir, PROBE_DIRECTORIES.selfTest);
-    const identity = rt.identityFor(
-      rt.store.list().map(({ definition }) => definition.identity.uid),
-    );
+    const identity = selfTestIdentity();
     await makeRuntimeDirectory(runtimeDir, identity);
     const layer = join(rt.home, `${PROGRAM}.erofs`);
     try {
@@ -99,6 +90,12 @@ export async function selfTest(
       await rm(layer, { force: true });
     }
   });
+}
+
+/** As root an identity of its own: one that no box has now may be given to one meanwhile. */
+function selfTestIdentity(): JailIdentity {
+  const uid = process.geteuid?.() ?? 0;
+  return uid === 0 ? SELF_TEST_IDENTITY : { uid, gid: process.getegid?.() ?? 0 };
 }
 
 interface Attempt {
