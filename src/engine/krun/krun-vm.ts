@@ -61,7 +61,8 @@ export class KrunVm implements Vm {
     this.exited = new Promise((resolve) => {
       this.#resolveExit = resolve;
     });
-    void this.#watch();
+    // What failed is not lost: `exited` says how the VM ended, and its sweep does the rest again.
+    this.#watch().catch(() => undefined);
   }
 
   /** libkrun makes the socket some time after its start. */
@@ -153,24 +154,31 @@ export class KrunVm implements Vm {
     if (!signal.aborted) await this.#end(undefined);
   }
 
-  /** The first reason counts, and every caller waits for the same end. */
+  /** The first reason counts, and every caller waits for the same end. One that failed is repeated. */
   #end(exit: VmExit | undefined): Promise<void> {
-    this.#ending ??= this.#finish(exit);
+    this.#ending ??= this.#finish(exit).catch((error: unknown) => {
+      this.#ending = undefined;
+      throw error;
+    });
     return this.#ending;
   }
 
   /** @param exit undefined: the run's record says how it ended */
   async #finish(exit: VmExit | undefined): Promise<void> {
     const { runtimeDir, shim, monitor, helpers, run } = this.#parts;
+    let how: VmExit = exit ?? { reason: 'crashed', detail: 'its end could not be read' };
     this.#gone.abort(new A3sError('vmm-failed', 'Cannot connect: the microVM is gone'));
-    for (const each of [...(shim === undefined ? [] : [shim]), ...monitor]) killProcess(each);
-    await endProcesses(runtimeDir);
-    await this.#closeStream();
-    this.#console = await run.console();
-    const how = exit ?? explainEnd(await run.record(), this.#console, lastLine(helpers));
-    for (const helper of helpers) helper.release();
-    await run.remove();
-    this.#resolveExit(how);
+    try {
+      for (const each of [...(shim === undefined ? [] : [shim]), ...monitor]) killProcess(each);
+      await endProcesses(runtimeDir);
+      await this.#closeStream();
+      this.#console = await run.console();
+      how = exit ?? explainEnd(await run.record(), this.#console, lastLine(helpers));
+      await run.remove();
+    } finally {
+      for (const helper of helpers) helper.release();
+      this.#resolveExit(how);
+    }
   }
 
   async #closeStream(): Promise<void> {

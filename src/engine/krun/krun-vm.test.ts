@@ -1,0 +1,34 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { KrunVm } from './krun-vm.ts';
+import { RunDirectory } from './run-directory.ts';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'a3s-krun-vm-'));
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+/** A VM whose processes have ended, with a console that cannot be read. */
+function unreadable(): { vm: KrunVm; run: RunDirectory } {
+  const runtimeDir = join(root, 'r');
+  const run = new RunDirectory(join(root, 'krun'), runtimeDir);
+  mkdirSync(run.fileOf('console'), { recursive: true });
+  const size = { cpus: 1, memoryBytes: 2 ** 27 };
+  const processes = { shim: undefined, monitor: [], helpers: [] };
+  return { vm: new KrunVm({ id: 'a', runtimeDir, size, run, ...processes }), run };
+}
+
+it('says that it has ended where its end cannot be read', async () => {
+  const { vm } = unreadable();
+  expect(await vm.exited).toEqual({ reason: 'crashed', detail: 'its end could not be read' });
+});
+
+it('ends again where that has failed', async () => {
+  const { vm, run } = unreadable();
+  await expect(vm.kill()).rejects.toThrow('EISDIR');
+  rmSync(run.fileOf('console'), { recursive: true });
+  await vm.kill();
+});
