@@ -39,6 +39,13 @@ it('finds the programs that work in a directory, and no others', async () => {
   expect(findProcesses(directory, () => false)).toEqual([]);
 });
 
+it('finds a shim of libkrun whose monitor is gone', async () => {
+  const shim = await start('node', '/opt/a3s-box/krun-shim.cjs', 'id', directory);
+  await start('node', '/opt/a3s-box/krun-shim.cjs', 'id', `${directory}0`);
+  await start('node', '/opt/other.cjs', 'id', directory);
+  expect(findProcesses(directory, own).map(({ pid }) => pid)).toEqual([shim.pid]);
+});
+
 it('treats a zombie as ended', async () => {
   // The shell starts a child and never waits for it.
   const parent = spawn(

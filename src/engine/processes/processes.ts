@@ -31,6 +31,9 @@ export interface FoundProcess extends ProcessFence {
 /** The program that runs beside each program in a jail of namespaces, and ends with it. */
 export const KEEPER = 'bwrap';
 
+/** The file of the shim's program. */
+const SHIM_BUNDLE = 'krun-shim.cjs';
+
 /** The programs of a VM, and the programs that build their jails. */
 const PROGRAMS = new Set([
   KEEPER,
@@ -66,7 +69,7 @@ export function findProcesses(
   const found = new Map<number, Described>();
   for (const each of all) {
     const works = each.args.some((arg) => arg === runtimeDir || arg.includes(inside));
-    const ours = PROGRAMS.has(each.program) || each.args.includes(SHIM_MONITOR);
+    const ours = PROGRAMS.has(each.program) || isShim(each.args);
     if (each.inGroup || (works && ours)) found.set(each.pid, each);
   }
   for (let before = -1; before !== found.size; ) {
@@ -74,6 +77,11 @@ export function findProcesses(
     for (const each of all) if (found.has(each.parent)) found.set(each.pid, each);
   }
   return [...found.values()];
+}
+
+/** A shim of libkrun, or its monitor, which may be gone: both are run by Node.js. */
+function isShim(args: readonly string[]): boolean {
+  return args.includes(SHIM_MONITOR) || args.some((arg) => basename(arg) === SHIM_BUNDLE);
 }
 
 /**
