@@ -48,8 +48,7 @@ const LACKING: Readonly<Record<EngineName, Readonly<Partial<Record<EngineFeature
   qemu: {},
   krun: {
     architecture: 'runs guests of the host’s architecture alone',
-    binds:
-      'serves files as the user of the VMM, which as root is one of its own without rights to the host’s files',
+    binds: 'was never seen to serve files of the host to a box',
     confidential: 'starts no confidential boxes',
     'disk-limits': 'limits no rates of disks',
     egress: 'has no network cards that lead to a network of the host, where policies are enforced',

@@ -12,6 +12,7 @@ import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 import { isJailUid, jailGroup } from '../../jail/identity.ts';
 import type { JailBind, JailDevice, JailProgram } from '../../jail/jail.ts';
+import { jailFeatures } from '../../jail/spawn.ts';
 import { deadline } from '../deadline.ts';
 import type { VmSpec } from '../engine.ts';
 import { DescriptorTable } from '../helpers/descriptor-table.ts';
@@ -44,7 +45,7 @@ const { O_RDONLY, O_RDWR, O_APPEND } = constants;
  *
  * @param probeMs the time that a guest has on this host, which a slow one was given
  * @throws A3sError `vmm-failed` with the reason of the shim or of libkrun, `state-unusable` for a
- * file that cannot be opened
+ * file that cannot be opened, and for shares without namespaces
  */
 export async function startShim(
   spec: VmSpec,
@@ -137,7 +138,16 @@ function isOutside(path: string): boolean {
   return !path.startsWith('/usr/');
 }
 
+/** Without namespaces nothing is bound, and the guest would be served the host's own directory. */
 async function shareBinds({ shares }: VmSpec, table: DescriptorTable): Promise<JailBind[]> {
+  const { namespaces, reason = '' } = await jailFeatures();
+  if (shares.length > 0 && !namespaces) {
+    throw new A3sError(
+      'state-unusable',
+      `Cannot share files with the microVM: that needs namespaces (${reason})`,
+      { remedy: 'Install bubblewrap, and allow user namespaces.' },
+    );
+  }
   const binds: JailBind[] = [];
   for (const [index, share] of shares.entries()) {
     const { source, name, held } = await resolveShare(share);
