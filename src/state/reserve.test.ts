@@ -1,9 +1,22 @@
-import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  ftruncateSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { keepReserve, withReserve } from './reserve.ts';
+
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof import('node:fs')>();
+  return { ...real, writeSync: vi.fn(real.writeSync) };
+});
 
 const KIB = 1024;
 
@@ -89,4 +102,21 @@ it('allocates a reserve that is sparse or was given up in part', () => {
   truncateSync(path(), 512 * KIB);
   keep();
   expect(statSync(path()).blocks * 512).toBeGreaterThanOrEqual(512 * KIB);
+});
+
+it('gives back what it took where the disk or a quota is full before the reserve is whole', () => {
+  keep();
+  withReserve(database, writing(384));
+  reserve?.[Symbol.dispose]();
+  vi.mocked(writeSync)
+    .mockImplementationOnce((file: number) => {
+      ftruncateSync(file, 448 * KIB);
+      return 64 * KIB;
+    })
+    .mockImplementationOnce(() => {
+      throw Object.assign(new Error('quota'), { code: 'EDQUOT' });
+    });
+  keep();
+  expect(size()).toBe(384);
+  expect(withReserve(database, writing(320))).toBe('written');
 });

@@ -8,12 +8,12 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   fsyncSync,
+  ftruncateSync,
   openSync,
-  rmSync,
   statfsSync,
   statSync,
   truncateSync,
-  writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Database } from 'better-sqlite3';
@@ -121,18 +121,11 @@ class Reserve implements Disposable {
   /** Allocates its blocks: a sparse file, or one that compresses, would reserve nothing. */
   #make(): boolean {
     try {
-      if (this.#left() === BYTES) return true;
+      const left = this.#left();
+      if (left === BYTES) return true;
       const { bavail, bsize } = statfsSync(dirname(this.#path));
       if (bavail * bsize < ROOM) return false;
-      rmSync(this.#path, { force: true });
-      this.#bytes = 0;
-      const file = openSync(this.#path, 'wx', 0o600);
-      try {
-        writeFileSync(file, randomBytes(BYTES));
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
+      this.#extend(left);
       return true;
     } catch (error) {
       if (!isDiskFull(error) && !this.#hasFailed) {
@@ -140,6 +133,23 @@ class Reserve implements Disposable {
         this.#options.onChange('failed', error);
       }
       return false;
+    }
+  }
+
+  /** Writes what is missing. Where that fails, it gives back what it took: a quota may be full. */
+  #extend(left: number): void {
+    const file = openSync(this.#path, left === 0 ? 'w' : 'r+', 0o600);
+    try {
+      const missing = randomBytes(BYTES - left);
+      for (let done = 0; done < missing.length; ) {
+        done += writeSync(file, missing, done, missing.length - done, left + done);
+      }
+      fsyncSync(file);
+    } catch (error) {
+      ftruncateSync(file, left);
+      throw error;
+    } finally {
+      closeSync(file);
     }
   }
 }
