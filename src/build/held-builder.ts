@@ -69,8 +69,11 @@ export class HeldBuilder {
   constructor(host: BuildHost, builder: Builder, images: BaseImages) {
     this.#host = host;
     this.builder = builder;
+    // A result that stays in the builder makes no build fail that has its image.
     this.#results = new SharedResults((digest) =>
-      removeImage(builder, digest, AbortSignal.timeout(REMOVE_MS)),
+      removeImage(builder, digest, AbortSignal.timeout(REMOVE_MS)).catch((error: unknown) =>
+        host.log.error('a builder kept a result', error, { digest }),
+      ),
     );
     this.#cachePolicy = new CachePolicy(host.directory, builder);
     this.#answers = new ProxyAnswers(host, images, {

@@ -10,7 +10,7 @@ export class SharedResults {
   readonly #imports = new Map<Digest, number>();
   readonly #remove: (digest: Digest) => Promise<void>;
 
-  /** @param remove removes a result from the builder */
+  /** @param remove removes a result from the builder, and does not reject */
   constructor(remove: (digest: Digest) => Promise<void>) {
     this.#remove = remove;
   }
