@@ -107,8 +107,8 @@ function adoptBox(
       answered();
       return isRecordFull(error) && !rt.shutdown.aborted;
     };
-    // Verbs for this box find its lock taken, and wait. Between two attempts it is free: removing
-    // a box may be what makes room.
+    // Verbs for this box find its lock taken, and wait. Between two attempts it is free, so that
+    // they answer.
     retryRecord(rt, { fields: { box: id }, failure, isRetried }, () =>
       rt.locks.run(id, async () => {
         await reconcileBox(rt, id, options, answered);

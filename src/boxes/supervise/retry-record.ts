@@ -36,6 +36,8 @@ export async function retryRecord<T>(
       if (!isRetried(error)) throw error;
       if (attempt % LOG_EVERY === 0) rt.log.error(failure, error, { ...fields, attempt });
       await delay(RETRY_MS, undefined, { ref: false });
+      // The server may have begun to end meanwhile: the next one goes on.
+      if (!isRetried(error)) throw error;
     }
   }
 }
