@@ -18,13 +18,6 @@ import {
 import { mtuOf } from './options.ts';
 import type { NetworkRequest } from './request.ts';
 
-/** A network with IPv6. Empty texts leave it to the server. */
-export interface Subnet6Request {
-  /** In CIDR notation. */
-  readonly subnet: string;
-  readonly gateway: string;
-}
-
 interface PlannedSubnet6 {
   readonly subnet: Subnet6;
   readonly gateway: bigint;

@@ -17,7 +17,6 @@ import {
   type Subnet,
   subnetAt,
 } from './ipv4.ts';
-import type { Subnet6Request } from './plan-subnet6.ts';
 
 /** One entry of IPAM's configuration. Empty texts ask for nothing. */
 export interface SubnetRequest {
@@ -28,6 +27,13 @@ export interface SubnetRequest {
   readonly ipRange: string;
   /** Addresses that no box gets, by name. */
   readonly auxAddresses: Readonly<Record<string, string>>;
+}
+
+/** A network with IPv6. Empty texts leave it to the server. */
+export interface Subnet6Request {
+  /** In CIDR notation. */
+  readonly subnet: string;
+  readonly gateway: string;
 }
 
 export interface NetworkRequest {

@@ -362,7 +362,7 @@ describe('the log of a container', () => {
 });
 
 describe('the log of a container whose microVM ends', () => {
-  it('has the line that was not finished', async () => {
+  it('keeps the line that was not finished', async () => {
     const logDirectory = mkdtempSync(join(tmpdir(), 'a3s-logs-'));
     const metadata = { name: 'logged', uid: 'uid', namespace: 'default', attempt: 0 };
     const asked = { config: { metadata, logDirectory } };

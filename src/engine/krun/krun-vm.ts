@@ -154,7 +154,9 @@ export class KrunVm implements Vm {
     if (!signal.aborted) await this.#end(undefined);
   }
 
-  /** The first reason counts, and every caller waits for the same end. One that failed is repeated. */
+  /**
+   * The first reason counts, and every caller waits for the same end. One that failed is repeated.
+   */
   #end(exit: VmExit | undefined): Promise<void> {
     this.#ending ??= this.#finish(exit).catch((error: unknown) => {
       this.#ending = undefined;

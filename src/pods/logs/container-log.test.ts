@@ -252,7 +252,7 @@ it('waits for a full disk for a while', async () => {
   await writer.close();
 });
 
-it('has the agent keep what the record does not say is written', async () => {
+it('lets the agent keep what the record does not say is written', async () => {
   const writer = await log();
   saveFailure = new Error('database or disk is full');
   await writer.write(out('one\n'));

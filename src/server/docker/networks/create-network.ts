@@ -6,8 +6,7 @@
 import type * as z from 'zod';
 import type { NetworkCreateBody } from '../../../docker-api/network.ts';
 import { A3sError } from '../../../errors.ts';
-import type { Subnet6Request } from '../../../networks/plan-subnet6.ts';
-import type { NetworkRequest, SubnetRequest } from '../../../networks/request.ts';
+import type { NetworkRequest, Subnet6Request, SubnetRequest } from '../../../networks/request.ts';
 import { egressRequest } from '../egress-request.ts';
 
 type Body = z.output<typeof NetworkCreateBody>;
