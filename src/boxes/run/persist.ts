@@ -13,12 +13,12 @@ const RETRY_MS = 500;
 
 /**
  * Does the work over a connection that is made anew whenever it was lost, until the work is done or
- * the box is gone.
+ * the box, or the pod, is gone.
  *
  * @throws what the work throws where the box is gone, or the agent no longer knows the process
  */
 export async function persist(
-  running: RunningBox,
+  running: Pick<RunningBox, 'guest' | 'signal'>,
   work: (guest: Guest) => Promise<void>,
 ): Promise<void> {
   for (;;) {

@@ -14,6 +14,7 @@ import type { Vm } from '../../engine/engine.ts';
 import { type ContainerState, MAIN } from '../../guest/protocol.ts';
 import { isRecordFull } from '../../state/reserve.ts';
 import { leaveGuest, recordEnd } from '../containers/end-container.ts';
+import { drainExecs } from '../containers/end-exec.ts';
 import { followContainer } from '../containers/follow-container.ts';
 import { endPod, followPod } from '../launch/follow-pod.ts';
 import { RunningPod } from '../launch/running-pod.ts';
@@ -130,8 +131,10 @@ async function adoptContainers(rt: PodHost, running: RunningPod): Promise<void> 
       const found = there.get(id);
       there.delete(id);
       if (running.followed.has(id)) continue;
-      if (isAdopted(rt, container, found)) followContainer(rt, running, id);
-      else await leaveGuest(rt, running, id);
+      if (isAdopted(rt, container, found)) {
+        followContainer(rt, running, id);
+        void drainExecs(rt, running, id);
+      } else await leaveGuest(rt, running, id);
     }
     // Of containers whose records are gone.
     for (const id of there.keys()) await leaveGuest(rt, running, id);

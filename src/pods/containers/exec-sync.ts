@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { randomBytes } from 'node:crypto';
 import { linkedSignal } from '../../async/linked-signal.ts';
 import { A3sError } from '../../errors.ts';
-import type { Guest } from '../../guest/guest.ts';
-import type { GuestContainer } from '../../guest/guest-container.ts';
+import { GuestRefusal } from '../../guest/refusal.ts';
 import type { PodHost } from '../pod-host.ts';
+import { forgetExec, killExec, newExec } from './end-exec.ts';
 import { execProcess, runningContainer } from './running-container.ts';
 
 /** Of each stream: both fit a message of 16 MiB. What is beyond is read, and dropped. */
@@ -39,25 +38,30 @@ export async function execSync(
 ): Promise<ExecResult> {
   const { pod, definition, guest } = await runningContainer(rt, id);
   const process = execProcess(definition, args, { terminal: false, stdin: false });
-  const execId = randomBytes(16).toString('hex');
+  const exec = newExec(pod, id, { sync: true });
   const late = new AbortController();
   const timer =
     timeoutMs > 0 ? setTimeout(() => late.abort(timedOut(timeoutMs)), timeoutMs) : undefined;
   const { signal, unlink } = linkedSignal(pod.signal, given, late.signal);
+  let refused = false;
   try {
-    const launched = await guest.launch(execId, process, signal, { group: true });
+    const launching = guest.launch(exec.id, process, signal, { group: true });
+    const launched = await launching.catch((error: unknown) => {
+      refused = error instanceof GuestRefusal;
+      throw error;
+    });
     const kept = { stdout: new Kept(), stderr: new Kept() };
     for await (const { stream, offset, data } of launched.output) {
       kept[stream].add(data);
       launched.output.ack(offset + data.length);
     }
     const { exitCode } = await launched.exit;
-    guest.forget(execId).catch((error: unknown) => {
-      if (!pod.signal.aborted) rt.log.error('an exec is not forgotten', error, { exec: execId });
-    });
+    void forgetExec(rt, exec);
     return { stdout: kept.stdout.bytes(), stderr: kept.stderr.bytes(), exitCode };
   } catch (error) {
-    if (signal.aborted && !pod.signal.aborted) void kill(rt, guest, execId);
+    // Nobody gets its output any more.
+    if (refused) pod.execs.delete(exec.id);
+    else void killExec(rt, exec);
     throw signal.aborted ? signal.reason : error;
   } finally {
     clearTimeout(timer);
@@ -82,24 +86,6 @@ class Kept {
     return Buffer.concat(this.#pieces);
   }
 }
-
-/** Ends everything that an exec started, and has the agent forget it. */
-async function kill(
-  rt: Pick<PodHost, 'log'>,
-  guest: GuestContainer | Guest,
-  execId: string,
-): Promise<void> {
-  try {
-    await guest.signal(execId, 'SIGKILL');
-    await guest.ended(execId, AbortSignal.timeout(FORGET_MS));
-    await guest.forget(execId);
-  } catch (error) {
-    // It may not have come to run, or have ended with its container.
-    rt.log.error('an exec was not killed', error, { exec: execId });
-  }
-}
-
-const FORGET_MS = 30_000;
 
 function timedOut(ms: number): A3sError {
   return new A3sError(

@@ -27,6 +27,8 @@ export class RunningPod {
   readonly outputs = new Map<string, ContainerOutput>();
   /** The input of each of them that a client was attached to. */
   readonly inputs = new Map<string, BoxInput>();
+  /** Ids of the execs that this server has started, until the agent has forgotten them. */
+  readonly execs = new Set<string>();
   /** Settles when the record says that the pod is stopped, or this server releases it. */
   finished: Promise<void> = Promise.resolve();
   readonly #ended = new AbortController();

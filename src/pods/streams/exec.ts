@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { randomBytes } from 'node:crypto';
 import { BoxInput } from '../../boxes/run/input.ts';
+import { GuestRefusal } from '../../guest/refusal.ts';
+import { drainExec, forgetExec, newExec } from '../containers/end-exec.ts';
 import { execProcess, runningContainer } from '../containers/running-container.ts';
 import type { PodHost } from '../pod-host.ts';
 import { feed, resize, type TerminalClient } from './terminal-client.ts';
@@ -29,27 +30,33 @@ export async function execAttached(
   client: TerminalClient,
 ): Promise<number> {
   const { pod, definition, guest } = await runningContainer(rt, id);
-  const execId = randomBytes(16).toString('hex');
   const process = execProcess(definition, args, { terminal, stdin });
-  const { output, exit } = await guest.launch(execId, process, pod.signal);
+  const exec = newExec(pod, id);
+  const launching = guest.launch(exec.id, process, pod.signal);
+  const { output, exit } = await launching.catch((error: unknown) => {
+    if (error instanceof GuestRefusal) pod.execs.delete(exec.id);
+    else void drainExec(rt, exec);
+    throw error;
+  });
   const ended = new AbortController();
   const report = (error: unknown): void => {
     if (ended.signal.aborted || pod.signal.aborted || client.gone.aborted) return;
-    rt.log.error('the input of an exec broke off', error, { exec: execId });
+    rt.log.error('the input of an exec broke off', error, { exec: exec.id });
   };
-  const input = new BoxInput(async () => guest, execId);
+  const input = new BoxInput(async () => guest, exec.id);
   if (stdin) feed(input, client, { ends: true }).catch(report);
-  if (terminal) resize(guest, execId, client, ended.signal).catch(report);
+  if (terminal) resize(guest, exec.id, client, ended.signal).catch(report);
+  let over = false;
   try {
     for await (const { stream, offset, data } of output) {
       await client.write(stream === 'stdout' ? 1 : 2, data);
       output.ack(offset + data.length);
     }
-    return (await exit).exitCode;
+    const { exitCode } = await exit;
+    over = true;
+    return exitCode;
   } finally {
     ended.abort();
-    guest.forget(execId).catch((error: unknown) => {
-      if (!pod.signal.aborted) rt.log.error('an exec is not forgotten', error, { exec: execId });
-    });
+    void (over ? forgetExec(rt, exec) : drainExec(rt, exec));
   }
 }
