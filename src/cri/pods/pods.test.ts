@@ -1,7 +1,8 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import { TestHome } from '../../server/testing/home.ts';
 import { NamespaceMode, PodSandboxState, Protocol } from '../api/enums.ts';
 import { RuntimeService } from '../grpc/library.ts';
@@ -188,6 +189,24 @@ describe('a pod', () => {
     expect(home.host.vm(id)?.running).toBe(true);
     for (const each of [id, gone]) await remove(each);
     expect(home.host.running).toEqual([]);
+  });
+
+  it('runs on when the connection breaks while it is taken over, and ends when it is refused', async () => {
+    const [broken, refused] = [await run('broken'), await run('refused')];
+    const [one, other] = [home.agents.get(broken), home.agents.get(refused)];
+    if (one === undefined || other === undefined) return expect.fail('a pod has no agent');
+    await home.crash();
+    vi.spyOn(one.containers, 'list').mockImplementationOnce(() => one.disconnect());
+    vi.spyOn(other.containers, 'list').mockImplementationOnce(() => {
+      throw new FakeRefusal('conflict', 'the guest has no pod');
+    });
+    await home.start();
+    // Both are taken over, or not, by then.
+    for (const each of [broken, refused]) await home.runtime.locks.run(each, async () => undefined);
+    expect(home.host.vm(broken)?.running).toBe(true);
+    expect(one.containers.list).toHaveBeenCalledTimes(2);
+    expect(home.host.vm(refused)?.running).toBe(false);
+    for (const each of [broken, refused]) await remove(each);
   });
 });
 

@@ -12,6 +12,7 @@ import { runtimeDirectory } from '../../boxes/record/directories.ts';
 import { retryRecord } from '../../boxes/supervise/retry-record.ts';
 import type { Vm } from '../../engine/engine.ts';
 import { type ContainerState, MAIN } from '../../guest/protocol.ts';
+import { finality } from '../../guest/refusal.ts';
 import { isRecordFull } from '../../state/reserve.ts';
 import { leaveGuest, recordEnd } from '../containers/end-container.ts';
 import { drainExecs } from '../containers/end-exec.ts';
@@ -26,6 +27,8 @@ import { mayBeInGuest } from '../record/states.ts';
 
 /** How often, and how far apart, a microVM that does not answer is asked. */
 const TIMING: Pick<AdoptionTiming, 'attempts' | 'pauseMs'> = { attempts: 6, pauseMs: 5000 };
+/** Pause before a guest is asked again. */
+const RETRY_MS = 500;
 
 /**
  * Reconciles every record with what exists. When it returns, each pod has been looked for once, and
@@ -117,33 +120,47 @@ async function findVm(
 }
 
 /**
+ * Takes over the containers of a pod. One connection that breaks is no reason to end them: the pod
+ * ends where its guest refuses, or does not answer for as long as a start may take.
+ */
+async function adoptContainers(rt: PodHost, running: RunningPod): Promise<void> {
+  const until = performance.now() + rt.startTimeoutMs;
+  while (!running.signal.aborted) {
+    try {
+      return await findContainers(rt, running);
+    } catch (error) {
+      if (running.signal.aborted) return;
+      if (isRecordFull(error)) throw error;
+      rt.log.error('the containers of a pod were not found', error, { pod: running.id });
+      if (finality(error) !== undefined || performance.now() >= until) {
+        return await running.vm.kill();
+      }
+      await delay(RETRY_MS, undefined, { signal: running.signal }).catch(() => undefined);
+    }
+  }
+}
+
+/**
  * Follows the containers that run, and has the guest give up all others that the agent or a
  * record names, with their disks.
  */
-async function adoptContainers(rt: PodHost, running: RunningPod): Promise<void> {
-  try {
-    const guest = await running.guest();
-    const there = new Map(
-      (await guest.containers(running.signal)).map((container) => [container.id, container]),
-    );
-    for (const container of rt.pods.containers(running.id)) {
-      const { id } = container.definition;
-      const found = there.get(id);
-      there.delete(id);
-      if (running.followed.has(id)) continue;
-      if (isAdopted(rt, container, found)) {
-        followContainer(rt, running, id);
-        void drainExecs(rt, running, id);
-      } else await leaveGuest(rt, running, id);
-    }
-    // Of containers whose records are gone.
-    for (const id of there.keys()) await leaveGuest(rt, running, id);
-  } catch (error) {
-    if (running.signal.aborted) return;
-    if (isRecordFull(error)) throw error;
-    rt.log.error('the containers of a pod were not found', error, { pod: running.id });
-    await running.vm.kill();
+async function findContainers(rt: PodHost, running: RunningPod): Promise<void> {
+  const guest = await running.guest();
+  const there = new Map(
+    (await guest.containers(running.signal)).map((container) => [container.id, container]),
+  );
+  for (const container of rt.pods.containers(running.id)) {
+    const { id } = container.definition;
+    const found = there.get(id);
+    there.delete(id);
+    if (running.followed.has(id)) continue;
+    if (isAdopted(rt, container, found)) {
+      followContainer(rt, running, id);
+      void drainExecs(rt, running, id);
+    } else await leaveGuest(rt, running, id);
   }
+  // Of containers whose records are gone.
+  for (const id of there.keys()) await leaveGuest(rt, running, id);
 }
 
 /** Whether it runs, or has run and its end has to be recorded. */
