@@ -1,7 +1,8 @@
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { A3sError } from '../../errors.ts';
 import { TestHome } from '../../server/testing/home.ts';
 import { allow, deny } from '../../server/testing/signed-images.ts';
 import { ContainerState, Signal } from '../api/enums.ts';
@@ -129,6 +130,19 @@ describe('CreateContainer', () => {
     await expect(create('root', ['true'], { linux })).rejects.toMatchObject({
       code: FAILED_PRECONDITION,
     });
+  });
+
+  it('leaves nothing where the image is gone once the disk is made', async () => {
+    const { pods, images } = home.runtime;
+    const insert = pods.insertContainer.bind(pods);
+    vi.spyOn(pods, 'insertContainer').mockImplementationOnce((made) => {
+      const gone = new A3sError('no-such-image', 'No such image: busybox');
+      vi.spyOn(images, 'resolve').mockRejectedValueOnce(gone);
+      return insert(made);
+    });
+    await expect(create('web', ['true'])).rejects.toMatchObject({ code: NOT_FOUND });
+    expect(readdirSync(join(home.config.home, 'pods', pod))).toEqual([]);
+    await create('web', ['true']);
   });
 
   it('refuses a container of a pod that is stopped', async () => {
@@ -405,5 +419,16 @@ describe('a server that starts again', () => {
     await expect.poll(() => [...(disks()?.keys() ?? [])]).toEqual([kept.slice(0, 12)]);
     await stop(kept);
     expect(await statusOf(kept)).toMatchObject({ exitCode: 143 });
+  });
+
+  it('removes disks of containers that are not on record, and no others', async () => {
+    const id = await create('kept', ['true']);
+    const directory = join(home.config.home, 'pods', pod);
+    await home.crash();
+    for (const left of [`${'a'.repeat(64)}.ext4`, `${'b'.repeat(64)}.ext4.new`]) {
+      writeFileSync(join(directory, left), '');
+    }
+    await home.start();
+    expect(readdirSync(directory)).toEqual([`${id}.ext4`]);
   });
 });

@@ -22,7 +22,7 @@ import { RunningPod } from '../launch/running-pod.ts';
 import { removeStopped } from '../launch/stop-pod.ts';
 import type { PodHost } from '../pod-host.ts';
 import type { Container } from '../record/container.ts';
-import { podsDirectory } from '../record/directories.ts';
+import { podDirectory, podsDirectory } from '../record/directories.ts';
 import { mayBeInGuest } from '../record/states.ts';
 
 /** How often, and how far apart, a microVM that does not answer is asked. */
@@ -185,7 +185,10 @@ function isAdopted(
   return true;
 }
 
-/** Removes the directories of pods that are not on record. */
+/** The disk of a container, or what was made of it. */
+const DISK = /^([0-9a-f]{64})\.ext4(\.new)?$/;
+
+/** Removes the directories of pods that are not on record, and the disks of such containers. */
 async function sweepDirectories(rt: Pick<PodHost, 'home' | 'pods'>): Promise<void> {
   const directory = podsDirectory(rt);
   const names = await readdir(directory).catch((error: unknown) => {
@@ -193,7 +196,16 @@ async function sweepDirectories(rt: Pick<PodHost, 'home' | 'pods'>): Promise<voi
     throw error;
   });
   for (const name of names) {
-    if (rt.pods.pod(name) !== undefined) continue;
-    await rm(join(directory, name), { recursive: true, force: true });
+    if (rt.pods.pod(name) !== undefined) await sweepDisks(rt, name);
+    else await rm(join(directory, name), { recursive: true, force: true });
+  }
+}
+
+async function sweepDisks(rt: Pick<PodHost, 'home' | 'pods'>, pod: string): Promise<void> {
+  const directory = podDirectory(rt, pod);
+  for (const name of await readdir(directory)) {
+    const [, id] = DISK.exec(name) ?? [];
+    if (id === undefined || rt.pods.container(id) !== undefined) continue;
+    await rm(join(directory, name), { force: true });
   }
 }

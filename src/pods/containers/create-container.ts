@@ -5,6 +5,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { mergeCommand } from '../../boxes/create/plan.ts';
 import { ensureWritableLayer } from '../../boxes/disks/writable-layer.ts';
 import { authorizeImage } from '../../boxes/policy/authorize-image.ts';
@@ -56,12 +57,14 @@ export async function createContainer(
     checkContainer(created);
     const container = rt.pods.insertContainer(created);
     const { id, image: pinned } = created;
+    const disk = containerDisk(rt, created);
     try {
-      await ensureWritableLayer(containerDisk(rt, { id, pod }), definition.identity);
+      await ensureWritableLayer(disk, definition.identity);
       // It could be removed, or replaced, until the record held it.
       await pinnedImage(rt, { image: pinned });
       return container;
     } catch (error) {
+      await rm(disk, { force: true });
       rt.pods.removeContainer(id);
       throw error;
     }
