@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { A3sError } from '../../errors.ts';
+import { stopContainer as stopRunning } from '../../pods/containers/stop-container.ts';
 import { TestHome } from '../../server/testing/home.ts';
 import { allow, deny } from '../../server/testing/signed-images.ts';
 import { ContainerState, Signal } from '../api/enums.ts';
@@ -419,6 +420,24 @@ describe('a server that starts again', () => {
     await expect.poll(() => [...(disks()?.keys() ?? [])]).toEqual([kept.slice(0, 12)]);
     await stop(kept);
     expect(await statusOf(kept)).toMatchObject({ exitCode: 143 });
+  });
+
+  it('stops a container once it is taken over', async () => {
+    const id = await started('web');
+    const agents = guest();
+    if (agents === undefined) return expect.fail('the pod has no agent');
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    await home.crash();
+    const list = agents.list.bind(agents);
+    vi.spyOn(agents, 'list').mockImplementationOnce((stream) => void gate.then(() => list(stream)));
+    await home.start();
+    const stopping = stopRunning(home.runtime, id, 0);
+    open();
+    await stopping;
+    expect(await statusOf(id)).toMatchObject({ state: CONTAINER_EXITED, exitCode: 137 });
   });
 
   it('removes disks of containers that are not on record, and no others', async () => {

@@ -31,11 +31,10 @@ export async function stopContainer(
   const container = rt.pods.container(id);
   if (container === undefined) return;
   const { pod, stopSignal } = container.definition;
-  // A start that is under way comes first.
-  if (container.state.status === 'starting') await rt.locks.run(pod, async () => undefined);
-  const running = rt.runningPods.get(pod);
-  const followed = running?.followed.get(id);
-  if (running === undefined || followed === undefined) return await ended(rt, id, pod);
+  const found = followedIn(rt, id, pod) ?? (await followedLater(rt, id, pod));
+  if (found === undefined) return;
+  signal?.throwIfAborted();
+  const { running, followed } = found;
   if (graceMs > 0) {
     await send(running, id, stopSignal);
     if (await settles(followed, graceMs, signal)) return expectEnded(rt, id);
@@ -49,11 +48,37 @@ export async function stopContainer(
   });
 }
 
-/** The pod's end, or its adoption by this server, may be under way. */
-async function ended(rt: Pick<PodHost, 'pods' | 'locks'>, id: string, pod: string): Promise<void> {
-  await rt.locks.run(pod, async () => undefined);
+interface Followed {
+  readonly running: RunningPod;
+  /** Settles when the record says that the container has ended. */
+  readonly followed: Promise<void>;
+}
+
+function followedIn(
+  rt: Pick<PodHost, 'runningPods'>,
+  id: string,
+  pod: string,
+): Followed | undefined {
+  const running = rt.runningPods.get(pod);
+  const followed = running?.followed.get(id);
+  return running === undefined || followed === undefined ? undefined : { running, followed };
+}
+
+/**
+ * Waits for what holds the pod's lock: a start of the container, the pod's adoption by this server,
+ * or its end. Undefined where the container does not run then.
+ *
+ * @throws A3sError `agent-timeout` where nobody can say whether it runs
+ */
+async function followedLater(
+  rt: Pick<PodHost, 'pods' | 'runningPods' | 'locks'>,
+  id: string,
+  pod: string,
+): Promise<Followed | undefined> {
+  const found = await rt.locks.run(pod, async () => followedIn(rt, id, pod));
+  if (found !== undefined) return found;
   const container = rt.pods.container(id);
-  if (container === undefined || !mayBeInGuest(container.state.status)) return;
+  if (container === undefined || !mayBeInGuest(container.state.status)) return undefined;
   throw new A3sError(
     'agent-timeout',
     `Cannot stop the container ${id}: its guest does not answer`,
