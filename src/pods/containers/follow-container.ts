@@ -38,6 +38,8 @@ export function followContainer(
         rt.log.error('the log of a container was not finished', error, { container: id });
       // What the microVM had not finished of a line.
       if (exit === undefined && !running.released) await output.finish().catch(report);
+      // Its log is not reopened any more.
+      running.outputs.delete(id);
       await output.close().catch(report);
       if (running.released) return;
       await endSurely(rt, running, id, exit);

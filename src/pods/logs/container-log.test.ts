@@ -282,6 +282,17 @@ it('leaves what a full disk holds up to the next server', async () => {
   expect(lines()).toEqual(['stdout F kept']);
 });
 
+it('refuses to go on in a new file once it is closed', async () => {
+  const writer = await log();
+  const closing = writer.close();
+  const reopening = writer.reopen();
+  await closing;
+  renameSync(path, `${path}.1`);
+  await expect(reopening).rejects.toMatchObject({ code: 'conflict' });
+  await expect(writer.reopen()).rejects.toMatchObject({ code: 'conflict' });
+  expect(existsSync(path)).toBe(false);
+});
+
 it('refuses a link, a directory, and a directory that is missing', async () => {
   const target = join(directory, 'target');
   writeFileSync(target, 'not a log\n');

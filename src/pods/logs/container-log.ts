@@ -6,6 +6,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { now, timestamp } from '../../boxes/record/clock.ts';
+import { A3sError } from '../../errors.ts';
 import type { OutputChunk, OutputStream } from '../../guest/frame.ts';
 import { LogFile, writtenSince } from './log-file.ts';
 import { encodeLine, type LogLine, LogLines } from './log-lines.ts';
@@ -44,6 +45,7 @@ export class ContainerLog {
   #failing = false;
   /** The last position could not be put on record. */
   #unsaved = false;
+  #closed = false;
   /** One at a time: lines, and the change of the file. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -102,10 +104,14 @@ export class ContainerLog {
   /**
    * Continues in a new file of the same name: the old one has another name now.
    *
-   * @throws A3sError `invalid-argument`; the old file goes on then
+   * @throws A3sError `invalid-argument`; the old file goes on then; `conflict` after `close`
    */
   async reopen(): Promise<void> {
     await this.#exclusively(async () => {
+      if (this.#closed) {
+        const { path } = this.#options;
+        throw new A3sError('conflict', `Cannot reopen the log ${path}: its container has ended`);
+      }
       const file = await LogFile.open(this.#options.path);
       const before = this.#file;
       this.#file = file;
@@ -116,7 +122,10 @@ export class ContainerLog {
   }
 
   async close(): Promise<void> {
-    await this.#exclusively(() => this.#file.close());
+    await this.#exclusively(async () => {
+      this.#closed = true;
+      await this.#file.close();
+    });
   }
 
   async #exclusively(work: () => Promise<void>): Promise<void> {
