@@ -34,6 +34,7 @@ const Template = z.object({ files: z.record(z.string(), z.object({ sha256: z.str
 /** What a home holds that has neither images nor boxes, beside empty directories. */
 const ALWAYS = [
   /^state\.db$/,
+  /^state\.reserve$/,
   /^server\.log(\.1)?$/,
   /^images\/(oci-layout|index\.json)$/,
   /^(accelerator|cpu-model)\.json$/,
