@@ -3,7 +3,8 @@
 // user who has no privileges, where there is one to play.
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSimulatedProcessor } from '@a3s-box/attestation/simulated';
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
@@ -314,14 +315,26 @@ describe('a sealed volume', () => {
   );
 });
 
-/** A part of the test that runs alone makes the processor that its boxes have. */
+/**
+ * The certificates of the processor that the boxes have. A part of the test that runs alone makes
+ * it; one that is there is the user's, whose state is read from a copy.
+ */
 async function rootsOfProcessor(): Promise<Buffer> {
   const directory = join(host.actor.home, 'simulated');
-  const isThere = existsSync(directory);
   const stateFile = join(directory, 'processor.json');
-  const processor = await openSimulatedProcessor({ stateFile });
-  if (!isThere) host.actor.own(directory, stateFile);
-  return Buffer.from(processor.roots().pem);
+  if (!existsSync(directory)) {
+    const made = await openSimulatedProcessor({ stateFile });
+    host.actor.own(directory, stateFile);
+    return Buffer.from(made.roots().pem);
+  }
+  const copy = mkdtempSync(join(tmpdir(), 'a3s-roots-'));
+  try {
+    const state = join(copy, 'processor.json');
+    writeFileSync(state, readFileSync(stateFile), { mode: 0o600 });
+    return Buffer.from((await openSimulatedProcessor({ stateFile: state })).roots().pem);
+  } finally {
+    rmSync(copy, { recursive: true });
+  }
 }
 
 it('refuses plain boxes, and boxes whose launch spec permits no sealing, by name', async () => {
