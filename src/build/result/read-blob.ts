@@ -43,7 +43,7 @@ export async function* readBlob(
   }
 }
 
-/** Aborts where one wait takes too long. The time of whoever reads the bytes does not count. */
+/** Aborts where one wait takes too long. The time of their reader does not count. */
 class Pace {
   readonly signal: AbortSignal;
   readonly #stalled = new AbortController();

@@ -268,7 +268,7 @@ describe('a command over SPDY', () => {
     });
     const early = await openings('error', 'stdout', 'stderr');
     const { socket } = await open(server.url(target), V4, 'POST', early);
-    // It stands still once every buffer on the way is full.
+    // It stops once every buffer on the way is full.
     for (let before = -1; before !== written || written === 0; ) {
       before = written;
       await new Promise((resolve) => setTimeout(resolve, 200));

@@ -72,7 +72,7 @@ async function reconcilePod(
   if (known !== undefined) return await adoptContainers(rt, known);
   switch (rt.pods.pod(id)?.state.status) {
     case 'starting':
-      // Nobody was told of it.
+      // No caller has its id.
       await endPod(rt, id, 'the server ended while the pod was starting');
       return await removeStopped(rt, id);
     case 'removing':

@@ -103,7 +103,7 @@ async function launchMeasured(
   const { vm } = await launchOnPorts(rt, box, {
     state: { machine: { id, identity, start: 'cold' }, launch: planned },
     disks: Promise.resolve(),
-    // The guest knows its own address: what the host says of the network is not told to it.
+    // The guest knows its own address, and takes nothing of the network from the host.
     describe: (_ports, _disks, { nic }) => ({
       vm: describeConfidential(rt, box, confidential, parts, volumes, nic),
     }),
