@@ -8,7 +8,7 @@ import { createBox } from '../boxes/create/create.ts';
 import { mayHaveVm } from '../boxes/record/states.ts';
 import type { Runtime } from '../boxes/runtime.ts';
 import { startBox } from '../boxes/start/start.ts';
-import { removeBox } from '../boxes/supervise/remove.ts';
+import { removeBox } from '../boxes/verbs/remove-box.ts';
 import { stopBox } from '../boxes/verbs/stop.ts';
 import type { Builder } from '../build/builder.ts';
 import { A3sError } from '../errors.ts';

@@ -17,13 +17,15 @@ import type { RunServices } from '../run/run-services.ts';
 import { publish, publishVolumes } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
 import { exitCodeOf } from './exit-code.ts';
-import { type RemoveHost, removeBox } from './remove.ts';
+import { type RemoveLockedHost, removeLocked } from './remove.ts';
 import { retryRecord } from './retry-record.ts';
 
 const KILLED = 137;
 
 /** What the end of a run needs of the server. */
-export type EndHost = RemoveHost & LeaveHost & Pick<RunServices, 'log' | 'restarts' | 'shutdown'>;
+export type EndHost = RemoveLockedHost &
+  LeaveHost &
+  Pick<RunServices, 'locks' | 'running' | 'log' | 'restarts' | 'shutdown'>;
 
 /**
  * Cleans up after a run and records its end. The box's microVM must be gone. When the exit of the
@@ -87,9 +89,9 @@ async function removeAfterEnd(rt: EndHost, id: string): Promise<void> {
   const failure = 'a box could not be removed after its end';
   const isRetried = (error: unknown): boolean => isRecordFull(error) && !rt.shutdown.aborted;
   try {
-    await retryRecord(rt, { fields: { box: id }, failure, isRetried }, async () => {
-      if (rt.store.get(id) !== undefined) await removeBox(rt, id, { force: false });
-    });
+    await retryRecord(rt, { fields: { box: id }, failure, isRetried }, () =>
+      rt.locks.run(id, () => removeLocked(rt, id)),
+    );
   } catch (error) {
     if (rt.store.get(id) !== undefined) {
       rt.log.error('a box was not removed after its end', error, { box: id });

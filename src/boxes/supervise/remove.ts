@@ -1,69 +1,22 @@
 /**
- * Removes a box.
+ * Removes a box that has ended.
  *
  * @module
  */
 import { rm } from 'node:fs/promises';
 import { settleAll } from '../../async/settle-all.ts';
 import { removeDurably } from '../../durable.ts';
-import { A3sError } from '../../errors.ts';
 import type { Box } from '../record/box.ts';
 import { boxDirectory } from '../record/directories.ts';
 import { vmOf } from '../record/vm-of.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { publish } from '../services/publish.ts';
-import { endStart } from './end-start.ts';
 
 /** What the removal of a box that has ended needs of the server. */
 export type RemoveLockedHost = Pick<
   RunServices,
   'home' | 'runtimeDir' | 'store' | 'outputs' | 'execs' | 'events' | 'volumes'
 >;
-
-/** What a removal needs of the server: it may have to end the box. */
-export type RemoveHost = RemoveLockedHost & Pick<RunServices, 'locks' | 'running'>;
-
-/**
- * Removes the box with all that it wrote.
- *
- * @param options.force ends a running box, or the copy of files of one that does not run, first
- * @param options.volumes removes its anonymous volumes as well, unless another box mounts them
- * @throws A3sError `box-running` without `force`
- */
-export async function removeBox(
-  rt: RemoveHost,
-  id: string,
-  options: { force: boolean; volumes?: boolean },
-): Promise<void> {
-  const ended = options.force && (await endStart(rt, id));
-  if (options.force) rt.running.copying.get(id)?.abort(beingRemoved(id));
-  await rt.locks.run(id, async () => {
-    // The box was set to be removed when its start failed.
-    if (ended && rt.store.get(id) === undefined) return;
-    const box = rt.store.expect(id);
-    const running = rt.running.get(id);
-    if (running !== undefined) {
-      if (!options.force) throw boxRunning(box);
-      rt.store.amend(id, { stopRequested: true });
-      await running.vm.kill();
-      await running.finished;
-    } else if (box.state.status === 'restarting' && !options.force) throw boxRunning(box);
-    await removeLocked(rt, id, options);
-  });
-}
-
-function beingRemoved(id: string): A3sError {
-  return new A3sError('conflict', `Container ${id} is being removed`);
-}
-
-/** In Docker's words. A box that waits for its restart counts as running. */
-function boxRunning({ name, state: { status } }: Box): A3sError {
-  const how =
-    status === 'paused'
-      ? 'container is paused and must be unpaused first'
-      : `container is ${status === 'restarting' ? status : 'running'}: stop the container before removing or force remove`;
-  return new A3sError('box-running', `cannot remove container "/${name}": ${how}`);
-}
 
 /**
  * The caller holds the box's lock. The box has no microVM. The anonymous volumes of a box that is

@@ -10,7 +10,7 @@ import { A3sError } from '../../errors.ts';
 import type { MemorySnapshot } from '../../snapshots/snapshot.ts';
 import type { SnapshotDirectories } from '../../snapshots/snapshots.ts';
 import { notRunning } from '../run/running-box.ts';
-import { type RemoveHost, removeLocked } from '../supervise/remove.ts';
+import { type RemoveLockedHost, removeLocked } from '../supervise/remove.ts';
 import { checkMemory, mostMemory, type SnapshotHost, save } from './snapshot.ts';
 
 /** What became of the box, for the start of another one. */
@@ -22,7 +22,7 @@ export type SavedState = Pick<MemorySnapshot['saved'], 'machine' | 'written'>;
  * @throws A3sError `box-not-running`, `unsupported-option`, `agent-failed`, `vmm-failed`
  */
 export function saveAndRemove(
-  rt: SnapshotHost & RemoveHost,
+  rt: SnapshotHost & RemoveLockedHost,
   id: string,
   directories: SnapshotDirectories,
 ): Promise<SavedState> {

@@ -77,6 +77,22 @@ it('records the end of a box that the last server could not record, as soon as t
   await expect.poll(() => stateOf(id)?.status, { timeout: 10_000 }).toBe('exited');
 });
 
+it('removes by force a box whose end the last server could not record, as soon as there is room', async () => {
+  const id = await runBox();
+  await home.crash();
+  kill(id);
+  const disk = fillDisk('gone');
+  await home.start();
+  await refusals(disk, 1);
+  const remove = (query = '') => home.call('DELETE', `/containers/${id}${query}`);
+  expect(await remove()).toMatchObject({ status: 409, body: { code: 'box-running' } });
+  expect(await remove('?force=1')).toMatchObject({ status: 500, body: { code: 'disk-full' } });
+  expect(stateOf(id)?.status).toBe('running');
+  disk.free();
+  expect((await remove('?force=1')).status).toBe(204);
+  expect(stateOf(id)).toBeUndefined();
+});
+
 it('goes on with a start that the last server had come to, once its record can be written', async () => {
   const id = await home.create(['sleep', 'infinity']);
   const { advance } = BoxStore.prototype;

@@ -3,10 +3,12 @@
  *
  * @module
  */
+
+import type { OrphanHost } from '../../../boxes/adopt/orphaned.ts';
 import { writableLayerBytes } from '../../../boxes/disks/disk-usage.ts';
 import type { Box } from '../../../boxes/record/box.ts';
 import type { Runtime } from '../../../boxes/runtime.ts';
-import { type RemoveHost, removeBox } from '../../../boxes/supervise/remove.ts';
+import { removeBox } from '../../../boxes/verbs/remove-box.ts';
 import { ContainersPruned } from '../../../docker-api/prune.ts';
 import { A3sError, ERRORS } from '../../../errors.ts';
 import { json } from '../../http/answer.ts';
@@ -18,7 +20,7 @@ import { noBody, query } from '../query.ts';
 const FILTERS = ['until', 'label', 'label!'] as const;
 type Wanted = Filters<(typeof FILTERS)[number]>;
 
-export const CONTAINER_PRUNE_ROUTES: readonly Route<RemoveHost>[] = [
+export const CONTAINER_PRUNE_ROUTES: readonly Route<OrphanHost>[] = [
   route('POST', '/containers/prune', {
     access: 'owner',
     summary: 'Remove stopped boxes',
@@ -51,7 +53,7 @@ function toPrune({ store }: Pick<Runtime, 'store'>, wanted: Wanted): Box[] {
 }
 
 /** One that somebody started, or removed, meanwhile is left to them. */
-async function removeStopped(rt: RemoveHost, id: string): Promise<boolean> {
+async function removeStopped(rt: OrphanHost, id: string): Promise<boolean> {
   try {
     await removeBox(rt, id, { force: false });
     return true;

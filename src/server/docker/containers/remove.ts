@@ -3,14 +3,15 @@
  *
  * @module
  */
-import { type RemoveHost, removeBox } from '../../../boxes/supervise/remove.ts';
+import type { OrphanHost } from '../../../boxes/adopt/orphaned.ts';
+import { removeBox } from '../../../boxes/verbs/remove-box.ts';
 import { A3sError } from '../../../errors.ts';
 import { empty } from '../../http/answer.ts';
 import { EMPTY } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
 import { flag, noBody, query } from '../query.ts';
 
-export const REMOVE_ROUTES: readonly Route<RemoveHost>[] = [
+export const REMOVE_ROUTES: readonly Route<OrphanHost>[] = [
   route('DELETE', '/containers/:id', {
     access: 'owner',
     summary: 'Remove a box',
