@@ -5,7 +5,7 @@
  */
 import { open } from 'node:fs/promises';
 import { A3sError } from '../../errors.ts';
-import { findTool } from '../../jail/tools.ts';
+import { findTool, type Tool } from '../../jail/tools.ts';
 import type { UserNetworks } from '../network.ts';
 import { TUN } from './tap.ts';
 
@@ -22,16 +22,25 @@ const TOOLS = [
   'aardvark-dns',
 ] as const;
 
+/** What it takes to lead from a namespace to a guest. */
+const NAMESPACE_TOOLS = ['ip', 'nft', 'nsenter', 'unshare', 'umount'] as const;
+
 /** Looks again each time: a package may have been installed since. */
 export async function userNetworks(): Promise<UserNetworks> {
-  const reason = await obstacle();
+  const reason = await obstacle(TOOLS);
   return { available: reason === undefined, reason };
 }
 
-async function obstacle(): Promise<string | undefined> {
+/** Whether others can make networks into which this host puts guests. */
+export async function foreignNetworks(): Promise<UserNetworks> {
+  const reason = await obstacle(NAMESPACE_TOOLS);
+  return { available: reason === undefined, reason };
+}
+
+async function obstacle(tools: readonly Tool[]): Promise<string | undefined> {
   if (process.geteuid?.() !== 0)
     return 'only root’s server makes network namespaces with a tap device';
-  for (const tool of TOOLS) {
+  for (const tool of tools) {
     try {
       await findTool(tool);
     } catch (error) {

@@ -1,0 +1,270 @@
+/**
+ * Puts pods into the network of the node by the plugins of CNI, for root.
+ *
+ * Each pod has a namespace of the host, in which the plugins make its device. What is known of a
+ * pod is in a file of the home, which outlives a reboot: addresses that plugins have given away on
+ * the disk are free again only when they are told.
+ *
+ * @module
+ */
+import { closeSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { KeyedLock } from '../../async/keyed-lock.ts';
+import { A3sError } from '../../errors.ts';
+import { foreignNetworks } from '../host/available.ts';
+import type { NetworkLog } from '../host/host-networks.ts';
+import { ifMissing } from '../host/if-missing.ts';
+import { isMounted, makeNamespace, removeNamespace } from '../host/namespace.ts';
+import { openTap } from '../host/tap.ts';
+import {
+  addToNetwork,
+  type Chain,
+  checkInNetwork,
+  collectGarbage,
+  expectPorts,
+  networkStatus,
+  removeFromNetwork,
+} from './chain.ts';
+import { type CniDirectories, NetworkList, readNetworkList } from './config.ts';
+import { type CniTarget, pluginFailed } from './plugin.ts';
+import type {
+  NetworkReadiness,
+  PodAttachment,
+  PodNetworks,
+  PodPlace,
+  PodPortMapping,
+} from './pod-networks.ts';
+import { CniResult, podAddresses } from './result.ts';
+import { POD_DEVICE, routePod } from './routed-pod.ts';
+
+const Known = z.strictObject({
+  /** The network as it was configured when the pod came. */
+  list: NetworkList,
+  capabilities: z.record(z.string(), z.unknown()),
+  args: z.string(),
+  /** Absent: the plugins may have done a part of their work. */
+  result: CniResult.optional(),
+});
+type Known = z.infer<typeof Known>;
+
+const ENDING = '.json';
+const POD = /^[0-9a-f]{64}$/;
+
+export interface CniPlaces extends CniDirectories {
+  /** Where what is known of pods is kept, also over reboots. */
+  readonly records: string;
+  /** Where the namespaces are. */
+  readonly namespaces: string;
+}
+
+export class CniNetworks implements PodNetworks {
+  readonly #places: CniPlaces;
+  readonly #log: NetworkLog;
+  readonly #locks = new KeyedLock();
+
+  constructor(places: CniPlaces, log: NetworkLog) {
+    this.#places = places;
+    this.#log = log;
+  }
+
+  async readiness(): Promise<NetworkReadiness> {
+    const not = (reason: string, message: string) => ({ ready: false, reason, message });
+    const host = await foreignNetworks();
+    if (!host.available) return not('NetworkUnavailable', host.reason ?? '');
+    try {
+      const list = await readNetworkList(this.#places);
+      if (list === undefined) {
+        const { config } = this.#places;
+        return not('NetworkNotConfigured', `no configuration of CNI is in ${config}`);
+      }
+      await networkStatus(this.#chain({ list, capabilities: {} }));
+      return { ready: true, reason: '', message: '' };
+    } catch (error) {
+      if (!(error instanceof A3sError)) throw error;
+      return not('NetworkUnusable', error.message);
+    }
+  }
+
+  async isConfigured(): Promise<boolean> {
+    return (await readNetworkList(this.#places)) !== undefined;
+  }
+
+  async attach(place: PodPlace): Promise<PodAttachment> {
+    const { pod, mac } = place;
+    return await this.#locks.run(pod, async () => {
+      const known = await this.#planned(place);
+      await this.#takeOut(pod);
+      try {
+        // What a crash leaves is found by this file.
+        await this.#record(pod, known);
+        await mkdir(this.#places.namespaces, { recursive: true, mode: 0o700 });
+        const namespace = this.#namespace(pod);
+        await makeNamespace(namespace);
+        const result = await addToNetwork(this.#chain(known), this.#target(pod, known));
+        await this.#record(pod, { ...known, result });
+        return await guestPlace(namespace, mac, result);
+      } catch (error) {
+        await this.#takeOut(pod).catch((left: unknown) => this.#complain(pod, left));
+        throw error;
+      }
+    });
+  }
+
+  async detach(pod: string): Promise<void> {
+    await this.#locks.run(pod, () => this.#takeOut(pod));
+  }
+
+  async reconcile(kept: readonly string[]): Promise<void> {
+    try {
+      for (const pod of await this.#pods()) {
+        // One pod must not keep the others.
+        await this.#locks
+          .run(pod, () => (kept.includes(pod) ? this.#check(pod) : this.#takeOut(pod)))
+          .catch((error: unknown) => this.#complain(pod, error));
+      }
+      const list = await readNetworkList(this.#places);
+      if (list === undefined) return;
+      const attachments = kept.map((container) => ({ container, device: POD_DEVICE }));
+      await collectGarbage(this.#chain({ list, capabilities: {} }), attachments);
+    } catch (error) {
+      this.#log.error('the network of pods is not in order', error);
+    }
+  }
+
+  async #planned(place: PodPlace): Promise<Known> {
+    const list = await readNetworkList(this.#places);
+    if (list === undefined) {
+      const { config } = this.#places;
+      throw new A3sError('network-unavailable', `No configuration of CNI is in ${config}`, {
+        remedy: 'Install the network of the cluster.',
+      });
+    }
+    const host = await foreignNetworks();
+    if (!host.available) {
+      throw new A3sError('network-unavailable', `Cannot make a pod’s network: ${host.reason}`, {
+        remedy: 'See a3s-box info for what this host lacks.',
+      });
+    }
+    if (place.ports.length > 0) expectPorts({ list });
+    return { list, args: argsOf(place), capabilities: capabilitiesOf(place) };
+  }
+
+  async #check(pod: string): Promise<void> {
+    const known = await this.#known(pod);
+    if (known?.result === undefined) return;
+    await checkInNetwork(this.#chain(known), this.#target(pod, known), known.result);
+  }
+
+  async #takeOut(pod: string): Promise<void> {
+    const known = await this.#known(pod);
+    if (known === undefined) return;
+    const { result } = known;
+    await removeFromNetwork(this.#chain(known), this.#target(pod, known), result);
+    await removeNamespace(this.#namespace(pod));
+    await rm(this.#file(pod), { force: true });
+  }
+
+  #chain({ list, capabilities }: Pick<Known, 'list' | 'capabilities'>): Chain {
+    return { directory: this.#places.plugins, list, capabilities };
+  }
+
+  #target(pod: string, { args }: Known): CniTarget {
+    const path = this.#namespace(pod);
+    const namespace = isMounted(path) ? path : '';
+    return { container: pod, namespace, device: POD_DEVICE, args };
+  }
+
+  async #record(pod: string, known: Known): Promise<void> {
+    await mkdir(this.#places.records, { recursive: true, mode: 0o700 });
+    const fresh = `${this.#file(pod)}.new`;
+    await writeFile(fresh, JSON.stringify(known), { mode: 0o600, flush: true });
+    await rename(fresh, this.#file(pod));
+  }
+
+  async #known(pod: string): Promise<Known | undefined> {
+    const text = await readFile(this.#file(pod), 'utf8').catch(ifMissing);
+    return text === undefined ? undefined : Known.parse(JSON.parse(text));
+  }
+
+  async #pods(): Promise<string[]> {
+    const names = (await readdir(this.#places.records).catch(ifMissing)) ?? [];
+    return names
+      .filter((name) => name.endsWith(ENDING))
+      .map((name) => name.slice(0, -ENDING.length))
+      .filter((name) => POD.test(name));
+  }
+
+  #complain(pod: string, error: unknown): void {
+    this.#log.error('a pod is not in order in its network', error, { pod });
+  }
+
+  #file(pod: string): string {
+    return join(this.#places.records, `${pod}${ENDING}`);
+  }
+
+  #namespace(pod: string): string {
+    return join(this.#places.namespaces, pod);
+  }
+}
+
+/** Leads from what the plugins have made to the guest. */
+async function guestPlace(
+  namespace: string,
+  mac: string,
+  result: CniResult,
+): Promise<PodAttachment> {
+  const found = podAddresses(result, POD_DEVICE);
+  if (found === undefined) {
+    const chain = { command: 'ADD', type: 'of the network' } as const;
+    throw pluginFailed(chain, 'the pod has no IPv4 address');
+  }
+  const { ipv4, address6 } = found;
+  const tap = await openTap(namespace);
+  try {
+    const mtu = await routePod(namespace, { address: ipv4.address, address6, mac });
+    const { nameservers = [], domain, search = [], options = [] } = result.dns ?? {};
+    return {
+      ...{ tap, mtu, ipv4, options },
+      // The agent gives a pod no IPv6 address, so none is promised.
+      addresses: [ipv4.address],
+      nameservers: nameservers.filter((server) => isIPv4(server)),
+      search: domain === undefined || domain === '' ? search : [domain, ...search],
+    };
+  } catch (error) {
+    closeSync(tap);
+    throw error;
+  }
+}
+
+/** What plugins know of Kubernetes. A value with a separator would become an argument of its own. */
+function argsOf({ pod, name, namespace, uid }: PodPlace): string {
+  const values = {
+    ...{ IgnoreUnknown: '1', K8S_POD_NAMESPACE: namespace, K8S_POD_NAME: name },
+    ...{ K8S_POD_INFRA_CONTAINER_ID: pod, K8S_POD_UID: uid },
+  };
+  return Object.entries(values)
+    .map(([key, value]) => {
+      if (!/[;=\0]/.test(value)) return `${key}=${value}`;
+      throw new A3sError('invalid-argument', `Cannot hand ${JSON.stringify(value)} to CNI`, {
+        remedy: 'Use names without ; and =.',
+      });
+    })
+    .join(';');
+}
+
+function capabilitiesOf({ ports }: PodPlace): Readonly<Record<string, unknown>> {
+  if (ports.length === 0) return {};
+  return { portMappings: ports.map(mapping) };
+}
+
+function mapping({ hostIp, hostPort, boxPort, protocol }: PodPortMapping) {
+  return {
+    hostPort,
+    containerPort: boxPort,
+    protocol,
+    ...(hostIp === '' ? {} : { hostIP: hostIp }),
+  };
+}

@@ -1,0 +1,75 @@
+/**
+ * What the server asks of the network that pods share.
+ *
+ * @module
+ */
+
+/** What a pod is to its network. */
+export interface PodPlace {
+  /** Id of the pod: 64 hexadecimal digits. */
+  readonly pod: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  /** Of the guest's card. */
+  readonly mac: string;
+  /** Ports of the node that lead to the pod. */
+  readonly ports: readonly PodPortMapping[];
+}
+
+export interface PodPortMapping {
+  readonly hostIp: string;
+  readonly hostPort: number;
+  readonly boxPort: number;
+  readonly protocol: 'tcp' | 'udp';
+}
+
+/** What a pod has in its network. */
+export interface PodAttachment {
+  /** Descriptor of the tap device, which the caller closes. */
+  readonly tap: number;
+  readonly mtu: number;
+  readonly ipv4: {
+    readonly address: string;
+    readonly prefixLength: number;
+    readonly gateway: string;
+  };
+  /** All addresses that lead to the pod. */
+  readonly addresses: readonly string[];
+  /** Of the network; empty: it names none. */
+  readonly nameservers: readonly string[];
+  readonly search: readonly string[];
+  readonly options: readonly string[];
+}
+
+export interface NetworkReadiness {
+  readonly ready: boolean;
+  /** One word, where it is not ready. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface PodNetworks {
+  /** Whether pods can be put into the network of the node. */
+  readiness(): Promise<NetworkReadiness>;
+  /**
+   * Whether the node has a network for pods. Where it has none, pods have networks of their own.
+   *
+   * @throws A3sError `network-unavailable` where it has one that cannot be used
+   */
+  isConfigured(): Promise<boolean>;
+  /**
+   * Puts a pod into the network. Where it cannot, nothing of the pod is left in it.
+   *
+   * @throws A3sError `network-failed`, `network-unavailable`, `unsupported-option`, `tool-missing`
+   */
+  attach(place: PodPlace): Promise<PodAttachment>;
+  /**
+   * Takes a pod out of the network. Nothing happens where it is not in it.
+   *
+   * @throws A3sError `network-failed`; the pod is still known, and can be taken out later
+   */
+  detach(pod: string): Promise<void>;
+  /** Takes out all pods but these, and checks those. Never rejects: the log says what failed. */
+  reconcile(kept: readonly string[]): Promise<void>;
+}
