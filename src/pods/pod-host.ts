@@ -6,6 +6,7 @@
 import type { AuthorizationHost } from '../boxes/policy/authorize-image.ts';
 import type { UidHost } from '../boxes/record/taken-uids.ts';
 import type { Services } from '../boxes/services/services.ts';
+import type { PodNetworks } from '../networks/cni/pod-networks.ts';
 import type { RunningPods } from './launch/running-pod.ts';
 import type { PodStore } from './record/store.ts';
 
@@ -16,4 +17,5 @@ export type PodHost = AuthorizationHost &
   Pick<Services, 'log' | 'locks' | 'identityFor'> & {
     readonly pods: PodStore;
     readonly runningPods: RunningPods;
+    readonly podNetworks: PodNetworks;
   };

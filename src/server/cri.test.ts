@@ -159,14 +159,14 @@ describe('a server of CRI', () => {
     });
   });
 
-  it('tells kubelet that pods have no addresses, by which driver control groups are managed', async () => {
+  it('tells kubelet that pods have no network, and by which driver control groups are managed', async () => {
     const { status, updateRuntimeConfig, runtimeConfig } = RuntimeService.method;
     const podCidr = '10.1.0.0/24,fd00::/64';
     await client.call(updateRuntimeConfig, { runtimeConfig: { networkConfig: { podCidr } } });
     const answer = await client.call(status, { verbose: true });
     expect(answer.status?.conditions).toMatchObject([
       { type: 'RuntimeReady', status: true },
-      { type: 'NetworkReady', status: false, reason: 'PodsNotAddressable' },
+      { type: 'NetworkReady', status: false, reason: 'NetworkNotConfigured' },
     ]);
     expect(JSON.parse(answer.info['config'] ?? '')).toMatchObject({ podCidr });
     expect((await client.call(status, {})).info).toEqual({});

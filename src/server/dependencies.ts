@@ -10,6 +10,7 @@ import type { Builders } from '../build/builder.ts';
 import type { Dialer } from '../build/egress/dialer.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';
+import type { PodNetworks } from '../networks/cni/pod-networks.ts';
 import type { HostNetworks } from '../networks/host/host-networks.ts';
 import type { Downloads } from '../registry/downloads.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -22,6 +23,7 @@ export interface Dependencies {
   readonly trust: Trust;
   readonly boot: BootSets;
   readonly hostNetworks: HostNetworks;
+  readonly podNetworks: PodNetworks;
   /** Absent where nothing can be built. */
   readonly builders?: Builders | undefined;
   /** What builds fetch that is in no registry. */

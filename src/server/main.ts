@@ -15,6 +15,8 @@ import { QemuEngine } from '../engine/qemu/qemu-engine.ts';
 import { converterInJail } from '../images/converter/converter.ts';
 import { openImageStore } from '../images/store.ts';
 import { acceptWeakJails, spawnInJail } from '../jail/spawn.ts';
+import { CniNetworks } from '../networks/cni/cni-networks.ts';
+import type { CniDirectories } from '../networks/cni/config.ts';
 import { NamespaceNetworks } from '../networks/host/namespace-networks.ts';
 import { openDownloads } from '../registry/downloads.ts';
 import { hostFiles } from '../registry/hosts/host.ts';
@@ -28,6 +30,9 @@ import { Foreground } from './process/foreground.ts';
 import { type Announcer, Readiness } from './process/readiness.ts';
 import { type ServeOptions, serve } from './serve.ts';
 import { activatedSockets } from './systemd/activated.ts';
+
+/** Where Kubernetes' networks are installed, and where Debian has its plugins. */
+const CNI: CniDirectories = { config: '/etc/cni/net.d', plugins: '/usr/lib/cni' };
 
 async function main(): Promise<void> {
   // Other users have no access to any file that this server makes, whatever mode it asks for.
@@ -44,12 +49,18 @@ async function main(): Promise<void> {
         foreground: { type: 'boolean' },
         restore: { type: 'boolean' },
         cri: { type: 'string' },
+        'cni-conf-dir': { type: 'string' },
+        'cni-bin-dir': { type: 'string' },
       },
     });
     if (values.foreground === true && starter === undefined) {
       announcer = new Foreground(process.env, process.pid, process.stderr);
     }
-    await run(announcer, { afterReboot: values.restore === true, cri: values.cri });
+    const cni = {
+      config: values['cni-conf-dir'] ?? CNI.config,
+      plugins: values['cni-bin-dir'] ?? CNI.plugins,
+    };
+    await run(announcer, { afterReboot: values.restore === true, cri: values.cri }, cni);
   } catch (error) {
     status = await announcer.failed(error);
   }
@@ -59,6 +70,7 @@ async function main(): Promise<void> {
 async function run(
   announcer: Announcer,
   asked: Pick<ServeOptions, 'afterReboot' | 'cri'>,
+  cni: CniDirectories,
 ): Promise<void> {
   const uid = process.geteuid?.() ?? 0;
   const config = readConfig(process.env, uid, installDirectory());
@@ -87,6 +99,14 @@ async function run(
         // Read at each start of a program: an authority that was removed is not trusted any more.
         roots: () => readSystemRoots(rootsFiles(process.env)),
       }),
+      podNetworks: new CniNetworks(
+        {
+          ...cni,
+          records: join(config.home, 'pod-networks'),
+          namespaces: join(config.runtimeDir, 'pod-networks'),
+        },
+        log,
+      ),
       images: await openImageStore({
         directory: join(config.home, 'images'),
         database,

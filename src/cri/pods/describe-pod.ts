@@ -19,14 +19,19 @@ export function describePod({ definition, state }: Pod) {
   } satisfies Answer<cri.PodSandbox>;
 }
 
-/** Its network has no address: none reaches the pod from outside of its microVM. */
+/** Without an address, none reaches the pod from outside of its microVM. */
 export function podStatus(pod: Pod): Answer<cri.PodSandboxStatus> {
   const { POD, CONTAINER } = NamespaceMode;
   return {
     ...describePod(pod),
-    network: {},
+    network: networkOf(pod),
     linux: { namespaces: { options: { network: POD, ipc: POD, pid: CONTAINER } } },
   };
+}
+
+function networkOf({ state: { addresses = [] } }: Pod): Answer<cri.PodSandboxNetworkStatus> {
+  const [ip = '', ...additional] = addresses;
+  return { ip, additionalIps: additional.map((each) => ({ ip: each })) };
 }
 
 /** For people: what `crictl inspectp` shows and the fields of CRI do not. */

@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { A3sError } from '../../errors.ts';
 import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import { TestHome } from '../../server/testing/home.ts';
 import { NamespaceMode, PodSandboxState, Protocol } from '../api/enums.ts';
@@ -15,6 +16,8 @@ const INVALID = 3;
 const NOT_FOUND = 5;
 const FAILED_PRECONDITION = 9;
 const { SANDBOX_READY, SANDBOX_NOTREADY } = PodSandboxState;
+
+const NOT_CONFIGURED = { ready: false, reason: 'NetworkNotConfigured', message: 'none' };
 
 let home: TestHome;
 let client: CriClient;
@@ -207,6 +210,69 @@ describe('a pod', () => {
     expect(one.containers.list).toHaveBeenCalledTimes(2);
     expect(home.host.vm(refused)?.running).toBe(false);
     for (const each of [broken, refused]) await remove(each);
+  });
+});
+
+describe('a pod in the network of the node', () => {
+  const ready = { ready: true, reason: '', message: '' };
+  beforeAll(() => Object.assign(home.podNetworks, { configured: true, answer: ready }));
+  afterAll(() => Object.assign(home.podNetworks, { configured: false, answer: NOT_CONFIGURED }));
+
+  it('has the network’s address and resolver, and ports that the network publishes', async () => {
+    const id = await run('cni', {
+      portMappings: [{ protocol: Protocol.TCP, containerPort: 80, hostPort: 8080 }],
+    });
+    const [place] = home.podNetworks.attached.values();
+    expect(place).toMatchObject({
+      ...{ pod: id, name: 'cni', namespace: 'default', uid: 'uid-cni' },
+      ports: [{ hostPort: 8080, boxPort: 80 }],
+    });
+    const { nic } = home.host.vm(id)?.spec ?? {};
+    expect(nic).toMatchObject({ mac: place?.mac, ports: [] });
+    expect(nic?.tap).toBeGreaterThan(0);
+    expect(home.agents.get(id)?.containers.pod?.network).toEqual({
+      ...{ kind: 'nic', mac: place?.mac, mtu: 1400, address: '10.89.0.2', prefixLength: 24 },
+      ...{ gateway: '10.89.0.1', nameservers: ['10.96.0.10'], search: [] },
+    });
+    const answer = await client.call(podSandboxStatus, { podSandboxId: id });
+    expect(answer.status?.network).toMatchObject({ ip: '10.89.0.2', additionalIps: [] });
+    await client.call(stopPodSandbox, { podSandboxId: id });
+    expect(home.podNetworks.attached.size).toBe(0);
+    await remove(id);
+  });
+
+  it('asks the servers of its own DNS configuration', async () => {
+    const id = await run('dns', { dnsConfig: { servers: ['10.0.0.10'], options: ['ndots:5'] } });
+    const pod = home.agents.get(id)?.containers.pod;
+    expect(pod?.network).toMatchObject({ nameservers: ['10.0.0.10'], options: ['ndots:5'] });
+    await remove(id);
+  });
+
+  it('leaves the network where its microVM does not start', async () => {
+    const launching = vi.spyOn(home.runtime.engine, 'launch');
+    launching.mockRejectedValueOnce(new A3sError('vmm-failed', 'QEMU ended'));
+    await expect(run('unstarted')).rejects.toThrow('QEMU ended');
+    launching.mockRestore();
+    expect(home.podNetworks.attached.size).toBe(0);
+  });
+
+  it('is stopped once the network has let it go, and is known until then', async () => {
+    const id = await run('stuck');
+    home.podNetworks.stuck = new A3sError('network-failed', 'The plugin is stuck');
+    const stopping = () => client.call(stopPodSandbox, { podSandboxId: id });
+    await expect(stopping()).rejects.toThrow('The plugin is stuck');
+    expect(home.host.vm(id)?.running).toBe(false);
+    expect(await stateOf(id)).toBe(SANDBOX_NOTREADY);
+    await expect(remove(id)).rejects.toThrow('The plugin is stuck');
+    home.podNetworks.stuck = undefined;
+    await stopping();
+    await remove(id);
+    expect(home.podNetworks.attached.size).toBe(0);
+  });
+
+  it('Status says that pods reach each other', async () => {
+    const conditions = (await client.call(status, {})).status?.conditions;
+    expect(conditions?.[1]).toMatchObject({ type: 'NetworkReady', status: true });
   });
 });
 

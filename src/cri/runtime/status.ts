@@ -10,18 +10,13 @@ import { CRI_VERSION } from '../api/version.ts';
 import { HANDLERS } from '../pods/pod-config.ts';
 import type { PodCidr } from './config.ts';
 
-/** Kubernetes demands that pods reach each other by their addresses. */
-const NETWORK: Answer<cri.RuntimeCondition> = {
-  type: 'NetworkReady',
-  status: false,
-  reason: 'PodsNotAddressable',
-  message:
-    'pods reach the network of the node and beyond, and publish ports; they have no addresses that others reach',
-};
-
-/** The runtime is ready where microVMs start. No feature is named. */
+/**
+ * The runtime is ready where microVMs start, and the network where pods can be put into one that
+ * they share: Kubernetes demands that they reach each other by their addresses. No feature is
+ * named.
+ */
 export async function status(
-  rt: Pick<PodHost, 'engine'>,
+  rt: Pick<PodHost, 'engine' | 'podNetworks'>,
   verbose: boolean,
   podCidr: PodCidr,
 ): Promise<Answer<cri.StatusResponse>> {
@@ -31,9 +26,11 @@ export async function status(
   const runtime = report?.available
     ? { type: 'RuntimeReady', status: true }
     : { type: 'RuntimeReady', status: false, reason: 'VmmUnavailable', message: reason };
+  const { ready, ...why } = await rt.podNetworks.readiness();
+  const network = { type: 'NetworkReady', status: ready, ...why };
   const info = { criApi: CRI_VERSION, podCidr: podCidr.value };
   return {
-    status: { conditions: [runtime, NETWORK] },
+    status: { conditions: [runtime, network] },
     runtimeHandlers: HANDLERS.map((name) => ({ name, features: {} })),
     features: {},
     info: verbose ? { config: JSON.stringify(info) } : {},

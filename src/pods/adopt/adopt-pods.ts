@@ -23,7 +23,7 @@ import { removeStopped } from '../launch/stop-pod.ts';
 import type { PodHost } from '../pod-host.ts';
 import type { Container } from '../record/container.ts';
 import { podDirectory, podsDirectory } from '../record/directories.ts';
-import { mayBeInGuest } from '../record/states.ts';
+import { mayBeInGuest, mayHavePodVm } from '../record/states.ts';
 
 /** How often, and how far apart, a microVM that does not answer is asked. */
 const TIMING: Pick<AdoptionTiming, 'attempts' | 'pauseMs'> = { attempts: 6, pauseMs: 5000 };
@@ -36,6 +36,8 @@ const RETRY_MS = 500;
  */
 export async function adoptPods(rt: PodHost, timing: typeof TIMING = TIMING): Promise<void> {
   await sweepDirectories(rt);
+  const withVm = rt.pods.pods().filter(({ state }) => mayHavePodVm(state.status));
+  await rt.podNetworks.reconcile(withVm.map(({ definition }) => definition.id));
   await Promise.all(rt.pods.pods().map(({ definition }) => adoptPod(rt, definition.id, timing)));
 }
 

@@ -6,10 +6,14 @@
  */
 import { POD_SPEC_SCHEMA, PodSpec } from '@a3s-box/policies';
 import { NO_LIMITS } from '../../boxes/record/limits.ts';
+import { macAddress } from '../../boxes/spec/network.ts';
+import { resolverOf } from '../../boxes/spec/resolver.ts';
 import { resourcesOf, vmCpus, vmMemory } from '../../boxes/spec/resources.ts';
 import { sysctlsOf } from '../../boxes/spec/sysctls.ts';
 import { ownNetwork } from '../../boxes/start/join-network.ts';
 import type { Disk, VmSpec } from '../../engine/engine.ts';
+import { A3sError } from '../../errors.ts';
+import type { PodAttachment } from '../../networks/cni/pod-networks.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import type { PodDefinition } from '../record/pod.ts';
 import { validSpec } from '../valid-spec.ts';
@@ -19,6 +23,9 @@ import { validSpec } from '../valid-spec.ts';
  * many as a pod of Kubernetes has containers, mostly.
  */
 const SPARE_PORTS = 12;
+
+/** Of a network that names more, the rest is not asked: programs read the first three. */
+const MOST_SERVERS = 16;
 
 export interface DescribedPod {
   readonly vm: VmSpec;
@@ -32,11 +39,13 @@ export async function describePod(
     readonly runtimeDir: string;
     readonly disks: readonly Disk[];
     readonly taken: TakenTemplate | undefined;
+    /** In the network that pods share. */
+    readonly attached: PodAttachment | undefined;
   },
 ): Promise<DescribedPod> {
-  const { id, identity, memoryBytes, nanoCpus, network, names, ports } = pod;
-  const { boot, runtimeDir, disks, taken } = given;
-  const joined = await ownNetwork({ id, mac: undefined, network, names, egress: undefined }, ports);
+  const { id, identity, memoryBytes, nanoCpus } = pod;
+  const { boot, runtimeDir, disks, taken, attached } = given;
+  const joined = await networkOf(pod, attached);
   const sysctls = sysctlsOf(pod.sysctls, '');
   const { ulimits: _, ...resources } = resourcesOf({ memoryBytes, nanoCpus, limits: NO_LIMITS });
   return {
@@ -59,4 +68,36 @@ export async function describePod(
       ...(pod.privileged ? { privileged: true } : {}),
     }),
   };
+}
+
+type Joined = Pick<Awaited<ReturnType<typeof ownNetwork>>, 'nic' | 'network' | 'hosts'>;
+
+async function networkOf(
+  { id, network, names, ports }: PodDefinition,
+  attached: PodAttachment | undefined,
+): Promise<Joined> {
+  if (network !== 'cni') {
+    return await ownNetwork({ id, mac: undefined, network, names, egress: undefined }, ports);
+  }
+  if (attached === undefined) throw new A3sError('internal', `The pod ${id} is in no network`);
+  const { tap, mtu, ipv4 } = attached;
+  const mac = podMac(id);
+  const asked = names.servers.length > 0;
+  const { nameservers, search, options } = attached;
+  const own = { servers: [...nameservers], search: [...search], options: [...options], hosts: [] };
+  const resolver = {
+    nameservers: asked ? names.servers : nameservers.slice(0, MOST_SERVERS),
+    ...resolverOf(asked ? names : own),
+  };
+  return {
+    // The network publishes its ports.
+    nic: { mac, ports: [], tap },
+    network: { kind: 'nic', mac, mtu, ...ipv4, ...resolver },
+    hosts: undefined,
+  };
+}
+
+/** The hardware address of a pod's card. */
+export function podMac(id: string): string {
+  return macAddress({ id, mac: undefined });
 }

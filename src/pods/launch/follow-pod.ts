@@ -13,7 +13,7 @@ import type { RunningPod } from './running-pod.ts';
 
 export type FollowPodHost = Pick<
   PodHost,
-  'pods' | 'runningPods' | 'locks' | 'log' | 'engine' | 'runtimeDir'
+  'pods' | 'runningPods' | 'podNetworks' | 'locks' | 'log' | 'engine' | 'runtimeDir'
 >;
 
 /** In the background; `running.finished` settles when the record says that the pod is stopped. */
@@ -43,7 +43,7 @@ export function followPod(rt: FollowPodHost, running: RunningPod): void {
  * lock.
  */
 export async function endPod(
-  rt: Pick<PodHost, 'pods' | 'engine' | 'runtimeDir'>,
+  rt: Pick<PodHost, 'pods' | 'podNetworks' | 'engine' | 'runtimeDir' | 'log'>,
   id: string,
   why: string,
 ): Promise<void> {
@@ -51,11 +51,27 @@ export async function endPod(
   await rt.engine.sweep(id, directory);
   // Only after the sweep: until then, its user could put links in the way.
   await rm(directory, { recursive: true, force: true });
+  await leaveNetwork(rt, id);
   for (const { definition } of rt.pods.containers(id)) {
     recordEnd(rt, definition.id, undefined, why);
   }
   const pod = rt.pods.pod(id);
   if (pod !== undefined && mayHavePodVm(pod.state.status)) {
     rt.pods.advancePod(id, 'stopped', { error: why });
+  }
+}
+
+/**
+ * Takes a pod out of the network that pods share. Where that fails, the pod has ended all the same,
+ * and it is tried again when it is stopped or removed.
+ */
+export async function leaveNetwork(
+  rt: Pick<PodHost, 'podNetworks' | 'log'>,
+  id: string,
+): Promise<void> {
+  try {
+    await rt.podNetworks.detach(id);
+  } catch (error) {
+    rt.log.error('a pod was not taken out of its network', error, { pod: id });
   }
 }

@@ -12,6 +12,7 @@ import { Handshake, RESUME_MS } from '../../boxes/run/handshake.ts';
 import { vmCpus } from '../../boxes/spec/resources.ts';
 import { type Disk, TEMPLATE_SLOTS, type VmSpec } from '../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../errors.ts';
+import type { PodAttachment } from '../../networks/cni/pod-networks.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import type { PodHost } from '../pod-host.ts';
 import type { Pod, PodDefinition } from '../record/pod.ts';
@@ -30,11 +31,13 @@ type LaunchHost = Pick<
 /**
  * Returns when the guest has the pod's spec. Where it cannot, it leaves no process behind.
  *
+ * @param attached in the network that pods share
  * @param signal of the caller, which may give up
  */
 export async function launchPod(
   rt: LaunchHost,
   { definition }: Pod,
+  attached: PodAttachment | undefined,
   signal: AbortSignal,
 ): Promise<RunningPod> {
   const boot = await rt.boot.open(definition.bootSet);
@@ -44,13 +47,15 @@ export async function launchPod(
   let suspicion: string | undefined;
   if (taken !== undefined) {
     try {
-      return await launchFrom(rt, definition, { boot, taken }, signal);
+      return await launchFrom(rt, definition, { boot, taken, attached }, signal);
     } catch (error) {
       taken.release();
       suspicion = await templateFailure(rt, definition, { error, taken }, signal);
     }
   }
-  const running = await launchFrom(rt, definition, { boot, taken: undefined }, signal);
+  const running = await launchFrom(
+    ...([rt, definition, { boot, taken: undefined, attached }, signal] as const),
+  );
   if (taken !== undefined && suspicion !== undefined) {
     await rt.templates.drop(taken.template.key, suspicion);
   }
@@ -80,15 +85,21 @@ async function templateFailure(
   return machineFault === 'possible' ? error.message : undefined;
 }
 
+interface LaunchedFrom {
+  readonly boot: VmSpec['boot'];
+  readonly taken: TakenTemplate | undefined;
+  readonly attached: PodAttachment | undefined;
+}
+
 async function launchFrom(
   rt: LaunchHost,
   pod: PodDefinition,
-  { boot, taken }: { readonly boot: VmSpec['boot']; readonly taken: TakenTemplate | undefined },
-  given: AbortSignal,
+  { boot, taken, attached }: LaunchedFrom,
+  left: AbortSignal,
 ): Promise<RunningPod> {
   const { id, identity } = pod;
   const runtimeDir = runtimeDirectory(rt, id);
-  const { signal, unlink } = linkedSignal(rt.shutdown, given);
+  const { signal, unlink } = linkedSignal(rt.shutdown, left);
   let running: RunningPod | undefined;
   try {
     await makeRuntimeDirectory(runtimeDir, identity);
@@ -96,7 +107,8 @@ async function launchFrom(
     await taken?.writeChanges(throwaway, identity);
     const slot: Disk = { path: throwaway, serial: TEMPLATE_SLOTS.changes, readonly: false };
     const disks = taken === undefined ? [] : [slot];
-    const { vm: described, spec } = await describePod(pod, { boot, runtimeDir, disks, taken });
+    const given = { boot, runtimeDir, disks, taken, attached };
+    const { vm: described, spec } = await describePod(pod, given);
     // On record before anything runs, so that the next server finds it.
     const start = taken === undefined ? 'cold' : 'template';
     const source = taken === undefined ? {} : { source: taken.template.key };

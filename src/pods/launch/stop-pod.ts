@@ -24,6 +24,8 @@ export async function stopPod(rt: FollowPodHost, id: string): Promise<void> {
     const pod = rt.pods.pod(id);
     // One that could not be adopted.
     if (pod !== undefined && mayHavePodVm(pod.state.status)) await endPod(rt, id, '');
+    // What could not be done at its end is done now, or the caller learns why not.
+    await rt.podNetworks.detach(id);
   });
 }
 

@@ -42,7 +42,8 @@ export const PodDefinition = z.strictObject({
   hostname: z.string(),
   /** The directory that the logs of containers are below. Empty: they have none. */
   logDirectory: z.string(),
-  network: z.enum(['default', 'none']),
+  /** `cni`: the network of the node, which pods share. */
+  network: z.enum(['default', 'none', 'cni']),
   names: Names,
   ports: z.array(PodPort),
   sysctls: z.record(z.string(), z.string()),
@@ -65,6 +66,8 @@ export const PodState = z.strictObject({
       source: z.string().optional(),
     })
     .optional(),
+  /** That lead to the pod from outside of its microVM; absent: none does. */
+  addresses: z.array(z.string()).optional(),
   /** Why the microVM is gone, where nobody asked for that. Empty: nothing is known. */
   error: z.string(),
 });

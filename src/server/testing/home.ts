@@ -23,6 +23,7 @@ import type { FakeAgentOptions } from '../../guest/testing/fake-agent-options.ts
 import type { FakeConfidentialOptions } from '../../guest/testing/fake-confidential.ts';
 import type { ImageStore } from '../../images/image.ts';
 import { FakeHostNetworks } from '../../networks/testing/fake-host-networks.ts';
+import { FakePodNetworks } from '../../networks/testing/fake-pod-networks.ts';
 import type { Downloads } from '../../registry/downloads.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { Database } from '../../state/database.ts';
@@ -42,6 +43,7 @@ export class TestHome {
   readonly config: Config;
   readonly host: FakeHost;
   readonly hostNetworks = new FakeHostNetworks();
+  readonly podNetworks = new FakePodNetworks();
   readonly images: ImageStore;
   readonly trust = new FakeTrust();
   /** Decides in place of `trust`, with cryptography. */
@@ -156,6 +158,7 @@ export class TestHome {
             builders: this.builders,
             trust: this.realTrust ?? this.trust,
             hostNetworks: this.hostNetworks,
+            podNetworks: this.podNetworks,
             boot: { current: async (asked) => asked ?? 'set', open: async () => this.boot },
           };
         },

@@ -13,6 +13,7 @@ import { converterInJail } from '../../../src/images/converter/converter.ts';
 import { openImageStore } from '../../../src/images/store.ts';
 import { spawnInJail } from '../../../src/jail/spawn.ts';
 import { NamespaceNetworks } from '../../../src/networks/host/namespace-networks.ts';
+import { FakePodNetworks } from '../../../src/networks/testing/fake-pod-networks.ts';
 import { openDownloads } from '../../../src/registry/downloads.ts';
 import { hostFiles } from '../../../src/registry/hosts/host.ts';
 import { readProxies } from '../../../src/registry/hosts/proxies.ts';
@@ -70,6 +71,7 @@ export class TestServer {
             bundle: join(DIST, 'egress.cjs'),
             roots: async () => rootCertificates,
           }),
+          podNetworks: new FakePodNetworks(),
           images: await openImageStore({
             directory: join(config.home, 'images'),
             database,

@@ -11,6 +11,12 @@ export const serve: Command = {
   flags: [
     bool('restore', 'Start the boxes whose restart policy asks for it, as after a reboot'),
     string('cri', "Serve Kubernetes' CRI on this unix socket as well", { value: 'socket' }),
+    string('cni-conf-dir', 'Where the network of pods is configured (default: /etc/cni/net.d)', {
+      value: 'directory',
+    }),
+    string('cni-bin-dir', 'Where the plugins of CNI are (default: /usr/lib/cni)', {
+      value: 'directory',
+    }),
   ],
   operands: { min: 0, max: 0 },
   failureStatus: 125,
@@ -21,6 +27,9 @@ export const serve: Command = {
     const options = [
       ...(flags.bool('restore') ? ['--restore'] : []),
       ...criOptions(context.cwd, flags.string('cri')),
+      ...['cni-conf-dir', 'cni-bin-dir'].flatMap((name) =>
+        directoryOption(context.cwd, name, flags.string(name)),
+      ),
     ];
     const { env, descriptors } = serviceEnvironment(context.env);
     return become(process.execPath, ['--', bundle, '--foreground', ...options], env, descriptors);
@@ -35,4 +44,10 @@ function criOptions(cwd: string, given: string | undefined): string[] {
     throw new UsageError('--cri takes the path of a unix socket, such as /run/a3s-box/cri.sock');
   }
   return ['--cri', resolve(cwd, path)];
+}
+
+function directoryOption(cwd: string, name: string, given: string | undefined): string[] {
+  if (given === undefined) return [];
+  if (given === '') throw new UsageError(`--${name} takes the path of a directory`);
+  return [`--${name}`, resolve(cwd, given)];
 }
