@@ -32,6 +32,7 @@ const MAX_BITS = 126;
 /** Subnets that no network can have, with what they are for: RFC 4291, 2.4. */
 const RESERVED: readonly (readonly [Subnet6, string])[] = [
   [readSubnet6('::/8'), 'it has the loopback address and others that name no host'],
+  [readSubnet6('100::/64'), 'it has addresses that lead nowhere'],
   [readSubnet6('fe80::/10'), 'it has link-local addresses'],
   [readSubnet6('ff00::/8'), 'it has multicast addresses'],
 ];

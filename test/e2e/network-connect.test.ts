@@ -106,6 +106,9 @@ describe.runIf(process.geteuid?.() === 0)('boxes that move between networks', ()
     await expect.poll(() => reaches('first', 'two'), { timeout: 30_000 }).toBe('yes');
     expect(await page('two', '[fd00:a3::9]')).toBe('first');
     expect(await inside('first', 'ip -6 -o addr show eth0')).toContain('fd00:a3::9/64');
+    // The way out is that of IPv4, which this box has elsewhere.
+    expect(await inside('first', 'ip -6 route show default')).toContain('via fe80::1 dev eth0');
+    expect(await inside('two', 'ip -6 route show default')).toBe('');
     const shown = '{{range .Containers}}{{.Name}} {{.IPv6Address}}\n{{end}}';
     const seen = await actor.ok(['network', 'inspect', '--format', shown, 'six']);
     expect(seen.split('\n')).toEqual(

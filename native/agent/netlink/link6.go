@@ -49,6 +49,18 @@ func (c *Connection) RemoveRoute6(index int, prefix [16]byte, prefixLength int) 
 	return c.do(route6(syscall.RTM_DELROUTE, ask, prefix, prefixLength).number(rtaInterface, uint32(index)))
 }
 
+// ReplaceDefaultRoute6 sends all other IPv6 to a router on the link of an interface.
+func (c *Connection) ReplaceDefaultRoute6(index int, router [16]byte) error {
+	const replace = ask | syscall.NLM_F_CREATE | syscall.NLM_F_REPLACE
+	return c.do(route6(syscall.RTM_NEWROUTE, replace, [16]byte{}, 0).
+		attribute(rtaGateway, router[:]).number(rtaInterface, uint32(index)))
+}
+
+// RemoveDefaultRoute6 takes the way of all other IPv6.
+func (c *Connection) RemoveDefaultRoute6() error {
+	return c.do(route6(syscall.RTM_DELROUTE, ask, [16]byte{}, 0))
+}
+
 // address6 is struct ifaddrmsg.
 func address6(index, prefixLength int) []byte {
 	return append([]byte{syscall.AF_INET6, byte(prefixLength), 0, 0}, native.AppendUint32(nil, uint32(index))...)

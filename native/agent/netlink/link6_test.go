@@ -63,6 +63,24 @@ func TestTheKernelTakesTheMessagesOfIPv6(t *testing.T) {
 	if err := c.RemoveRoute6(card, prefix, 64); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("without the route again: got %v", err)
 	}
+	for _, other := range []string{"fe80::1", "fe80::2"} {
+		if err := c.ReplaceDefaultRoute6(card, six(other)); err != nil {
+			t.Errorf("the default route by %s: %v", other, err)
+		}
+	}
+	if routes, err = os.ReadFile("/proc/thread-self/net/ipv6_route"); err != nil {
+		t.Fatal(err)
+	}
+	everything := strings.Repeat("0", 32) + " 00 " + strings.Repeat("0", 32) + " 00 "
+	if !strings.Contains(string(routes), everything+"fe800000000000000000000000000002") || strings.Contains(string(routes), everything+"fe800000000000000000000000000001") {
+		t.Errorf("not one default route:\n%s", routes)
+	}
+	if err := c.RemoveDefaultRoute6(); err != nil {
+		t.Errorf("without the default route: %v", err)
+	}
+	if err := c.RemoveDefaultRoute6(); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("without the default route again: got %v", err)
+	}
 	if err := c.RemoveAddress6(card, own, 64); err != nil {
 		t.Errorf("without the address: %v", err)
 	}

@@ -28,6 +28,7 @@ import { askedPorts } from '../spec/asked-ports.ts';
 import { checkResources } from '../spec/check-resources.ts';
 import { checkEgress, expectLimits, refuseLimitedIpv6 } from '../spec/egress.ts';
 import { resolveEndpoints } from '../spec/endpoints.ts';
+import { expectIpv6ForPorts } from '../spec/ports6.ts';
 import { checkVolumes } from '../spec/volumes.ts';
 import { foreignArchitecture } from './architecture.ts';
 import { recordSources } from './binds.ts';
@@ -63,6 +64,7 @@ export async function createBox(
   const endpoints = resolveEndpoints(rt, request);
   checkEgress(request);
   refuseLimitedIpv6(rt.networks, request.egress, endpoints);
+  expectIpv6ForPorts(rt.networks, request.ports, endpoints);
   checkEgressSecrets(request);
   await expectLimits(rt.networks, request.egress);
   const asked = request.confidential;

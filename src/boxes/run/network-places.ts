@@ -17,6 +17,7 @@ import { askedPorts } from '../spec/asked-ports.ts';
 import { egressIn, expectLimits } from '../spec/egress.ts';
 import { namesIn } from '../spec/links.ts';
 import { forward, macAddress } from '../spec/network.ts';
+import { expectIpv4Ports } from '../spec/ports6.ts';
 import { gatewayFor } from '../spec/resolver.ts';
 import type { RunningBox } from './running-box.ts';
 
@@ -172,6 +173,7 @@ async function hostEndpoint(
     });
   }
   const { id, subnet, gateway, ipv6, internal } = record;
+  if (place.ipv6 === undefined) expectIpv4Ports(ports);
   return {
     box: definition.id,
     names: namesIn({ definition, name }, asked),

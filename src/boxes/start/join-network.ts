@@ -6,7 +6,6 @@
 import { closeSync } from 'node:fs';
 import type { BoxSpec } from '@a3s-box/policies';
 import type { Nic } from '../../engine/engine.ts';
-import { expectIpv4 } from '../../engine/helpers/passt.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box, BoxDefinition, Port } from '../record/box.ts';
 import {
@@ -17,6 +16,7 @@ import {
   publishingPlace,
 } from '../run/network-places.ts';
 import { forward, guestNic, macAddress } from '../spec/network.ts';
+import { expectIpv4Ports } from '../spec/ports6.ts';
 import { gatewayFor, hostsOf, NETWORK_OPTIONS, resolverOf } from '../spec/resolver.ts';
 
 export interface JoinedNetwork {
@@ -47,7 +47,6 @@ export async function joinNetwork(
   if (network !== 'user') return await ownNetwork(definition, ports);
   // It was disconnected from all of them.
   if (asked === undefined) return await ownNetwork({ ...definition, network: 'none' }, ports);
-  for (const port of ports) expectIpv4(port);
   const host = await gatewayFor(names);
   // An internal network publishes none; a later one of the box may.
   const here = publishingPlace(rt, definition)?.network === asked.network ? ports : [];
@@ -73,7 +72,7 @@ async function limitedOwn(
   box: Pick<Box, 'definition' | 'name'>,
   ports: readonly Port[],
 ): Promise<JoinedNetwork> {
-  for (const port of ports) expectIpv4(port);
+  expectIpv4Ports(ports);
   const { names } = box.definition;
   const hosts = hostsOf(names, await gatewayFor(names));
   const tap = await enterLimitedOwn(rt, box, ports);

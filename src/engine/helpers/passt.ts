@@ -158,7 +158,7 @@ export async function checkPort({ hostIp, hostPort, protocol }: PortForward): Pr
 }
 
 /** @throws A3sError `unsupported-option` for an IPv6 address */
-export function expectIpv4({ hostIp, hostPort }: Pick<PortForward, 'hostIp' | 'hostPort'>): void {
+function expectIpv4({ hostIp, hostPort }: Pick<PortForward, 'hostIp' | 'hostPort'>): void {
   if (!isIPv6(hostIp)) return;
   throw new A3sError(
     'unsupported-option',

@@ -6,6 +6,7 @@
  */
 import type { NetworkPolicy, NetworkRule } from '@a3s-box/policies/network-policy';
 import { contains, readSubnet, type Subnet } from '../ipv4.ts';
+import { NEVER_REACHED_SUBNETS, SPECIAL_SUBNETS } from '../special-addresses.ts';
 
 export type Policy = Pick<NetworkPolicy, 'default' | 'rules'>;
 
@@ -25,28 +26,6 @@ export interface Verdict {
   readonly by: DecidedBy;
 }
 
-/** Addresses that lead to the host itself, to its link or nowhere: no rule opens one. */
-export const NEVER_REACHED_SUBNETS = [
-  '0.0.0.0/8',
-  // Alibaba's metadata service, which hands out what the host is trusted with.
-  '100.100.100.200/32',
-  '127.0.0.0/8',
-  // Azure's WireServer, which does so too.
-  '168.63.129.16/32',
-  '169.254.0.0/16',
-  '192.0.0.0/24',
-  '224.0.0.0/3',
-] as const;
-/** Other addresses that are not public. A rule may open them. */
-const PRIVATE_SUBNETS = [
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '198.18.0.0/15',
-] as const;
-/** Addresses that are not public. */
-export const SPECIAL_SUBNETS = [...NEVER_REACHED_SUBNETS, ...PRIVATE_SUBNETS] as const;
 const NEVER_REACHED = NEVER_REACHED_SUBNETS.map(readSubnet);
 const SPECIAL = SPECIAL_SUBNETS.map(readSubnet);
 

@@ -5,15 +5,8 @@
  * @module
  */
 import type { NetworkRule } from '@a3s-box/policies/network-policy';
-import {
-  allows,
-  carries,
-  DNS_PORTS,
-  NEVER_REACHED_SUBNETS,
-  type Policy,
-  SPECIAL_SUBNETS,
-  sparesDns,
-} from './decide.ts';
+import { NEVER_REACHED_SUBNETS, SPECIAL_SUBNETS } from '../special-addresses.ts';
+import { allows, carries, DNS_PORTS, type Policy, sparesDns } from './decide.ts';
 import { type Egress, readPolicy } from './egress.ts';
 import { REPEAT_SECONDS } from './recent.ts';
 

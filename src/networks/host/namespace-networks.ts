@@ -52,7 +52,9 @@ import {
   startPublishing,
   startWayOut,
 } from './pasta.ts';
+import { hasPorts6 } from './published.ts';
 import { loadRules, routeBox, routePublished, routeUplink } from './routed.ts';
+import { routePublished6 } from './routed6.ts';
 import { runProgram } from './run-program.ts';
 import { openTap } from './tap.ts';
 
@@ -266,12 +268,15 @@ export class NamespaceNetworks implements HostNetworks {
     await startOwnWayOut(namespace, pidFile, endpoint);
   }
 
-  async #publish(namespace: string, { ports, network: { mtu } }: Endpoint): Promise<void> {
+  async #publish(namespace: string, endpoint: Endpoint): Promise<void> {
+    const { ports, network } = endpoint;
+    const { mtu } = network;
     if (ports.length === 0) return;
     const pidFile = `${namespace}.pid`;
     await startPublishing(namespace, pidFile, ports, mtu);
     try {
       await routePublished(namespace, mtu);
+      if (hasPorts6(ports)) await routePublished6(namespace);
     } catch (error) {
       // While it runs, a repair takes the ports for published.
       await endPasta(namespace, pidFile);

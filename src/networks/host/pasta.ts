@@ -14,13 +14,18 @@ import { portOptions } from '../../jail/passt-ports.ts';
 import type { Endpoint, PublishedPort } from './endpoint.ts';
 import { ifMissing } from './if-missing.ts';
 import { RESOLVER, UPLINK } from './netavark.ts';
+import { hasPorts6 } from './published.ts';
 import { HOST, PUBLISH } from './routed.ts';
+import { PUBLISH6 } from './routed6.ts';
 import { runProgram } from './run-program.ts';
 
 const END_MS = 10_000;
 
 /** Only root may enter the namespace, so root's pasta stays root; it confines itself otherwise. */
-const COMMON = ['--quiet', '--ipv4-only', '--runas', '0:0', '--no-map-gw'];
+const COMMON = ['--quiet', '--runas', '0:0', '--no-map-gw'];
+const IPV4 = ['--ipv4-only'];
+/** What has IPv6 of the namespace is told by the server, and takes nothing from advertisements. */
+const IPV6 = ['--no-ra', '--no-dhcpv6'];
 const NO_WAY_BACK = ['--tcp-ns', 'none', '--udp-ns', 'none'];
 
 /** The device of a pasta that was killed is in the namespace for a moment longer. */
@@ -42,10 +47,10 @@ async function runPasta(args: readonly string[]): Promise<void> {
   }
 }
 
-/** The way out of the namespace that holds the bridges. */
+/** The way out of the namespace that holds the bridges: by IPv6 as well, where the host has it. */
 export async function startWayOut(namespace: string, pidFile: string): Promise<void> {
   await runPasta([
-    ...COMMON,
+    ...[...COMMON, ...IPV6],
     '--config-net',
     ...['--netns', namespace, '--pid', pidFile],
     ...['--dns-forward', RESOLVER, '--map-guest-addr', HOST],
@@ -64,7 +69,7 @@ export async function startOwnWayOut(
 ): Promise<void> {
   const { gateway, subnet, mtu } = network;
   await runPasta([
-    ...COMMON,
+    ...[...COMMON, ...IPV4],
     '--config-net',
     ...['--netns', namespace, '--pid', pidFile, '--ns-ifname', UPLINK, '--mtu', String(mtu)],
     ...['--address', address, '--netmask', subnet.slice(subnet.indexOf('/') + 1)],
@@ -74,12 +79,14 @@ export async function startOwnWayOut(
   ]);
 }
 
+/** No box sends there, and the gateway may be there. */
+const LINK_LOCAL = /^fe80:/;
+
 const Routes = z.array(
   z.object({
     dst: z.string(),
     dev: z.string(),
     gateway: z.string().optional(),
-    scope: z.string().optional(),
   }),
 );
 
@@ -89,17 +96,25 @@ const Routes = z.array(
  * namespaces of the host share.
  */
 export async function routeByGateway(namespace: string): Promise<void> {
-  const printed = await runProgram('ip', ['-4', '-json', 'route'], { namespace });
+  for (const family of ['-4', '-6']) await routeFamily(namespace, family);
+}
+
+async function routeFamily(namespace: string, family: string): Promise<void> {
+  const printed = await runProgram('ip', [family, '-json', 'route'], { namespace });
   const routes = Routes.parse(JSON.parse(printed));
   const way = routes.find(({ dst, gateway }) => dst === 'default' && gateway !== undefined);
   // Without a gateway the host has nothing but its own network.
   if (way === undefined) return;
-  const near = routes.filter(({ dev, scope }) => dev === way.dev && scope === 'link');
+  const near = routes.filter(
+    ({ dst, dev, gateway }) =>
+      dev === way.dev && dst !== 'default' && gateway === undefined && !LINK_LOCAL.test(dst),
+  );
   const commands = [
     `route replace default via ${way.gateway} dev ${way.dev} onlink`,
-    ...near.map(({ dst, dev }) => `route del ${dst} dev ${dev} scope link`),
+    ...near.map(({ dst, dev }) => `route del ${dst} dev ${dev}`),
   ];
-  await runProgram('ip', ['-batch', '-'], { namespace, input: `${commands.join('\n')}\n` });
+  const input = `${commands.join('\n')}\n`;
+  await runProgram('ip', [family, '-batch', '-'], { namespace, input });
 }
 
 /**
@@ -119,6 +134,9 @@ export async function startPublishing(
       ...COMMON,
       ...['--netns', namespace, '--pid', pidFile, '--ns-ifname', device, '--mtu', String(mtu)],
       ...['--address', address, '--netmask', String(prefixLength), '--gateway', gateway],
+      ...(hasPorts6(ports)
+        ? [...IPV6, '--address', PUBLISH6.address, '--gateway', PUBLISH6.gateway]
+        : IPV4),
       ...[...portOptions(ports), ...NO_WAY_BACK],
     ]);
   } catch (error) {

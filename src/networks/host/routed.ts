@@ -1,6 +1,6 @@
 /**
  * The box's namespace routes between the network and the guest. The guest's layer 2 ends here:
- * nothing but IPv4 packets with the box's own addresses leaves it.
+ * nothing but IP packets with the box's own addresses leaves it.
  *
  * Proxy ARP answers for both sides, so that the guest may have an ordinary address of the network.
  *
@@ -9,6 +9,7 @@
 import { type Endpoint, isOwnNetwork } from './endpoint.ts';
 import { inNamespace, writeSettings } from './namespace.ts';
 import { UPLINK } from './netavark.ts';
+import { PUBLISH_DEVICE, PUBLISHED } from './published.ts';
 import { routeBox6, routeUplink6, rules6 } from './routed6.ts';
 import { runProgram } from './run-program.ts';
 import { TAP } from './tap.ts';
@@ -24,7 +25,7 @@ const LINK_LOCAL = '169.254.0.0/16';
 
 /** The device through which published ports come, and the namespace's address on it. */
 export const PUBLISH = {
-  device: 'pub0',
+  device: PUBLISH_DEVICE,
   address: '169.254.78.2',
   prefixLength: 30,
   gateway: '169.254.78.1',
@@ -37,9 +38,6 @@ const MAX_FLOWS = 4096;
 const QUESTIONS = 200;
 /** Clients open connections in groups. */
 const BURST = `burst ${QUESTIONS} packets`;
-/** Marks the connections of published ports, whose answers leave the way the questions came. */
-const MARK = 1;
-const TABLE = 100;
 
 /**
  * Makes routes and rules, once the namespace has both devices.
@@ -69,7 +67,7 @@ export async function routeBox(namespace: string, endpoint: Endpoint, limits = '
     `route add ${address}/32 dev ${TAP}`,
     `neigh add ${address} lladdr ${mac} dev ${TAP} nud permanent`,
     // Published ports may come later, and come again: the table is empty without their device.
-    `rule add fwmark ${MARK} lookup ${TABLE}`,
+    `rule add fwmark ${PUBLISHED.mark} lookup ${PUBLISHED.table}`,
   ];
   await runProgram('ip', ['-batch', '-'], { namespace, input: lines(commands) });
   await routeBox6(namespace, endpoint);
@@ -108,7 +106,7 @@ export async function routePublished(namespace: string, mtu: number): Promise<vo
   const commands = [
     `addr add ${address}/${prefixLength} dev ${device}`,
     `link set ${device} mtu ${mtu} up`,
-    `route add default via ${gateway} dev ${device} table ${TABLE}`,
+    `route add default via ${gateway} dev ${device} table ${PUBLISHED.table}`,
   ];
   await runProgram('ip', ['-batch', '-'], { namespace, input: lines(commands) });
   await inNamespace(namespace, () =>
@@ -123,14 +121,15 @@ export async function routePublished(namespace: string, mtu: number): Promise<vo
 export function ruleset(endpoint: Endpoint): string {
   const { network, address, mac, ports, host, egress } = endpoint;
   const { device } = PUBLISH;
-  const six = rules6(endpoint);
-  const dnat = (match: string): string[] =>
+  const dnat = (match: string, to: string): string[] =>
     (['tcp', 'udp'] as const).flatMap((protocol) => {
       const published = ports.filter((port) => port.protocol === protocol);
       if (published.length === 0) return [];
       const numbers = [...new Set(published.map(({ boxPort }) => boxPort))].join(', ');
-      return [`${match} ${protocol} dport { ${numbers} } dnat ip to ${address}`];
+      return [`${match} ${protocol} dport { ${numbers} } dnat ${to}`];
     });
+  const six = rules6(endpoint, dnat);
+  const onlyIpv4 = six === undefined ? '' : ' meta nfproto ipv4';
   return lines([
     'table inet box {',
     'chain spoofed { type filter hook prerouting priority raw; policy accept;',
@@ -142,8 +141,8 @@ export function ruleset(endpoint: Endpoint): string {
     `iifname ${TAP} meta l4proto { tcp, udp } th sport 0 drop`,
     '}',
     'chain answers { type filter hook prerouting priority mangle; policy accept;',
-    `iifname ${device} ct state new ct mark set ${MARK}`,
-    `iifname ${TAP} ct mark ${MARK} meta mark set ${MARK}`,
+    `iifname ${device} ct state new ct mark set ${PUBLISHED.mark}`,
+    `iifname ${TAP} ct mark ${PUBLISHED.mark} meta mark set ${PUBLISHED.mark}`,
     '}',
     'chain to_host { type filter hook input priority filter; policy drop;',
     // A guest keeps the program that answers in place of servers no busier than this.
@@ -182,16 +181,19 @@ export function ruleset(endpoint: Endpoint): string {
     `iifname ${device} oifname ${TAP} ct status dnat accept`,
     '}',
     'chain published { type nat hook prerouting priority dstnat; policy accept;',
-    ...dnat(`iifname ${device}`),
+    ...(six?.published ?? []),
+    ...dnat(`iifname ${device}${onlyIpv4}`, `ip to ${address}`),
     ...(host === undefined ? [] : [`iifname ${TAP} ip daddr ${host} dnat ip to ${HOST}`]),
     '}',
     // A client on the host's loopback: its connection begins in this namespace.
     'chain published_local { type nat hook output priority dstnat; policy accept;',
-    ...dnat(`ip daddr ${PUBLISH.address}`),
+    ...dnat(`ip daddr ${PUBLISH.address}`, `ip to ${address}`),
+    ...(six?.publishedLocal ?? []),
     '}',
     // The guest answers to its gateway, which is here.
     'chain source { type nat hook postrouting priority srcnat; policy accept;',
-    `oifname ${TAP} ct status dnat snat ip to ${network.gateway}`,
+    ...(six?.source ?? []),
+    `oifname ${TAP}${onlyIpv4} ct status dnat snat ip to ${network.gateway}`,
     '}',
     '}',
     // Each sender of a question gets an entry in a table that all namespaces of the host share.

@@ -158,7 +158,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
         ['127.0.0.1', 53, 'udp'],
       ],
     ),
-    refused: [{ '53/sctp': [{}] }, { '80/tcp': [{ HostIp: '::1' }] }],
+    refused: [{ '53/sctp': [{}] }, { '80/tcp': [{ HostIp: '::ffff:127.0.0.1' }] }],
   },
   RestartPolicy: works(
     { Name: 'on-failure', MaximumRetryCount: 3 },

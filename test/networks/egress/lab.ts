@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,14 +34,13 @@ import {
 } from '../../../src/networks/host/namespace.ts';
 import { loadRules, routeBox } from '../../../src/networks/host/routed.ts';
 import { BRIDGE } from '../../../src/networks/predefined.ts';
+import { type Send, startPeer } from './peer.ts';
 
 export const GUEST = '10.0.2.15';
 export const RESOLVER = '10.0.2.3';
 const GATEWAY = '10.0.2.2';
 const MAC = '02:00:0a:00:02:0f';
 export const UID = 0x7a36_1234;
-
-type Send = (command: string, values?: Readonly<Record<string, unknown>>) => Promise<string>;
 
 export class Lab {
   readonly directory: string;
@@ -222,22 +221,8 @@ export class Lab {
   }
 
   async #start(namespace: string): Promise<Send> {
-    const child = fork(join(import.meta.dirname, 'peer.mjs'), {
-      execPath: 'nsenter',
-      execArgv: [`--net=${namespace}`, process.execPath],
-    });
+    const { child, send } = await startPeer(namespace);
     this.#children.push(child);
-    const waiting = new Map<number, (result: string) => void>();
-    let last = 0;
-    child.on('message', ({ id, result }: { id: number; result: string }) =>
-      waiting.get(id)?.(result),
-    );
-    await new Promise<string>((resolve) => waiting.set(0, resolve));
-    return (command, values = {}) =>
-      new Promise((resolve) => {
-        last += 1;
-        waiting.set(last, resolve);
-        child.send({ id: last, command, ...values });
-      });
+    return send;
   }
 }

@@ -3,7 +3,7 @@
 import { createSocket } from 'node:dgram';
 import { createServer as httpServer } from 'node:http';
 import { request as httpsRequest, createServer as httpsServer } from 'node:https';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, isIPv6 } from 'node:net';
 import { connect as tlsConnect, createServer as tlsServer } from 'node:tls';
 
 const WAIT_MS = 2500;
@@ -21,6 +21,10 @@ function within(start, silence = 'timeout', milliseconds = WAIT_MS) {
 
 const kept = new Map();
 
+function familyOf(address) {
+  return isIPv6(address) ? 'udp6' : 'udp4';
+}
+
 const COMMANDS = {
   /** Sends bytes of DNS, and returns the answer in hexadecimal digits. */
   async dns({ server, port = 53, message, tcp = false }) {
@@ -35,8 +39,9 @@ const COMMANDS = {
     return await COMMANDS.udp({ address: server, port, send: message });
   },
 
-  async udp({ address, port, send }) {
-    const socket = createSocket('udp4');
+  async udp({ address, port, send, from }) {
+    const socket = createSocket(familyOf(address));
+    if (from !== undefined) socket.bind({ address: from });
     const result = await within((done) => {
       socket.on('message', (message) => done(message.toString('hex')));
       socket.on('error', (error) => done(error.code));
@@ -50,8 +55,8 @@ const COMMANDS = {
   },
 
   /** Connects, sends, and returns the first bytes that come. */
-  async tcp({ address, port, send = '', keep }) {
-    const socket = connect({ host: address, port });
+  async tcp({ address, port, send = '', keep, from }) {
+    const socket = connect({ host: address, port, localAddress: from });
     const result = await within((done) => {
       socket.on('error', (error) => done(error.code));
       socket.on('close', () => done('closed'));
@@ -195,7 +200,7 @@ const COMMANDS = {
   },
 
   async serveUdp({ address, port }) {
-    const socket = createSocket('udp4');
+    const socket = createSocket(familyOf(address));
     socket.on('message', (message, from) =>
       socket.send(String(message.length), from.port, from.address),
     );

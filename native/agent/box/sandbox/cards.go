@@ -144,15 +144,21 @@ func (n *Network) clear(device string, before card) error {
 	return nil
 }
 
-// setGateway sends everything else to a gateway; nil sends it nowhere.
+// setGateway sends everything else to a gateway, and what is IPv6 to the router of its card; nil
+// sends it nowhere.
 func (n *Network) setGateway(gateway *spec.Gateway) error {
 	if gateway == nil {
-		if err := n.inside.RemoveDefaultRoute(); err != nil && !errors.Is(err, syscall.ESRCH) {
+		err := errors.Join(unlessGone(n.inside.RemoveDefaultRoute()), unlessGone(n.inside.RemoveDefaultRoute6()))
+		if err != nil {
 			return &layers.DeviceError{Kind: "network", Name: "route", Cause: err}
 		}
 		return nil
 	}
-	err := n.inside.ReplaceDefaultRoute(n.cards[gateway.Device].index, ipv4(gateway.Address))
+	way := n.cards[gateway.Device]
+	err := errors.Join(
+		n.inside.ReplaceDefaultRoute(way.index, ipv4(gateway.Address)),
+		n.setGateway6(way),
+	)
 	if err != nil {
 		return &layers.DeviceError{Kind: "network device", Name: gateway.Device, Cause: err}
 	}

@@ -60,6 +60,15 @@ func (n *Network) allowIPv6(device string) error {
 	return nil
 }
 
+// setGateway6 sends all other IPv6 by a card: one that has none is no way out for it.
+func (n *Network) setGateway6(way card) error {
+	if way.ipv6 == nil {
+		return unlessGone(n.inside.RemoveDefaultRoute6())
+	}
+	_, router, _ := ipv6Parts(way.ipv6)
+	return n.inside.ReplaceDefaultRoute6(way.index, router)
+}
+
 // removeIPv6 takes what addIPv6 gave to a card.
 func (n *Network) removeIPv6(before card) error {
 	if before.ipv6 == nil {

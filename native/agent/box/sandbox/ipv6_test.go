@@ -87,6 +87,20 @@ func TestACardHasTheIPv6ThatTheHostSaysAlone(t *testing.T) {
 		t.Errorf("no way to the prefix:\n%s", routes)
 	}
 	before := card{index: index, ipv6: config.IPv6}
+	ways := func() int {
+		return strings.Count(inside("ipv6_route"), strings.Repeat("0", 32)+" 00 "+strings.Repeat("0", 32)+" 00 fe800000000000000000000000000001")
+	}
+	for _, way := range []struct {
+		card card
+		ways int
+	}{{before, 1}, {before, 1}, {card{index: index}, 0}, {card{index: index}, 0}} {
+		if err := n.setGateway6(way.card); err != nil {
+			t.Fatal(err)
+		}
+		if got := ways(); got != way.ways {
+			t.Errorf("ways out of %v: %d", way.card, got)
+		}
+	}
 	for range 2 {
 		if err := n.removeIPv6(before); err != nil {
 			t.Fatal(err)

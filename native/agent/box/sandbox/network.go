@@ -291,8 +291,8 @@ func ipv4(text string) [4]byte { return netip.MustParseAddr(text).As4() }
 
 func text(address [4]byte) string { return netip.AddrFrom4(address).String() }
 
-// writeSysctls sets what Docker sets: any user may listen on any port and send pings. There is no
-// IPv6 way out of a box.
+// writeSysctls sets what Docker sets: any user may listen on any port and send pings. A card has no
+// IPv6 before the host says which.
 func (n *Network) writeSysctls() error {
 	values := [][2]string{
 		{"net/ipv4/ip_unprivileged_port_start", "0"},

@@ -74,3 +74,21 @@ it('refuses a network policy of a box beside IPv6', async () => {
   const connect = { Container: id };
   expect(await home.call('POST', '/networks/db/connect', connect)).toMatchObject(refusal);
 });
+
+it('publishes ports at IPv6 addresses of the host, in a network that has IPv6 and leads out', async () => {
+  const PortBindings = { '80/tcp': [{ HostIp: '::1', HostPort: '' }] };
+  const id = await home.create(['true'], { HostConfig: { NetworkMode: 'db', PortBindings } });
+  await start(id);
+  expect(home.hostNetworks.attached.get(id)?.ports).toEqual([
+    { hostIp: '::1', hostPort: expect.any(Number), boxPort: 80, protocol: 'tcp' },
+  ]);
+  const within = { Name: 'within', EnableIPv6: true, Internal: true };
+  expect(await home.call('POST', '/networks/create', within)).toMatchObject({ status: 201 });
+  for (const NetworkMode of ['bridge', 'within']) {
+    const body = { Image: 'busybox', HostConfig: { NetworkMode, PortBindings } };
+    expect(await home.call('POST', '/containers/create', body)).toMatchObject({
+      status: 400,
+      body: { message: expect.stringContaining('[::1]:0: the box has no IPv6') },
+    });
+  }
+});

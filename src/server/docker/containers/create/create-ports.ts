@@ -10,6 +10,7 @@ import { RATLS_PORT } from '../../../../boxes/record/confidential-request.ts';
 import { checkCount } from '../../../../boxes/spec/asked-ports.ts';
 import type { PortBindings } from '../../../../docker-api/containers/ports.ts';
 import { A3sError } from '../../../../errors.ts';
+import { parseAddress6 } from '../../../../networks/ipv6.ts';
 import { unsupported } from './unsupported-options.ts';
 
 /** @throws A3sError `unsupported-option` for a range, `invalid-argument` */
@@ -32,8 +33,11 @@ export function portBindings(bindings: z.infer<typeof PortBindings>): Port[] {
       if (HostIp !== '' && isIP(HostIp) === 0) {
         throw new A3sError('invalid-argument', `Invalid IP address: ${HostIp}`);
       }
-      if (isIP(HostIp) === 6) {
-        throw unsupported('HostConfig.PortBindings', `${HostIp} is not an address of IPv4`);
+      if (isIP(HostIp) === 6 && parseAddress6(HostIp) === undefined) {
+        throw unsupported(
+          'HostConfig.PortBindings',
+          `${HostIp} has a zone, or an IPv4 address in it`,
+        );
       }
       ports.push({ boxPort, protocol, hostIp: HostIp, ...hostPorts(HostPort) });
     }

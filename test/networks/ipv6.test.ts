@@ -1,0 +1,209 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Endpoint } from '../../src/networks/host/endpoint.ts';
+import { libc } from '../../src/networks/host/libc.ts';
+import { makeNamespace, removeNamespace } from '../../src/networks/host/namespace.ts';
+import { NamespaceNetworks } from '../../src/networks/host/namespace-networks.ts';
+import { GATEWAY_MAC } from '../../src/networks/host/routed.ts';
+import { type Send, startPeer } from './egress/peer.ts';
+import { canRun, UNREACHABLE } from './egress/world.ts';
+import { address, ECHO, FORGED, icmp6Frame, OF_NEIGHBOURS, readIcmp6 } from './frames.ts';
+import { Guest } from './guest.ts';
+
+const CLONE_NEWNET = 0x4000_0000;
+/** Of the world. */
+const OUTSIDE = '2001:db8:a3::77';
+/** Amazon's, which the world has for this test. */
+const METADATA = 'fd00:ec2::254';
+/** Of the host. */
+const HOST = '2001:db8:a4::2';
+const MAC = '02:00:00:00:00:02';
+const BOX = 'fd00:89::2';
+
+const network = {
+  ...{ id: 'ab'.repeat(32), subnet: '10.89.1.0/24', gateway: '10.89.1.1' },
+  ...{ internal: false, mtu: 1500, ipv6: { subnet: 'fd00:89::/64', gateway: 'fd00:89::1' } },
+};
+const roots = async (): Promise<readonly string[]> => [];
+
+/**
+ * The host is a namespace in which this process is meanwhile, and what it starts: whether the
+ * machine has IPv6 does not matter.
+ */
+describe.runIf(await canRun())('IPv6 of networks', () => {
+  let directory = '';
+  let own: number;
+  let networks: NamespaceNetworks;
+  let host: Send;
+  let world: Send;
+  const children: { disconnect(): void }[] = [];
+  const guests: Guest[] = [];
+  const complaints: unknown[] = [];
+  const log = { error: (_: string, error: unknown) => complaints.push(error) };
+  const at = (name: string): string => join(directory, name);
+  const run = (of: string, ...command: string[]): string =>
+    execFileSync('nsenter', [`--net=${of}`, ...command], { encoding: 'utf8' });
+  const ip = (of: string, ...words: string[]): string => run(at(of), 'ip', ...words);
+  const server = (): NamespaceNetworks =>
+    new NamespaceNetworks(at('net'), log, { bundle: '/nowhere/egress.cjs', roots });
+
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'a3s-six-'));
+    chmodSync(directory, 0o711);
+    own = openSync('/proc/thread-self/ns/net', 'r');
+    for (const name of ['host', 'world']) await makeNamespace(at(name));
+    for (const name of ['host', 'world']) {
+      const peer = await startPeer(at(name));
+      children.push(peer.child);
+      if (name === 'host') {
+        host = peer.send;
+        ip('host', 'link', 'add', 'up0', 'type', 'veth', 'peer', 'name', 'down0');
+      } else {
+        world = peer.send;
+        ip('host', 'link', 'set', 'down0', 'netns', `${peer.child.pid}`);
+      }
+    }
+    for (const [of, device, last] of [
+      ['host', 'up0', '2'],
+      ['world', 'down0', '1'],
+    ] as const) {
+      ip(of, 'addr', 'add', `192.0.2.${last}/24`, 'dev', device);
+      ip(of, 'addr', 'add', `2001:db8:a4::${last}/64`, 'dev', device, 'nodad');
+      ip(of, 'link', 'set', device, 'up');
+    }
+    ip('host', 'route', 'add', 'default', 'via', '192.0.2.1');
+    ip('host', '-6', 'route', 'add', 'default', 'via', '2001:db8:a4::1');
+    for (const address of [OUTSIDE, METADATA]) {
+      ip('world', 'addr', 'add', `${address}/128`, 'dev', 'lo', 'nodad');
+      await world('serveTcp', { address, port: 80 });
+    }
+    await world('serveUdp', { address: OUTSIDE, port: 9000 });
+    await host('serveTcp', { address: HOST, port: 80 });
+    await enter(openSync(at('host'), 'r'));
+  });
+  afterAll(async () => {
+    await enter(own);
+    for (const child of children) child.disconnect();
+    for (const name of ['host', 'world']) await removeNamespace(at(name));
+    rmSync(directory, { recursive: true });
+  });
+  beforeEach(() => {
+    networks = server();
+  });
+  afterEach(async () => {
+    for (const guest of guests.splice(0)) await guest.close();
+    await networks.reconcile([]);
+    expect(existsSync(at('net'))).toBe(false);
+    expect(complaints).toEqual([]);
+  });
+
+  async function enter(namespace: number): Promise<void> {
+    const { setns, errno } = await libc();
+    if (setns(namespace, CLONE_NEWNET) !== 0) throw new Error(`setns: ${errno()}`);
+    closeSync(namespace);
+  }
+
+  function endpoint(more: Partial<Endpoint> = {}): Endpoint {
+    return {
+      ...{ box: '1'.repeat(64), names: ['web'], network, ports: [] },
+      ...{ address: '10.89.1.2', address6: BOX, mac: MAC, ...more },
+    };
+  }
+
+  async function start(has: Endpoint): Promise<Guest> {
+    const tap = await networks.attach(has);
+    const guest = await Guest.start(at(`guest${has.mac.slice(-1)}`), tap, {
+      ...{ ...has, mtu: network.mtu, prefixLength: 24, gateway: network.gateway },
+    });
+    guests.push(guest);
+    return guest;
+  }
+  const tcp = async (from: Send, address: string, port: number): Promise<string> => {
+    const answer = await from('tcp', { address, port, send: '01' });
+    return /^([0-9a-f]{2})+$/.test(answer) ? Buffer.from(answer, 'hex').toString() : answer;
+  };
+
+  it('leads out to the world, as the host, and neither to the host nor to metadata', async () => {
+    const guest = await start(endpoint());
+    expect(await tcp(guest.send, OUTSIDE, 80)).toBe(HOST);
+    const answer = await guest.send('datagram', { address: OUTSIDE, port: 9000, length: 6000 });
+    expect(Buffer.from(answer, 'hex').toString()).toBe('6000');
+    for (const address of [HOST, METADATA]) {
+      expect(await tcp(guest.send, address, 80)).toEqual(UNREACHABLE);
+    }
+  });
+
+  it('publishes ports at IPv6 addresses of the host, beside those of IPv4', async () => {
+    const port = (hostIp: string, hostPort: number, protocol: 'tcp' | 'udp' = 'tcp') => ({
+      ...{ hostIp, hostPort, boxPort: 80, protocol },
+    });
+    const ports = [port('::1', 8080), port(HOST, 8081), port('192.0.2.2', 8080)];
+    const guest = await start(endpoint({ ports: [...ports, port(HOST, 8082, 'udp')] }));
+    await guest.send('serveTcp', { address: '::', port: 80 });
+    await guest.send('serveUdp', { address: '::', port: 80 });
+    const gateway = network.ipv6.gateway;
+    expect(await tcp(host, '::1', 8080)).toBe(gateway);
+    expect(await tcp(world, HOST, 8081)).toBe(gateway);
+    expect(await tcp(world, '192.0.2.2', 8080)).toBe(`::ffff:${network.gateway}`);
+    expect(await tcp(world, HOST, 8080)).toBe('ECONNREFUSED');
+    const answer = await world('datagram', { address: HOST, port: 8082, length: 3 });
+    expect(Buffer.from(answer, 'hex').toString()).toBe('3');
+    // Killed, and started again.
+    const pid = readFileSync(at(`net/${'1'.repeat(64)}.abababababab.pid`), 'utf8');
+    process.kill(Number(pid), 'SIGKILL');
+    await expect.poll(() => existsSync(`/proc/${Number(pid)}/exe`)).toBe(false);
+    await networks.repair();
+    expect(await tcp(world, HOST, 8081)).toBe(gateway);
+  });
+
+  it('has no way out of an internal network', async () => {
+    const guest = await start(endpoint({ network: { ...network, internal: true } }));
+    expect(await tcp(guest.send, OUTSIDE, 80)).toEqual(UNREACHABLE);
+  });
+
+  it('keeps a box’s own router, neighbours and addresses from the others', async () => {
+    const [web, db] = [
+      await start(endpoint()),
+      await start(
+        endpoint({
+          ...{ box: '2'.repeat(64), names: ['db'], mac: '02:00:00:00:00:03' },
+          ...{ address: '10.89.1.3', address6: 'fd00:89::3' },
+        }),
+      ),
+    ];
+    await db.send('serveTcp', { address: '::', port: 80 });
+    expect(await tcp(web.send, 'fd00:89::3', 80)).toBe(BOX);
+    const seen: string[] = [];
+    db.watch((frame) => {
+      const message = readIcmp6(frame);
+      if (message !== undefined) seen.push(`${message.type} ${message.from}`);
+    });
+    const send = (type: number, from: string, to: string): void => {
+      web.frame(icmp6Frame({ type, from, to, mac: MAC, toMac: GATEWAY_MAC }));
+    };
+    for (const type of Object.values(OF_NEIGHBOURS)) {
+      for (const from of [BOX, 'fe80::1', 'fd00:89::3', 'fd00:89::1']) {
+        for (const to of ['ff02::1', 'fd00:89::3', 'fd00:89::1', 'fe80::1']) send(type, from, to);
+      }
+    }
+    for (const from of ['fd00:89::77', 'fd00:89::1', '::1']) send(ECHO, from, 'fd00:89::3');
+    // What comes behind all of them comes through.
+    send(ECHO, BOX, 'fd00:89::3');
+    const last = [`${ECHO} ${address(BOX).toString('hex')}`];
+    await expect.poll(() => seen, { timeout: 10_000 }).toEqual(last);
+    expect(ip('net/holder', '-6', 'neigh')).not.toContain(FORGED);
+    expect(await tcp(web.send, 'fd00:89::3', 80)).toBe(BOX);
+    expect(await tcp(web.send, OUTSIDE, 80)).toBe(HOST);
+  });
+});
