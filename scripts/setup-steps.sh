@@ -241,18 +241,26 @@ npm_key() {
 
 npm_done() { [ "$(cat node_modules/.a3s-box-installed 2>/dev/null)" = "$(npm_key)" ]; }
 
-# Install scripts stay off; the one add-on that needs compiling is compiled from the source in its
-# package, not downloaded.
+# Install scripts stay off.
 install_npm() {
   run_logged npm-ci npm ci --no-audit --no-fund ||
     fail 'Cannot install the npm packages.' "Check the network (npm ping), read $STATE/npm-ci.log, and run this again."
+  npm_key >node_modules/.a3s-box-installed
+}
+
+# npm ci leaves none.
+addon_done() { load_addon 2>/dev/null; }
+
+load_addon() { node -e 'new (require("better-sqlite3"))(":memory:").close()'; }
+
+# The one add-on that needs compiling is compiled from the source in its package, not downloaded.
+build_addon() {
   # SQLite's own default: -O3, as the package has it, compiles for a third longer.
   CFLAGS=-O2 npm_config_nodedir=$(node_headers) npm_config_build_from_source=true \
     run_logged npm-rebuild npm rebuild better-sqlite3 --ignore-scripts=false ||
     fail 'Cannot compile better-sqlite3.' "Read $STATE/npm-rebuild.log, mend it, and run this again."
-  node -e 'new (require("better-sqlite3"))(":memory:").close()' ||
+  load_addon ||
     fail 'Cannot load better-sqlite3 after compiling it.' 'Remove node_modules and run this again.'
-  npm_key >node_modules/.a3s-box-installed
 }
 
 fuzzer_key() {

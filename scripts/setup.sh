@@ -7,16 +7,18 @@
 #   scripts/setup.sh                what running needs
 #   scripts/setup.sh --tests        what the tests need as well
 #   scripts/setup.sh --test-tools   of that, what the tests need that boot nothing
+#   scripts/setup.sh --check-tools  of that, what the checks and the agent's tests need
 #   scripts/setup.sh --plain        what plain boxes need: without the firmware, where that is not made yet
 #   scripts/setup.sh --arm64        what boxes of linux/arm64 need as well; --tests has it too
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup-steps.sh
 
-with_tests=no with_boot=yes plain_alone=no with_arm64=no
+with_tests=no with_boot=yes with_addon=yes plain_alone=no with_arm64=no
 case "${1:-}" in
   --tests) with_tests=yes with_arm64=yes ;;
   --test-tools) with_tests=yes with_boot=no ;;
+  --check-tools) with_tests=yes with_addon=no ;;
   --plain) plain_alone=yes ;;
   --arm64) with_arm64=yes ;;
 esac
@@ -24,9 +26,16 @@ esac
 lock_setup
 check_machine
 step packages 'Debian packages' install_packages
-step npm 'npm packages, native add-on compiled here' install_npm
+step npm 'npm packages' install_npm
 if [ "$with_tests" = yes ]; then
   step fuzzer 'coverage-guided fuzzer' install_fuzzer
+fi
+if [ "$with_addon" = no ]; then
+  finish_setup
+  exit
+fi
+step addon 'native add-on, compiled here' build_addon
+if [ "$with_tests" = yes ]; then
   step databases 'image of PostgreSQL and redis, for tests' make_databases
 fi
 step bundles 'TypeScript bundles' build_bundles

@@ -1,10 +1,10 @@
 /**
- * Runs the stages, in two lanes where there are VMs to boot and two processors.
+ * Runs the stages, in lanes where there are VMs to boot and two processors.
  *
  * @module
  */
 import { lanesOf } from './lanes.ts';
-import { needsPrograms, type Programs } from './programs.ts';
+import type { Programs } from './programs.ts';
 import { count, type StageReport } from './results/report.ts';
 import type { Print } from './run.ts';
 import type { Plan } from './selection/reach.ts';
@@ -14,8 +14,8 @@ import { runVmStage, STAGES, type VmStage, vmStageOf } from './stages.ts';
 export interface LaneOptions {
   readonly print: Print;
   readonly processors: number;
-  /** The programs that the VM and host stages need. They may still be being built. */
-  readonly programs: Pick<Programs, 'ready'> | undefined;
+  /** What the stages need. It may still be being built. */
+  readonly programs: Pick<Programs, 'ready'>;
 }
 
 /** One report a stage. */
@@ -26,14 +26,24 @@ export async function runLanes(
 ): Promise<StageReport[]> {
   const { front, beside } = lanesOf(stages, options.processors);
   const left = stages.includes('vm') ? vmStageOf(plan.vm ?? []) : NO_VM_STAGE;
-  const lanes = [new Lane('front', plan, options), new Lane('beside', plan, options)] as const;
-  const reports = await Promise.all([
-    lanes[0].run(front, left.batches),
-    beside === undefined ? [] : lanes[1].run(beside, left.batches),
+  const lane = (name: string): Lane => new Lane(name, plan, options);
+  const [first, second] = await Promise.all([
+    lane('front').run(front, left.batches),
+    beside === undefined ? [] : runBeside(lane, beside, left.batches),
   ]);
-  const [first, second] = reports;
-  const alone = await lanes[0].runVms('alone', left.alone);
+  const alone = await lane('front').runVms('alone', left.alone);
   return merged([...second, ...first, ...alone]);
+}
+
+/** Ends as two lanes: most of these stages have two workers, and one lane of VMs has one. */
+async function runBeside(
+  lane: (name: string) => Lane,
+  names: readonly StageName[],
+  batches: string[][],
+): Promise<StageReport[]> {
+  const stages = await lane('beside').run(names, []);
+  const vms = [lane('beside'), lane('third')].map((each) => each.run([], batches));
+  return [...stages, ...(await Promise.all(vms)).flat()];
 }
 
 const NO_VM_STAGE: VmStage = { batches: [], alone: [] };
@@ -49,7 +59,7 @@ class Lane {
     this.#options = options;
   }
 
-  /** Runs its stages, then takes files of the vm stage until both lanes have taken all. */
+  /** Runs its stages, then takes files of the vm stage until the lanes have taken all. */
   async run(names: readonly StageName[], batches: string[][]): Promise<StageReport[]> {
     const reports: StageReport[] = [];
     for (const name of names) {
@@ -74,7 +84,8 @@ class Lane {
     const say: Print = this.#name === 'front' ? this.#options.print : (text) => printed.push(text);
     say(`\n==> ${title}\n`);
     const started = performance.now();
-    const report = await this.#ready(stage)
+    const report = await this.#options.programs
+      .ready(stage)
       .then(() => run(say))
       .catch((error: unknown): StageReport => ({ stage, files: [], errors: [String(error)] }));
     const { passed, failed, skipped } = count([report]);
@@ -82,10 +93,6 @@ class Lane {
     say(`    ${passed} passed, ${failed} failed, ${skipped} skipped in ${seconds} s\n`);
     this.#options.print(printed.join(''));
     return report;
-  }
-
-  async #ready(stage: StageName): Promise<void> {
-    if (needsPrograms(stage)) await this.#options.programs?.ready();
   }
 }
 

@@ -1,6 +1,5 @@
 /**
- * Splits the stages into two lanes: a guest has one processor, and the host's other one would be
- * idle.
+ * Splits the stages into lanes: a guest has one processor, and the host's other one would be idle.
  *
  * @module
  */
@@ -54,25 +53,32 @@ export function splitVmStage(
  * among them.
  */
 const SLOW: readonly string[] = [
+  'test/clients/docker-transcript.test.ts',
+  'test/e2e/builder.test.ts',
+  'test/e2e/systemd.test.ts',
+  'test/e2e/templates.test.ts',
   'test/e2e/warm.test.ts',
   'test/e2e/hostile-host/firmware.test.ts',
-  'test/clients/docker-transcript.test.ts',
-  'test/e2e/databases.test.ts',
-  'test/e2e/builder.test.ts',
-  'test/e2e/templates.test.ts',
-  'test/e2e/systemd.test.ts',
   'test/e2e/device-mapper.test.ts',
-  'test/e2e/gates.test.ts',
-  'test/e2e/hostile-host/measured.test.ts',
   'test/e2e/snapshot.test.ts',
-  'test/e2e/hostile-host/sessions.test.ts',
-  'test/e2e/hostile-host/layers.test.ts',
+  'test/e2e/gates.test.ts',
+  'test/clients/compose.test.ts',
+  'test/e2e/databases.test.ts',
+  'test/e2e/sealing.test.ts',
+  'test/e2e/confidential-lifecycle.test.ts',
+  'test/e2e/power-cut-boxes.test.ts',
+  'test/e2e/hostile-host/measured.test.ts',
   'test/clients/layers.test.ts',
-  'test/e2e/pool.test.ts',
+  'test/e2e/poor-host.test.ts',
+  'test/e2e/hostile-host/sessions.test.ts',
+  'test/e2e/bind-files.test.ts',
 ];
 
 /** Others at a time: each start of Vitest takes two seconds. */
 const BATCH = 4;
+
+/** The last files go one by one, so that the lanes end together. */
+const LAST = 8;
 
 /**
  * What a lane takes at a time of the files of the vm stage: a slow one, then a few of the others.
@@ -80,9 +86,10 @@ const BATCH = 4;
 export function batchesOf(files: readonly string[]): string[][] {
   const slow = SLOW.filter((file) => files.includes(file)).map((file) => [file]);
   const others = files.filter((file) => !SLOW.includes(file));
+  const last = others.splice(-LAST).map((file) => [file]);
   const count = Math.ceil(others.length / BATCH);
   const rest = Array.from({ length: count }, (_, batch) =>
     others.slice(batch * BATCH, (batch + 1) * BATCH),
   );
-  return [...slow, ...rest];
+  return [...slow, ...rest, ...last];
 }

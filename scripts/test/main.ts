@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { parseArguments, UsageError } from './arguments.ts';
 import { goAgain } from './go.ts';
 import { runLanes } from './lane.ts';
-import { needsPrograms, Programs } from './programs.ts';
+import { Programs } from './programs.ts';
 import { closing } from './results/closing.ts';
 import {
   type Flake,
@@ -61,18 +61,18 @@ async function main(args: readonly string[]): Promise<boolean> {
     return true;
   }
   mkdirSync(REPORTS, { recursive: true });
-  const programs = reached.some(needsPrograms) ? Programs.start(print) : undefined;
+  const programs = Programs.start(reached, print);
   try {
     return await runAll(reached, plan, programs);
   } finally {
-    await programs?.remove();
+    await programs.remove();
   }
 }
 
 async function runAll(
   stages: readonly StageName[],
   plan: Plan,
-  programs: Programs | undefined,
+  programs: Programs,
 ): Promise<boolean> {
   const reports = await runLanes(stages, plan, {
     print,
