@@ -177,7 +177,15 @@ export class Builds {
         const solve = readSolve(message, held.builder.stepProxy);
         requireResultNames(solve.names);
         await this.#refuseLayouts(solve.hasLayouts);
-        const build = await held.begin(await this.#host.trust.standing(), BUILDKIT, signal);
+        // Its result is removed from the builder though its client is gone.
+        const { release } = await this.use(signal);
+        const begun = this.#host.trust
+          .standing()
+          .then((policy) => held.begin(policy, BUILDKIT, signal));
+        const build = await begun.catch((error: unknown) => {
+          release();
+          throw error;
+        });
         if (solve.pulls) build.pull();
         running.set(solve.ref, build);
         return {
@@ -185,15 +193,13 @@ export class Builds {
           finish: async (response) => {
             const digest = solve.stores ? resultDigest(response) : undefined;
             if (digest === undefined) return response;
-            const image = await held.import(
-              { digest, names: solve.names, bases: build.bases() },
-              signal,
-            );
+            const image = await build.import({ digest, names: solve.names }, signal);
             return namedResponse(response, solve.spelledNames, image.id);
           },
           end: () => {
             running.delete(solve.ref);
             build.end();
+            release();
           },
         };
       },

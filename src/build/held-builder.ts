@@ -5,7 +5,8 @@
  */
 import { Semaphore } from '../async/semaphore.ts';
 import { A3sError } from '../errors.ts';
-import type { BaseImage, Image } from '../images/image.ts';
+import type { Image } from '../images/image.ts';
+import type { Digest } from '../oci/digest.ts';
 import type { Credentials } from '../registry/registry.ts';
 import type { LoadedPolicy } from '../trust/policy.ts';
 import type { Builder } from './builder.ts';
@@ -18,7 +19,6 @@ import { ProxyAnswers } from './proxy/proxy-answers.ts';
 import { pruneAll, removeContainers, removeImage, removeNames } from './relay/builder-api.ts';
 import type { RefusedRequests } from './relay/explain.ts';
 import { importResult, type Result } from './result/import-result.ts';
-import { SharedResults } from './result/shared-results.ts';
 import { UsedImages } from './used-images.ts';
 
 /** At once. Each reads up to three blobs, and an agent copies eight files at once. */
@@ -45,10 +45,13 @@ export interface BegunBuild {
   /** Has images come from their registries, though they be here. */
   pull(): void;
   /**
-   * The images that were asked for while it ran, in their order. Builds that run at once have one
-   * builder, which does not say for which of them it asks.
+   * Makes an image of its result, which ends the build. On record are the images that were asked
+   * for while it ran: builds that run at once have one builder, which does not say for which of
+   * them it asks.
+   *
+   * The result is removed from the builder once no build runs, since another one may have the same.
    */
-  bases(): readonly BaseImage[];
+  import(result: Omit<Result, 'bases'>, signal: AbortSignal): Promise<Image>;
   /** Whatever became of the build. */
   end(): void;
 }
@@ -63,18 +66,13 @@ export class HeldBuilder {
   readonly #endStepProxy: () => void;
   readonly #beginning = new Semaphore(1);
   readonly #importing = new Semaphore(IMPORTS);
-  readonly #results: SharedResults;
+  /** Those that are to be removed from the builder. */
+  readonly #results = new Set<Digest>();
   readonly #builds = new Set<Running>();
 
   constructor(host: BuildHost, builder: Builder, images: BaseImages) {
     this.#host = host;
     this.builder = builder;
-    // A result that stays in the builder makes no build fail that has its image.
-    this.#results = new SharedResults((digest) =>
-      removeImage(builder, digest, AbortSignal.timeout(REMOVE_MS)).catch((error: unknown) =>
-        host.log.error('a builder kept a result', error, { digest }),
-      ),
-    );
     this.#cachePolicy = new CachePolicy(host.directory, builder);
     this.#answers = new ProxyAnswers(host, images, {
       pulls: () => [...this.#builds].some((build) => build.pulls),
@@ -113,7 +111,10 @@ export class HeldBuilder {
         await pruneAll(this.builder, signal);
         await this.#cachePolicy.record({ policy, isClassic });
       } else {
-        if (this.#builds.size === 0) await this.#removeTraces(signal);
+        if (this.#builds.size === 0) {
+          await this.#removeTraces(signal);
+          await this.#removeResults();
+        }
         if (isClassic && !cache.isClassic) await this.#cachePolicy.record({ policy, isClassic });
       }
       const build: Running = { policy, logins, bases: new UsedImages(), pulls: false };
@@ -122,12 +123,8 @@ export class HeldBuilder {
         pull: () => {
           build.pulls = true;
         },
-        bases: () => build.bases.list(),
-        end: () => {
-          this.#builds.delete(build);
-          // A step that goes on belongs to no build.
-          if (this.#builds.size === 0) this.#steps.cut();
-        },
+        import: (result, signal) => this.#import(build, result, signal),
+        end: () => this.#end(build),
       };
     });
   }
@@ -145,11 +142,41 @@ export class HeldBuilder {
     await removeNames(this.builder, signal);
   }
 
-  /** Makes an image of a result, and removes it from the builder. */
-  async import(result: Result, signal: AbortSignal): Promise<Image> {
-    return await this.#results.during(result.digest, () =>
-      this.#importing.run(() => importResult(this.#host.images, this.builder, result, signal)),
-    );
+  #end(build: Running): void {
+    this.#builds.delete(build);
+    // A step that goes on belongs to no build.
+    if (this.#builds.size === 0) this.#steps.cut();
+  }
+
+  async #import(
+    build: Running,
+    result: Omit<Result, 'bases'>,
+    signal: AbortSignal,
+  ): Promise<Image> {
+    this.#results.add(result.digest);
+    const whole = { ...result, bases: build.bases.list() };
+    try {
+      return await this.#importing.run(() =>
+        importResult(this.#host.images, this.builder, whole, signal),
+      );
+    } finally {
+      this.#end(build);
+      await this.#beginning.run(async () => {
+        if (this.#builds.size === 0) await this.#removeResults();
+      });
+    }
+  }
+
+  /** A result that stays in the builder makes no build fail that has its image. */
+  async #removeResults(): Promise<void> {
+    for (const digest of this.#results) {
+      try {
+        await removeImage(this.builder, digest, AbortSignal.timeout(REMOVE_MS));
+        this.#results.delete(digest);
+      } catch (error) {
+        this.#host.log.error('a builder kept a result', error, { digest });
+      }
+    }
   }
 
   /** Why requests were refused since a time. */

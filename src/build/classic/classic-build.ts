@@ -78,10 +78,7 @@ export async function* classicBuild(
     }
     const { id } = lines;
     if (id === undefined) return;
-    const image = await held.import(
-      { digest: id, names: names.canonical, bases: build.bases() },
-      signal,
-    );
+    const image = await build.import({ digest: id, names: names.canonical }, signal);
     for (const name of named(image, names.familiar)) {
       yield line({ stream: `Successfully tagged ${name}\n` });
     }
