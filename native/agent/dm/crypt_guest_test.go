@@ -264,6 +264,49 @@ func TestAnEncryptedDiskCarriesAFilesystem(t *testing.T) {
 	if err := syscall.Unmount("/run/changes", 0); err != nil {
 		t.Fatal(err)
 	}
+	refusesAForgedDirectory(t, e.Path, plain)
+}
+
+// refusesAForgedDirectory gives a file of the root another name, as nothing but the checksum of
+// the block tells.
+func refusesAForgedDirectory(t *testing.T, path string, plain *os.File) {
+	t.Helper()
+	mount := func() {
+		t.Helper()
+		if err := syscall.Mount(path, "/run/changes", "ext4", 0, "errors=remount-ro,no_prefetch_block_bitmaps,noinit_itable,inode_readahead_blks=0"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unmount := func() {
+		t.Helper()
+		if err := syscall.Unmount("/run/changes", 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mount()
+	if _, err := os.Stat("/run/changes/after"); err != nil {
+		t.Error(err)
+	}
+	unmount()
+	// The superblock, the descriptors, two bitmaps and the inode table are before it.
+	const root = 1 + 1 + 2 + 512
+	forged := page()
+	if _, err := plain.ReadAt(forged, root*blockBytes); err != nil {
+		t.Fatal(err)
+	}
+	at := bytes.Index(forged, []byte("after"))
+	if at < 0 {
+		t.Fatal("the root directory is elsewhere")
+	}
+	forged[at+4] = 's'
+	if _, err := plain.WriteAt(forged, root*blockBytes); err != nil {
+		t.Fatal(err)
+	}
+	mount()
+	defer unmount()
+	if _, err := os.Stat("/run/changes/aftes"); !errors.Is(err, syscall.EBADMSG) {
+		t.Errorf("a name that the filesystem never had: %v", err)
+	}
 }
 
 // aligned4096 writes from pages, as a direct write has to.

@@ -77,20 +77,20 @@ func (l *layout) format(device io.WriterAt) error {
 	}
 	at := l.firstOwn(0)
 	for index, block := range [][]byte{
-		l.blockBitmap(0, l.firstData()+directories+l.journal), l.inodeBitmap(), l.inodes(),
+		l.blockBitmap(0), l.inodeBitmap(), l.inodes(),
 	} {
 		if err := write(device, at+int64(index), block); err != nil {
 			return err
 		}
 	}
 	if last := l.groups - 1; l.isPart(last) && last > 0 {
-		if err := write(device, l.firstOwn(last), l.blockBitmap(last, ownBlocks)); err != nil {
+		if err := write(device, l.firstOwn(last), l.blockBitmap(last)); err != nil {
 			return err
 		}
 	}
 	for index, block := range [][]byte{
-		directory(entry{rootInode, "."}, entry{rootInode, ".."}, entry{foundInode, "lost+found"}),
-		directory(entry{foundInode, "."}, entry{rootInode, ".."}),
+		l.directory(entry{rootInode, "."}, entry{rootInode, ".."}, entry{foundInode, "lost+found"}),
+		l.directory(entry{foundInode, "."}, entry{rootInode, ".."}),
 	} {
 		if err := write(device, l.firstData()+int64(index), block); err != nil {
 			return err
@@ -164,6 +164,10 @@ func (l *layout) table() []byte {
 		}
 		if group == 0 {
 			free, unused, dirs, flags = free-usedInodes, unused-usedInodes, directories, 0
+			binary.LittleEndian.PutUint16(d[26:], uint16(l.sum(l.inodeBitmap()[:inodesPerGroup/8])))
+		}
+		if flags&blockUninit == 0 {
+			binary.LittleEndian.PutUint16(d[24:], uint16(l.sum(l.blockBitmap(group))))
 		}
 		binary.LittleEndian.PutUint32(d[0:], uint32(own))
 		binary.LittleEndian.PutUint32(d[4:], uint32(own+1))
@@ -173,33 +177,15 @@ func (l *layout) table() []byte {
 		binary.LittleEndian.PutUint16(d[16:], uint16(dirs))
 		binary.LittleEndian.PutUint16(d[18:], uint16(flags))
 		binary.LittleEndian.PutUint16(d[28:], uint16(unused))
-		binary.LittleEndian.PutUint16(d[30:], l.checksum(uint32(group), d))
+		l.signDescriptor(uint32(group), d)
 	}
 	return table
 }
 
-// checksum is that of a descriptor, which ends before the checksum itself.
-func (l *layout) checksum(group uint32, descriptor []byte) uint16 {
-	sum := crc16(0xffff, l.seed.UUID[:])
-	sum = crc16(sum, binary.LittleEndian.AppendUint32(nil, group))
-	return crc16(sum, descriptor[:30])
-}
-
-// crc16 has the polynomial 0x8005, bits reversed.
-func crc16(sum uint16, data []byte) uint16 {
-	for _, c := range data {
-		sum ^= uint16(c)
-		for range 8 {
-			sum = sum>>1 ^ 0xa001*(sum&1)
-		}
-	}
-	return sum
-}
-
 // blockBitmap has the first blocks of a group taken, and those behind the device.
-func (l *layout) blockBitmap(group, taken int64) []byte {
+func (l *layout) blockBitmap(group int64) []byte {
 	bitmap := make([]byte, blockBytes)
-	setBits(bitmap, 0, taken)
+	setBits(bitmap, 0, l.blocksIn(group)-l.freeIn(group))
 	setBits(bitmap, l.blocksIn(group), 8*blockBytes)
 	return bitmap
 }
@@ -221,17 +207,18 @@ func setBits(bitmap []byte, from, to int64) {
 func (l *layout) inodes() []byte {
 	block := make([]byte, blockBytes)
 	const isDirectory, isFile = 0o040000, 0o100000
-	putInode(block[(rootInode-1)*inodeBytes:], isDirectory|0o755, 3, l.firstData(), 1)
-	putInode(block[(foundInode-1)*inodeBytes:], isDirectory|0o700, 2, l.firstData()+1, 1)
+	l.putInode(block, rootInode, isDirectory|0o755, 3, l.firstData(), 1)
+	l.putInode(block, foundInode, isDirectory|0o700, 2, l.firstData()+1, 1)
 	if l.journal > 0 {
-		putInode(block[(journalInode-1)*inodeBytes:], isFile|0o600, 1, l.firstJournal(), l.journal)
+		l.putInode(block, journalInode, isFile|0o600, 1, l.firstJournal(), l.journal)
 	}
 	return block
 }
 
-// putInode writes an inode with one run of blocks. Its times are the epoch's.
-func putInode(inode []byte, mode, links uint16, block, count int64) {
+// putInode writes an inode with one run of blocks into the table. Its times are the epoch's.
+func (l *layout) putInode(table []byte, number uint32, mode, links uint16, block, count int64) {
 	const usesExtents = 0x80000
+	inode := table[(number-1)*inodeBytes:]
 	binary.LittleEndian.PutUint16(inode[0:], mode)
 	binary.LittleEndian.PutUint32(inode[4:], uint32(count*blockBytes))
 	binary.LittleEndian.PutUint16(inode[26:], links)
@@ -244,6 +231,7 @@ func putInode(inode []byte, mode, links uint16, block, count int64) {
 	binary.LittleEndian.PutUint16(extents[16:], uint16(count))
 	binary.LittleEndian.PutUint32(extents[20:], uint32(block))
 	binary.LittleEndian.PutUint16(inode[128:], extraBytes)
+	l.signInode(number, inode)
 }
 
 type entry struct {
@@ -251,16 +239,16 @@ type entry struct {
 	name  string
 }
 
-// directory is the block of a directory that holds directories; the last entry takes the rest of
-// the block.
-func directory(entries ...entry) []byte {
+// directory is the block of a directory that holds directories, the first of them itself; the last
+// entry takes the rest of the block, but for the checksum.
+func (l *layout) directory(entries ...entry) []byte {
 	const isDirectory = 2
 	block := make([]byte, blockBytes)
 	at := 0
 	for index, e := range entries {
 		length := (8 + len(e.name) + 3) &^ 3
 		if index == len(entries)-1 {
-			length = blockBytes - at
+			length = blockBytes - tailBytes - at
 		}
 		binary.LittleEndian.PutUint32(block[at:], e.inode)
 		binary.LittleEndian.PutUint16(block[at+4:], uint16(length))
@@ -268,5 +256,6 @@ func directory(entries ...entry) []byte {
 		copy(block[at+8:], e.name)
 		at += length
 	}
+	l.signDirectory(entries[0].inode, block)
 	return block
 }

@@ -52,7 +52,7 @@ func (l *layout) writeJournal(device io.WriterAt) error {
 
 // journalSuperblock is of an empty journal, linux/jbd2.h; its numbers are big-endian.
 func (l *layout) journalSuperblock() []byte {
-	s := make([]byte, 80)
+	s := make([]byte, 1024)
 	for offset, value := range map[int]uint32{
 		0x00: 0xc03b3998,
 		// A superblock, version 2.
@@ -62,11 +62,16 @@ func (l *layout) journalSuperblock() []byte {
 		// The first block of the log, and the first commit that is expected in it.
 		0x14: 1,
 		0x18: 1,
+		// Checksums of every block of the log, version 3.
+		0x28: 0x10,
 		// One filesystem uses it.
 		0x40: 1,
 	} {
 		binary.BigEndian.PutUint32(s[offset:], value)
 	}
 	copy(s[0x30:], l.seed.UUID[:])
+	// CRC32C.
+	s[0x50] = 4
+	binary.BigEndian.PutUint32(s[0xfc:], crc32c(everything, s))
 	return s
 }

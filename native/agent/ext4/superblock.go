@@ -15,9 +15,9 @@ const (
 
 	readonlyLargeFile   = 0x2
 	readonlyHugeFile    = 0x8
-	readonlyGroupSums   = 0x10
 	readonlyManyLinks   = 0x20
 	readonlyLargeInodes = 0x40
+	readonlySums        = 0x400
 )
 
 const (
@@ -46,7 +46,7 @@ func (l *layout) superblock() []byte {
 		0x54: foundInode,
 		0x5c: compatExtendedAttributes | compatDirectoryIndex | compatSparseSuper2,
 		0x60: incompatFileType | incompatExtents,
-		0x64: readonlyLargeFile | readonlyHugeFile | readonlyGroupSums | readonlyManyLinks | readonlyLargeInodes,
+		0x64: readonlyLargeFile | readonlyHugeFile | readonlyManyLinks | readonlyLargeInodes | readonlySums,
 		// Names are hashed as signed bytes, which they are on x86.
 		0x160: 1,
 	} {
@@ -73,5 +73,8 @@ func (l *layout) superblock() []byte {
 	copy(s[0xec:], l.seed.Hash[:])
 	// Half MD4.
 	s[0xfc] = 1
+	// CRC32C.
+	s[0x175] = 1
+	l.signSuperblock(s)
 	return block
 }
