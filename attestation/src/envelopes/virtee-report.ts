@@ -140,7 +140,16 @@ function writeReserved1(report: Uint8Array, value: unknown, members: Members): v
 /** Bytes as an array of numbers. */
 export function jsonByteArray(value: unknown, path: string, most: number): Uint8Array {
   const elements = jsonArray(value, path, most);
-  return Uint8Array.from(elements, (element) => Number(jsonUint(element, path, 1)));
+  const bytes = new Uint8Array(elements.length);
+  // Certificates come so, thousands of numbers each.
+  for (const [index, element] of elements.entries()) {
+    bytes[index] = isByte(element) ? element : Number(jsonUint(element, path, 1));
+  }
+  return bytes;
+}
+
+function isByte(value: unknown): value is number {
+  return typeof value === 'number' && (value & 0xff) === value;
 }
 
 function byteArray(value: unknown, path: string, size: number): Uint8Array {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { constants, createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { ecSubjectPublicKeyInfo, rsaSubjectPublicKeyInfo } from '../certificates/keys.ts';
 import type { EcKey, RsaKey, SignatureQuestion, Verification } from './signature.ts';
 
@@ -20,9 +20,29 @@ function isSignedBy(question: SignatureQuestion): boolean {
     const key = ecKey(question.key);
     return verify('sha384', signed, { key, dsaEncoding: 'ieee-p1363' }, signature);
   }
-  const key = rsaKey(question.key);
+  return isCertified(question.key, signed, signature);
+}
+
+/**
+ * Signatures of pinned keys that hold, by a digest of all that decides: certificates come again
+ * with each report. Only what a pinned key signed is kept, so strangers cannot push others out.
+ */
+const certified = new Set<string>();
+const MAX_CERTIFIED = 256;
+
+function isCertified(pinnedKey: RsaKey, signed: Uint8Array, signature: Uint8Array): boolean {
+  const name = createHash('sha256');
+  for (const part of [pinnedKey.modulus, signature, signed])
+    name.update(`${part.length} `).update(part);
+  const digest = name.digest('base64');
+  if (certified.has(digest)) return true;
+  const key = rsaKey(pinnedKey);
   const padding = constants.RSA_PKCS1_PSS_PADDING;
-  return verify('sha384', signed, { key, padding, saltLength: 48 }, signature);
+  const holds = verify('sha384', signed, { key, padding, saltLength: 48 }, signature);
+  if (!holds) return false;
+  if (certified.size === MAX_CERTIFIED) certified.clear();
+  certified.add(digest);
+  return true;
 }
 
 /** Pinned keys are few and live as long as the program; each is imported once. */

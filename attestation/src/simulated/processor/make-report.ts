@@ -9,10 +9,10 @@ import { toHex } from '../../hex.ts';
 import { FIELDS, SIGNED_SIZE } from '../../report/layout.ts';
 import type { VekKind } from '../../report/report-claims.ts';
 import { serializeReport } from '../../report/serialize.ts';
-import type { Tcb } from '../../report/tcb.ts';
+import { formatTcb, type Tcb } from '../../report/tcb.ts';
 import { certifyVek, type VekRequest, vekKey } from '../authorities/certify-vek.ts';
 import { SIMULATED_CSP_ID } from '../authorities/names.ts';
-import { signReport } from '../authorities/p384.ts';
+import { type P384Key, signReport } from '../authorities/p384.ts';
 import { applyEffects, type Firmware } from './firmware.ts';
 import { claimsOf, type GuestState } from './guest-claims.ts';
 import type { Effect } from './misbehaviour.ts';
@@ -55,13 +55,12 @@ export function makeReport(
   const claims = claimsOf(firmware, guest, { reportData, vmpl, signingKey: kind });
   const report = serializeReport(claims);
   change(firmware.effects, 'unsigned', report);
-  const key = endorsementKey(firmware, kind, claims.reportedTcb);
+  const { key, vek } = endorsementOf(firmware, kind, claims.reportedTcb);
   report.set(
     signReport(report.subarray(0, SIGNED_SIZE), key.privateKey),
     FIELDS.SIGNATURE_R.offset,
   );
   change(firmware.effects, 'signed', report);
-  const vek = endorse(firmware, kind, claims.reportedTcb);
   const { ark, [kind === 'VCEK' ? 'ask' : 'asvk']: intermediate } = firmware.state;
   return {
     report,
@@ -72,7 +71,7 @@ export function makeReport(
     }),
     evidence: {
       report: report.slice(),
-      vek,
+      vek: vek.slice(),
       authorities: [intermediate.certificate.slice(), ark.certificate.slice()],
     },
   };
@@ -84,6 +83,28 @@ function signingKeyOf({ signingKey = 'VCEK' }: ReportRequest): VekKind {
     expected: 'VCEK or VLEK',
     found: String(signingKey),
   });
+}
+
+interface Endorsement {
+  readonly key: P384Key;
+  readonly vek: Uint8Array;
+  readonly issuedAt: number;
+}
+
+/** By kind and TCB. A host hands out the certificate that it has, until another one is needed. */
+const endorsements = new WeakMap<Firmware, Map<string, Endorsement>>();
+
+function endorsementOf(firmware: Firmware, kind: VekKind, tcb: Tcb): Endorsement {
+  const kept = endorsements.get(firmware) ?? new Map<string, Endorsement>();
+  endorsements.set(firmware, kept);
+  const name = `${kind} ${formatTcb(tcb)}`;
+  const found = kept.get(name);
+  const issuedAt = firmware.now();
+  if (found !== undefined && Math.abs(issuedAt - found.issuedAt) < DAY / 2) return found;
+  const key = endorsementKey(firmware, kind, tcb);
+  const made = { key, vek: endorse(firmware, kind, tcb), issuedAt };
+  kept.set(name, made);
+  return made;
 }
 
 /** The certificate of an endorsement key, issued now, in DER. */
