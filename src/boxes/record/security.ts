@@ -31,6 +31,8 @@ export const Security = z.strictObject({
   usernsMode: z.enum(['', 'private']).default(''),
   /** A word of Windows, of which Linux has one value. */
   isolation: z.enum(['', 'default']).default(''),
+  /** As it was given, for `inspect`: both mean the one runtime that there is. */
+  runtime: z.enum(['a3s-box', 'runc']).default('a3s-box'),
   privileged: z.boolean().default(false),
   /** Docker's rules, which `confinementOf` reads. */
   deviceRules: z.array(z.string()).default([]),

@@ -109,7 +109,6 @@ const REFUSED: readonly Flag[] = [
   refused('link-local-ip', ADDRESS, 'list'),
   refused('memory-swappiness', MEMORY),
   refused('oom-kill-disable', MEMORY, 'bool'),
-  refused('runtime', 'there is one runtime'),
 ];
 
 export const CREATE_FLAGS: readonly Flag[] = byName([

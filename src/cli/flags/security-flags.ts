@@ -20,6 +20,7 @@ export const SECURITY_FLAGS: readonly Flag[] = [
   int('oom-score-adj', "Tune the box kernel's OOM preferences (-1000 to 1000)"),
   string('pid', 'PID namespace, which is always the own one'),
   bool('privileged', 'Give all capabilities and devices of the microVM to the box'),
+  string('runtime', 'Runtime, of which there is one; runc means it too'),
   list('security-opt', 'Security options'),
   list('sysctl', 'Sysctl options'),
   string('userns', 'User namespace: private'),

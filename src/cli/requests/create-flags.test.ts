@@ -56,6 +56,7 @@ describe('flags of run and create', () => {
     ],
     [['--group-add', 'audio', '--group-add=42'], { GroupAdd: ['audio', '42'] }],
     [['--oom-score-adj', '-500'], { OomScoreAdj: -500 }],
+    [['--runtime', 'runc'], { Runtime: 'runc' }],
     [['--privileged'], { Privileged: true }],
     [
       ['--sysctl', 'net.core.somaxconn=1024', '--annotation', 'a=b', '--annotation', 'c'],

@@ -42,6 +42,7 @@ export function securityRequest({
     PidMode: flags.string('pid'),
     Privileged: flags.given('privileged') ? flags.bool('privileged') : undefined,
     ReadonlyPaths: unmasked ? [] : undefined,
+    Runtime: flags.string('runtime'),
     SecurityOpt: given(others),
     Sysctls: map(flags.parsedList('sysctl', parseSysctl)),
     UTSMode: flags.string('uts'),

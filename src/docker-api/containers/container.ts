@@ -182,7 +182,7 @@ export const HostConfigShown = LimitsShown.extend({
   UTSMode: z.literal(''),
   UsernsMode: z.enum(['', 'private']),
   ShmSize: z.int(),
-  Runtime: z.literal('a3s-box'),
+  Runtime: z.enum(['a3s-box', 'runc']),
   Isolation: z.enum(['', 'default']),
   Init: z.literal(true).optional(),
   MaskedPaths: strings.nullable(),

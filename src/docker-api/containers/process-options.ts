@@ -35,6 +35,7 @@ export const PROCESS_OPTION_FIELDS = {
   IpcMode: z.string().max(256).default(''),
   UsernsMode: z.string().max(256).default(''),
   Isolation: z.string().max(256).default(''),
+  Runtime: z.string().max(256).default(''),
   Privileged: z.boolean().default(false),
   DeviceCgroupRules: names,
   Devices: z.array(Device).max(64).default([]),

@@ -326,7 +326,14 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   Sysctls: works({ 'net.core.somaxconn': '1024' }, ({ spec }) => spec.sysctls, [
     { path: 'net/core/somaxconn', value: '1024' },
   ]),
-  Runtime: refused('runc', 'a3s-box'),
+  Runtime: {
+    ...differs(
+      'there is one, a3s-box; runc, the name of Docker’s default, means the same, and is kept and shown',
+      'runc',
+      ({ record }) => record.security.runtime,
+    ),
+    refused: ['runsc', 'io.containerd.kata.v2'],
+  },
   Isolation: {
     ...works('default', ({ record }) => record.security.isolation),
     refused: ['hyperv', 'process'],

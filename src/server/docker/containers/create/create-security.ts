@@ -52,6 +52,7 @@ export function securityOf(asked: Asked, domainname: string): Security {
     ipcMode: asked.IpcMode === '' ? 'private' : asked.IpcMode,
     usernsMode: asked.UsernsMode,
     isolation: isolationOf(asked.Isolation),
+    runtime: runtimeOf(asked.Runtime),
     privileged: asked.Privileged,
     devices: devicesOf(asked.Devices),
     deviceRules: asked.DeviceCgroupRules,
@@ -64,6 +65,13 @@ export function securityOf(asked: Asked, domainname: string): Security {
 function isolationOf(asked: string): Security['isolation'] {
   if (asked === '' || asked === 'default') return asked;
   throw unsupported('HostConfig.Isolation', 'it is of Windows, and Linux has default alone');
+}
+
+/** Clients send `runc` where they mean the default, by its name in Docker. */
+function runtimeOf(asked: string): Security['runtime'] {
+  if (asked === '') return 'a3s-box';
+  if (asked === 'a3s-box' || asked === 'runc') return asked;
+  throw unsupported('HostConfig.Runtime', 'there is one runtime, a3s-box');
 }
 
 function checkScore(score: number): void {

@@ -127,7 +127,6 @@ export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
   IOMaximumBandwidth: option(WINDOWS),
   IOMaximumIOps: option(WINDOWS),
   PidMode: option(OWN_KERNEL),
-  Runtime: option('there is one runtime, a3s-box', either('a3s-box')),
   UTSMode: option(OWN_KERNEL),
 };
 

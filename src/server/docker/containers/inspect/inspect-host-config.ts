@@ -42,7 +42,6 @@ export function hostConfigOf(box: Box): HostConfig {
     PublishAllPorts: definition.publishAll === true,
     ReadonlyRootfs: definition.readonlyRootfs,
     ShmSize: definition.shmBytes ?? SHARED_MEMORY,
-    Runtime: 'a3s-box',
     // As in Docker, the field is left out where nobody asked for it.
     ...(definition.init ? { Init: true as const } : {}),
     ...limitsOf(box),

@@ -19,6 +19,7 @@ type Shown = Pick<
   | 'OomScoreAdj'
   | 'PidMode'
   | 'Privileged'
+  | 'Runtime'
   | 'SecurityOpt'
   | 'UTSMode'
   | 'UsernsMode'
@@ -47,6 +48,7 @@ export function securityShown(security: Security): Shown {
     UTSMode: '',
     UsernsMode: security.usernsMode,
     Isolation: security.isolation,
+    Runtime: security.runtime,
     DeviceCgroupRules: orNull(security.deviceRules),
     Devices: orNull(
       security.devices.map(({ path, permissions }) => ({
