@@ -30,12 +30,24 @@ export const KEY_FLAG = string(
   'Private key: a file, or env://NAME; PKCS #8 in PEM, or of cosign generate-key-pair',
 );
 
-type SigningKey = Awaited<ReturnType<typeof import('#signing').readSigningKey>>;
+export type SigningKey = Awaited<ReturnType<typeof import('#signing').readSigningKey>>;
 
 /** @throws A3sError `key-invalid`; UsageError for a file that cannot be read */
 export async function signingKey({ context, flags }: Invocation): Promise<SigningKey> {
-  const place = flags.needed('key', (text) => text);
-  const text = await keyText(context, place, '--key');
+  return signingKeyAt(
+    context,
+    flags.needed('key', (text) => text),
+    '--key',
+  );
+}
+
+/** The same of a flag that was read already. */
+export async function signingKeyAt(
+  context: Context,
+  place: string,
+  flag: string,
+): Promise<SigningKey> {
+  const text = await keyText(context, place, flag);
   return withSigning(({ readSigningKey }) =>
     readSigningKey(text, inputName(place), () => password(context)),
   );

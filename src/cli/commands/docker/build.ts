@@ -1,6 +1,8 @@
 import type { Command, Invocation } from '../../command.ts';
 import { becomePlugin } from './become-plugin.ts';
+import { buildAndSign } from './build-and-sign.ts';
 import { BUILDX } from './find-plugin.ts';
+import { withoutSign } from './sign-flag.ts';
 
 /** The builder of the engine that `DOCKER_HOST` names, whatever the user has chosen elsewhere. */
 const OWN_BUILDER = { BUILDX_BUILDER: 'default' };
@@ -20,8 +22,13 @@ export const build: Command = {
   ...VERBATIM,
   usage: '[OPTIONS] PATH | URL | -',
   description:
-    'Become docker buildx build, with the builder of this installation. All arguments are those of docker build; "a3s-box buildx build --help" lists them.',
-  run: (invocation) => becomeBuildx(['build', ...invocation.operands], invocation),
+    'Become docker buildx build, with the builder of this installation. All arguments are those of docker build; "a3s-box buildx build --help" lists them. Beside them, --sign KEY signs the result, and a provenance of the images that it was made of, with a private key: what image sign and image attest make, here alone.',
+  run: (invocation) => {
+    const { key, args } = withoutSign(invocation.operands);
+    return key === undefined
+      ? becomeBuildx(['build', ...args], invocation)
+      : buildAndSign(key, args, { context: invocation.context, more: OWN_BUILDER });
+  },
 };
 
 export const pruneBuilder: Command = {
