@@ -59,6 +59,11 @@ export interface Share {
    * refused.
    */
   readonly resolved?: boolean;
+  /**
+   * The host mounts filesystems below the path while the VM runs. The guest sees them as directories
+   * of the share, and files of two of them may have the same inode number.
+   */
+  readonly mountsBelow?: boolean;
 }
 
 /** The properties that VMs share whose boxes can start from one template. */

@@ -12,6 +12,7 @@ const PACKAGES = {
   gzip: 'gzip',
   ip: 'iproute2',
   'mkfs.ext4': 'e2fsprogs',
+  mount: 'mount',
   netavark: 'netavark',
   nft: 'nftables',
   nsenter: 'util-linux',

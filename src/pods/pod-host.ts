@@ -8,6 +8,7 @@ import type { UidHost } from '../boxes/record/taken-uids.ts';
 import type { Services } from '../boxes/services/services.ts';
 import type { PodNetworks } from '../networks/cni/pod-networks.ts';
 import type { RunningPods } from './launch/running-pod.ts';
+import type { PodMounts } from './mounts/pod-mounts.ts';
 import type { PodStore } from './record/store.ts';
 
 /** A function takes the services that it uses, and no others. */
@@ -18,4 +19,5 @@ export type PodHost = AuthorizationHost &
     readonly pods: PodStore;
     readonly runningPods: RunningPods;
     readonly podNetworks: PodNetworks;
+    readonly podMounts: PodMounts;
   };

@@ -12,6 +12,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';
 import type { PodNetworks } from '../networks/cni/pod-networks.ts';
 import type { HostNetworks } from '../networks/host/host-networks.ts';
+import type { PodMounts } from '../pods/mounts/pod-mounts.ts';
 import type { Downloads } from '../registry/downloads.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Database } from '../state/database.ts';
@@ -24,6 +25,7 @@ export interface Dependencies {
   readonly boot: BootSets;
   readonly hostNetworks: HostNetworks;
   readonly podNetworks: PodNetworks;
+  readonly podMounts: PodMounts;
   /** Absent where nothing can be built. */
   readonly builders?: Builders | undefined;
   /** What builds fetch that is in no registry. */

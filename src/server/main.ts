@@ -18,6 +18,7 @@ import { acceptWeakJails, spawnInJail } from '../jail/spawn.ts';
 import { CniNetworks } from '../networks/cni/cni-networks.ts';
 import type { CniDirectories } from '../networks/cni/config.ts';
 import { NamespaceNetworks } from '../networks/host/namespace-networks.ts';
+import { NodeMounts } from '../pods/mounts/node-mounts.ts';
 import { openDownloads } from '../registry/downloads.ts';
 import { hostFiles } from '../registry/hosts/host.ts';
 import { readProxies } from '../registry/hosts/proxies.ts';
@@ -107,6 +108,7 @@ async function run(
         },
         log,
       ),
+      podMounts: new NodeMounts(join(config.runtimeDir, 'pod-mounts')),
       images: await openImageStore({
         directory: join(config.home, 'images'),
         database,

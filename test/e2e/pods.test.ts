@@ -1,5 +1,17 @@
 import type { ChildProcess } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ContainerState, PodSandboxState } from '../../src/cri/api/enums.ts';
@@ -18,7 +30,12 @@ let actor: Actor;
 let socket: string;
 let client: CriClient;
 let server: ChildProcess | undefined;
+/** What pods have of their node. */
+let node: string;
+const BRIDGE = 'a3spods0';
 beforeAll(async () => {
+  node = mkdtempSync(join(tmpdir(), 'a3s-node-'));
+  mkdirSync(join(node, 'cni'));
   installation = await install();
   actor = new Actor(ACTORS[0] ?? 'ordinary user', installation);
   socket = join(actor.directory, 'cri.sock');
@@ -31,10 +48,11 @@ afterAll(async () => {
   await actor?.leave();
   expect(actor?.remains()).toEqual([]);
   installation?.remove();
+  rmSync(node, { recursive: true });
 });
 
 async function serve(): Promise<void> {
-  server = actor.start(['serve', '--cri', socket]);
+  server = actor.start(['serve', '--cri', socket, '--cni-conf-dir', join(node, 'cni')]);
   server.stdout?.resume();
   server.stderr?.resume();
   client = new CriClient(socket);
@@ -44,12 +62,13 @@ async function serve(): Promise<void> {
   });
 }
 
-const create = async (podSandboxId: string, name: string, script: string) => {
+const create = async (podSandboxId: string, name: string, script: string, more = {}) => {
   const config = {
     metadata: { name, attempt: 0 },
     image: { image: BUSYBOX },
     command: ['sh', '-c', script],
     linux: { resources: { memoryLimitInBytes: 2n ** 26n } },
+    ...more,
   };
   return (await client.call(createContainer, { podSandboxId, config })).containerId;
 };
@@ -108,3 +127,84 @@ it('runs containers in a pod’s microVM over a kill of the server, and leaves n
   expect(readdirSync(join(actor.home, 'pods'))).toEqual([]);
   expect(readdirSync(actor.runtimeDir)).not.toContain(podSandboxId.slice(0, 12));
 }, 90_000);
+
+it('mounts what kubelet mounts, and gives a pod an address of its node’s network', async () => {
+  const cni = {
+    ...{ cniVersion: '1.0.0', name: 'pods', type: 'bridge', bridge: BRIDGE, isGateway: true },
+    ipam: {
+      ...{ type: 'host-local', dataDir: join(node, 'ipam'), subnet: '10.213.7.0/24' },
+      routes: [{ dst: '0.0.0.0/0' }],
+    },
+  };
+  writeFileSync(join(node, 'cni/10-pods.conf'), JSON.stringify(cni));
+  const secret = join(node, 'secret');
+  const put = (version: string) => {
+    mkdirSync(join(secret, `..${version}`), { recursive: true });
+    writeFileSync(join(secret, `..${version}`, 'token'), version);
+    symlinkSync(`..${version}`, join(secret, '..data_tmp'));
+    renameSync(join(secret, '..data_tmp'), join(secret, '..data'));
+  };
+  put('first');
+  symlinkSync('..data/token', join(secret, 'token'));
+  writeFileSync(join(node, 'hosts'), '10.213.7.9 of-kubelet\n');
+  writeFileSync(join(node, 'message'), '');
+  const mounts = [
+    { hostPath: secret, containerPath: '/var/run/secrets/token', readonly: true },
+    { hostPath: join(node, 'empty'), containerPath: '/cache' },
+    { hostPath: join(node, 'hosts'), containerPath: '/etc/hosts' },
+    { hostPath: join(node, 'message'), containerPath: '/dev/termination-log' },
+  ];
+  const metadata = { name: 'node', uid: 'uid', namespace: 'default', attempt: 0 };
+  const { podSandboxId } = await client.call(runPodSandbox, { config: { metadata } });
+  const { status, info } = await client.call(podSandboxStatus, { podSandboxId, verbose: true });
+  expect(JSON.parse(info['info'] ?? '')).toMatchObject({ vm: { start: 'template' } });
+  expect(status?.network).toMatchObject({ ip: '10.213.7.2' });
+  const web = await create(
+    podSandboxId,
+    'web',
+    'echo there >/cache/file; while echo hello | nc -l -p 80; do :; done',
+    { mounts },
+  );
+  await start(web);
+  expect(await answerOf('10.213.7.2', 80)).toBe('hello\n');
+  expect(await exec(web, 'nc 10.213.7.1 1; ip route')).toContain('default via 10.213.7.1');
+  expect(readFileSync(join(node, 'empty/file'), 'utf8')).toBe('there\n');
+  const token = () => exec(web, 'cat /var/run/secrets/token/token');
+  expect(await token()).toBe('first');
+  expect(await exec(web, 'cat /etc/hosts')).toBe('10.213.7.9 of-kubelet\n');
+  expect(await exec(web, 'touch /var/run/secrets/token/new 2>&1; true')).toContain('Read-only');
+  await exec(web, 'echo done >/dev/termination-log');
+  expect(readFileSync(join(node, 'message'), 'utf8')).toBe('done\n');
+
+  client.close();
+  await actor.killServer();
+  await serve();
+  put('second');
+  await until('the new secret is seen', async () => (await token()) === 'second');
+  const job = await create(podSandboxId, 'job', 'cat /cache/file >/cache/copy', { mounts });
+  await start(job);
+  await until('the job has ended', async () => (await statusOf(job))?.finishedAt !== 0n);
+  expect(readFileSync(join(node, 'empty/copy'), 'utf8')).toBe('there\n');
+
+  await client.call(removePodSandbox, { podSandboxId });
+  expect(readdirSync(join(node, 'ipam/pods')).filter((name) => name.startsWith('10.'))).toEqual([]);
+  expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(podSandboxId);
+  expect(readdirSync(secret)).toContain('token');
+  rmSync(join(node, 'cni/10-pods.conf'));
+  execFileSync('ip', ['link', 'delete', BRIDGE]);
+}, 120_000);
+
+/** What a program in a pod says to the node. It may not listen yet. */
+async function answerOf(host: string, port: number): Promise<string> {
+  let text = '';
+  await until('the pod answers', async () => {
+    const socket = connect(port, host);
+    socket.on('error', () => undefined);
+    const pieces: Buffer[] = [];
+    socket.on('data', (piece: Buffer) => pieces.push(piece));
+    await new Promise((resolve) => socket.once('close', resolve));
+    text = Buffer.concat(pieces).toString();
+    return text !== '';
+  });
+  return text;
+}

@@ -231,7 +231,7 @@ const Share = z.strictObject({
   kind: z.literal('virtiofs'),
   /** Tag of the virtio-fs device. */
   tag: z.string().regex(/^[a-z0-9][a-z0-9-]{0,35}$/),
-  /** When the host path is one file: its name within the shared directory. */
+  /** The part of the shared directory that is mounted: the name of a file, or of a directory. */
   file: text.max(255).optional(),
   destination: absolutePath,
   readonly: z.boolean(),

@@ -14,6 +14,7 @@ import { invalid, quoted, unsupported } from '../refusal.ts';
 import { confinementOf } from '../security/confinement.ts';
 import { askedLimits, limitsOf } from '../security/limits.ts';
 import { userOf } from '../security/user.ts';
+import { mountOf } from './mounts.ts';
 
 /**
  * @throws A3sError `invalid-argument`, `unsupported-option` with the field; `conflict` for a
@@ -26,7 +27,6 @@ export async function containerRequest(
   if (config?.metadata === undefined) throw invalid('config.metadata', 'it is missing');
   const { name, attempt } = config.metadata;
   if (name === '') throw invalid('config.metadata.name', 'it is empty');
-  refuseMounts(config.mounts);
   if (config.devices.length > 0) throw unsupported('devices', 'a guest has none of its node’s');
   if (config.CDIDevices.length > 0) throw unsupported('CDI_devices', 'a guest has none');
   const { securityContext, resources } = config.linux ?? {};
@@ -46,6 +46,7 @@ export async function containerRequest(
     env: config.envs.map(environmentEntry),
     user: userOf(securityContext),
     ...{ command, args, workingDir, labels, annotations, stdin, stdinOnce },
+    mounts: config.mounts.map(mountOf),
     terminal: tty,
     readonlyRootfs: securityContext?.readonlyRootfs === true,
     confinement,
@@ -54,14 +55,6 @@ export async function containerRequest(
     logPath: logPathOf(pod.logDirectory, config.logPath),
     stopSignal: stopSignalOf(config.stopSignal),
   };
-}
-
-function refuseMounts(mounts: readonly cri.Mount[]): void {
-  for (const { image, hostPath, containerPath } of mounts) {
-    const what = image === undefined ? `the path ${quoted(hostPath)} of the node` : 'an image';
-    const reason = `${what} cannot be mounted at ${quoted(containerPath)}`;
-    throw unsupported('mounts', `${reason}: containers of pods have no mounts yet`);
-  }
 }
 
 function environmentEntry({ key, value }: cri.KeyValue): string {

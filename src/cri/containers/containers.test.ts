@@ -6,7 +6,7 @@ import { A3sError } from '../../errors.ts';
 import { stopContainer as stopRunning } from '../../pods/containers/stop-container.ts';
 import { TestHome } from '../../server/testing/home.ts';
 import { allow, deny } from '../../server/testing/signed-images.ts';
-import { ContainerState, Signal } from '../api/enums.ts';
+import { ContainerState, MountPropagation, Signal } from '../api/enums.ts';
 import { RuntimeService } from '../grpc/library.ts';
 import { CriClient } from '../testing/cri-client.ts';
 
@@ -14,6 +14,8 @@ const { runPodSandbox, removePodSandbox, stopPodSandbox, podSandboxStatus } = Ru
 const { createContainer, startContainer, stopContainer, removeContainer } = RuntimeService.method;
 const { listContainers, streamContainers, containerStatus, execSync } = RuntimeService.method;
 const { updateContainerResources, reopenContainerLog } = RuntimeService.method;
+
+const { PROPAGATION_HOST_TO_CONTAINER } = MountPropagation;
 
 const INVALID = 3;
 const DEADLINE_EXCEEDED = 4;
@@ -110,7 +112,15 @@ describe('CreateContainer', () => {
   });
 
   it.each([
-    ['mounts', { mounts: [{ hostPath: '/etc', containerPath: '/etc' }] }],
+    ['mounts.image', { mounts: [{ image: { image: 'busybox' }, containerPath: '/a' }] }],
+    [
+      'mounts.propagation',
+      {
+        mounts: [
+          { hostPath: '/a', containerPath: '/a', propagation: PROPAGATION_HOST_TO_CONTAINER },
+        ],
+      },
+    ],
     ['devices', { devices: [{ hostPath: '/dev/kvm', containerPath: '/dev/kvm' }] }],
     ['envs', { envs: [{ key: 'a=b', value: new Uint8Array() }] }],
     ['log_path', { logPath: '../log' }],
@@ -449,5 +459,88 @@ describe('a server that starts again', () => {
     }
     await home.start();
     expect(readdirSync(directory)).toEqual([`${id}.ext4`]);
+  });
+});
+
+describe('mounts', () => {
+  const mounts = [
+    { hostPath: '/var//lib/token', containerPath: '/run/token/', readonly: true },
+    { hostPath: '/srv', containerPath: '/srv', readonly: true, recursiveReadOnly: true },
+  ];
+  const all = () => home.podMounts.mounted.get(pod);
+  afterEach(() => {
+    home.podMounts.available = false;
+  });
+  const runAgain = async () => {
+    await client.call(removePodSandbox, { podSandboxId: pod });
+    home.podMounts.available = true;
+    const metadata = { name: 'pod', uid: 'uid', namespace: 'default', attempt: 0 };
+    pod = (await client.call(runPodSandbox, { config: { metadata } })).podSandboxId;
+  };
+
+  it('are parts of the share of the pod, from the start of a container to its end', async () => {
+    await runAgain();
+    expect(home.host.vm(pod)?.spec.shares).toEqual([
+      { tag: 'pod', path: `/run/pods/${pod}`, readonly: false, mountsBelow: true },
+    ]);
+    const id = await create('web', ['sleep', 'infinity'], { mounts });
+    expect(all()?.size).toBe(0);
+    await start(id);
+    expect(all()?.get(id)).toEqual([
+      ...[
+        {
+          hostPath: '/var/lib/token',
+          containerPath: '/run/token',
+          readonly: true,
+          recursive: false,
+        },
+      ],
+      ...[{ hostPath: '/srv', containerPath: '/srv', readonly: true, recursive: true }],
+    ]);
+    expect(guest()?.specs.get(id)?.mounts).toEqual([
+      ...[
+        {
+          kind: 'virtiofs',
+          tag: 'pod',
+          file: `${id.slice(0, 12)}-0`,
+          destination: '/run/token',
+          readonly: true,
+        },
+      ],
+      ...[
+        {
+          kind: 'virtiofs',
+          tag: 'pod',
+          file: `${id.slice(0, 12)}-1`,
+          destination: '/srv',
+          readonly: true,
+        },
+      ],
+    ]);
+    expect((await statusOf(id))?.mounts).toMatchObject([
+      { hostPath: '/var/lib/token', recursiveReadOnly: false },
+      { hostPath: '/srv', recursiveReadOnly: true },
+    ]);
+    await stop(id, 0n);
+    expect(all()?.size).toBe(0);
+    await client.call(stopPodSandbox, { podSandboxId: pod });
+    expect(all()).toBeUndefined();
+  });
+
+  it('fail a start where the node does not have them, and are undone', async () => {
+    await runAgain();
+    const id = await create('web', ['sleep', '1'], {
+      mounts: [{ hostPath: '/missing', containerPath: '/a' }],
+    });
+    await expect(start(id)).rejects.toThrow('bind-source-missing');
+    expect(await statusOf(id)).toMatchObject({ state: CONTAINER_EXITED, reason: 'StartError' });
+    expect(all()?.size).toBe(0);
+  });
+
+  it('are refused of a pod whose server can mount nothing', async () => {
+    await expect(create('web', ['sleep', '1'], { mounts })).rejects.toMatchObject({
+      code: INVALID,
+      details: expect.stringContaining('Cannot mount paths of the node into this pod'),
+    });
   });
 });

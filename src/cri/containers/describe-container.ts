@@ -5,7 +5,7 @@
  */
 import type { Container } from '../../pods/record/container.ts';
 import type { Answer } from '../answer.ts';
-import { ContainerState, Signal } from '../api/enums.ts';
+import { ContainerState, MountPropagation, Signal } from '../api/enums.ts';
 import type * as cri from '../api/messages.ts';
 import { nanoseconds } from '../integer.ts';
 import { shownLimits } from '../security/limits.ts';
@@ -47,6 +47,10 @@ export function containerStatusOf({ definition, state }: Container): Answer<cri.
     startedAt: nanoseconds(state.startedAt),
     finishedAt: nanoseconds(state.finishedAt),
     resources: { linux: shownLimits(askedLimits) },
+    mounts: definition.mounts.map(({ recursive, ...mount }) => ({
+      ...mount,
+      ...{ recursiveReadOnly: recursive, propagation: MountPropagation.PROPAGATION_PRIVATE },
+    })),
     stopSignal: signalNumber(definition.stopSignal),
   };
 }

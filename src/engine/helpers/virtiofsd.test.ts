@@ -81,7 +81,7 @@ function status(pid: number, field: string): string | undefined {
 }
 
 it('keeps user ids for root, and squashes them for an ordinary user', () => {
-  expect(virtiofsdArguments('/run/box/fs0.sock', true, true)).toEqual([
+  expect(virtiofsdArguments('/run/box/fs0.sock', { readonly: true }, true)).toEqual([
     '--socket-path=/run/box/fs0.sock',
     '--shared-dir=/share',
     '--sandbox=chroot',
@@ -91,7 +91,7 @@ it('keeps user ids for root, and squashes them for an ordinary user', () => {
     '--readonly',
     '--modcaps=-mknod:-setfcap',
   ]);
-  expect(virtiofsdArguments('/run/box/fs0.sock', false, false).slice(-3)).toEqual([
+  expect(virtiofsdArguments('/run/box/fs0.sock', { readonly: false }, false).slice(-3)).toEqual([
     '--modcaps=-mknod:-setfcap:-setuid:-setgid',
     '--translate-uid=squash-guest:0:0:4294967295',
     '--translate-gid=squash-guest:0:0:4294967295',

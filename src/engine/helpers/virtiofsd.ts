@@ -73,7 +73,11 @@ export function fileServers({ runtimeDir, identity, shares, hostLimits }: VmSpec
 }
 
 /** @param root whether it acts as every user of the box, or as one user for all */
-export function virtiofsdArguments(socket: string, readonly: boolean, root: boolean): string[] {
+export function virtiofsdArguments(
+  socket: string,
+  { readonly, mountsBelow = false }: Pick<Share, 'readonly' | 'mountsBelow'>,
+  root: boolean,
+): string[] {
   const squash = `squash-guest:0:0:${ALL_IDS}`;
   return [
     `--socket-path=${socket}`,
@@ -84,6 +88,7 @@ export function virtiofsdArguments(socket: string, readonly: boolean, root: bool
     // The jail sets this limit.
     '--rlimit-nofile=0',
     ...(readonly ? ['--readonly'] : []),
+    ...(mountsBelow ? ['--no-announce-submounts'] : []),
     ...(root
       ? ['--modcaps=-mknod:-setfcap']
       : [
@@ -122,7 +127,7 @@ export async function startVirtiofsd(
   signal.throwIfAborted();
   const program = {
     path: await findTool('virtiofsd'),
-    args: virtiofsdArguments(socket, share.readonly, features.identity),
+    args: virtiofsdArguments(socket, share, features.identity),
     identity,
     group: jailGroup(runtimeDir),
     rootCapabilities: CAPABILITIES,

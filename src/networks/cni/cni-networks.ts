@@ -10,7 +10,7 @@
 import { closeSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { KeyedLock } from '../../async/keyed-lock.ts';
 import { A3sError } from '../../errors.ts';
@@ -100,8 +100,8 @@ export class CniNetworks implements PodNetworks {
       try {
         // What a crash leaves is found by this file.
         await this.#record(pod, known);
-        await mkdir(this.#places.namespaces, { recursive: true, mode: 0o700 });
         const namespace = this.#namespace(pod);
+        await mkdir(dirname(namespace), { recursive: true, mode: 0o700 });
         await makeNamespace(namespace);
         const result = await addToNetwork(this.#chain(known), this.#target(pod, known));
         await this.#record(pod, { ...known, result });

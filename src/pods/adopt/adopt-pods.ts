@@ -37,7 +37,9 @@ const RETRY_MS = 500;
 export async function adoptPods(rt: PodHost, timing: typeof TIMING = TIMING): Promise<void> {
   await sweepDirectories(rt);
   const withVm = rt.pods.pods().filter(({ state }) => mayHavePodVm(state.status));
-  await rt.podNetworks.reconcile(withVm.map(({ definition }) => definition.id));
+  const kept = withVm.map(({ definition }) => definition.id);
+  await rt.podNetworks.reconcile(kept);
+  await sweepMounts(rt, kept);
   await Promise.all(rt.pods.pods().map(({ definition }) => adoptPod(rt, definition.id, timing)));
 }
 
@@ -209,5 +211,18 @@ async function sweepDisks(rt: Pick<PodHost, 'home' | 'pods'>, pod: string): Prom
     const [, id] = DISK.exec(name) ?? [];
     if (id === undefined || rt.pods.container(id) !== undefined) continue;
     await rm(join(directory, name), { force: true });
+  }
+}
+
+/** One mount that stays keeps no pod from being taken over. */
+async function sweepMounts(
+  rt: Pick<PodHost, 'podMounts' | 'log'>,
+  kept: readonly string[],
+): Promise<void> {
+  for (const pod of await rt.podMounts.list()) {
+    if (kept.includes(pod)) continue;
+    await rt.podMounts.end(pod).catch((error: unknown) => {
+      rt.log.error('a pod has left something on its node', error, { pod });
+    });
   }
 }

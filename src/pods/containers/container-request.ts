@@ -4,7 +4,7 @@
  * @module
  */
 import type { Confinement, Resources } from '@a3s-box/policies';
-import type { AskedLimits, ContainerMetadata } from '../record/container.ts';
+import type { AskedLimits, ContainerMetadata, PodMount } from '../record/container.ts';
 
 export interface ContainerRequest {
   readonly metadata: ContainerMetadata;
@@ -20,6 +20,7 @@ export interface ContainerRequest {
   readonly workingDir: string;
   /** `user[:group]`. */
   readonly user: string | undefined;
+  readonly mounts: readonly PodMount[];
   readonly terminal: boolean;
   readonly stdin: boolean;
   readonly stdinOnce: boolean;

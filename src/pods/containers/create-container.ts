@@ -36,7 +36,9 @@ export async function createContainer(
   pod: string,
   request: ContainerRequest,
 ): Promise<Container> {
-  const { definition } = expectReady(rt, pod);
+  const ready = expectReady(rt, pod);
+  if (request.mounts.length > 0) expectMounts(ready);
+  const { definition } = ready;
   const image = await rt.images.resolve(request.image);
   const names = namesUsed(request.image, image);
   const subject = { image, reference: request.image, names, confidential: false };
@@ -64,10 +66,30 @@ export async function createContainer(
       await pinnedImage(rt, { image: pinned });
       return container;
     } catch (error) {
-      await rm(disk, { force: true });
-      rt.pods.removeContainer(id);
+      await undoCreation(rt, { id, disk });
       throw error;
     }
+  });
+}
+
+/** Never rejects: why the container was not created counts. The next server removes a disk. */
+async function undoCreation(
+  rt: Pick<PodHost, 'pods' | 'log'>,
+  { id, disk }: { readonly id: string; readonly disk: string },
+): Promise<void> {
+  try {
+    rt.pods.removeContainer(id);
+    await rm(disk, { force: true });
+  } catch (error) {
+    rt.log.error('a container that was not created has left something', error, { container: id });
+  }
+}
+
+/** @throws A3sError `unsupported-option` for a pod whose microVM has no place for mounts */
+function expectMounts({ state: { mounts } }: Pod): void {
+  if (mounts === true) return;
+  throw new A3sError('unsupported-option', 'Cannot mount paths of the node into this pod', {
+    remedy: 'It takes a server that root has started, and a pod that it has run.',
   });
 }
 
@@ -88,10 +110,12 @@ function planned(
       remedy: 'Name a command: the image has none.',
     });
   }
-  const { metadata, stdinOnce, readonlyRootfs, confinement, resources, askedLimits } = request;
+  const { metadata, mounts, stdinOnce, readonlyRootfs } = request;
+  const { confinement, resources, askedLimits } = request;
   const cwd = workingDir === '' ? config.workingDir : workingDir;
   return {
     ...{ metadata, stdinOnce, readonlyRootfs, confinement, resources, askedLimits },
+    mounts: [...mounts],
     process: {
       args: [...entrypoint, ...cmd],
       env: processEnvironment(hostname, terminal, mergeEnvironment(env, config.env)),

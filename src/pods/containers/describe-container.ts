@@ -7,6 +7,7 @@
 import { CONTAINER_SPEC_SCHEMA, ContainerSpec } from '@a3s-box/policies';
 import type { Disk } from '../../engine/engine.ts';
 import type { BootLayer } from '../../images/image.ts';
+import { mountName, POD_SHARE } from '../mounts/pod-mounts.ts';
 import type { ContainerDefinition } from '../record/container.ts';
 import { validSpec } from '../valid-spec.ts';
 
@@ -19,7 +20,7 @@ export function diskName(id: string): string {
 }
 
 export function describeContainer(
-  { id, process, readonlyRootfs, confinement, resources }: ContainerDefinition,
+  { id, process, readonlyRootfs, confinement, resources, mounts }: ContainerDefinition,
   { layers, disk }: { readonly layers: readonly BootLayer[]; readonly disk: string },
 ): { disks: readonly Disk[]; spec: ContainerSpec } {
   const name = diskName(id);
@@ -36,7 +37,11 @@ export function describeContainer(
         changes: { kind: 'disk', serial: changes.serial },
         readonly: readonlyRootfs,
       },
-      ...{ process, confinement, resources, mounts: [] },
+      ...{ process, confinement, resources },
+      mounts: mounts.map(({ containerPath, readonly }, index) => ({
+        ...{ kind: 'virtiofs', tag: POD_SHARE, file: mountName(id, index) },
+        ...{ destination: containerPath, readonly },
+      })),
     }),
   };
 }

@@ -14,7 +14,7 @@ import { diskName } from './describe-container.ts';
 
 const KILLED = 137;
 
-export type EndHost = Pick<PodHost, 'pods' | 'log'>;
+export type EndHost = Pick<PodHost, 'pods' | 'podMounts' | 'log'>;
 
 /** Caller holds the pod's lock. Nothing changes for a container that does not run. */
 export async function endContainer(
@@ -59,7 +59,7 @@ function unseen(detail: string): Ending {
  * are there until the pod is stopped: the log says so, and the container has ended all the same.
  */
 export async function leaveGuest(
-  rt: Pick<EndHost, 'log'>,
+  rt: Pick<EndHost, 'podMounts' | 'log'>,
   running: RunningPod,
   id: string,
 ): Promise<void> {
@@ -71,6 +71,11 @@ export async function leaveGuest(
   } catch (error) {
     if (running.signal.aborted) return;
     rt.log.error('a container was not removed cleanly from its guest', error, { container: id });
+  }
+  try {
+    await rt.podMounts.remove(running.id, id);
+  } catch (error) {
+    rt.log.error('paths of the node are still mounted for a container', error, { container: id });
   }
   try {
     await running.vm.detachDisks(diskName(id));

@@ -43,6 +43,7 @@ export async function startContainer(rt: PodHost, id: string): Promise<void> {
       output = await openOutput(rt, running, id);
       const layers = await rt.images.bootLayers(image);
       const disk = containerDisk(rt, container.definition);
+      await rt.podMounts.add(pod, id, container.definition.mounts);
       await enterGuest(
         running,
         container,

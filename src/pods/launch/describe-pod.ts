@@ -15,6 +15,7 @@ import type { Disk, VmSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { PodAttachment } from '../../networks/cni/pod-networks.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
+import { podShare } from '../mounts/pod-mounts.ts';
 import type { PodDefinition } from '../record/pod.ts';
 import { validSpec } from '../valid-spec.ts';
 
@@ -41,10 +42,12 @@ export async function describePod(
     readonly taken: TakenTemplate | undefined;
     /** In the network that pods share. */
     readonly attached: PodAttachment | undefined;
+    /** The directory of the node below which containers' mounts are made. */
+    readonly shared: string | undefined;
   },
 ): Promise<DescribedPod> {
   const { id, identity, memoryBytes, nanoCpus } = pod;
-  const { boot, runtimeDir, disks, taken, attached } = given;
+  const { boot, runtimeDir, disks, taken, attached, shared } = given;
   const joined = await networkOf(pod, attached);
   const sysctls = sysctlsOf(pod.sysctls, '');
   const { ulimits: _, ...resources } = resourcesOf({ memoryBytes, nanoCpus, limits: NO_LIMITS });
@@ -54,7 +57,7 @@ export async function describePod(
       cpus: vmCpus(nanoCpus),
       memoryBytes: vmMemory(memoryBytes),
       nic: joined.nic,
-      shares: [],
+      shares: shared === undefined ? [] : [podShare(shared)],
       sparePorts: SPARE_PORTS,
       template: taken?.template,
     },

@@ -13,7 +13,8 @@ import type { RunningPod } from './running-pod.ts';
 
 export type FollowPodHost = Pick<
   PodHost,
-  'pods' | 'runningPods' | 'podNetworks' | 'locks' | 'log' | 'engine' | 'runtimeDir'
+  | ('pods' | 'runningPods' | 'podNetworks' | 'podMounts')
+  | ('locks' | 'log' | 'engine' | 'runtimeDir')
 >;
 
 /** In the background; `running.finished` settles when the record says that the pod is stopped. */
@@ -43,7 +44,7 @@ export function followPod(rt: FollowPodHost, running: RunningPod): void {
  * lock.
  */
 export async function endPod(
-  rt: Pick<PodHost, 'pods' | 'podNetworks' | 'engine' | 'runtimeDir' | 'log'>,
+  rt: Pick<PodHost, 'pods' | 'podNetworks' | 'podMounts' | 'engine' | 'runtimeDir' | 'log'>,
   id: string,
   why: string,
 ): Promise<void> {
@@ -51,7 +52,7 @@ export async function endPod(
   await rt.engine.sweep(id, directory);
   // Only after the sweep: until then, its user could put links in the way.
   await rm(directory, { recursive: true, force: true });
-  await leaveNetwork(rt, id);
+  await leaveNode(rt, id);
   for (const { definition } of rt.pods.containers(id)) {
     recordEnd(rt, definition.id, undefined, why);
   }
@@ -62,16 +63,16 @@ export async function endPod(
 }
 
 /**
- * Takes a pod out of the network that pods share. Where that fails, the pod has ended all the same,
- * and it is tried again when it is stopped or removed.
+ * Gives back what the node has prepared for a pod whose microVM is gone. Where that fails, the pod
+ * has ended all the same, and it is tried again when it is stopped or removed.
  */
-export async function leaveNetwork(
-  rt: Pick<PodHost, 'podNetworks' | 'log'>,
+export async function leaveNode(
+  rt: Pick<PodHost, 'podNetworks' | 'podMounts' | 'log'>,
   id: string,
 ): Promise<void> {
-  try {
-    await rt.podNetworks.detach(id);
-  } catch (error) {
-    rt.log.error('a pod was not taken out of its network', error, { pod: id });
+  for (const leave of [() => rt.podMounts.end(id), () => rt.podNetworks.detach(id)]) {
+    await leave().catch((error: unknown) => {
+      rt.log.error('a pod has left something on its node', error, { pod: id });
+    });
   }
 }

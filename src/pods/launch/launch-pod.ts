@@ -31,13 +31,12 @@ type LaunchHost = Pick<
 /**
  * Returns when the guest has the pod's spec. Where it cannot, it leaves no process behind.
  *
- * @param attached in the network that pods share
  * @param signal of the caller, which may give up
  */
 export async function launchPod(
   rt: LaunchHost,
   { definition }: Pod,
-  attached: PodAttachment | undefined,
+  { attached, shared }: PodPlaces,
   signal: AbortSignal,
 ): Promise<RunningPod> {
   const boot = await rt.boot.open(definition.bootSet);
@@ -47,14 +46,14 @@ export async function launchPod(
   let suspicion: string | undefined;
   if (taken !== undefined) {
     try {
-      return await launchFrom(rt, definition, { boot, taken, attached }, signal);
+      return await launchFrom(rt, definition, { boot, taken, attached, shared }, signal);
     } catch (error) {
       taken.release();
       suspicion = await templateFailure(rt, definition, { error, taken }, signal);
     }
   }
   const running = await launchFrom(
-    ...([rt, definition, { boot, taken: undefined, attached }, signal] as const),
+    ...([rt, definition, { boot, taken: undefined, attached, shared }, signal] as const),
   );
   if (taken !== undefined && suspicion !== undefined) {
     await rt.templates.drop(taken.template.key, suspicion);
@@ -85,16 +84,23 @@ async function templateFailure(
   return machineFault === 'possible' ? error.message : undefined;
 }
 
-interface LaunchedFrom {
+/** What the node has prepared for a pod. */
+export interface PodPlaces {
+  /** In the network that pods share. */
+  readonly attached: PodAttachment | undefined;
+  /** The directory below which containers' mounts are made; undefined: they have none. */
+  readonly shared: string | undefined;
+}
+
+interface LaunchedFrom extends PodPlaces {
   readonly boot: VmSpec['boot'];
   readonly taken: TakenTemplate | undefined;
-  readonly attached: PodAttachment | undefined;
 }
 
 async function launchFrom(
   rt: LaunchHost,
   pod: PodDefinition,
-  { boot, taken, attached }: LaunchedFrom,
+  { boot, taken, attached, shared }: LaunchedFrom,
   left: AbortSignal,
 ): Promise<RunningPod> {
   const { id, identity } = pod;
@@ -107,7 +113,7 @@ async function launchFrom(
     await taken?.writeChanges(throwaway, identity);
     const slot: Disk = { path: throwaway, serial: TEMPLATE_SLOTS.changes, readonly: false };
     const disks = taken === undefined ? [] : [slot];
-    const given = { boot, runtimeDir, disks, taken, attached };
+    const given = { boot, runtimeDir, disks, taken, attached, shared };
     const { vm: described, spec } = await describePod(pod, given);
     // On record before anything runs, so that the next server finds it.
     const start = taken === undefined ? 'cold' : 'template';

@@ -12,7 +12,7 @@ import type { PodHost } from '../pod-host.ts';
 import { podDirectory, podsDirectory } from '../record/directories.ts';
 import type { Pod } from '../record/pod.ts';
 import { podMac } from './describe-pod.ts';
-import { followPod, leaveNetwork } from './follow-pod.ts';
+import { followPod, leaveNode } from './follow-pod.ts';
 import { launchPod } from './launch-pod.ts';
 import type { PodRequest } from './pod-request.ts';
 import type { RunningPod } from './running-pod.ts';
@@ -37,13 +37,17 @@ export async function runPod(rt: PodHost, request: PodRequest, signal: AbortSign
     const pod = rt.pods.insertPod({ ...request, network, id, createdAt, bootSet, identity });
     try {
       await makePodDirectory(rt, id);
-      const { running, addresses } = await startPod(rt, pod, signal);
+      const shared = await rt.podMounts.prepare(id);
+      const { running, addresses } = await startPod(rt, pod, shared, signal);
       followPod(rt, running);
-      return rt.pods.advancePod(id, 'started', addresses === undefined ? {} : { addresses });
+      return rt.pods.advancePod(id, 'started', {
+        ...(addresses === undefined ? {} : { addresses }),
+        ...(shared === undefined ? {} : { mounts: true }),
+      });
     } catch (error) {
       // What a server that stops has begun, the next one ends.
       if (rt.runningPods.get(id) === undefined) {
-        await leaveNetwork(rt, id);
+        await leaveNode(rt, id);
         await rm(podDirectory(rt, id), { recursive: true, force: true });
         rt.pods.removePod(id);
       }
@@ -56,15 +60,17 @@ export async function runPod(rt: PodHost, request: PodRequest, signal: AbortSign
 async function startPod(
   rt: PodHost,
   pod: Pod,
+  shared: string | undefined,
   signal: AbortSignal,
 ): Promise<{ running: RunningPod; addresses?: string[] }> {
   const { id, network, metadata, ports } = pod.definition;
-  if (network !== 'cni') return { running: await launchPod(rt, pod, undefined, signal) };
+  if (network !== 'cni')
+    return { running: await launchPod(rt, pod, { attached: undefined, shared }, signal) };
   const { name, namespace, uid } = metadata;
   const place = { pod: id, name, namespace, uid, mac: podMac(id), ports };
   const attached = await rt.podNetworks.attach(place);
   try {
-    const running = await launchPod(rt, pod, attached, signal);
+    const running = await launchPod(rt, pod, { attached, shared }, signal);
     return { running, addresses: [...attached.addresses] };
   } finally {
     // The VMM has its own, or was not started.

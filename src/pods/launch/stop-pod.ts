@@ -25,6 +25,7 @@ export async function stopPod(rt: FollowPodHost, id: string): Promise<void> {
     // One that could not be adopted.
     if (pod !== undefined && mayHavePodVm(pod.state.status)) await endPod(rt, id, '');
     // What could not be done at its end is done now, or the caller learns why not.
+    await rt.podMounts.end(id);
     await rt.podNetworks.detach(id);
   });
 }

@@ -26,6 +26,17 @@ export const AskedLimits = z.strictObject({
 });
 export type AskedLimits = z.infer<typeof AskedLimits>;
 
+const PodMount = z.strictObject({
+  /** Absolute path on the node. */
+  hostPath: z.string(),
+  containerPath: z.string(),
+  readonly: z.boolean(),
+  /** What is mounted below it on the node is read-only too. */
+  recursive: z.boolean(),
+});
+/** A path of the node that a container mounts. */
+export type PodMount = z.infer<typeof PodMount>;
+
 export const ContainerDefinition = z.strictObject({
   id: z.string(),
   /** Id of its pod. */
@@ -45,6 +56,7 @@ export const ContainerDefinition = z.strictObject({
   }),
   /** The decision that allowed the creation. */
   trust: TrustDecision,
+  mounts: z.array(PodMount).default([]),
   process: ProcessSpec,
   /** The input ends with its first client. */
   stdinOnce: z.boolean(),

@@ -66,6 +66,8 @@ export const PodState = z.strictObject({
       source: z.string().optional(),
     })
     .optional(),
+  /** Paths of the node can be mounted into its containers. */
+  mounts: z.literal(true).optional(),
   /** That lead to the pod from outside of its microVM; absent: none does. */
   addresses: z.array(z.string()).optional(),
   /** Why the microVM is gone, where nobody asked for that. Empty: nothing is known. */

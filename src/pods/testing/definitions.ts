@@ -57,6 +57,7 @@ export function testContainer(
       ...{ args: ['sleep', 'infinity'], env: [], cwd: '/', user: '' },
       ...{ terminal: false, stdin: false },
     },
+    mounts: [],
     stdinOnce: false,
     readonlyRootfs: false,
     confinement: DEFAULT_CONFINEMENT,

@@ -24,6 +24,7 @@ import type { FakeConfidentialOptions } from '../../guest/testing/fake-confident
 import type { ImageStore } from '../../images/image.ts';
 import { FakeHostNetworks } from '../../networks/testing/fake-host-networks.ts';
 import { FakePodNetworks } from '../../networks/testing/fake-pod-networks.ts';
+import { FakePodMounts } from '../../pods/testing/fake-pod-mounts.ts';
 import type { Downloads } from '../../registry/downloads.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { Database } from '../../state/database.ts';
@@ -44,6 +45,7 @@ export class TestHome {
   readonly host: FakeHost;
   readonly hostNetworks = new FakeHostNetworks();
   readonly podNetworks = new FakePodNetworks();
+  readonly podMounts = new FakePodMounts();
   readonly images: ImageStore;
   readonly trust = new FakeTrust();
   /** Decides in place of `trust`, with cryptography. */
@@ -159,6 +161,7 @@ export class TestHome {
             trust: this.realTrust ?? this.trust,
             hostNetworks: this.hostNetworks,
             podNetworks: this.podNetworks,
+            podMounts: this.podMounts,
             boot: { current: async (asked) => asked ?? 'set', open: async () => this.boot },
           };
         },

@@ -14,6 +14,7 @@ import { openImageStore } from '../../../src/images/store.ts';
 import { spawnInJail } from '../../../src/jail/spawn.ts';
 import { NamespaceNetworks } from '../../../src/networks/host/namespace-networks.ts';
 import { FakePodNetworks } from '../../../src/networks/testing/fake-pod-networks.ts';
+import { FakePodMounts } from '../../../src/pods/testing/fake-pod-mounts.ts';
 import { openDownloads } from '../../../src/registry/downloads.ts';
 import { hostFiles } from '../../../src/registry/hosts/host.ts';
 import { readProxies } from '../../../src/registry/hosts/proxies.ts';
@@ -72,6 +73,7 @@ export class TestServer {
             roots: async () => rootCertificates,
           }),
           podNetworks: new FakePodNetworks(),
+          podMounts: new FakePodMounts(),
           images: await openImageStore({
             directory: join(config.home, 'images'),
             database,

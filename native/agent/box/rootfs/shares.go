@@ -28,7 +28,7 @@ func mountShare(r rootdir.Root, m spec.Mount, own string, kept Shares) error {
 	}
 	defer syscall.Close(mount)
 	if m.File != nil {
-		return mountSharedFile(r, mount, m, own, kept)
+		return mountPart(r, mount, m, own, kept)
 	}
 	target, err := r.Directory(m.Destination)
 	if err != nil {
@@ -49,26 +49,50 @@ func mountShare(r rootdir.Root, m spec.Mount, own string, kept Shares) error {
 	return kept.keep(m, mount)
 }
 
-// mountSharedFile mounts one file of a share. Only an attached mount can be cloned, so the share is
-// attached out of the box's sight.
-func mountSharedFile(r rootdir.Root, share int, m spec.Mount, own string, kept Shares) error {
+// mountPart mounts one file or directory of a share. Only an attached mount can be cloned, so the
+// share is attached out of the box's sight.
+func mountPart(r rootdir.Root, share int, m spec.Mount, own string, kept Shares) error {
 	if err := rootdir.AttachAt(share, own); err != nil {
 		return err
 	}
-	file, err := linux.OpenAt(share, *m.File, linux.OPath, 0, linux.Beneath|linux.NoSymlinks)
+	part, err := linux.OpenAt(share, *m.File, linux.OPath, 0, linux.Beneath|linux.NoSymlinks)
 	if err != nil {
 		return err
 	}
-	defer syscall.Close(file)
-	mount, err := linux.CloneMount(file, "", false)
+	defer syscall.Close(part)
+	mount, err := linux.CloneMount(part, "", false)
 	if err != nil {
 		return err
 	}
 	defer syscall.Close(mount)
-	if err := rootdir.AttachFile(r, mount, m.Destination); err != nil {
+	target, err := partTarget(r, part, m.Destination)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(target)
+	if err := linux.Attach(mount, target); err != nil {
 		return err
 	}
 	return kept.keep(m, mount)
+}
+
+// partTarget opens what a part of a share is mounted on: a file or a directory, as the part is.
+func partTarget(r rootdir.Root, part int, destination string) (int, error) {
+	var stat syscall.Stat_t
+	if err := syscall.Fstat(part, &stat); err != nil {
+		return -1, os.NewSyscallError("fstat", err)
+	}
+	if stat.Mode&syscall.S_IFMT != syscall.S_IFDIR {
+		return r.File(destination)
+	}
+	target, err := r.Directory(destination)
+	if err != nil {
+		return -1, err
+	}
+	if err := rootdir.RefuseKernelFiles(target); err != nil {
+		return -1, errors.Join(err, syscall.Close(target))
+	}
+	return target, nil
 }
 
 // awaitShare waits until a share of that tag is attached.

@@ -24,9 +24,9 @@ type Share struct {
 }
 
 // keep keeps a share that is mounted. Through one that is read-only nothing can be touched: its
-// file server refuses to set a time.
+// file server refuses to set a time. Of several parts of one share, the first is kept.
 func (s Shares) keep(m spec.Mount, mount int) error {
-	if m.Readonly {
+	if _, found := s[*m.Tag]; found || m.Readonly {
 		return nil
 	}
 	share, err := newShare(mount)

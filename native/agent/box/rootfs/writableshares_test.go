@@ -32,6 +32,11 @@ func shareForTest(t *testing.T) (Share, string) {
 		t.Fatalf("%d shares are kept", len(kept))
 	}
 	share := kept["bind-0"]
+	// Another part of the same share.
+	must(t, kept.keep(spec.Mount{Tag: &writable}, -1))
+	if kept["bind-0"] != share {
+		t.Fatal("the first part is kept no more")
+	}
 	t.Cleanup(func() { _ = errors.Join(syscall.Close(share.root), syscall.Close(share.lookups)) })
 	return share, dir
 }

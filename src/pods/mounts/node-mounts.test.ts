@@ -1,0 +1,149 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { startVirtiofsd } from '../../engine/helpers/virtiofsd.ts';
+import { findProcesses } from '../../engine/processes/processes.ts';
+import { endProcesses } from '../../engine/processes/sweep.ts';
+import { prepareDirectory } from '../../engine/runtime-directory.ts';
+import { identityFor, isJailUid } from '../../jail/identity.ts';
+import { runProgram } from '../../networks/host/run-program.ts';
+import { NodeMounts } from './node-mounts.ts';
+import { mountName, podShare } from './pod-mounts.ts';
+
+const [POD, WEB, JOB] = ['a', 'b', 'c'].map((digit) => digit.repeat(64)) as [
+  string,
+  string,
+  string,
+];
+
+describe.runIf(process.geteuid?.() === 0)('mounts of a pod', () => {
+  let root: string;
+  let volume: string;
+  let mounts: NodeMounts;
+  let seen: string;
+
+  beforeEach(async () => {
+    root = mkdtempSync(join(tmpdir(), 'a3s-mounts-'));
+    volume = join(root, 'volume');
+    mkdirSync(join(volume, 'below'), { recursive: true });
+    writeFileSync(join(volume, 'file'), 'of the node');
+    await runProgram('mount', ['-t', 'tmpfs', 'tmpfs', join(volume, 'below')]);
+    mounts = new NodeMounts(join(root, 'mounts'));
+    seen = await serve((await mounts.prepare(POD)) ?? '');
+  });
+  afterEach(async () => {
+    await endProcesses(join(root, 'run'));
+    await mounts.end(POD);
+    expect(await mounts.list()).toEqual([]);
+    // What was mounted is as it was.
+    expect(readFileSync(join(volume, 'file'), 'utf8')).toBe('of the node');
+    await runProgram('umount', [join(volume, 'below')]);
+    expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(root);
+    rmSync(root, { recursive: true });
+  });
+
+  /** Starts the file server of a pod, and returns its root as this process sees it. */
+  async function serve(path: string): Promise<string> {
+    const runtimeDir = join(root, 'run');
+    mkdirSync(runtimeDir);
+    const identity = identityFor(0, 0, []);
+    await prepareDirectory(runtimeDir, identity);
+    const servers = { runtimeDir, identity, count: 1 };
+    await startVirtiofsd(podShare(path), 0, servers, AbortSignal.timeout(10_000));
+    const found = findProcesses(runtimeDir, isJailUid).find(
+      ({ program }) => program === 'virtiofsd',
+    );
+    const status = () => readFileSync(`/proc/${found?.pid}/status`, 'utf8');
+    await vi.waitFor(() => expect(status()).toContain('Seccomp:\t2'), { timeout: 10_000 });
+    return `/proc/${found?.pid}/root`;
+  }
+  const mountOf = (hostPath: string, more = {}) => ({
+    ...{ hostPath, containerPath: '/data', readonly: false, recursive: false, ...more },
+  });
+  const inside = (index: number, ...names: string[]) => join(seen, mountName(WEB, index), ...names);
+
+  it('appear in the file server that runs, writable or not, and go again', async () => {
+    const readonly = mountOf(volume, { readonly: true });
+    await mounts.add(POD, WEB, [
+      mountOf(volume),
+      readonly,
+      { ...readonly, recursive: true },
+      mountOf(join(volume, 'file')),
+    ]);
+    await mounts.add(POD, JOB, [mountOf(volume)]);
+    expect(readdirSync(seen)).toHaveLength(5);
+    expect(readFileSync(inside(3), 'utf8')).toBe('of the node');
+    writeFileSync(inside(0, 'new'), 'of the pod');
+    expect(readFileSync(join(volume, 'new'), 'utf8')).toBe('of the pod');
+    const write = (index: number, ...names: string[]) =>
+      expect(() => writeFileSync(inside(index, ...names), ''));
+    write(1, 'new').toThrow('EROFS');
+    write(1, 'below', 'new').not.toThrow();
+    write(2, 'new').toThrow('EROFS');
+    write(2, 'below', 'new').toThrow('EROFS');
+    await mounts.remove(POD, WEB);
+    expect(readdirSync(seen)).toEqual([mountName(JOB, 0)]);
+    expect(existsSync(join(volume, 'below/new'))).toBe(true);
+  });
+
+  it('show what kubelet replaces by the swap of a link', async () => {
+    const secret = join(root, 'secret');
+    const put = (version: string) => {
+      mkdirSync(join(secret, `..${version}`), { recursive: true });
+      writeFileSync(join(secret, `..${version}`, 'token'), version);
+      symlinkSync(`..${version}`, join(secret, '..data_tmp'));
+      renameSync(join(secret, '..data_tmp'), join(secret, '..data'));
+    };
+    put('first');
+    symlinkSync('..data/token', join(secret, 'token'));
+    await mounts.add(POD, WEB, [mountOf(secret, { readonly: true })]);
+    expect(readFileSync(inside(0, 'token'), 'utf8')).toBe('first');
+    put('second');
+    expect(readFileSync(inside(0, 'token'), 'utf8')).toBe('second');
+  });
+
+  it('are of directories, which are made where they are missing, and of files', async () => {
+    const missing = join(root, 'made/now');
+    await mounts.add(POD, WEB, [mountOf(missing)]);
+    expect(readdirSync(missing)).toEqual([]);
+    const socket = createServer();
+    await new Promise<void>((resolve) => socket.listen(join(root, 'x.sock'), resolve));
+    await expect(mounts.add(POD, JOB, [mountOf(join(root, 'x.sock'))])).rejects.toMatchObject({
+      code: 'bind-source-missing',
+    });
+    await new Promise((resolve) => socket.close(resolve));
+  });
+
+  it('are unmounted by the next server too, and none of the node is', async () => {
+    await mounts.add(POD, WEB, [mountOf(volume)]);
+    await runProgram('mount', ['-t', 'tmpfs', 'tmpfs', join(volume, 'below')]);
+    const next = new NodeMounts(join(root, 'mounts'));
+    expect(await next.list()).toEqual([POD]);
+    await next.end(POD);
+    // Both are there still.
+    await runProgram('umount', [join(volume, 'below')]);
+    expect(readdirSync(seen)).toEqual([]);
+  });
+
+  it('are never removed with what is in them', async () => {
+    const shared = (await mounts.prepare(POD)) ?? '';
+    mkdirSync(join(shared, 'x'));
+    writeFileSync(join(shared, 'x/precious'), '');
+    await expect(mounts.end(POD)).rejects.toMatchObject({ code: 'ENOTEMPTY' });
+    rmSync(join(shared, 'x/precious'));
+    rmdirSync(join(shared, 'x'));
+  });
+});

@@ -1,0 +1,52 @@
+/**
+ * Paths of the node in the containers of a pod.
+ *
+ * A pod has one file server, started with its microVM, whose directory is empty at first. What a
+ * container mounts is mounted there by the node, and so appears in the guest, without a device that
+ * is attached.
+ *
+ * @module
+ */
+import type { Share } from '../../engine/engine.ts';
+import type { PodMount } from '../record/container.ts';
+
+/** The tag of the share that every pod has. */
+export const POD_SHARE = 'pod';
+
+/** Names of containers' mounts begin with so many digits of their ids. */
+const ID_DIGITS = 12;
+
+export interface PodMounts {
+  /**
+   * Makes the directory of a pod's mounts.
+   *
+   * @returns its path; undefined where this server can mount nothing
+   */
+  prepare(pod: string): Promise<string | undefined>;
+  /**
+   * Mounts paths of the node for a container, under the names that `mountName` gives them.
+   *
+   * @throws A3sError `bind-source-missing`; what was mounted before stays until `remove`
+   */
+  add(pod: string, container: string, mounts: readonly PodMount[]): Promise<void>;
+  /** Unmounts what a container has mounted, if anything. */
+  remove(pod: string, container: string): Promise<void>;
+  /** Unmounts all that a pod has, and removes its directory. */
+  end(pod: string): Promise<void>;
+  /** The pods that have a directory. */
+  list(): Promise<readonly string[]>;
+}
+
+export function podShare(path: string): Share {
+  return { tag: POD_SHARE, path, readonly: false, mountsBelow: true };
+}
+
+/** The name of a mount in the directory of its pod. */
+export function mountName(container: string, index: number): string {
+  return `${container.slice(0, ID_DIGITS)}-${index}`;
+}
+
+/** Whether the name is of one of the container's mounts. */
+export function isMountOf(container: string, name: string): boolean {
+  return name.startsWith(`${container.slice(0, ID_DIGITS)}-`);
+}
