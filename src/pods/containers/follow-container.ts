@@ -8,15 +8,15 @@ import { retryRecord } from '../../boxes/supervise/retry-record.ts';
 import { type Exit, MAIN } from '../../guest/protocol.ts';
 import { finality } from '../../guest/refusal.ts';
 import type { RunningPod } from '../launch/running-pod.ts';
-import { ContainerOutput } from '../logs/container-output.ts';
+import type { ContainerOutput } from '../logs/container-output.ts';
 import type { PodHost } from '../pod-host.ts';
 import { endContainer } from './end-container.ts';
-import { openOutput } from './open-output.ts';
+import { resumeOutput } from './open-output.ts';
 
 /** Pause after an attempt to reach the guest that failed as a whole. */
 const RETRY_MS = 500;
 
-export type FollowHost = Pick<PodHost, 'pods' | 'log' | 'locks'>;
+export type FollowHost = Pick<PodHost, 'pods' | 'podMounts' | 'log' | 'locks'>;
 
 /**
  * In the background, until the record says that the container has ended.
@@ -30,7 +30,7 @@ export function followContainer(
   opened?: ContainerOutput,
 ): void {
   const followed = (async () => {
-    const output = opened ?? (await openAgain(rt, running, id));
+    const output = opened ?? (await resumeOutput(rt, running, id));
     running.outputs.set(id, output);
     try {
       const exit = await exitOf(rt, running, { id, output });
@@ -70,20 +70,6 @@ async function endSurely(
       if (!running.released) await endContainer(rt, running, id, exit);
     }),
   );
-}
-
-/** A container that runs is followed whether or not its log can be opened. */
-async function openAgain(
-  rt: FollowHost,
-  running: RunningPod,
-  id: string,
-): Promise<ContainerOutput> {
-  try {
-    return await openOutput(rt, running, id);
-  } catch (error) {
-    rt.log.error('the log of a container could not be opened', error, { container: id });
-    return new ContainerOutput(undefined);
-  }
 }
 
 /** All its output is read by then. Undefined when the microVM ended first. */

@@ -41,8 +41,8 @@ afterEach(() => {
   rmSync(directory, { recursive: true });
 });
 
-function log(holdMs = 0): Promise<ContainerLog> {
-  return ContainerLog.open({
+function log(holdMs = 0, how: 'open' | 'resume' = 'open'): Promise<ContainerLog> {
+  return ContainerLog[how]({
     ...{ path, position: record, holdMs, signal: running.signal },
     save: (position) => {
       if (saveFailure !== undefined) throw saveFailure;
@@ -305,4 +305,21 @@ it('refuses a link, a directory, and a directory that is missing', async () => {
   await expect(log()).rejects.toMatchObject({ code: 'invalid-argument' });
   expect(existsSync(join(directory, 'missing'))).toBe(false);
   expect(readFileSync(target, 'utf8')).toBe('not a log\n');
+});
+
+it('goes on with a log that could not be opened when the server came', async () => {
+  const first = await log();
+  await first.write(out('one\n'));
+  await first.close();
+  renameSync(path, `${path}.1`);
+  mkdirSync(path);
+  const again = await log(0, 'resume');
+  expect(failures).toMatchObject([{ code: 'invalid-argument' }]);
+  await again.write(out('lost\n'));
+  rmSync(path, { recursive: true });
+  await again.write(out('two\n'));
+  await again.finish();
+  await again.close();
+  expect(lines()).toEqual(['stdout F two']);
+  expect(record).toMatchObject({ lost: 1, error: expect.stringContaining('Cannot write the log') });
 });

@@ -37,7 +37,8 @@ export class ContainerLog {
   readonly #skip: Record<OutputStream, number>;
   /** Bytes of each stream that the file has. */
   readonly #written: Record<OutputStream, number>;
-  #file: LogFile;
+  /** Undefined: it could not be opened yet. */
+  #file: LogFile | undefined;
   #recorded: LogPosition;
   #lost: number;
   #error: string;
@@ -51,7 +52,7 @@ export class ContainerLog {
 
   private constructor(
     options: ContainerLogOptions,
-    file: LogFile,
+    file: LogFile | undefined,
     skip: Record<OutputStream, number>,
   ) {
     const { position } = options;
@@ -67,13 +68,32 @@ export class ContainerLog {
 
   /** @throws A3sError `invalid-argument` where the file cannot be opened */
   static async open(options: ContainerLogOptions): Promise<ContainerLog> {
+    return await ContainerLog.#continued(options, await LogFile.open(options.path));
+  }
+
+  /**
+   * Goes on with the log of a container that runs. Where the file cannot be opened, each line tries
+   * again, as it does where the file cannot be written.
+   */
+  static async resume(options: ContainerLogOptions): Promise<ContainerLog> {
+    const file = await LogFile.open(options.path).catch((error: unknown) => {
+      options.onFailure(error);
+      return undefined;
+    });
+    return await ContainerLog.#continued(options, file);
+  }
+
+  static async #continued(
+    options: ContainerLogOptions,
+    file: LogFile | undefined,
+  ): Promise<ContainerLog> {
     const { path, position } = options;
     const since = await writtenSince(path, position.file);
     const skip = {
       stdout: position.written.stdout + since.stdout,
       stderr: position.written.stderr + since.stderr,
     };
-    const log = new ContainerLog(options, await LogFile.open(path), skip);
+    const log = new ContainerLog(options, file, skip);
     log.#record();
     return log;
   }
@@ -117,14 +137,14 @@ export class ContainerLog {
       this.#file = file;
       // Before anything is written: lines of the new file count from here.
       this.#record();
-      await before.close();
+      await before?.close();
     });
   }
 
   async close(): Promise<void> {
     await this.#exclusively(async () => {
       this.#closed = true;
-      await this.#file.close();
+      await this.#file?.close();
     });
   }
 
@@ -143,6 +163,7 @@ export class ContainerLog {
     const until = performance.now() + (this.#options.holdMs ?? HOLD_MS);
     for (;;) {
       try {
+        this.#file ??= await LogFile.open(this.#options.path);
         await this.#file.append(bytes);
         this.#failing = false;
         break;
@@ -172,14 +193,17 @@ export class ContainerLog {
 
   #record(): void {
     const from = this.#lines.waitingFrom;
-    const { inode, size } = this.#file;
+    const file =
+      this.#file === undefined
+        ? this.#recorded.file
+        : { inode: this.#file.inode, size: this.#file.size };
     const next: LogPosition = {
       offset: from.offset,
       written: {
         stdout: Math.max(0, this.#written.stdout - from.stdout),
         stderr: Math.max(0, this.#written.stderr - from.stderr),
       },
-      file: { inode, size },
+      ...(file === undefined ? {} : { file }),
       ...{ lost: this.#lost, error: this.#error },
     };
     try {
