@@ -7,6 +7,7 @@ import { rm } from 'node:fs/promises';
 import { arch, availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { KeyedLock } from '../async/keyed-lock.ts';
+import { settleAll } from '../async/settle-all.ts';
 import { type AdoptionOptions, type AdoptionTiming, adoptBoxes } from '../boxes/adopt/adopt.ts';
 import { adoptNetworks, watchNetworks } from '../boxes/adopt/networks.ts';
 import { keepsOutput } from '../boxes/output/keeps-output.ts';
@@ -39,6 +40,7 @@ import { hostSubnets } from '../networks/host-subnets.ts';
 import { NetworkRecords } from '../networks/records.ts';
 import { adoptPods } from '../pods/adopt/adopt-pods.ts';
 import { RunningPods } from '../pods/launch/running-pod.ts';
+import { stopPodsForHost } from '../pods/launch/stop-pods-for-host.ts';
 import { PodStore } from '../pods/record/store.ts';
 import { SnapshotRecords } from '../snapshots/records.ts';
 import { Snapshots } from '../snapshots/snapshots.ts';
@@ -152,9 +154,13 @@ export async function serve(config: Config, options: ServeOptions): Promise<void
   }
 }
 
-async function endBoxesWithHost(rt: StopAllHost, hostStops: () => Promise<boolean>): Promise<void> {
+async function endBoxesWithHost(
+  rt: StopAllHost & Parameters<typeof stopPodsForHost>[0],
+  hostStops: () => Promise<boolean>,
+): Promise<void> {
   try {
-    if (await hostStops()) await stopForHost(rt, HOST_STOP_MS);
+    if (!(await hostStops())) return;
+    await settleAll([stopForHost(rt, HOST_STOP_MS), stopPodsForHost(rt, HOST_STOP_MS)]);
   } catch (error) {
     rt.log.error('not all boxes could be stopped', error);
   }
