@@ -1,10 +1,12 @@
 /**
- * The two services of CRI. A method that is left out answers that it is not implemented.
+ * The two services of CRI, with all of their methods.
  *
  * @module
  */
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { ImageServiceType, RuntimeServiceType } from './api/services.ts';
+import { checkpointContainer } from './containers/checkpoint.ts';
+import { getContainerEvents } from './containers/container-events.ts';
 import { containerStatus } from './containers/container-status.ts';
 import { createContainer } from './containers/create-container.ts';
 import { execSync } from './containers/exec-sync.ts';
@@ -22,17 +24,29 @@ import { listPods, streamPods } from './pods/list-pods.ts';
 import { podSandboxStatus } from './pods/pod-sandbox-status.ts';
 import { runPodSandbox } from './pods/run-pod-sandbox.ts';
 import { removePodSandbox, stopPodSandbox } from './pods/stop-pod-sandbox.ts';
+import { updatePodSandboxResources } from './pods/update-resources.ts';
 import { PodCidr, runtimeConfig } from './runtime/config.ts';
 import { status } from './runtime/status.ts';
 import { version } from './runtime/version.ts';
+import {
+  containerStats,
+  listContainerStats,
+  streamContainerStats,
+} from './stats/container-stats.ts';
+import {
+  listMetricDescriptors,
+  listPodSandboxMetrics,
+  streamPodSandboxMetrics,
+} from './stats/metrics.ts';
+import { listPodSandboxStats, podSandboxStats, streamPodSandboxStats } from './stats/pod-stats.ts';
 import type { StreamUrls } from './streaming/streaming-server.ts';
 import { attach } from './streams/attach.ts';
 import { exec } from './streams/exec.ts';
 import { portForward } from './streams/port-forward.ts';
 
 export interface CriServices {
-  readonly runtime: Partial<ServiceImpl<RuntimeServiceType>>;
-  readonly images: Partial<ServiceImpl<ImageServiceType>>;
+  readonly runtime: ServiceImpl<RuntimeServiceType>;
+  readonly images: ServiceImpl<ImageServiceType>;
 }
 
 export function criServices(rt: CriHost, urls: StreamUrls, release: string): CriServices {
@@ -56,6 +70,18 @@ export function criServices(rt: CriHost, urls: StreamUrls, release: string): Cri
       listContainers: (request) => listContainers(rt, request),
       streamContainers: (request) => streamContainers(rt, request),
       containerStatus: (request) => containerStatus(rt, request),
+      containerStats: (request) => containerStats(rt, request),
+      listContainerStats: (request) => listContainerStats(rt, request),
+      streamContainerStats: (request) => streamContainerStats(rt, request),
+      podSandboxStats: (request) => podSandboxStats(rt, request),
+      listPodSandboxStats: (request) => listPodSandboxStats(rt, request),
+      streamPodSandboxStats: (request) => streamPodSandboxStats(rt, request),
+      listMetricDescriptors,
+      listPodSandboxMetrics: () => listPodSandboxMetrics(rt),
+      streamPodSandboxMetrics: () => streamPodSandboxMetrics(rt),
+      getContainerEvents: (_, { signal }) => getContainerEvents(rt, signal),
+      checkpointContainer,
+      updatePodSandboxResources: (request) => updatePodSandboxResources(rt, request),
       updateContainerResources: (request) => updateContainerResources(rt, request),
       reopenContainerLog: (request) => reopenContainerLog(rt, request),
       execSync: (request, { signal }) => execSync(rt, request, signal),

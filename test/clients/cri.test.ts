@@ -119,18 +119,18 @@ async function calls(...requests: readonly [string, object][]): Promise<Answer[]
 
 describe('a client with the library that kubelet has', () => {
   it('CRI tells its version, and which fields of a pod are missing', async () => {
-    const [version, status, pod, events] = await calls(
+    const [version, status, pod, checkpoint] = await calls(
       ['RuntimeService/Version', {}],
       ['RuntimeService/Status', {}],
       ['RuntimeService/RunPodSandbox', {}],
-      ['RuntimeService/GetContainerEvents', {}],
+      ['RuntimeService/CheckpointContainer', {}],
     );
     expect(version?.replies).toMatchObject([{ version: '0.1.0', runtimeName: 'a3s-box' }]);
     expect(status?.replies?.[0]?.['status']).toMatchObject({
       conditions: [{ type: 'RuntimeReady' }, { type: 'NetworkReady' }],
     });
     expect(pod).toMatchObject({ code: 'InvalidArgument' });
-    expect(events).toMatchObject({ code: 'Unimplemented' });
+    expect(checkpoint).toMatchObject({ code: 'Unimplemented' });
   });
 
   it('CRI pulls with credentials, shows and removes an image of a real registry', async () => {

@@ -48,6 +48,14 @@ interface Row {
   readonly state: string;
 }
 
+/** What has become of a pod or a container. */
+export interface PodChange {
+  readonly kind: 'created' | 'started' | 'stopped' | 'removed';
+  /** Of the container; of the pod, where it is the pod that has changed. */
+  readonly id: string;
+  readonly pod: string;
+}
+
 /** What `UpdateContainerResources` changes. */
 type Redefined = Partial<Pick<ContainerDefinition, 'resources'>> & {
   readonly askedLimits?: AskedLimits;
@@ -145,6 +153,7 @@ export class PodStore implements PodClaims {
       .prepare('INSERT INTO pods (id, name, definition, state) VALUES (?, ?, ?, ?)')
       .run(definition.id, name, JSON.stringify(definition), JSON.stringify(pod.state));
     this.#pods.set(definition.id, pod);
+    this.#announce({ kind: 'created', id: definition.id, pod: definition.id });
     return pod;
   }
 
@@ -162,7 +171,7 @@ export class PodStore implements PodClaims {
         ...[JSON.stringify(definition), JSON.stringify(container.state)],
       );
     this.#containers.set(definition.id, container);
-    this.#changes.emit('container', container);
+    this.#announce({ kind: 'created', id: definition.id, pod: definition.pod });
     return container;
   }
 
@@ -171,7 +180,9 @@ export class PodStore implements PodClaims {
     const { state } = this.expectPod(id);
     const next = { ...state, ...change, status: podAfter(state.status, event) };
     const write = (): Pod => this.#writePod(id, next);
-    return event === 'started' ? write() : withReserve(this.#database, write);
+    const pod = event === 'started' ? write() : withReserve(this.#database, write);
+    if (event !== 'remove') this.#announce({ kind: event, id, pod: id });
+    return pod;
   }
 
   /** Changes the state, except for the status. */
@@ -195,7 +206,10 @@ export class PodStore implements PodClaims {
     if (event === 'ended' || event === 'remove') withReserve(this.#database, write);
     else write();
     this.#containers.set(id, next);
-    this.#changes.emit('container', next);
+    if (event === 'started' || event === 'ended') {
+      const kind = event === 'ended' ? 'stopped' : event;
+      this.#announce({ kind, id, pod: definition.pod });
+    }
     return next;
   }
 
@@ -222,25 +236,42 @@ export class PodStore implements PodClaims {
     return next;
   }
 
+  redefinePod(id: string, change: Pick<PodDefinition, 'memoryBytes' | 'nanoCpus'>): Pod {
+    const { definition, state } = this.expectPod(id);
+    const next: Pod = { definition: { ...definition, ...change }, state };
+    this.#database
+      .prepare('UPDATE pods SET definition = ? WHERE id = ?')
+      .run(JSON.stringify(next.definition), id);
+    this.#pods.set(id, next);
+    return next;
+  }
+
   /** The records of its containers are gone already. */
   removePod(id: string): void {
     withReserve(this.#database, () =>
       this.#database.prepare('DELETE FROM pods WHERE id = ?').run(id),
     );
     this.#pods.delete(id);
+    this.#announce({ kind: 'removed', id, pod: id });
   }
 
   removeContainer(id: string): void {
     withReserve(this.#database, () =>
       this.#database.prepare('DELETE FROM containers WHERE id = ?').run(id),
     );
+    const pod = this.#containers.get(id)?.definition.pod;
     this.#containers.delete(id);
+    if (pod !== undefined) this.#announce({ kind: 'removed', id, pod });
   }
 
-  /** Called with each change of a container's status, its creation included. */
-  onContainer(listener: (container: Container) => void): Disposable {
-    this.#changes.on('container', listener);
-    return { [Symbol.dispose]: () => void this.#changes.off('container', listener) };
+  /** Called with each change of a pod or a container that clients are told of. */
+  onChange(listener: (change: PodChange) => void): Disposable {
+    this.#changes.on('change', listener);
+    return { [Symbol.dispose]: () => void this.#changes.off('change', listener) };
+  }
+
+  #announce(change: PodChange): void {
+    this.#changes.emit('change', change);
   }
 
   #withVm(): Pod[] {
