@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Guest } from '../../guest/guest.ts';
 import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import { confidentialBoxes, MINUTE } from '../testing/confidential-boxes.ts';
 import { TestHome } from '../testing/home.ts';
@@ -131,6 +132,18 @@ describe('a box with a sealed volume', () => {
       ]);
     },
   );
+
+  it('waits for a key as long as for secrets, beyond the time in which a guest makes volumes', async () => {
+    told(ID, true);
+    const asked = vi.spyOn(Guest.prototype, 'putLaunchSpec');
+    try {
+      const confidential = { ...BROKER, SecretsDeadline: 900 };
+      await start(await create('sealed,init,key=broker/default/db/key', confidential));
+      expect(asked.mock.lastCall?.[1]).toMatchObject({ fills: true, keysMs: 900_000 });
+    } finally {
+      asked.mockRestore();
+    }
+  });
 
   it('refuses a key where the agent of the boot set knows none, or there is no broker', async () => {
     const { confidential } = home.boot;

@@ -4,7 +4,7 @@ import { LAUNCH, NOW, REPORT_DATA, testProcessor } from '../testing/guest.ts';
 const HOUR = 3_600_000;
 
 describe('the certificate that comes with a report', () => {
-  it('is handed out again for half a day, and then issued anew', () => {
+  it('hands the certificate of a report out again for half a day, and then issues another', () => {
     let now = NOW.getTime();
     const guest = testProcessor({ now: () => new Date(now) }).launch(LAUNCH);
     const vek = () => Buffer.from(guest.report({ reportData: REPORT_DATA }).evidence.vek ?? []);
@@ -19,14 +19,14 @@ describe('the certificate that comes with a report', () => {
     expect(vek()).not.toEqual(second);
   });
 
-  it('cannot be changed by who has got it', () => {
+  it('keeps its certificate where a caller overwrites the one that it got', () => {
     const guest = testProcessor().launch(LAUNCH);
     const { evidence } = guest.report({ reportData: REPORT_DATA });
     evidence.vek?.fill(0);
     expect(guest.report({ reportData: REPORT_DATA }).evidence.vek?.some(Boolean)).toBe(true);
   });
 
-  it('is of the key that was asked for', () => {
+  it('hands out the certificate of the key that was asked for', () => {
     const guest = testProcessor().launch(LAUNCH);
     const [vcek, vlek] = (['VCEK', 'VLEK'] as const).map(
       (signingKey) => guest.report({ reportData: REPORT_DATA, signingKey }).evidence.vek,
