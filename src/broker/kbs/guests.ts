@@ -142,10 +142,10 @@ export class Guests {
   async result(caller: Caller, cookie: string, body: unknown): Promise<string> {
     const { guest, proof } = await this.#inSession(caller, cookie, { action: 'result-refused' });
     if (this.#results === undefined) throw refusal('kbs-no-resource');
-    const nonce = parseResultRequest(body);
-    const accepting = await this.#broker.vouch(guest, proof, nonce.toString('hex'));
+    const request = parseResultRequest(body);
+    const accepting = await this.#broker.vouch(guest, proof, request.nonce.toString('hex'));
     if (accepting === undefined) throw refusal('kbs-denied');
-    return this.#results.issue(proof, accepting, nonce, this.#broker.parts.now());
+    return this.#results.issue(proof, accepting, request, this.#broker.parts.now());
   }
 
   /** The session of a cookie, for a path that is one. */

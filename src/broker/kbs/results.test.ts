@@ -1,7 +1,7 @@
 import { createPublicKey, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { verifyEarJwt } from '@a3s-box/attestation/ear';
+import { verifyEarCwt, verifyEarJwt } from '@a3s-box/attestation/ear';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { NOW } from '../testing/fixtures.ts';
 import {
@@ -36,12 +36,14 @@ async function lastEntry(): Promise<Record<string, unknown>> {
   return (body['entries'] as Record<string, unknown>[]).at(-1) ?? {};
 }
 
-function verified(token: unknown, nonce: Uint8Array) {
+function termsOf(nonce: Uint8Array) {
   const pem = readFileSync(join(broker.directory.path, 'results.key'), 'utf8');
   const publicKey = createPublicKey(pem).export({ type: 'spki', format: 'der' });
   const keys = [{ algorithm: 'EdDSA' as const, publicKey }];
-  return verifyEarJwt(String(token), { keys, nonce, now: NOW, maxAgeSeconds: 300 });
+  return { keys, nonce, now: NOW, maxAgeSeconds: 300 };
 }
+
+const verified = (token: unknown, nonce: Uint8Array) => verifyEarJwt(String(token), termsOf(nonce));
 
 describe('an attestation result of the broker', () => {
   it('says over a nonce of its own what a guest is, by which policy, and affirms no simulation', async () => {
@@ -63,11 +65,30 @@ describe('an attestation result of the broker', () => {
     await expect(other).rejects.toMatchObject({ code: 'ear-nonce' });
   });
 
+  it('comes as a CWT to a guest that asks for one', async () => {
+    const one = guest();
+    const nonce = randomBytes(32);
+    const request = { nonce: nonce.toString('base64'), format: 'cwt' };
+    const { status, body } = await one.result(await one.enter(), request);
+    expect(status).toBe(200);
+    const token = Buffer.from(String(body['token']), 'base64');
+    const { submods } = await verifyEarCwt(token, termsOf(nonce));
+    expect(submods.get('simulated')).toMatchObject({
+      status: 'contraindicated',
+      policyIds: ['default/web'],
+    });
+    const changed = token.with(-1, (token.at(-1) ?? 0) ^ 1);
+    await expect(verifyEarCwt(changed, termsOf(nonce))).rejects.toMatchObject({
+      code: 'ear-signature',
+    });
+  });
+
   it.each([
     ['nothing', {}],
     ['a short one', { nonce: Buffer.alloc(7).toString('base64') }],
     ['a long one', { nonce: Buffer.alloc(65).toString('base64') }],
     ['another spelling', { nonce: 'AAAAAAAAAAB=' }],
+    ['a result of another format', { nonce: Buffer.alloc(8).toString('base64'), format: 'pdf' }],
     ['more', { nonce: Buffer.alloc(8).toString('base64'), policy: 'web' }],
   ])('refuses %s in place of a nonce', async (_, request) => {
     const one = guest();

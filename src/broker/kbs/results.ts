@@ -5,7 +5,14 @@
  * @module
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { type EarSubmod, earSubmod, signEarJwt } from '@a3s-box/attestation/ear';
+import {
+  type Ear,
+  type EarSubmod,
+  earSubmod,
+  type SignEarOptions,
+  signEarCwt,
+  signEarJwt,
+} from '@a3s-box/attestation/ear';
 import { simulatedEarSubmod } from '@a3s-box/attestation/simulated';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
@@ -28,15 +35,26 @@ const SUBMODS: Readonly<Record<VerifiedEvidence['tee'], string>> = {
 const resultRequest = z.strictObject({
   /** In base64, with padding. */
   nonce: z.base64().max(88),
+  format: z._default(z.enum(['jwt', 'cwt']), 'jwt'),
 });
 
+export interface ResultRequest {
+  readonly nonce: Buffer;
+  readonly format: 'jwt' | 'cwt';
+}
+
 /** @throws A3sError `kbs-request` */
-export function parseResultRequest(input: unknown): Buffer {
+export function parseResultRequest(input: unknown): ResultRequest {
   const { data } = narrow(resultRequest, input);
   const nonce = Buffer.from(data?.nonce ?? '', 'base64');
-  const isOne = data !== undefined && nonce.toString('base64') === data.nonce;
-  if (isOne && nonce.length >= NONCE.min && nonce.length <= NONCE.max) return nonce;
-  throw new A3sError('kbs-request', `A nonce has ${NONCE.min} to ${NONCE.max} bytes, in base64`);
+  const isOne = nonce.toString('base64') === data?.nonce;
+  if (data !== undefined && isOne && nonce.length >= NONCE.min && nonce.length <= NONCE.max) {
+    return { nonce, format: data.format };
+  }
+  throw new A3sError(
+    'kbs-request',
+    `A nonce has ${NONCE.min} to ${NONCE.max} bytes, in base64, and a result is a jwt or a cwt`,
+  );
 }
 
 /** The policy that accepted the guest, and its name: `TENANT/NAME`. */
@@ -56,20 +74,29 @@ export class Results {
     this.#keyId = x;
   }
 
-  /** A JWT. It says what evidence of this session was appraised to, by that policy. */
-  issue(proof: Proof, accepting: AcceptingPolicy, nonce: Uint8Array, now: Date): Promise<string> {
-    const { evidence } = proof;
-    return signEarJwt(
-      {
-        profile: 'ietf-03',
-        issuedAt: now,
-        expiresAt: new Date(now.getTime() + RESULT_MS),
-        verifier: VERIFIER,
-        nonce,
-        submods: new Map([[SUBMODS[evidence.tee], submodOf(proof, accepting)]]),
-      },
-      { key: { algorithm: 'EdDSA', privateKey: this.#privateKey }, keyId: this.#keyId },
-    );
+  /**
+   * It says what evidence of this session was appraised to, by that policy. A CWT is in base64.
+   */
+  async issue(
+    proof: Proof,
+    accepting: AcceptingPolicy,
+    { nonce, format }: ResultRequest,
+    now: Date,
+  ): Promise<string> {
+    const ear: Ear = {
+      profile: 'ietf-03',
+      issuedAt: now,
+      expiresAt: new Date(now.getTime() + RESULT_MS),
+      verifier: VERIFIER,
+      nonce,
+      submods: new Map([[SUBMODS[proof.evidence.tee], submodOf(proof, accepting)]]),
+    };
+    const options: SignEarOptions = {
+      key: { algorithm: 'EdDSA', privateKey: this.#privateKey },
+      keyId: this.#keyId,
+    };
+    if (format === 'jwt') return signEarJwt(ear, options);
+    return Buffer.from(await signEarCwt(ear, options)).toString('base64');
   }
 }
 
