@@ -11,6 +11,9 @@ const FUZZ_MILLISECONDS = Number(process.env['FUZZ_SECONDS'] ?? '1') * 1000;
  */
 const UNIT_MILLISECONDS = 120_000;
 
+/** What a test waits for comes, however busy the machine is: Vitest gives it a second. */
+const WAITING = { poll: { timeout: UNIT_MILLISECONDS / 2 } };
+
 /** The programs as they are installed, and others beside them, without a virtual machine. */
 const HOST = [
   'test/{browser,docs,networks}/**/*.test.ts',
@@ -66,6 +69,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit',
+          expect: WAITING,
           include: [`{${UNIT}}/**/*.test.ts`, ...PLAIN],
           exclude: [...configDefaults.exclude, ...UNIT_ISOLATED],
           isolate: false,
@@ -78,6 +82,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit-isolated',
+          expect: WAITING,
           include: UNIT_ISOLATED,
           testTimeout: UNIT_MILLISECONDS + FUZZ_MILLISECONDS,
           hookTimeout: UNIT_MILLISECONDS,
@@ -88,6 +93,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'attestation',
+          expect: WAITING,
           include: ['attestation/**/*.test.ts'],
           isolate: false,
           testTimeout: UNIT_MILLISECONDS + FUZZ_MILLISECONDS,
@@ -99,6 +105,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'host',
+          expect: WAITING,
           include: HOST,
           globalSetup: ['test/e2e/global-setup.ts'],
           testTimeout: UNIT_MILLISECONDS,
