@@ -30,6 +30,9 @@ const TIMED = ['-run=^TestAStrangerKeeps', './ratls'] as const;
 /** A soak extracts an archive of ten million entries. */
 const LONG = process.env['SOAK'] === undefined ? [] : ['-timeout=3h'];
 
+/** The checks vet the same sources, with every analysis. */
+const NO_VET = '-vet=off';
+
 const AGENT = join(ROOT, 'native/agent');
 
 /** Runs `go test` and returns its exit status. */
@@ -107,7 +110,7 @@ async function tested(go: GoTest, args: readonly string[], print: Print): Promis
 function goTest(args: readonly string[], print: Print, onLine: (line: string) => void) {
   return runLines(
     {
-      argv: ['go', 'test', ...args],
+      argv: ['go', 'test', NO_VET, ...args],
       cwd: AGENT,
       env: { GOFLAGS: '-mod=mod', GOPROXY: 'off', GOTOOLCHAIN: 'local' },
     },
