@@ -241,7 +241,7 @@ describe('GET /events', () => {
 
   /** The actions of past events: `until` ends the stream. */
   async function past(filters: Record<string, readonly string[]>, since = 'since=1&') {
-    const until = `until=${(Date.now() / 1000 + 1).toFixed(3)}`;
+    const until = `until=${((Date.now() + 1) / 1000).toFixed(3)}`;
     const { body } = await home.call('GET', `/events?${since}${until}&${filtered(filters)}`);
     const text = typeof body === 'string' ? body : JSON.stringify(body ?? '');
     return text
