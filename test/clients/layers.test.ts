@@ -9,8 +9,8 @@ import { buildImage, type ImageSpec, ociArchive, writeOciLayout } from '../image
 import { awkwardImage, manyFiles, THROUGH_LINKS } from './awkward-image.ts';
 import { differences, type FileTree, readTree } from './file-tree.ts';
 
-/** In `npm test`; the soak takes ten times as many. */
-const MANY = Number(process.env['LAYER_FILES'] ?? '20000');
+/** In `npm test`; the soak takes forty times as many. */
+const MANY = Number(process.env['LAYER_FILES'] ?? '5000');
 /** Under emulation a box reads a few hundred files a second. */
 const TIMEOUT_MS = 300_000 + MANY * 10;
 
@@ -27,6 +27,7 @@ let walker: string;
 beforeAll(async () => {
   installation = await install();
   actor = new Actor('root', installation);
+  await actor.prepare();
   root = mkdtempSync(join(tmpdir(), 'a3s-layers-'));
   walker = join(root, 'walk');
   execFileSync('gcc', ['-static', '-O2', '-o', walker, join(import.meta.dirname, 'walk.c')]);
