@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ACTORS, Actor } from './actor.ts';
+import { alikeFor } from './alike.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 import { expectRefusal } from './refusal.ts';
@@ -23,6 +24,8 @@ afterAll(() => installation.remove());
 
 describe.each(ACTORS)('the home of %s', (name) => {
   let actor: Actor;
+  /** For what no user of the host makes a difference to. */
+  const alike = alikeFor(name);
   beforeEach(async () => {
     actor = new Actor(name, installation);
     await actor.load('busybox');
@@ -59,19 +62,19 @@ describe.each(ACTORS)('the home of %s', (name) => {
     await until('no server is left', () => actor.serverPid() === undefined);
   }
 
-  it('refuses a home whose database is not a database', async () => {
+  alike('refuses a home whose database is not a database', async () => {
     writeFileSync(database(), 'this is no database, however long one looks at it\n'.repeat(100));
     await expectUnusable(/state\.db: file is not a database/);
   });
 
-  it('refuses a home of a newer schema version', async () => {
+  alike('refuses a home of a newer schema version', async () => {
     change('PRAGMA user_version = 99');
     await expectUnusable(/state\.db: its schema is version 99/);
     change('PRAGMA journal_mode = DELETE');
     await expectUnusable(/state\.db: its schema is version 99/);
   });
 
-  it('refuses a home with an invalid record', async () => {
+  alike('refuses a home with an invalid record', async () => {
     const kept = readFileSync(database());
     change(`UPDATE image_manifests SET record = json_remove(record, '$.layers[0].blob')`);
     await expectUnusable(/Cannot read the record of an image/);
@@ -80,7 +83,7 @@ describe.each(ACTORS)('the home of %s', (name) => {
     await expectUnusable(/Cannot read the record of box a/);
   });
 
-  it('refuses a home without its records until they are back', async () => {
+  alike('refuses a home without its records until they are back', async () => {
     const kept = join(actor.directory, 'kept.db');
     renameSync(database(), kept);
     await expectUnusable(/has no record of them/);
