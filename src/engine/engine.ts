@@ -60,8 +60,8 @@ export interface Share {
    */
   readonly resolved?: boolean;
   /**
-   * The host mounts filesystems below the path while the VM runs. The guest sees them as directories
-   * of the share, and files of two of them may have the same inode number.
+   * The host mounts filesystems below the path while the VM runs. The guest sees them as
+   * directories of the share, and files of two of them may have the same inode number.
    */
   readonly mountsBelow?: boolean;
 }

@@ -149,7 +149,7 @@ describe('a server of CRI', () => {
     expect(await client.call(version, {})).toMatchObject({ runtimeName: 'a3s-box' });
   });
 
-  it('has every method, and refuses by name the one that no microVM can have', async () => {
+  it('answers every method, and refuses by name the one that no microVM can have', async () => {
     const missing: string[] = [];
     const note = (name: string) => (error: unknown) => {
       const code = error instanceof Error && 'code' in error ? error.code : undefined;

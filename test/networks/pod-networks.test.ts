@@ -191,7 +191,7 @@ describe.runIf(process.geteuid?.() === 0)('the network of pods, by plugins of CN
     ]);
   });
 
-  it('has plugins of 1.1.0 say whether they are ready, and forget all other pods', async () => {
+  it('asks plugins of 1.1.0 whether they are ready, and to forget all other pods', async () => {
     script(
       'new',
       `cat >> ${at('calls')}; echo " $CNI_COMMAND" >> ${at('calls')}
@@ -237,7 +237,7 @@ describe.runIf(process.geteuid?.() === 0)('the network of pods, by plugins of CN
       'NetworkUnusable',
       'the plugin b is not in',
     ],
-  ])('is not ready with %s as its configuration', async (_, text, reason, message) => {
+  ])('refuses to be ready with %s as its configuration', async (_, text, reason, message) => {
     for (const name of ['records', 'namespaces']) mkdirSync(at(name));
     if (text !== undefined) writeFileSync(at('conf/10-a.conf'), text);
     expect(await networks.readiness()).toMatchObject({

@@ -478,7 +478,7 @@ describe('mounts', () => {
     pod = (await client.call(runPodSandbox, { config: { metadata } })).podSandboxId;
   };
 
-  it('are parts of the share of the pod, from the start of a container to its end', async () => {
+  it('mounts paths of the node in the share of the pod, from the start of a container to its end', async () => {
     await runAgain();
     expect(home.host.vm(pod)?.spec.shares).toEqual([
       { tag: 'pod', path: `/run/pods/${pod}`, readonly: false, mountsBelow: true },
@@ -527,7 +527,7 @@ describe('mounts', () => {
     expect(all()).toBeUndefined();
   });
 
-  it('fail a start where the node does not have them, and are undone', async () => {
+  it('fails a start whose mounts the node does not have, and undoes it', async () => {
     await runAgain();
     const id = await create('web', ['sleep', '1'], {
       mounts: [{ hostPath: '/missing', containerPath: '/a' }],
@@ -537,7 +537,7 @@ describe('mounts', () => {
     expect(all()?.size).toBe(0);
   });
 
-  it('are refused of a pod whose server can mount nothing', async () => {
+  it('refuses mounts of a pod whose server can mount nothing', async () => {
     await expect(create('web', ['sleep', '1'], { mounts })).rejects.toMatchObject({
       code: INVALID,
       details: expect.stringContaining('Cannot mount paths of the node into this pod'),

@@ -218,7 +218,7 @@ describe('a pod in the network of the node', () => {
   beforeAll(() => Object.assign(home.podNetworks, { configured: true, answer: ready }));
   afterAll(() => Object.assign(home.podNetworks, { configured: false, answer: NOT_CONFIGURED }));
 
-  it('has the network’s address and resolver, and ports that the network publishes', async () => {
+  it('gives a pod the address and the resolver of the network, which publishes its ports', async () => {
     const id = await run('cni', {
       portMappings: [{ protocol: Protocol.TCP, containerPort: 80, hostPort: 8080 }],
     });
@@ -241,14 +241,14 @@ describe('a pod in the network of the node', () => {
     await remove(id);
   });
 
-  it('asks the servers of its own DNS configuration', async () => {
+  it('prefers the DNS servers of a pod’s configuration to those of the network', async () => {
     const id = await run('dns', { dnsConfig: { servers: ['10.0.0.10'], options: ['ndots:5'] } });
     const pod = home.agents.get(id)?.containers.pod;
     expect(pod?.network).toMatchObject({ nameservers: ['10.0.0.10'], options: ['ndots:5'] });
     await remove(id);
   });
 
-  it('leaves the network where its microVM does not start', async () => {
+  it('takes a pod out of the network where its microVM does not start', async () => {
     const launching = vi.spyOn(home.runtime.engine, 'launch');
     launching.mockRejectedValueOnce(new A3sError('vmm-failed', 'QEMU ended'));
     await expect(run('unstarted')).rejects.toThrow('QEMU ended');
@@ -256,7 +256,7 @@ describe('a pod in the network of the node', () => {
     expect(home.podNetworks.attached.size).toBe(0);
   });
 
-  it('is stopped once the network has let it go, and is known until then', async () => {
+  it('stops a pod once the network has let it go, and knows it until then', async () => {
     const id = await run('stuck');
     home.podNetworks.stuck = new A3sError('network-failed', 'The plugin is stuck');
     const stopping = () => client.call(stopPodSandbox, { podSandboxId: id });
@@ -284,4 +284,10 @@ it('Status says that pods run, and that no other pod reaches their addresses', a
     ['NetworkReady', false],
   ]);
   expect(answer.runtimeHandlers.map(({ name }) => name)).toEqual(['', 'a3s']);
+  const readonly = async () =>
+    (await client.call(status, {})).runtimeHandlers[0]?.features?.recursiveReadOnlyMounts;
+  expect(await readonly()).toBe(false);
+  home.podMounts.available = true;
+  expect(await readonly()).toBe(true);
+  home.podMounts.available = false;
 });

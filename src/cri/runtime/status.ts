@@ -12,11 +12,11 @@ import type { PodCidr } from './config.ts';
 
 /**
  * The runtime is ready where microVMs start, and the network where pods can be put into one that
- * they share: Kubernetes demands that they reach each other by their addresses. No feature is
- * named.
+ * they share: Kubernetes demands that they reach each other by their addresses. Where kubelet does
+ * not find a feature, it refuses pods that ask for it.
  */
 export async function status(
-  rt: Pick<PodHost, 'engine' | 'podNetworks'>,
+  rt: Pick<PodHost, 'engine' | 'podNetworks' | 'podMounts'>,
   verbose: boolean,
   podCidr: PodCidr,
 ): Promise<Answer<cri.StatusResponse>> {
@@ -31,7 +31,10 @@ export async function status(
   const info = { criApi: CRI_VERSION, podCidr: podCidr.value };
   return {
     status: { conditions: [runtime, network] },
-    runtimeHandlers: HANDLERS.map((name) => ({ name, features: {} })),
+    runtimeHandlers: HANDLERS.map((name) => ({
+      name,
+      features: { recursiveReadOnlyMounts: rt.podMounts.available },
+    })),
     features: {},
     info: verbose ? { config: JSON.stringify(info) } : {},
   };

@@ -1,6 +1,6 @@
 /**
- * `ListMetricDescriptors`, `ListPodSandboxMetrics` and `StreamPodSandboxMetrics`: what guests count,
- * under the names that cAdvisor has for it.
+ * `ListMetricDescriptors`, `ListPodSandboxMetrics` and `StreamPodSandboxMetrics`: what guests
+ * count, under the names that cAdvisor has for it.
  *
  * @module
  */

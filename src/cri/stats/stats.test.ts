@@ -53,7 +53,7 @@ afterAll(async () => {
 });
 
 describe('stats', () => {
-  it('of a container are what its guest counts, and the size of its disk', async () => {
+  it('answers what the guest of a container counts, and the size of its disk', async () => {
     const { stats } = await client.call(containerStats, { containerId: web.slice(0, 12) });
     expect(stats).toMatchObject({
       attributes: { id: web, metadata: { name: 'web' }, labels: { app: 'web' } },
@@ -71,13 +71,13 @@ describe('stats', () => {
     ).rejects.toMatchObject({ code: NOT_FOUND });
   });
 
-  it('of a container that does not run are its disk alone', async () => {
+  it('answers the disk alone of a container that does not run', async () => {
     const { stats } = await client.call(containerStats, { containerId: idle });
     expect(stats?.writableLayer?.usedBytes).toBeDefined();
     expect([stats?.cpu, stats?.memory]).toEqual([undefined, undefined]);
   });
 
-  it('are of the containers that a filter names', async () => {
+  it('lists the stats of the containers that a filter names', async () => {
     const ids = async (filter: object) =>
       (await client.call(listContainerStats, { filter })).stats.map(({ attributes: of }) => of?.id);
     expect(await ids({})).toEqual([web, idle]);
@@ -87,7 +87,7 @@ describe('stats', () => {
     expect(message?.containerStats).toHaveLength(1);
   });
 
-  it('of a pod have its network, its processes and its containers', async () => {
+  it('answers the network, the processes and the containers of a pod', async () => {
     const { stats } = await client.call(podSandboxStats, { podSandboxId: pod });
     expect(stats).toMatchObject({
       attributes: { id: pod, metadata: { name: 'pod' } },
@@ -104,7 +104,7 @@ describe('stats', () => {
     ]);
   });
 
-  it('leave out what a guest does not answer', async () => {
+  it('leaves out of stats what a guest does not answer', async () => {
     const guest = await home.runtime.runningPods.expect(pod).guest();
     const silent = vi
       .spyOn(guest, 'stats')
@@ -114,7 +114,7 @@ describe('stats', () => {
     silent.mockRestore();
   });
 
-  it('are metrics, each of which is described', async () => {
+  it('lists metrics, each of which it describes', async () => {
     const { descriptors } = await client.call(listMetricDescriptors, {});
     const keys = new Map(descriptors.map(({ name, labelKeys }) => [name, labelKeys.length]));
     const { podMetrics } = await client.call(listPodSandboxMetrics, {});

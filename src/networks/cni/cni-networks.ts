@@ -239,7 +239,9 @@ async function guestPlace(
   }
 }
 
-/** What plugins know of Kubernetes. A value with a separator would become an argument of its own. */
+/**
+ * What plugins know of Kubernetes. A value with a separator would become an argument of its own.
+ */
 function argsOf({ pod, name, namespace, uid }: PodPlace): string {
   const values = {
     ...{ IgnoreUnknown: '1', K8S_POD_NAMESPACE: namespace, K8S_POD_NAME: name },

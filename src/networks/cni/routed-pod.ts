@@ -55,8 +55,8 @@ export async function routePod(namespace: string, pod: RoutedPod): Promise<numbe
   await batch(namespace, '-4', [
     `link set ${TAP} address ${GATEWAY_MAC}`,
     `link set ${TAP} mtu ${mtu} up`,
-    // The device keeps its address, as plugins check it, and all routes. But the namespace no longer
-    // takes packets to that address for its own.
+    // The device keeps its address, as plugins check it, and all routes. But the namespace no
+    // longer takes packets to that address for its own.
     `route del local ${address} dev ${POD_DEVICE} table local`,
     `route add ${address}/32 dev ${TAP}`,
     `neigh add ${address} lladdr ${mac} dev ${TAP} nud permanent`,

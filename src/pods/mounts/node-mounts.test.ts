@@ -75,7 +75,7 @@ describe.runIf(process.geteuid?.() === 0)('mounts of a pod', () => {
   });
   const inside = (index: number, ...names: string[]) => join(seen, mountName(WEB, index), ...names);
 
-  it('appear in the file server that runs, writable or not, and go again', async () => {
+  it('mounts paths in the file server that runs, writable or not, and unmounts them', async () => {
     const readonly = mountOf(volume, { readonly: true });
     await mounts.add(POD, WEB, [
       mountOf(volume),
@@ -99,7 +99,7 @@ describe.runIf(process.geteuid?.() === 0)('mounts of a pod', () => {
     expect(existsSync(join(volume, 'below/new'))).toBe(true);
   });
 
-  it('show what kubelet replaces by the swap of a link', async () => {
+  it('shows what kubelet replaces by the swap of a link', async () => {
     const secret = join(root, 'secret');
     const put = (version: string) => {
       mkdirSync(join(secret, `..${version}`), { recursive: true });
@@ -115,7 +115,7 @@ describe.runIf(process.geteuid?.() === 0)('mounts of a pod', () => {
     expect(readFileSync(inside(0, 'token'), 'utf8')).toBe('second');
   });
 
-  it('are of directories, which are made where they are missing, and of files', async () => {
+  it('makes a directory that is missing, and refuses a socket', async () => {
     const missing = join(root, 'made/now');
     await mounts.add(POD, WEB, [mountOf(missing)]);
     expect(readdirSync(missing)).toEqual([]);
@@ -127,7 +127,7 @@ describe.runIf(process.geteuid?.() === 0)('mounts of a pod', () => {
     await new Promise((resolve) => socket.close(resolve));
   });
 
-  it('are unmounted by the next server too, and none of the node is', async () => {
+  it('unmounts what an earlier server has mounted, and nothing of the node', async () => {
     await mounts.add(POD, WEB, [mountOf(volume)]);
     await runProgram('mount', ['-t', 'tmpfs', 'tmpfs', join(volume, 'below')]);
     const next = new NodeMounts(join(root, 'mounts'));
@@ -138,7 +138,7 @@ describe.runIf(process.geteuid?.() === 0)('mounts of a pod', () => {
     expect(readdirSync(seen)).toEqual([]);
   });
 
-  it('are never removed with what is in them', async () => {
+  it('never removes a mount point with what is in it', async () => {
     const shared = (await mounts.prepare(POD)) ?? '';
     mkdirSync(join(shared, 'x'));
     writeFileSync(join(shared, 'x/precious'), '');

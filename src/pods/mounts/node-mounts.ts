@@ -34,6 +34,7 @@ import type { PodMount } from '../record/container.ts';
 import { isMountOf, mountName, type PodMounts } from './pod-mounts.ts';
 
 export class NodeMounts implements PodMounts {
+  readonly available = process.geteuid?.() === 0;
   readonly #directory: string;
 
   /** @param directory is made when it is needed */
@@ -42,7 +43,7 @@ export class NodeMounts implements PodMounts {
   }
 
   async prepare(pod: string): Promise<string | undefined> {
-    if (process.geteuid?.() !== 0) return undefined;
+    if (!this.available) return undefined;
     await this.end(pod);
     const { own, shared } = this.#places(pod);
     // At once: the end of another pod removes the directory of all where it is empty.

@@ -17,6 +17,8 @@ export const POD_SHARE = 'pod';
 const ID_DIGITS = 12;
 
 export interface PodMounts {
+  /** Whether this server can mount anything. */
+  readonly available: boolean;
   /**
    * Makes the directory of a pod's mounts.
    *
