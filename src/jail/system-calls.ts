@@ -42,8 +42,8 @@ const OPEN_TREE_ATTR = 467;
 export const CHECKED_CALLS = { socket: 41, socketpair: 53, clone: 56, clone3: 435 } as const;
 
 const AF_UNIX = 1;
-/** `AF_UNIX` and `AF_INET`. */
-const ALLOWED_FAMILIES = [AF_UNIX, 2];
+/** `AF_UNIX`, `AF_INET` and `AF_INET6`. */
+const ALLOWED_FAMILIES = [AF_UNIX, 2, 10];
 /** That of the type, TCP and UDP: not SCTP, MPTCP and others that the kernel would load. */
 const ALLOWED_PROTOCOLS = [0, 6, 17];
 /** All of `CLONE_NEW*` that clone(2) has. */

@@ -5,11 +5,43 @@
  */
 import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
+import type { AnySubnet } from './address.ts';
+import { ifMissing } from './host/if-missing.ts';
 import { parseCidr, type Subnet, subnetAt } from './ipv4.ts';
+import { parseCidr6, type Subnet6, subnetAt6 } from './ipv6.ts';
 
 /** @throws Error where the kernel's table of routes cannot be read */
 export async function hostSubnets(): Promise<Subnet[]> {
   return [...interfaceSubnets(), ...parseRoutes(await readFile('/proc/net/route', 'utf8'))];
+}
+
+/**
+ * Those of IPv6 as well.
+ *
+ * @throws Error where a table of routes cannot be read
+ */
+export async function allHostSubnets(): Promise<AnySubnet[]> {
+  // A kernel without IPv6 has no such table.
+  const table = await readFile('/proc/net/ipv6_route', 'utf8').catch(ifMissing);
+  return [...(await hostSubnets()), ...interfaceSubnets6(), ...parseRoutes6(table ?? '')];
+}
+
+function interfaceSubnets6(): Subnet6[] {
+  return Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .flatMap(({ cidr }) => {
+      const found = parseCidr6(cidr ?? '');
+      return found === undefined ? [] : [subnetAt6(found.address, found.bits)];
+    });
+}
+
+/** Reads the kernel's `/proc/net/ipv6_route`; what leads to no subnet in particular is left out. */
+export function parseRoutes6(table: string): Subnet6[] {
+  return table.split('\n').flatMap((line) => {
+    const [, address, bits] = /^([0-9a-f]{32}) ([0-9a-f]{2}) /.exec(line) ?? [];
+    if (address === undefined || Number.parseInt(bits ?? '', 16) < MIN_BITS) return [];
+    return [subnetAt6(BigInt(`0x${address}`), Number.parseInt(bits ?? '', 16))];
+  });
 }
 
 function interfaceSubnets(): Subnet[] {

@@ -39,16 +39,13 @@ const RESERVED: readonly (readonly [Subnet6, string])[] = [
 
 /**
  * @returns undefined where none was asked for
- * @throws A3sError `invalid-argument`, in Docker's words where it has some; `unsupported-option`
- * beside a network policy
+ * @throws A3sError `invalid-argument`, in Docker's words where it has some
  */
 export function planSubnet6({
   ipv6,
-  egress,
   options,
-}: Pick<NetworkRequest, 'ipv6' | 'egress' | 'options'>): PlannedSubnet6 | undefined {
+}: Pick<NetworkRequest, 'ipv6' | 'options'>): PlannedSubnet6 | undefined {
   if (ipv6 === undefined) return undefined;
-  if (egress !== undefined) throw ipv6BesidePolicy('create the network');
   const mtu = mtuOf(options);
   if (mtu !== undefined && mtu < MIN_MTU) {
     throw invalid(`the MTU ${mtu} is less than the ${MIN_MTU} bytes that IPv6 needs`);
@@ -83,15 +80,6 @@ function readAskedSubnet(text: string): Subnet6 {
     if (overlap6(reserved, subnet)) throw invalid(`invalid subnet ${text}: ${why}`);
   }
   return subnet;
-}
-
-/** Rules of policies are about IPv4, so that nothing would limit IPv6. */
-export function ipv6BesidePolicy(what: string): A3sError {
-  return new A3sError(
-    'unsupported-option',
-    `Cannot ${what}: a network policy is not supported in a network with IPv6`,
-    { remedy: 'Use a network without IPv6, or leave the network policy out.' },
-  );
 }
 
 function invalid(reason: string): A3sError {

@@ -1,6 +1,7 @@
 package launchspec
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -43,8 +44,10 @@ func (c *checks) egress(s *Spec) {
 
 // isEgressRule checks the form alone: what a rule means is the host's to know.
 func isEgressRule(text string) bool {
-	parts := strings.Split(text, ":")
-	if len(parts) < 2 || len(parts) > 4 || parts[0] != "allow" && parts[0] != "deny" || !isEgressTarget(parts[1]) {
+	action, rest, _ := strings.Cut(text, ":")
+	target, rest := cutTarget(rest)
+	parts := append([]string{action, target}, strings.Split(rest, ":")[1:]...)
+	if len(parts) > 4 || action != "allow" && action != "deny" || !isEgressTarget(target) {
 		return false
 	}
 	if len(parts) == 2 {
@@ -59,8 +62,25 @@ func isEgressRule(text string) bool {
 	return false
 }
 
-// isEgressTarget takes names, addresses and subnets, in lower case.
+// cutTarget splits a target from what is behind it; a subnet of IPv6 has colons between brackets.
+func cutTarget(text string) (target, rest string) {
+	end := 0
+	if strings.HasPrefix(text, "[") {
+		end = max(0, strings.IndexByte(text, ']'))
+	}
+	if colon := strings.IndexByte(text[end:], ':'); colon >= 0 {
+		return text[:end+colon], text[end+colon:]
+	}
+	return text, ""
+}
+
+// isEgressTarget takes names, addresses and subnets, in lower case; those of IPv6 in one spelling.
 func isEgressTarget(text string) bool {
+	if inner, is := strings.CutPrefix(text, "["); is {
+		subnet, is := strings.CutSuffix(inner, "]")
+		prefix, err := netip.ParsePrefix(subnet)
+		return is && err == nil && prefix.Addr().Is6() && !prefix.Addr().Is4In6() && prefix.Masked().String() == subnet
+	}
 	first := func(c byte) bool { return isLowerDigit(c) || c == '_' || c == '*' }
 	return matches(text, maxEgressTarget, first, func(c byte) bool { return first(c) || strings.IndexByte(".-/", c) >= 0 })
 }

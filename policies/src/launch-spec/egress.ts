@@ -16,7 +16,7 @@ import { MAX_NETWORK_RULES } from '../network-policy/network-policy.ts';
 const egressRule = z
   .string()
   .regex(
-    /^(allow|deny):[a-z0-9_*][a-z0-9_*./-]{0,254}(:icmp|:(tcp|udp)(:[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?)?)?$/,
+    /^(allow|deny):([a-z0-9_*][a-z0-9_*./-]{0,254}|\[[0-9a-f:]{2,39}\/[0-9]{1,3}\])(:icmp|:(tcp|udp)(:[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?)?)?$/,
   );
 
 export const LaunchEgress = z.strictObject({

@@ -6,7 +6,7 @@
 
 /** What a rule is about. */
 export type NetworkTarget =
-  /** In CIDR notation, such as `203.0.113.0/24`. */
+  /** In CIDR notation, such as `203.0.113.0/24` or `2001:db8::/32`. */
   | { readonly kind: 'addresses'; readonly subnet: string }
   | { readonly kind: 'name'; readonly name: string }
   /** All names below this one, at any depth, and not the name itself. */
@@ -34,18 +34,25 @@ export type ParsedRule =
   | { readonly rule?: never; readonly fault: string };
 
 /**
- * Reads `ACTION:TARGET[:PROTOCOL[:PORT[-PORT]]]`. The target is an IPv4 address, a subnet, a name,
- * or `*.NAME`. A rule that allows a name without a protocol is about TCP alone: on other protocols
+ * Reads `ACTION:TARGET[:PROTOCOL[:PORT[-PORT]]]`. The target is an address, a subnet, a name, or
+ * `*.NAME`; addresses and subnets of IPv6 stand in brackets. A rule that allows a name without a protocol is about TCP alone: on other protocols
  * nothing but the address shows whom the box talks to.
  */
 export function parseNetworkRule(text: string): ParsedRule {
   if (text.length > 512) return { fault: 'is longer than 512 characters' };
-  if (/[[\]]|::/.test(text)) return { fault: 'has an IPv6 address; boxes have no IPv6' };
-  const [action, to = '', protocol, ports, ...more] = text.split(':');
-  if (action !== 'allow' && action !== 'deny')
-    return { fault: 'starts with neither allow: nor deny:' };
+  const [, action, bracketed, plain = '', rest = ''] =
+    /^(allow|deny):(?:\[([^\]]*)\]|([^:[]*))((?::.*)?)$/s.exec(text) ?? [];
+  if (action !== 'allow' && action !== 'deny') {
+    return /^(allow|deny):/.test(text)
+      ? { fault: 'has something else than a colon behind its target' }
+      : { fault: 'starts with neither allow: nor deny:' };
+  }
+  if (bracketed === undefined && /^[0-9a-f]{0,4}:[0-9a-f:]*:/i.test(plain + rest)) {
+    return { fault: 'has an IPv6 address without brackets: write [2001:db8::/32]' };
+  }
+  const [, protocol, ports, ...more] = rest.split(':');
   if (more.length > 0) return { fault: 'has more than action, target, protocol and port' };
-  const target = readTarget(to);
+  const target = bracketed === undefined ? readTarget(plain) : readSubnet6(bracketed);
   if (typeof target === 'string') return { fault: target };
   const named = PROTOCOLS.find((each) => each === protocol);
   if (protocol !== undefined && named === undefined)
@@ -100,10 +107,53 @@ function readSubnet(text: string): NetworkTarget | string {
   return { kind: 'addresses', subnet };
 }
 
+/** Bits of an address, and of each part of it. */
+const BITS6 = 128;
+const GROUP_BITS = 16;
+
+function readSubnet6(text: string): NetworkTarget | string {
+  const [address = '', length, ...more] = text.split('/');
+  const written = length === undefined ? BITS6 : Number(/^(?:0|[1-9]\d{0,2})$/.exec(length)?.[0]);
+  const short = shortest(address);
+  if (short === undefined || more.length > 0 || !(written <= BITS6)) {
+    return 'has a target in brackets that is no IPv6 address or subnet, such as [2001:db8::/32]';
+  }
+  const groups = groupsOf(short).map((group, at) => {
+    const kept = Math.min(GROUP_BITS, Math.max(0, written - at * GROUP_BITS));
+    return group & (0xffff << (GROUP_BITS - kept)) & 0xffff;
+  });
+  const base = shortest(groups.map((group) => group.toString(16)).join(':')) ?? '';
+  if (base === short) return { kind: 'addresses', subnet: `${base}/${written}` };
+  return `has a subnet with bits behind its prefix: write [${base}/${written}]`;
+}
+
+/**
+ * The one spelling of an IPv6 address: RFC 5952.
+ *
+ * @returns undefined for what is none, has a zone, or has a part in dotted notation
+ */
+function shortest(text: string): string | undefined {
+  if (!/^[0-9a-fA-F:]+$/.test(text) || !text.includes(':')) return undefined;
+  try {
+    return new URL(`http://[${text}]/`).hostname.slice(1, -1);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The eight parts of an address in its one spelling. */
+function groupsOf(short: string): number[] {
+  const [head = [], tail = []] = short
+    .split('::')
+    .map((half) => half.split(':').filter((group) => group !== ''));
+  const zeros = Array.from({ length: BITS6 / GROUP_BITS - head.length - tail.length }, () => '0');
+  return [...head, ...zeros, ...tail].map((group) => Number.parseInt(group, 16));
+}
+
 function targetText(target: NetworkTarget): string {
   switch (target.kind) {
     case 'addresses':
-      return target.subnet;
+      return target.subnet.includes(':') ? `[${target.subnet}]` : target.subnet;
     case 'name':
       return target.name;
     case 'below':

@@ -26,7 +26,7 @@ import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
 import { askedPorts } from '../spec/asked-ports.ts';
 import { checkResources } from '../spec/check-resources.ts';
-import { checkEgress, expectLimits, refuseLimitedIpv6 } from '../spec/egress.ts';
+import { checkEgress, expectLimits } from '../spec/egress.ts';
 import { resolveEndpoints } from '../spec/endpoints.ts';
 import { expectIpv6ForPorts } from '../spec/ports6.ts';
 import { checkVolumes } from '../spec/volumes.ts';
@@ -63,7 +63,6 @@ export async function createBox(
   checkResources(request, rt.host);
   const endpoints = resolveEndpoints(rt, request);
   checkEgress(request);
-  refuseLimitedIpv6(rt.networks, request.egress, endpoints);
   expectIpv6ForPorts(rt.networks, request.ports, endpoints);
   checkEgressSecrets(request);
   await expectLimits(rt.networks, request.egress);

@@ -7,13 +7,12 @@ import { join } from 'node:path';
 import { GUEST_NETWORK } from '../../engine/network.ts';
 import { A3sError } from '../../errors.ts';
 import { checkingIdentity } from '../../jail/identity.ts';
+import { formatAnySubnet } from '../../networks/address.ts';
 import type { Egress, RecordedPolicy } from '../../networks/egress/egress.ts';
 import { SECRETS_FILE } from '../../networks/egress/secrets.ts';
-import { hostSubnets } from '../../networks/host-subnets.ts';
-import { formatSubnet } from '../../networks/ipv4.ts';
+import { allHostSubnets } from '../../networks/host-subnets.ts';
 import type { NetworkRecord } from '../../networks/network.ts';
 import type { Networks } from '../../networks/networks.ts';
-import { ipv6BesidePolicy } from '../../networks/plan-subnet6.ts';
 import type { BoxDefinition } from '../record/box.ts';
 
 /** What of a box counts here. */
@@ -41,18 +40,6 @@ export function checkEgress({ egress, network, endpoints }: Limited): void {
       'Cannot limit the box: it has the default network beside another one, so names would resolve in one, and connections leave by the other',
       { remedy: 'Name user-defined networks alone, or the default network alone.' },
     );
-  }
-}
-
-/** @throws A3sError `unsupported-option` for a limited box in a network with IPv6 */
-export function refuseLimitedIpv6(
-  networks: Pick<Networks, 'get'>,
-  egress: RecordedPolicy | undefined,
-  endpoints: readonly { readonly network: string }[],
-): void {
-  if (egress === undefined) return;
-  if (endpoints.some(({ network }) => networks.get(network)?.ipv6 !== undefined)) {
-    throw ipv6BesidePolicy('limit the box');
   }
 }
 
@@ -92,14 +79,14 @@ export async function egressIn({
     ...(network?.egress === undefined ? [] : [{ of: 'network' as const, ...network.egress }]),
   ];
   if (policies.length === 0) return undefined;
-  if (network?.ipv6 !== undefined) throw ipv6BesidePolicy('limit the box');
   const own = names.servers.length === 0 ? [GUEST_NETWORK.nameserver] : names.servers;
   const servers = network === undefined ? own : [network.gateway];
   return {
     ...{ uid: checkingIdentity(identity).uid, policies, namesBoxes: network !== undefined },
     ...{ resolvers: [...servers], upstreams: [...servers] },
     ...(network === undefined ? {} : { boxSubnet: network.subnet }),
+    ...(network?.ipv6 === undefined ? {} : { boxSubnet6: network.ipv6.subnet }),
     ...(egressSecrets === undefined ? {} : { secretsFile: join(directory, SECRETS_FILE) }),
-    ownSubnets: (await hostSubnets()).map(formatSubnet),
+    ownSubnets: (await allHostSubnets()).map(formatAnySubnet),
   };
 }

@@ -22,7 +22,7 @@ import {
 import type { RunServices } from '../run/run-services.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import { besideNone } from '../spec/beside-none.ts';
-import { checkEgress, refuseLimitedIpv6 } from '../spec/egress.ts';
+import { checkEgress } from '../spec/egress.ts';
 import { type EndpointRequest, resolveEndpoint } from '../spec/endpoints.ts';
 import { resolvePorts } from '../start/probe-port.ts';
 
@@ -59,7 +59,6 @@ export async function connectBox(
     }
     const endpoints = [...definition.endpoints, asked];
     checkEgress({ ...definition, endpoints });
-    refuseLimitedIpv6(rt.networks, definition.egress, endpoints);
     const after: Networks = { network: definition.network, ...modeOf(definition), endpoints };
     if (running !== undefined) await attachWhileRunning(rt, box, running, { asked, after });
     rt.store.redefine(id, after);

@@ -5,9 +5,9 @@
  */
 import { hostName } from '@a3s-box/policies/network-policy';
 import { A3sError } from '../../errors.ts';
+import { parseAnyAddress } from '../../networks/address.ts';
 import { type Asked, type Explanation, explain } from '../../networks/egress/explain.ts';
-import { hostSubnets } from '../../networks/host-subnets.ts';
-import { parseAddress } from '../../networks/ipv4.ts';
+import { allHostSubnets } from '../../networks/host-subnets.ts';
 import type { NetworkRecord } from '../../networks/network.ts';
 import type { Box } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
@@ -24,14 +24,14 @@ export interface ExplainedNetwork extends Explanation {
   readonly network: string;
 }
 
-/** @throws A3sError `invalid-argument` for what is neither a name nor an IPv4 address */
+/** @throws A3sError `invalid-argument` for what is neither a name nor an address */
 export async function explainEgress(
   { networks }: Pick<Services, 'networks'>,
   { definition }: Box,
   { host, port, protocol }: AskedConnection,
 ): Promise<ExplainedNetwork[]> {
   const asked: Asked = { ...target(host), port, protocol };
-  const own = await hostSubnets();
+  const own = await allHostSubnets();
   const ofBox =
     definition.egress === undefined ? [] : [{ of: 'box' as const, ...definition.egress }];
   const explained = (network: string, record?: NetworkRecord): ExplainedNetwork => {
@@ -47,13 +47,13 @@ export async function explainEgress(
 }
 
 function target(host: string): Pick<Asked, 'name' | 'address'> {
-  const address = parseAddress(host);
+  const address = parseAnyAddress(host.replace(/^\[(.*)\]$/, '$1'));
   if (address !== undefined) return { address };
   const name = hostName(host);
   if (name !== undefined) return { name };
   throw new A3sError(
     'invalid-argument',
-    `Cannot explain ${JSON.stringify(host.slice(0, 128))}: it is neither a host name nor an IPv4 address`,
+    `Cannot explain ${JSON.stringify(host.slice(0, 128))}: it is neither a host name nor an address`,
     { remedy: 'Write HOST:PORT, such as api.example.org:443.' },
   );
 }

@@ -5,15 +5,20 @@
  * @module
  */
 import type { NetworkPolicy, NetworkRule } from '@a3s-box/policies/network-policy';
-import { contains, readSubnet, type Subnet } from '../ipv4.ts';
-import { NEVER_REACHED_SUBNETS, SPECIAL_SUBNETS } from '../special-addresses.ts';
+import { type Address, type AnySubnet, containsAny, readAnySubnet } from '../address.ts';
+import {
+  NEVER_REACHED_SUBNETS,
+  NEVER_REACHED_SUBNETS6,
+  SPECIAL_SUBNETS,
+  SPECIAL_SUBNETS6,
+} from '../special-addresses.ts';
 
 export type Policy = Pick<NetworkPolicy, 'default' | 'rules'>;
 
 /** A connection. What is not known of it is left out. */
 export interface Destination {
   readonly name?: string | undefined;
-  readonly address?: number | undefined;
+  readonly address?: Address | undefined;
   readonly protocol: 'tcp' | 'udp' | 'icmp' | 'other';
   readonly port?: number | undefined;
 }
@@ -26,8 +31,8 @@ export interface Verdict {
   readonly by: DecidedBy;
 }
 
-const NEVER_REACHED = NEVER_REACHED_SUBNETS.map(readSubnet);
-const SPECIAL = SPECIAL_SUBNETS.map(readSubnet);
+const NEVER_REACHED = [...NEVER_REACHED_SUBNETS, ...NEVER_REACHED_SUBNETS6].map(readAnySubnet);
+const SPECIAL = [...SPECIAL_SUBNETS, ...SPECIAL_SUBNETS6].map(readAnySubnet);
 
 /** DNS, and DNS over TLS: other servers than the box's own are reached by a rule alone. */
 export const DNS_PORTS: readonly number[] = [53, 853];
@@ -44,7 +49,7 @@ export function decideName({ default: byDefault, rules }: Policy, name: string):
 export function decideConnection(
   { default: byDefault, rules }: Policy,
   destination: Destination,
-  own: readonly Subnet[] = [],
+  own: readonly AnySubnet[] = [],
 ): Verdict {
   const { address, protocol, port } = destination;
   if (address !== undefined && isNeverReached(address)) return { allowed: false, by: 'default' };
@@ -65,8 +70,8 @@ export function decideConnection(
  */
 export function mayResolveTo(
   policies: readonly Policy[],
-  address: number,
-  own: readonly Subnet[],
+  address: Address,
+  own: readonly AnySubnet[],
   connection?: Pick<Destination, 'protocol' | 'port'>,
 ): boolean {
   if (isNeverReached(address)) return false;
@@ -75,7 +80,7 @@ export function mayResolveTo(
     const first = rules.find(
       (rule) =>
         rule.target.kind === 'addresses' &&
-        contains(readSubnet(rule.target.subnet), address) &&
+        containsAny(readAnySubnet(rule.target.subnet), address) &&
         (connection === undefined || carries(rule, connection.protocol, connection.port)),
     );
     return first !== undefined && allows(first);
@@ -83,11 +88,11 @@ export function mayResolveTo(
 }
 
 /** Whether an address leads to the host itself, to its link or nowhere, whatever a rule says. */
-export function isNeverReached(address: number): boolean {
+export function isNeverReached(address: Address): boolean {
   return isIn(NEVER_REACHED, address);
 }
 
-export function isSpecial(address: number): boolean {
+export function isSpecial(address: Address): boolean {
   return isIn(SPECIAL, address);
 }
 
@@ -127,13 +132,13 @@ export function allows({ action }: NetworkRule): boolean {
 function targets(rule: NetworkRule, { name, address }: Destination): boolean {
   const { target } = rule;
   if (target.kind !== 'addresses') return name !== undefined && namesIt(rule, name);
-  return address !== undefined && contains(readSubnet(target.subnet), address);
+  return address !== undefined && containsAny(readAnySubnet(target.subnet), address);
 }
 
 function isWhole({ protocol, ports }: NetworkRule): boolean {
   return protocol === 'any' && ports === undefined;
 }
 
-function isIn(subnets: readonly Subnet[], address: number): boolean {
-  return subnets.some((subnet) => contains(subnet, address));
+function isIn(subnets: readonly AnySubnet[], address: Address): boolean {
+  return subnets.some((subnet) => containsAny(subnet, address));
 }

@@ -33,6 +33,8 @@ export const Egress = z.strictObject({
    * The network's own addresses, in CIDR notation, which may look public. Absent: there are none.
    */
   boxSubnet: z.string().optional(),
+  /** The same of IPv6. Absent: the box has none, and names have no addresses of it. */
+  boxSubnet6: z.string().optional(),
   /**
    * The file with the values of the box's egress secrets, which the server alone reads. Absent:
    * there are none.

@@ -4,14 +4,14 @@
  * @module
  */
 import type { NetworkRule } from '@a3s-box/policies/network-policy';
-import type { Subnet } from '../ipv4.ts';
+import type { Address, AnySubnet } from '../address.ts';
 import { carries, decideConnection, decideName, type Policy } from './decide.ts';
 import { type RecordedPolicy, readPolicy, ruleText } from './egress.ts';
 
 /** A connection that somebody asks about: to a name or to an address. */
 export interface Asked {
   readonly name?: string;
-  readonly address?: number;
+  readonly address?: Address;
   readonly protocol: 'tcp' | 'udp';
   readonly port: number;
 }
@@ -31,7 +31,7 @@ export interface Explanation {
 export function explain(
   policies: readonly NamedPolicy[],
   asked: Asked,
-  own: readonly Subnet[],
+  own: readonly AnySubnet[],
 ): Explanation {
   const notes: string[] = [];
   let allowing: { of: 'box' | 'network'; rule: string } | undefined;
@@ -47,7 +47,7 @@ export function explain(
   return { allowed: true, ...allowing, notes };
 }
 
-function decide(policy: Policy, asked: Asked, own: readonly Subnet[]) {
+function decide(policy: Policy, asked: Asked, own: readonly AnySubnet[]) {
   if (asked.name !== undefined) return decideNamed(policy, asked.name, asked, own);
   const verdict = decideConnection(policy, asked, own);
   const earlier = typeof verdict.by === 'number' ? policy.rules.slice(0, verdict.by) : policy.rules;
@@ -61,7 +61,7 @@ function decide(policy: Policy, asked: Asked, own: readonly Subnet[]) {
   return { ...verdict, notes };
 }
 
-function decideNamed(policy: Policy, name: string, asked: Asked, own: readonly Subnet[]) {
+function decideNamed(policy: Policy, name: string, asked: Asked, own: readonly AnySubnet[]) {
   const resolves = decideName(policy, name);
   const verdict = decideConnection(policy, asked, own);
   if (!resolves.allowed) return { ...resolves, notes: ['the name does not resolve'] };

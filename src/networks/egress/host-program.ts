@@ -60,7 +60,7 @@ const FILTER_FD = 3;
 export async function startEgressProgram(
   { namespace, bundle, roots, signal }: ProgramPlace,
   { secretsFile, ...egress }: Egress,
-  inside: string,
+  addresses: Pick<Settings, 'inside' | 'inside6'>,
 ): Promise<void> {
   const directory = directoryOf(namespace);
   const filterProgram = egressFilter(process.arch);
@@ -75,7 +75,10 @@ export async function startEgressProgram(
   await copyBundle(bundle, program);
   const settings = join(directory, SETTINGS_FILE);
   const hasSecrets = secrets !== undefined;
-  await writeFile(settings, JSON.stringify({ egress, inside, hasSecrets } satisfies Settings));
+  await writeFile(
+    settings,
+    JSON.stringify({ egress, ...addresses, hasSecrets } satisfies Settings),
+  );
   for (const path of [program, settings]) await chmod(path, 0o444);
   // It may write these files, and make none.
   const refusals = join(directory, REFUSALS_FILE);

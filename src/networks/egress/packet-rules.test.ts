@@ -3,19 +3,27 @@ import type { Egress, RecordedPolicy } from './egress.ts';
 import { egressRules, readMark } from './packet-rules.ts';
 import { forgetPackets, readPackets } from './refused-packets.ts';
 
-function rules(policies: readonly RecordedPolicy[], subnet?: string): string {
+function rules(
+  policies: readonly RecordedPolicy[],
+  subnet?: string,
+  ipv6?: { inside: string; address: string; subnet: string },
+): string {
   const egress: Egress = {
     ...{ uid: 1234, resolvers: ['10.0.2.3'], upstreams: ['10.0.2.3'], namesBoxes: false },
     policies: policies.map((policy) => ({ ...policy, of: 'box' as const })),
     ownSubnets: ['198.51.100.0/24'],
   };
   const place = { tap: 'tap0', uplink: 'eth0', inside: '169.254.77.1', address: '10.0.2.15' };
-  return egressRules({ ...place, subnet, egress });
+  return egressRules({ ...place, subnet, ipv6, egress });
 }
 
 /** The rules of one chain, in their order. */
-function chain(name: string, policies: readonly RecordedPolicy[], subnet?: string): string[] {
-  const [, rest = ''] = rules(policies, subnet).split(`chain ${name} {`);
+function chain(
+  name: string,
+  policies: readonly RecordedPolicy[],
+  ...more: [subnet?: string, ipv6?: Parameters<typeof rules>[2]]
+): string[] {
+  const [, rest = ''] = rules(policies, ...more).split(`chain ${name} {`);
   return rest.split('\n}')[0]?.trim().split('\n') ?? [];
 }
 
@@ -52,6 +60,26 @@ describe('the rules of a limited namespace', () => {
     ]);
   });
 
+  it('has sets and rules of their own for IPv6, where the box has it', () => {
+    const six = { inside: '100::1', address: 'fd00::2', subnet: 'fd00::/64' };
+    const names = Array.from({ length: 128 }, (_, at) => `allow:a${at}.example`);
+    const text = rules([{ default: 'deny', rules: names }], undefined, six);
+    const made = [...text.matchAll(/^(?:set|chain) (\w+) /gm)].map(([, name]) => name);
+    expect(new Set(made).size).toBe(made.length);
+    expect(made).toEqual(expect.arrayContaining(['p0r1_6', 'p0r16', 'p0r127_6', 'pins_6']));
+    const of = [
+      { default: 'deny' as const, rules: ['allow:[2001:db8::/32]:icmp', 'deny:a.example'] },
+    ];
+    expect(chain('policy0', of, undefined, six).slice(0, 5)).toEqual([
+      'ct original ip daddr @never meta mark set 268500991 goto refuse',
+      'ct original ip6 daddr @never_6 meta mark set 268500991 goto refuse',
+      'ct original ip6 daddr 2001:db8::/32 meta l4proto icmpv6 return',
+      'meta nfproto ipv4 @nh,128,32 @p0r1 meta mark set 268435457 goto refuse',
+      'meta nfproto ipv6 @nh,192,128 @p0r1_6 meta mark set 268435457 goto refuse',
+    ]);
+    expect(rules(of)).not.toMatch(/ip6|ipv6/);
+  });
+
   it('opens public addresses where the policy says so', () => {
     const open = chain('policy0', [{ default: 'public', rules: [] }]);
     expect(open.at(-2)).toBe('ct original ip daddr != @special return');
@@ -75,7 +103,7 @@ describe('the rules of a limited namespace', () => {
 
   it('lets the egress program reach resolvers, and the web servers of permitted names', () => {
     expect(chain('program', [policy])).toEqual([
-      'ip daddr 127.0.0.1 udp dport 5354 accept',
+      'ip daddr 127.0.0.1 udp dport { 5354, 5355 } accept',
       'ct state established,related accept',
       'ct state invalid drop',
       'ip daddr { 10.0.2.3 } meta l4proto { tcp, udp } th dport 53 accept',
@@ -138,18 +166,24 @@ describe('a refused packet', () => {
     expect(readPackets(printed(['203.0.113.1', 47, 0, 0x1000_ffff]), policies)).toEqual([
       { target: '203.0.113.1/protocol 47', of: 'box', rule: 'default:deny' },
     ]);
+    expect(
+      readPackets(
+        printed(['2001:db8::1', 58, 0, 0x1000_ffff], ['2001:db8::1', 6, 443, 0x1000_ffff]),
+        policies,
+      ),
+    ).toMatchObject([{ target: '[2001:db8::1]/icmp' }, { target: '[2001:db8::1]:443/tcp' }]);
     expect(readPackets('{"nftables":[{"set":{"name":"refused"}}]}', policies)).toEqual([]);
   });
 
   it('forgets a refused packet by itself, and not those that come after it was listed', () => {
     const text = printed(['203.0.113.1', 6, 443, 7], ['203.0.113.2', 'udp', 53, 8]);
     const [first, second] = ['203.0.113.1 . 6 . 443 . 7', '203.0.113.2 . udp . 53 . 8'];
-    expect(forgetPackets(text)).toEqual([
+    expect(forgetPackets(text, 'refused')).toEqual([
       `add element inet egress refused { ${first} timeout 1s, ${second} timeout 1s }`,
       `delete element inet egress refused { ${first}, ${second} }`,
     ]);
-    expect(forgetPackets(printed())).toEqual([]);
-    expect(() => forgetPackets(printed(['1 }; flush ruleset', 6, 1, 7]))).toThrow();
+    expect(forgetPackets(printed(), 'refused')).toEqual([]);
+    expect(() => forgetPackets(printed(['1 }; flush ruleset', 6, 1, 7]), 'refused')).toThrow();
   });
 
   it('reads a rule from the mark of a refused packet, and from no other mark', () => {

@@ -5,7 +5,13 @@
  * @module
  */
 import type { NetworkRule } from '@a3s-box/policies/network-policy';
-import { NEVER_REACHED_SUBNETS, SPECIAL_SUBNETS } from '../special-addresses.ts';
+import { isSubnet6 } from '../address.ts';
+import {
+  NEVER_REACHED_SUBNETS,
+  NEVER_REACHED_SUBNETS6,
+  SPECIAL_SUBNETS,
+  SPECIAL_SUBNETS6,
+} from '../special-addresses.ts';
 import { allows, carries, DNS_PORTS, type Policy, sparesDns } from './decide.ts';
 import { type Egress, readPolicy } from './egress.ts';
 import { REPEAT_SECONDS } from './recent.ts';
@@ -17,7 +23,7 @@ export const PIN_SECONDS: readonly number[] = [30, 60, 120, 300, 600, 1200, 1800
   (seconds) => seconds + GRACE_SECONDS,
 );
 /** Where the program of the namespace sends the addresses to open. Nothing listens there. */
-export const PIN_TO = { address: '127.0.0.1', port: 5354 } as const;
+export const PIN_TO = { address: '127.0.0.1', port: 5354, port6: 5355 } as const;
 /** Where the program of the namespace listens, at the namespace's own address. */
 export const PROGRAM_PORTS = { names: 5353, web: 5080, tls: 5443 } as const;
 /** Ports on which the names of servers are checked. */
@@ -35,13 +41,31 @@ const DEFAULT_MARK = 0xffff;
 const DNS_MARK = 0xfffe;
 
 export const EGRESS_TABLE = 'inet egress';
-/** The set of refused packets, and what it has of each. Protocols without ports have a number. */
-export const REFUSED_SET = 'refused';
-const REFUSED = 'ip daddr . meta l4proto . ct original proto-dst . meta mark';
+/** The sets of refused packets. */
+export const REFUSED_SETS = ['refused', 'refused_6'] as const;
 const REJECT = 'reject with icmpx admin-prohibited';
-/** The destination of an IPv4 packet. */
-const DESTINATION = '@nh,128,32';
-const PIN = `ip daddr ${PIN_TO.address} udp dport ${PIN_TO.port}`;
+/** What rules call the parts of packets of one family. */
+interface Family {
+  readonly protocol: 'ipv4' | 'ipv6';
+  readonly ip: 'ip' | 'ip6';
+  /** What the names of sets end with. */
+  readonly suffix: '' | '_6';
+  /** The destination of a packet, as bytes that have no type. */
+  readonly destination: string;
+  /** That of a datagram of the program: an address, the numbers of a set and of a time. */
+  readonly pin: { address: string; set: string; time: string; port: number };
+  readonly icmp: 'icmp' | 'icmpv6';
+}
+const IPV4: Family = {
+  ...{ protocol: 'ipv4', ip: 'ip', suffix: '', destination: '@nh,128,32', icmp: 'icmp' },
+  pin: { address: '@th,64,32', set: '@th,96,16', time: '@th,112,16', port: PIN_TO.port },
+};
+const IPV6: Family = {
+  ...{ protocol: 'ipv6', ip: 'ip6', suffix: '_6', destination: '@nh,192,128', icmp: 'icmpv6' },
+  pin: { address: '@th,64,128', set: '@th,192,16', time: '@th,208,16', port: PIN_TO.port6 },
+};
+/** Where datagrams of the program go. */
+const PIN = `ip daddr ${PIN_TO.address} udp dport { ${PIN_TO.port}, ${PIN_TO.port6} }`;
 
 /** The place that is limited. */
 export interface LimitedPlace {
@@ -53,10 +77,17 @@ export interface LimitedPlace {
   readonly address: string;
   /** Boxes in it are not outside. Undefined: there are none. */
   readonly subnet: string | undefined;
+  /** The same of IPv6. Undefined: the box has none. */
+  readonly ipv6?:
+    | { readonly inside: string; readonly address: string; readonly subnet: string }
+    | undefined;
   readonly egress: Egress;
 }
 
-/** The set of the packet filter with the addresses that names of a rule have. */
+/**
+ * The set of the packet filter with the IPv4 addresses that names of a rule have; that of IPv6 has
+ * `_6` behind it.
+ */
 export function setName(policy: number, rule: number): string {
   return `p${policy}r${rule}`;
 }
@@ -84,7 +115,8 @@ export function readMark(
 
 /** All rules, in place of those that are there. Without them, nothing is forwarded. */
 export function egressRules(place: LimitedPlace): string {
-  const { tap, uplink, inside, address, subnet, egress } = place;
+  const { tap, uplink, inside, address, subnet, ipv6, egress } = place;
+  const families = ipv6 === undefined ? [IPV4] : [IPV4, IPV6];
   const policies = egress.policies.map(readPolicy);
   const named = namedSets(policies);
   const resolvers = `ip daddr { ${egress.resolvers.join(', ')} }`;
@@ -94,21 +126,20 @@ export function egressRules(place: LimitedPlace): string {
     `table ${EGRESS_TABLE} {}`,
     `delete table ${EGRESS_TABLE}`,
     `table ${EGRESS_TABLE} {`,
-    // Datagrams put addresses into them, as bytes that have no type.
-    ...named.map(
-      ({ set }) =>
-        `set ${set} { typeof ${DESTINATION}; flags dynamic,timeout; size ${MAX_PINNED}; }`,
-    ),
-    `set never { type ipv4_addr; flags interval; elements = { ${NEVER_REACHED_SUBNETS.join(', ')} }; }`,
-    `set special { type ipv4_addr; flags interval; auto-merge; elements = { ${[...SPECIAL_SUBNETS, ...egress.ownSubnets].join(', ')} }; }`,
-    `set ${REFUSED_SET} { typeof ${REFUSED}; flags dynamic,timeout; size ${MAX_REFUSED}; timeout ${REPEAT_SECONDS}s; }`,
+    ...families.flatMap((family) => sets(family, named, egress.ownSubnets)),
     'chain checked {',
-    `tcp dport ${HTTPS} ${to(tls)}`,
-    `tcp dport ${HTTP} ${to(web)}`,
+    `meta nfproto ipv4 tcp dport ${HTTPS} ${to(tls)}`,
+    `meta nfproto ipv4 tcp dport ${HTTP} ${to(web)}`,
+    ...(ipv6 === undefined
+      ? []
+      : [
+          `meta nfproto ipv6 tcp dport ${HTTPS} dnat ip6 to [${ipv6.inside}]:${tls}`,
+          `meta nfproto ipv6 tcp dport ${HTTP} dnat ip6 to [${ipv6.inside}]:${web}`,
+        ]),
     '}',
     ...policies.flatMap(({ rules }, policy) => [
       `chain web${policy} {`,
-      ...rules.flatMap((rule, at) => steered(rule, setName(policy, at))),
+      ...rules.flatMap((rule, at) => steered(rule, setName(policy, at), families)),
       '}',
     ]),
     'chain steer { type nat hook prerouting priority dstnat - 5; policy accept;',
@@ -118,10 +149,15 @@ export function egressRules(place: LimitedPlace): string {
     ...policies.map((_, policy) => `tcp dport { ${HTTP}, ${HTTPS} } jump web${policy}`),
     '}',
     'chain refuse {',
-    `update @${REFUSED_SET} { ${REFUSED} }`,
+    ...families.map((family) => `update @refused${family.suffix} { ${refusedParts(family)} }`),
     REJECT,
     '}',
-    ...policies.flatMap((policy, at) => ['', `chain policy${at} {`, ...forwarded(policy, at), '}']),
+    ...policies.flatMap((policy, at) => [
+      '',
+      `chain policy${at} {`,
+      ...forwarded(policy, at, families),
+      '}',
+    ]),
     'chain forward { type filter hook forward priority filter + 10; policy drop;',
     'ct state established,related accept',
     // It belongs to no connection whose destination the rules could look at.
@@ -130,22 +166,31 @@ export function egressRules(place: LimitedPlace): string {
     // Nothing but the program asks the resolvers.
     `${resolvers} reject`,
     ...(subnet === undefined ? [] : [`ip daddr ${subnet} accept`]),
+    ...(ipv6 === undefined ? [] : [`ip6 daddr ${ipv6.subnet} accept`]),
     ...policies.map((_, policy) => `jump policy${policy}`),
     'accept',
     '}',
-    ...pinned(named, egress.uid),
-    ...policies.flatMap((policy, at) => [`chain private${at} {`, ...privately(policy), '}']),
+    ...pinned(named, egress.uid, families),
+    ...policies.flatMap((policy, at) => [
+      `chain private${at} {`,
+      ...privately(policy, families),
+      '}',
+    ]),
     'chain program {',
     `${PIN} accept`,
     'ct state established,related accept',
     'ct state invalid drop',
     `ip daddr { ${egress.upstreams.join(', ')} } meta l4proto { tcp, udp } th dport 53 accept`,
     // The program chooses what is in the sets. Taken over, it could name any address.
-    `ip daddr @never ${REJECT}`,
-    ...policies.map((_, policy) => `ip daddr @special jump private${policy}`),
-    ...named
-      .filter(({ rule }) => allows(rule))
-      .map(({ set }) => `tcp dport { ${HTTP}, ${HTTPS} } ${isIn(set)} accept`),
+    ...families.flatMap((family) => [
+      `${family.ip} daddr @never${family.suffix} ${REJECT}`,
+      ...policies.map(
+        (_, policy) => `${family.ip} daddr @special${family.suffix} jump private${policy}`,
+      ),
+      ...named
+        .filter(({ rule }) => allows(rule))
+        .map(({ set }) => `tcp dport { ${HTTP}, ${HTTPS} } ${isIn(set, family)} accept`),
+    ]),
     // A connection that fails at once can be reported.
     REJECT,
     '}',
@@ -154,60 +199,120 @@ export function egressRules(place: LimitedPlace): string {
     '}',
     'chain source { type nat hook postrouting priority srcnat; policy accept;',
     `oifname ${uplink} ip saddr ${inside} snat ip to ${address}`,
+    ...(ipv6 === undefined
+      ? []
+      : [`oifname ${uplink} ip6 saddr ${ipv6.inside} snat ip6 to ${ipv6.address}`]),
     '}',
     '}',
   ]);
 }
 
+/** What a set of refused packets has of each. Protocols without ports have a number. */
+function refusedParts({ ip }: Family): string {
+  return `${ip} daddr . meta l4proto . ct original proto-dst . meta mark`;
+}
+
+function sets(
+  family: Family,
+  named: readonly { readonly set: string }[],
+  own: readonly string[],
+): string[] {
+  const { suffix, destination: bytes, protocol } = family;
+  const is6 = protocol === 'ipv6';
+  const type = `type ${protocol}_addr; flags interval`;
+  const never = is6 ? NEVER_REACHED_SUBNETS6 : NEVER_REACHED_SUBNETS;
+  const special = [
+    ...(is6 ? SPECIAL_SUBNETS6 : SPECIAL_SUBNETS),
+    ...own.filter((subnet) => isSubnet6(subnet) === is6),
+  ];
+  return [
+    // Datagrams put addresses into them, as bytes that have no type.
+    ...named.map(
+      ({ set }) =>
+        `set ${set}${suffix} { typeof ${bytes}; flags dynamic,timeout; size ${MAX_PINNED}; }`,
+    ),
+    `set never${suffix} { ${type};${is6 ? ' auto-merge;' : ''} elements = { ${never.join(', ')} }; }`,
+    `set special${suffix} { ${type}; auto-merge; elements = { ${special.join(', ')} }; }`,
+    `set refused${suffix} { typeof ${refusedParts(family)}; flags dynamic,timeout; size ${MAX_REFUSED}; timeout ${REPEAT_SECONDS}s; }`,
+  ];
+}
+
 /** Connections on which names are checked: those that a rule for a name decides. */
-function steered(rule: NetworkRule, set: string): string[] {
+function steered(rule: NetworkRule, set: string, families: readonly Family[]): string[] {
   const ports = [HTTP, HTTPS].filter((port) => carries(rule, 'tcp', port));
   if (ports.length === 0) return [];
   const isNamed = rule.target.kind !== 'addresses';
   const verdict = isNamed && allows(rule) ? 'goto checked' : 'return';
-  return [`${destination(rule, set)} tcp dport { ${ports.join(', ')} } ${verdict}`];
+  return familiesOf(rule, families).map(
+    (family) => `${destination(rule, set, family)} tcp dport { ${ports.join(', ')} } ${verdict}`,
+  );
 }
 
-function forwarded({ rules, default: byDefault }: Policy, policy: number): string[] {
+function forwarded(
+  { rules, default: byDefault }: Policy,
+  policy: number,
+  families: readonly Family[],
+): string[] {
   const refuse = (rule: number): string =>
     `meta mark set ${MARK + (policy << POLICY_BITS) + rule} goto refuse`;
   return [
-    `ct original ip daddr @never ${refuse(DEFAULT_MARK)}`,
-    ...rules.map((rule, at) => {
-      const verdict = allows(rule) ? 'return' : refuse(at);
-      // A rule for a name opens public addresses alone, whatever is in its set.
-      const isPublic =
-        allows(rule) && rule.target.kind !== 'addresses' ? ' ip daddr != @special' : '';
-      return `${destination(rule, setName(policy, at))}${isPublic}${transport(rule)} ${verdict}`;
-    }),
+    ...families.map(
+      ({ ip, suffix }) => `ct original ${ip} daddr @never${suffix} ${refuse(DEFAULT_MARK)}`,
+    ),
+    ...rules.flatMap((rule, at) =>
+      familiesOf(rule, families).map((family) => {
+        const verdict = allows(rule) ? 'return' : refuse(at);
+        // A rule for a name opens public addresses alone, whatever is in its set.
+        const isPublic =
+          allows(rule) && rule.target.kind !== 'addresses'
+            ? ` ${family.ip} daddr != @special${family.suffix}`
+            : '';
+        const matched = destination(rule, setName(policy, at), family);
+        return `${matched}${isPublic}${transport(rule, family)} ${verdict}`;
+      }),
+    ),
     `meta l4proto { tcp, udp } th dport { ${DNS_PORTS.join(', ')} } ${refuse(DNS_MARK)}`,
-    ...(byDefault === 'public' ? ['ct original ip daddr != @special return'] : []),
+    ...(byDefault === 'public'
+      ? families.map(({ ip, suffix }) => `ct original ${ip} daddr != @special${suffix} return`)
+      : []),
     refuse(DEFAULT_MARK),
   ];
 }
 
 /** Addresses that are not public, to which the program may connect by a rule for them alone. */
-function privately({ rules }: Policy): string[] {
+function privately({ rules }: Policy, families: readonly Family[]): string[] {
   const isWeb = (rule: NetworkRule): boolean =>
     [HTTP, HTTPS].some((port) => carries(rule, 'tcp', port));
   return [
     ...rules.flatMap((rule) => {
-      if (rule.target.kind !== 'addresses' || !isWeb(rule)) return [];
+      const { target } = rule;
+      if (target.kind !== 'addresses' || !isWeb(rule)) return [];
       const verdict = allows(rule) ? 'return' : REJECT;
-      return [`ip daddr ${rule.target.subnet}${transport(rule)} ${verdict}`];
+      return familiesOf(rule, families).map(
+        (family) => `${family.ip} daddr ${target.subnet}${transport(rule, family)} ${verdict}`,
+      );
     }),
     REJECT,
   ];
 }
 
+/** The families that a rule is about: a name may have addresses of all. */
+function familiesOf({ target }: NetworkRule, families: readonly Family[]): readonly Family[] {
+  if (target.kind !== 'addresses') return families;
+  const protocol = isSubnet6(target.subnet) ? 'ipv6' : 'ipv4';
+  return families.filter((family) => family.protocol === protocol);
+}
+
 /** The address that the box has sent to, whatever it leads to. */
-function destination({ target }: NetworkRule, set: string): string {
-  return target.kind === 'addresses' ? `ct original ip daddr ${target.subnet}` : isIn(set);
+function destination({ target }: NetworkRule, set: string, family: Family): string {
+  return target.kind === 'addresses'
+    ? `ct original ${family.ip} daddr ${target.subnet}`
+    : isIn(set, family);
 }
 
 /** nft takes a set of untyped bytes for such bytes alone; they are the packet's destination. */
-function isIn(set: string): string {
-  return `meta nfproto ipv4 ${DESTINATION} @${set}`;
+function isIn(set: string, { protocol, destination: bytes, suffix }: Family): string {
+  return `meta nfproto ${protocol} ${bytes} @${set}${suffix}`;
 }
 
 /**
@@ -215,26 +320,34 @@ function isIn(set: string): string {
  * datagrams are none. One that is not taken is dropped, and its sender gets an error. No packet of
  * the guest comes here: it is not sent by a socket of this namespace.
  */
-function pinned(named: readonly { readonly set: string }[], uid: number): string[] {
+function pinned(
+  named: readonly { readonly set: string }[],
+  uid: number,
+  families: readonly Family[],
+): string[] {
   if (named.length === 0) return [];
-  const [address, set, time] = ['@th,64,32', '@th,96,16', '@th,112,16'];
-  const jumps = named.map((each, number) => `${number} : goto pin_${each.set}`);
-  return [
+  const ofFamily = ({ suffix, pin }: Family): string[] => [
     ...named.flatMap((each) => [
-      `chain pin_${each.set} {`,
+      `chain pin_${each.set}${suffix} {`,
       ...PIN_SECONDS.map(
         (seconds, number) =>
-          `${time} ${number} update @${each.set} { ${address} timeout ${seconds}s } notrack accept`,
+          `${pin.time} ${number} update @${each.set}${suffix} { ${pin.address} timeout ${seconds}s } notrack accept`,
       ),
       'drop',
       '}',
     ]),
-    'chain pins {',
-    `${set} vmap { ${jumps.join(', ')} }`,
+    `chain pins${suffix} {`,
+    `${pin.set} vmap { ${named.map((each, number) => `${number} : goto pin_${each.set}${suffix}`).join(', ')} }`,
     'drop',
     '}',
+  ];
+  return [
+    ...families.flatMap(ofFamily),
     'chain pin { type filter hook output priority raw; policy accept;',
-    `meta skuid ${uid} ${PIN} goto pins`,
+    ...families.map(
+      ({ suffix, pin }) =>
+        `meta skuid ${uid} ip daddr ${PIN_TO.address} udp dport ${pin.port} goto pins${suffix}`,
+    ),
     '}',
     'chain pinned { type filter hook input priority filter - 1; policy accept;',
     `iifname lo ${PIN} drop`,
@@ -242,11 +355,12 @@ function pinned(named: readonly { readonly set: string }[], uid: number): string
   ];
 }
 
-function transport(rule: NetworkRule): string {
+function transport(rule: NetworkRule, { icmp }: Family): string {
   const { protocol, ports } = rule;
   if (sparesDns(rule)) return ` meta l4proto ${protocol} th dport != { ${DNS_PORTS.join(', ')} }`;
   const range = ports === undefined ? '' : `${ports.first}-${ports.last}`;
   if (protocol === 'any') return range === '' ? '' : ` meta l4proto { tcp, udp } th dport ${range}`;
+  if (protocol === 'icmp') return ` meta l4proto ${icmp}`;
   return range === '' ? ` meta l4proto ${protocol}` : ` ${protocol} dport ${range}`;
 }
 

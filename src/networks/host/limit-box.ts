@@ -18,6 +18,7 @@ import { refusedPackets } from '../egress/refused-packets.ts';
 import { type Endpoint, isOwnNetwork } from './endpoint.ts';
 import { UPLINK } from './netavark.ts';
 import { INSIDE } from './routed.ts';
+import { INSIDE6 } from './routed6.ts';
 import { runProgram } from './run-program.ts';
 import { TAP } from './tap.ts';
 
@@ -32,10 +33,14 @@ export interface BoxRefusal extends Refusal {
 export type LimitingProgram = Omit<ProgramPlace, 'namespace'>;
 
 /** The rules of the limits; empty where the box has no policy. No address of a name is open. */
-export function limitingRules({ egress, address, network }: Endpoint): string {
+export function limitingRules({ egress, address, address6, network }: Endpoint): string {
   if (egress === undefined) return '';
   const subnet = isOwnNetwork(network) ? undefined : network.subnet;
-  return egressRules({ tap: TAP, uplink: UPLINK, inside: INSIDE, address, subnet, egress });
+  const ipv6 =
+    network.ipv6 === undefined || address6 === undefined
+      ? undefined
+      : { inside: INSIDE6, address: address6, subnet: network.ipv6.subnet };
+  return egressRules({ tap: TAP, uplink: UPLINK, inside: INSIDE, address, subnet, ipv6, egress });
 }
 
 /** Whether the program has to run and does not. */
@@ -49,11 +54,12 @@ export function lacksEgressProgram(
 /** Starts the program where it has to run and does not, in a namespace that has just its rules. */
 export async function ensureEgressProgram(
   namespace: string,
-  { egress }: Pick<Endpoint, 'egress'>,
+  { egress, address6 }: Pick<Endpoint, 'egress' | 'address6'>,
   program: LimitingProgram,
 ): Promise<void> {
   if (egress === undefined || runsEgressProgram(namespace)) return;
-  await startEgressProgram({ namespace, ...program }, egress, INSIDE);
+  const inside6 = address6 === undefined ? {} : { inside6: INSIDE6 };
+  await startEgressProgram({ namespace, ...program }, egress, { inside: INSIDE, ...inside6 });
 }
 
 /** The same after a program that has ended, and that knew for which names addresses are open. */
@@ -80,12 +86,15 @@ export class RefusalReader {
   /** By namespace. */
   readonly #told = new Map<string, Told>();
 
-  async read(namespace: string, { box, network, egress }: Endpoint): Promise<BoxRefusal[]> {
+  async read(
+    namespace: string,
+    { box, network, egress, address6 }: Endpoint,
+  ): Promise<BoxRefusal[]> {
     if (egress === undefined) return [];
     const told = this.#told.get(namespace);
     const recent = told?.recent ?? new Recent(MAX_REMEMBERED, () => performance.now() / 1000);
     const byProgram = await refusedByProgram(namespace, told?.upTo);
-    const packets = await refusedPackets(namespace, egress.policies);
+    const packets = await refusedPackets(namespace, egress.policies, address6 !== undefined);
     // Not before both were read: what fails is read again.
     this.#told.set(namespace, { upTo: byProgram.upTo, recent });
     return [...byProgram.refusals, ...packets]

@@ -9,8 +9,10 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cLibrary } from '../../../src/c-library.ts';
+import { parseAnyAddress } from '../../../src/networks/address.ts';
 import type { Egress } from '../../../src/networks/egress/egress.ts';
 import { stopEgressProgram } from '../../../src/networks/egress/host-program.ts';
+import { addressBytes } from '../../../src/networks/egress/program/dns-message.ts';
 import {
   question,
   type ReadReply,
@@ -32,13 +34,16 @@ import {
   removeNamespace,
   writeSettings,
 } from '../../../src/networks/host/namespace.ts';
-import { loadRules, routeBox } from '../../../src/networks/host/routed.ts';
+import { GATEWAY_MAC, loadRules, routeBox } from '../../../src/networks/host/routed.ts';
+import { ROUTER6 } from '../../../src/networks/host/routed6.ts';
 import { BRIDGE } from '../../../src/networks/predefined.ts';
 import { type Send, startPeer } from './peer.ts';
 
 export const GUEST = '10.0.2.15';
 export const RESOLVER = '10.0.2.3';
 const GATEWAY = '10.0.2.2';
+export const GUEST6 = 'fd00:e9::15';
+const NETWORK6 = { subnet: 'fd00:e9::/64', gateway: 'fd00:e9::1' };
 const MAC = '02:00:0a:00:02:0f';
 export const UID = 0x7a36_1234;
 
@@ -54,7 +59,7 @@ export class Lab {
   guest: Send = () => Promise.reject(new Error('not open'));
   world: Send = () => Promise.reject(new Error('not open'));
 
-  private constructor(bundle: string) {
+  private constructor(bundle: string, hasIpv6: boolean) {
     this.directory = mkdtempSync(join(tmpdir(), 'a3s-egress-'));
     chmodSync(this.directory, 0o711);
     this.namespace = join(this.directory, 'box');
@@ -67,13 +72,18 @@ export class Lab {
         gateway: GATEWAY,
         internal: false,
         mtu: 1500,
+        ...(hasIpv6 ? { ipv6: NETWORK6 } : {}),
       },
+      ...(hasIpv6 ? { address6: GUEST6 } : {}),
     };
   }
 
-  /** @param addresses of the world */
+  /** @param addresses of the world; where one is of IPv6, the box has IPv6 */
   static async open(bundle: string, addresses: readonly string[]): Promise<Lab> {
-    const lab = new Lab(bundle);
+    const lab = new Lab(
+      bundle,
+      addresses.some((address) => address.includes(':')),
+    );
     try {
       await lab.#connect(addresses);
       return lab;
@@ -104,7 +114,17 @@ export class Lab {
     this.ip('guest', 'route', 'add', 'default', 'via', GATEWAY);
     this.ip('world', 'link', 'set', 'wan0', 'up');
     this.ip('world', 'addr', 'add', `${GATEWAY}/24`, 'dev', 'wan0');
-    for (const address of addresses) this.ip('world', 'addr', 'add', `${address}/32`, 'dev', 'lo');
+    for (const address of addresses) {
+      const host = address.includes(':') ? [`${address}/128`, 'nodad'] : [`${address}/32`];
+      this.ip('world', 'addr', 'add', ...host, 'dev', 'lo');
+    }
+    if (this.#endpoint.address6 === undefined) return;
+    this.ip('world', 'addr', 'add', `${NETWORK6.gateway}/64`, 'dev', 'wan0', 'nodad');
+    // As the agent of a box does.
+    this.ip('guest', 'addr', 'add', `${GUEST6}/64`, 'dev', 'eth0', 'nodad', 'noprefixroute');
+    const router = ['neigh', 'add', ROUTER6, 'lladdr', GATEWAY_MAC, 'dev', 'eth0', 'nud'];
+    this.ip('guest', ...router, 'permanent');
+    this.ip('guest', '-6', 'route', 'add', 'default', 'via', ROUTER6, 'dev', 'eth0', 'onlink');
   }
 
   /** Limits the box anew, as at the start of a run. */
@@ -160,15 +180,15 @@ export class Lab {
     );
     const receive = declare('long recv(int fd, uint8_t *bytes, size_t size, int flags)');
     const close = declare('int close(int fd)');
-    const [AF_INET, SOCK_RAW, SOL_SOCKET, SO_RCVTIMEO] = [2, 3, 1, 20];
+    const is6 = address.includes(':');
+    const [AF_INET, SOCK_RAW, SOL_SOCKET, SO_RCVTIMEO] = [is6 ? 10 : 2, 3, 1, 20];
     const second = Buffer.from([1, ...Buffer.alloc(15)]);
-    const to = Buffer.from([
-      AF_INET,
-      0,
-      0,
-      0,
-      ...address.split('.').map(Number),
-      ...Buffer.alloc(8),
+    const parsed = addressBytes(parseAnyAddress(address) ?? 0);
+    // Family, port, and with IPv6 a flow before the address and a scope behind it.
+    const to = Buffer.concat([
+      Buffer.from([AF_INET, 0, 0, 0, ...(is6 ? [0, 0, 0, 0] : [])]),
+      parsed,
+      Buffer.alloc(is6 ? 4 : 8),
     ]);
     const answer = Buffer.alloc(2048);
     return await inNamespace(join(this.directory, 'guest'), () => {
@@ -177,7 +197,9 @@ export class Lab {
       sendTo(socket, bytes, bytes.length, 0, to, to.length);
       const length = Number(receive(socket, answer, answer.length, 0));
       close(socket);
-      return length > 0 && answer.subarray(12, 16).join('.') === address ? 'answered' : 'silent';
+      // The kernel keeps the head of IPv6; what comes is an echo reply, or why there is none.
+      const isAnswer = is6 ? answer[0] === 129 : answer.subarray(12, 16).equals(parsed);
+      return length > 0 && isAnswer ? 'answered' : 'silent';
     });
   }
 

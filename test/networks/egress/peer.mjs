@@ -112,7 +112,7 @@ const COMMANDS = {
       const found = table.get(asked.at(-1));
       return found === undefined ? undefined : [found, message];
     };
-    const socket = createSocket('udp4');
+    const socket = createSocket(familyOf(address));
     socket.on('message', (message, from) => {
       const [found, asks] = answer(message) ?? [undefined, message];
       const reply = replyTo(asks, found, found?.truncated === true);

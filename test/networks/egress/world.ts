@@ -15,6 +15,12 @@ export const CDN = '203.0.113.10';
 export const OWN = '203.0.113.20';
 export const FOREIGN_DNS = '198.51.100.53';
 export const PRIVATE = '192.168.77.5';
+/** Of the world with IPv6. */
+export const CDN6 = '2001:db8:cd::10';
+export const OWN6 = '2001:db8:cd::20';
+export const FOREIGN_DNS6 = '2001:db8:53::53';
+export const PRIVATE6 = 'fd00:77::5';
+export const METADATA6 = 'fd00:ec2::254';
 export const NO_NAME = { rcode: 3, addresses: [], ttl: 0 };
 export const UNREACHABLE: unknown = expect.stringMatching(
   /^(EHOSTUNREACH|ECONNREFUSED|EACCES|ENETUNREACH|timeout)$/,
@@ -31,10 +37,13 @@ export async function canRun(): Promise<boolean> {
   return isRoot;
 }
 
-export async function openWorld(): Promise<Lab> {
-  const lab = await Lab.open(BUNDLE, [RESOLVER, CDN, OWN, FOREIGN_DNS, PRIVATE]);
+const WORLD6 = [CDN6, OWN6, FOREIGN_DNS6, PRIVATE6, METADATA6];
+
+export async function openWorld({ ipv6 = false } = {}): Promise<Lab> {
+  const world = [RESOLVER, CDN, OWN, FOREIGN_DNS, PRIVATE];
+  const lab = await Lab.open(BUNDLE, ipv6 ? [...world, ...WORLD6] : world);
   try {
-    await serve(lab);
+    await serve(lab, ipv6);
     return lab;
   } catch (error) {
     await lab.close();
@@ -42,19 +51,23 @@ export async function openWorld(): Promise<Lab> {
   }
 }
 
-async function serve(lab: Lab): Promise<void> {
+async function serve(lab: Lab, ipv6: boolean): Promise<void> {
   const [key, cert] = certificate(lab.directory);
-  for (const address of [CDN, OWN, PRIVATE]) {
+  const servers = [CDN, OWN, PRIVATE, ...(ipv6 ? [CDN6, OWN6, PRIVATE6, METADATA6] : [])];
+  for (const address of servers) {
     await lab.world('serveTls', { address, key, cert });
     await lab.world('serveHttp', { address });
     await lab.world('serveTcp', { address, port: 5432 });
     for (const port of [443, 9000]) await lab.world('serveUdp', { address, port });
   }
-  for (const address of [RESOLVER, FOREIGN_DNS]) await lab.world('serveDns', { address });
+  const resolvers = [RESOLVER, FOREIGN_DNS, ...(ipv6 ? [FOREIGN_DNS6] : [])];
+  for (const address of resolvers) await lab.world('serveDns', { address });
   for (const name of ['good.example.org', 'sibling.example.net', 'a.b.example.org']) {
-    await lab.name(name, [{ owner: name, a: CDN }]);
+    const six = ipv6 ? [{ owner: name, a: CDN6 }] : [];
+    await lab.name(name, [{ owner: name, a: CDN }, ...six]);
   }
-  await lab.name('own.example.net', [{ owner: 'own.example.net', a: OWN }]);
+  const own = { owner: 'own.example.net', a: OWN };
+  await lab.name('own.example.net', ipv6 ? [own, { ...own, a: OWN6 }] : [own]);
 }
 
 /** What the guest does. Results are what a server answers, or how the connection failed. */

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { reply } from '../testing/dns-bytes.ts';
 import { askServers, lengthOf } from './ask-server.ts';
+import { TYPE } from './dns-message.ts';
 
 const open: (Socket | Server)[] = [];
 afterEach(() => {
@@ -56,31 +57,34 @@ it('takes no answer with another number or name', async () => {
     asked,
     found(asked, '203.0.113.1'),
   ]);
-  expect((await askServers([dns], 'a.example')).addresses).toEqual([address(1)]);
+  expect((await askServers([dns], 'a.example', TYPE.A)).addresses).toEqual([address(1)]);
 });
 
 it('asks over TCP where the answer is cut off', async () => {
   const cut = (question: Buffer) => [reply(question, [], { truncated: true })];
   const dns = await server(cut, (question) => found(question, '203.0.113.2'));
-  expect((await askServers([dns], 'a.example')).addresses).toEqual([address(2)]);
+  expect((await askServers([dns], 'a.example', TYPE.A)).addresses).toEqual([address(2)]);
 });
 
 it('asks the next server where one fails', async () => {
   const broken = await server((question) => [reply(question, [], { rcode: 2 })]);
   const dns = await server((question) => [found(question, '203.0.113.3')]);
-  expect((await askServers([broken, dns], 'a.example')).addresses).toEqual([address(3)]);
-  await expect(askServers([broken], 'a.example')).rejects.toThrow('answered with 2');
+  expect((await askServers([broken, dns], 'a.example', TYPE.A)).addresses).toEqual([address(3)]);
+  await expect(askServers([broken], 'a.example', TYPE.A)).rejects.toThrow('answered with 2');
 });
 
 it('takes the word of a server that says that there is no such name', async () => {
   const none = await server((question) => [reply(question, [], { rcode: 3 })]);
   const dns = await server((question) => [found(question, '203.0.113.4')]);
-  expect(await askServers([none, dns], 'a.example')).toMatchObject({ rcode: 3, addresses: [] });
+  expect(await askServers([none, dns], 'a.example', TYPE.A)).toMatchObject({
+    rcode: 3,
+    addresses: [],
+  });
 });
 
 it('asks the next server where there is no way to one', async () => {
   const nowhere = { address: '255.255.255.255', port: 53 };
   const dns = await server((question) => [found(question, '203.0.113.5')]);
-  expect((await askServers([nowhere, dns], 'a.example')).addresses).toEqual([address(5)]);
-  await expect(askServers([nowhere], 'a.example')).rejects.toThrow('EACCES');
+  expect((await askServers([nowhere, dns], 'a.example', TYPE.A)).addresses).toEqual([address(5)]);
+  await expect(askServers([nowhere], 'a.example', TYPE.A)).rejects.toThrow('EACCES');
 });

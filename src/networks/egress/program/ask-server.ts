@@ -1,5 +1,5 @@
 /**
- * Asks DNS servers for the IPv4 addresses of a name: each question from a port of its own, again
+ * Asks DNS servers for the addresses of a name: each question from a port of its own, again
  * where no answer comes, over TCP where the answer is too long.
  *
  * @module
@@ -7,11 +7,16 @@
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
-import { type Answer, RCODE, readAnswer, writeQuestion } from './dns-message.ts';
+import { type AddressType, type Answer, RCODE, readAnswer, writeQuestion } from './dns-message.ts';
 
 export interface ServerToAsk {
   readonly address: string;
   readonly port: number;
+}
+
+interface Asks {
+  readonly asked: string;
+  readonly type: AddressType;
 }
 
 const ATTEMPT_MS = 2500;
@@ -19,13 +24,18 @@ const ROUNDS = 2;
 const MAX_ID = 0x1_0000;
 
 /** @throws Error where no server answers */
-export async function askServers(servers: readonly ServerToAsk[], name: string): Promise<Answer> {
+export async function askServers(
+  servers: readonly ServerToAsk[],
+  name: string,
+  type: AddressType,
+): Promise<Answer> {
+  const asks = { asked: name, type };
   let last: unknown;
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const server of servers) {
       try {
-        const answer = await overUdp(server, name);
-        const whole = answer.truncated ? await overTcp(server, name) : answer;
+        const answer = await overUdp(server, asks);
+        const whole = answer.truncated ? await overTcp(server, asks) : answer;
         if (whole.rcode === RCODE.ok || whole.rcode === RCODE.noName) return whole;
         last = new Error(`a DNS server answered with ${whole.rcode}`);
       } catch (error) {
@@ -36,7 +46,7 @@ export async function askServers(servers: readonly ServerToAsk[], name: string):
   throw last;
 }
 
-async function overUdp({ address, port }: ServerToAsk, name: string): Promise<Answer> {
+async function overUdp({ address, port }: ServerToAsk, asks: Asks): Promise<Answer> {
   const id = randomInt(MAX_ID);
   const socket = createSocket('udp4');
   try {
@@ -46,13 +56,13 @@ async function overUdp({ address, port }: ServerToAsk, name: string): Promise<An
       socket.on('error', reject);
       socket.on('message', (message) => {
         // What is no answer to this question may be somebody's guess.
-        const answer = readAnswer(message, id, name);
+        const answer = readAnswer(message, { id, ...asks });
         if (answer !== undefined) resolve(answer);
       });
       // Connected: the kernel drops what other addresses send.
       socket.connect(port, address, (error?: Error) => {
         // Node calls this as well where the address cannot be reached.
-        if (error === undefined) socket.send(writeQuestion(id, name));
+        if (error === undefined) socket.send(writeQuestion(id, asks.asked, asks.type));
         else reject(error);
       });
     });
@@ -61,7 +71,7 @@ async function overUdp({ address, port }: ServerToAsk, name: string): Promise<An
   }
 }
 
-async function overTcp({ address, port }: ServerToAsk, name: string): Promise<Answer> {
+async function overTcp({ address, port }: ServerToAsk, asks: Asks): Promise<Answer> {
   const id = randomInt(MAX_ID);
   const socket = connect({ host: address, port });
   const timer = setTimeout(
@@ -69,13 +79,13 @@ async function overTcp({ address, port }: ServerToAsk, name: string): Promise<An
     ATTEMPT_MS,
   );
   try {
-    const question = writeQuestion(id, name);
+    const question = writeQuestion(id, asks.asked, asks.type);
     socket.write(Buffer.concat([lengthOf(question), question]));
     let bytes: Buffer = Buffer.alloc(0);
     for await (const chunk of socket) {
       bytes = Buffer.concat([bytes, chunk as Buffer]);
       if (bytes.length < 2 || bytes.length < 2 + bytes.readUInt16BE(0)) continue;
-      const answer = readAnswer(bytes.subarray(2, 2 + bytes.readUInt16BE(0)), id, name);
+      const answer = readAnswer(bytes.subarray(2, 2 + bytes.readUInt16BE(0)), { id, ...asks });
       if (answer === undefined || answer.truncated) break;
       return answer;
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { nameBytes, question, readReply, reply, type TestRecord } from '../testing/dns-bytes.ts';
-import { readAnswer, readQuery, writeQuestion, writeReply } from './dns-message.ts';
+import { readAnswer, readQuery, TYPE, writeQuestion, writeReply } from './dns-message.ts';
 
 const OPT = '0000291000000000000000';
 
@@ -78,15 +78,15 @@ describe('a question of a guest', () => {
         bytes[random(bytes.length)] = random(256);
       }
       readQuery(bytes);
-      readAnswer(bytes, 7, 'www.example.org');
+      readAnswer(bytes, { id: 7, asked: 'www.example.org', type: TYPE.A });
     }
   });
 });
 
 describe('an answer of a server', () => {
-  const asked = writeQuestion(9, 'www.example.org');
+  const asked = writeQuestion(9, 'www.example.org', TYPE.A);
   const read = (records: readonly TestRecord[], more = {}) =>
-    readAnswer(reply(asked, records, more), 9, 'www.example.org');
+    readAnswer(reply(asked, records, more), { id: 9, asked: 'www.example.org', type: TYPE.A });
 
   it('follows aliases of an answer to addresses, and takes the shortest time of all', () => {
     const records = [
@@ -115,13 +115,36 @@ describe('an answer of a server', () => {
     expect(read([...chain, { owner: 'n40.example', a: '203.0.113.7' }])?.addresses).toEqual([]);
   });
 
+  it('has the addresses of the kind that was asked for', () => {
+    const records = [
+      { owner: 'www.example.org', a: '203.0.113.7' },
+      { owner: 'www.example.org', a: '2001:db8::7', ttl: 20 },
+    ];
+    const six = writeQuestion(9, 'www.example.org', TYPE.AAAA);
+    const answer = readAnswer(reply(six, records), {
+      id: 9,
+      asked: 'www.example.org',
+      type: TYPE.AAAA,
+    });
+    expect(answer).toMatchObject({
+      addresses: [0x2001_0db8_0000_0000_0000_0000_0000_0007n],
+      ttl: 20,
+    });
+    expect(read(records)).toMatchObject({ addresses: [0xcb007107], ttl: 60 });
+    expect(
+      readAnswer(reply(six, records), { id: 9, asked: 'www.example.org', type: TYPE.A }),
+    ).toBeUndefined();
+  });
+
   it('refuses an answer with another number, question or kind', () => {
     const answer = reply(asked, [{ owner: 'www.example.org', a: '203.0.113.7' }]);
-    expect(readAnswer(answer, 8, 'www.example.org')).toBeUndefined();
-    expect(readAnswer(answer, 9, 'other.example.org')).toBeUndefined();
-    expect(readAnswer(asked, 9, 'www.example.org')).toBeUndefined();
+    expect(readAnswer(answer, { id: 8, asked: 'www.example.org', type: TYPE.A })).toBeUndefined();
+    expect(readAnswer(answer, { id: 9, asked: 'other.example.org', type: TYPE.A })).toBeUndefined();
+    expect(readAnswer(asked, { id: 9, asked: 'www.example.org', type: TYPE.A })).toBeUndefined();
     expect(read([], { count: 1 })).toBeUndefined();
-    expect(readAnswer(answer.subarray(0, -1), 9, 'www.example.org')).toBeUndefined();
+    expect(
+      readAnswer(answer.subarray(0, -1), { id: 9, asked: 'www.example.org', type: TYPE.A }),
+    ).toBeUndefined();
   });
 
   it('reports that an answer was cut off', () => {
@@ -133,7 +156,11 @@ describe('an answer of a server', () => {
     const head = reply(asked, [], { count: 1 });
     const at = (offset: number) => (0xc000 | offset).toString(16);
     const read = (owner: string) =>
-      readAnswer(Buffer.concat([head, record(owner)]), 9, 'www.example.org')?.addresses;
+      readAnswer(Buffer.concat([head, record(owner)]), {
+        id: 9,
+        asked: 'www.example.org',
+        type: TYPE.A,
+      })?.addresses;
     expect(read('c00c')).toEqual([0xcb007107]);
     for (const bad of [at(head.length), at(head.length + 4), 'c000', 'ffff']) {
       expect(read(bad)).toBeUndefined();

@@ -1,13 +1,14 @@
 /**
- * Messages of DNS (RFC 1035), as far as a proxy needs them that answers for IPv4 addresses alone.
+ * Messages of DNS (RFC 1035), as far as a proxy needs them that answers for addresses alone.
  *
  * What a guest sends is read strictly, and nothing of it is passed on: questions and answers are
  * written anew.
  *
  * @module
  */
+import type { Address } from '../../address.ts';
 
-export const TYPE = { A: 1, CNAME: 5, OPT: 41 } as const;
+export const TYPE = { A: 1, CNAME: 5, AAAA: 28, OPT: 41 } as const;
 export const RCODE = {
   ok: 0,
   malformed: 1,
@@ -19,7 +20,9 @@ export const RCODE = {
 /** The longest that is read and written without TCP. */
 export const MAX_DATAGRAM = 4096;
 /** Addresses in an answer, so that every answer fits into 512 bytes. */
-export const MAX_ADDRESSES = 12;
+export const MAX_ADDRESSES = { [TYPE.A]: 12, [TYPE.AAAA]: 8 } as const;
+/** The types of addresses: RFC 1035, 3596. */
+export type AddressType = typeof TYPE.A | typeof TYPE.AAAA;
 
 const CLASS_IN = 1;
 const HEADER = 12;
@@ -90,20 +93,21 @@ function isOption(rest: Buffer): boolean {
 export function writeReply(
   { id, recursionWanted, question }: Query,
   rcode: number,
-  addresses: readonly number[] = [],
+  addresses: readonly Address[] = [],
   ttl = 0,
 ): Buffer {
-  const given = addresses.slice(0, MAX_ADDRESSES);
+  const type = typeof addresses[0] === 'bigint' ? TYPE.AAAA : TYPE.A;
+  const given = addresses.slice(0, MAX_ADDRESSES[type]);
   const records = given.map((address) => {
-    const record = Buffer.alloc(16);
+    const data = addressBytes(address);
+    const record = Buffer.alloc(12);
     // A pointer to the name of the question.
     record.writeUInt16BE(0xc000 | HEADER, 0);
-    record.writeUInt16BE(TYPE.A, 2);
+    record.writeUInt16BE(type, 2);
     record.writeUInt16BE(CLASS_IN, 4);
     record.writeUInt32BE(ttl, 6);
-    record.writeUInt16BE(4, 10);
-    record.writeUInt32BE(address, 12);
-    return record;
+    record.writeUInt16BE(data.length, 10);
+    return Buffer.concat([record, data]);
   });
   const wanted = recursionWanted ? FLAGS.wanted : 0;
   return Buffer.concat([header(id, wanted, rcode, [1, given.length]), question, ...records]);
@@ -123,8 +127,21 @@ function header(
   return bytes;
 }
 
-/** Writes a question for the IPv4 addresses of a host name. */
-export function writeQuestion(id: number, name: string): Buffer {
+/** An address as packets have it. */
+export function addressBytes(address: Address): Buffer {
+  if (typeof address === 'bigint')
+    return Buffer.from(address.toString(16).padStart(32, '0'), 'hex');
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(address);
+  return bytes;
+}
+
+function readAddressBytes(bytes: Buffer): Address {
+  return bytes.length === 4 ? bytes.readUInt32BE() : BigInt(`0x${bytes.toString('hex')}`);
+}
+
+/** Writes a question for the addresses of a host name. */
+export function writeQuestion(id: number, name: string, type: AddressType): Buffer {
   const head = Buffer.alloc(HEADER);
   head.writeUInt16BE(id, 0);
   head.writeUInt16BE(FLAGS.wanted, 2);
@@ -132,7 +149,7 @@ export function writeQuestion(id: number, name: string): Buffer {
   const labels = name
     .split('.')
     .flatMap((label) => [Buffer.from([label.length]), Buffer.from(label)]);
-  return Buffer.concat([head, ...labels, Buffer.from([0, 0, TYPE.A, 0, CLASS_IN])]);
+  return Buffer.concat([head, ...labels, Buffer.from([0, 0, type, 0, CLASS_IN])]);
 }
 
 /** What a server says of a name. */
@@ -140,7 +157,7 @@ export interface Answer {
   readonly rcode: number;
   /** It has to be asked again over TCP. */
   readonly truncated: boolean;
-  readonly addresses: readonly number[];
+  readonly addresses: readonly Address[];
   /** The shortest of all records that lead to the addresses, in seconds. */
   readonly ttl: number;
 }
@@ -151,7 +168,10 @@ export interface Answer {
  *
  * @returns undefined for what is no answer to it
  */
-export function readAnswer(message: Buffer, id: number, asked: string): Answer | undefined {
+export function readAnswer(
+  message: Buffer,
+  { id, asked, type }: { id: number; asked: string; type: AddressType },
+): Answer | undefined {
   if (message.length < HEADER || message.readUInt16BE(0) !== id) return undefined;
   const flags = message.readUInt16BE(2);
   if ((flags & (FLAGS.answer | FLAGS.opcode)) !== FLAGS.answer) return undefined;
@@ -159,19 +179,22 @@ export function readAnswer(message: Buffer, id: number, asked: string): Answer |
   if (message.readUInt16BE(4) !== 1 || count > MAX_RECORDS) return undefined;
   const question = readName(message, HEADER, false);
   if (question?.text !== asked || question.end + 4 > message.length) return undefined;
-  if (message.readUInt16BE(question.end) !== TYPE.A) return undefined;
+  if (message.readUInt16BE(question.end) !== type) return undefined;
   const rcode = flags & 0xf;
   if ((flags & FLAGS.truncated) !== 0) return { rcode, truncated: true, addresses: [], ttl: 0 };
-  const records = readRecords(message, question.end + 4, count);
+  const records = readRecords(message, { start: question.end + 4, count, wanted: type });
   return records === undefined ? undefined : { rcode, truncated: false, ...follow(records, asked) };
 }
 
 interface Records {
   readonly aliases: Map<string, { target: string; ttl: number }>;
-  readonly addresses: Map<string, { address: number; ttl: number }[]>;
+  readonly addresses: Map<string, { address: Address; ttl: number }[]>;
 }
 
-function readRecords(message: Buffer, start: number, count: number): Records | undefined {
+function readRecords(
+  message: Buffer,
+  { start, count, wanted }: { start: number; count: number; wanted: AddressType },
+): Records | undefined {
   const found: Records = { aliases: new Map(), addresses: new Map() };
   let at = start;
   for (let left = count; left > 0; left -= 1) {
@@ -185,10 +208,10 @@ function readRecords(message: Buffer, start: number, count: number): Records | u
     at = data + message.readUInt16BE(owner.end + 8);
     if (at > message.length) return undefined;
     if (kind !== CLASS_IN || owner.text === undefined) continue;
-    if (type === TYPE.A) {
-      if (at - data !== 4) return undefined;
+    if (type === wanted) {
+      if (at - data !== (wanted === TYPE.A ? 4 : 16)) return undefined;
       const list = found.addresses.get(owner.text) ?? [];
-      list.push({ address: message.readUInt32BE(data), ttl });
+      list.push({ address: readAddressBytes(message.subarray(data, at)), ttl });
       found.addresses.set(owner.text, list);
     } else if (type === TYPE.CNAME) {
       const target = readName(message, data, true);

@@ -17,6 +17,8 @@ export const Settings = z.strictObject({
   egress: Egress.omit({ secretsFile: true }),
   /** The namespace's own address. */
   inside: z.string(),
+  /** That of IPv6. Absent: the box has none. */
+  inside6: z.string().optional(),
   /** Its standard input has `SecretSettings`. */
   hasSecrets: z.boolean(),
 });

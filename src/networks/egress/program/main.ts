@@ -14,7 +14,7 @@ import { readFileSync } from 'node:fs';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { formatAddress, readSubnet } from '../../ipv4.ts';
+import { type Address, formatAnyAddress, readAnySubnet } from '../../address.ts';
 import { readPolicy } from '../egress.ts';
 import { HTTP, HTTPS, PROGRAM_PORTS } from '../packet-rules.ts';
 import { askServers } from './ask-server.ts';
@@ -32,9 +32,9 @@ const DNS_PORT = 53;
 
 async function main(directory: string): Promise<void> {
   const settings = readFileSync(join(directory, SETTINGS_FILE), 'utf8');
-  const { egress, inside, hasSecrets } = Settings.parse(JSON.parse(settings));
+  const { egress, inside, inside6, hasSecrets } = Settings.parse(JSON.parse(settings));
   const policies = egress.policies.map(readPolicy);
-  const own = egress.ownSubnets.map(readSubnet);
+  const own = egress.ownSubnets.map(readAnySubnet);
   // Whole seconds that never go back.
   const now = (): number => Math.floor(performance.now() / 1000) + 1;
   const refusals = new Refusals(join(directory, REFUSALS_FILE), egress.policies, now);
@@ -45,8 +45,11 @@ async function main(directory: string): Promise<void> {
   const servers = egress.upstreams.map((address) => ({ address, port: DNS_PORT }));
   const proxy = new NameProxy({
     ...{ policies, own, namesBoxes: egress.namesBoxes, pins, refuse, fail, now },
-    boxSubnet: egress.boxSubnet === undefined ? undefined : readSubnet(egress.boxSubnet),
-    resolve: (name) => askServers(servers, name),
+    ipv6: inside6 !== undefined,
+    boxSubnets: [egress.boxSubnet, egress.boxSubnet6].flatMap((subnet) =>
+      subnet === undefined ? [] : [readAnySubnet(subnet)],
+    ),
+    resolve: (name, type) => askServers(servers, name, type),
   });
   const answer = proxy.answer.bind(proxy);
   const renew = proxy.renew.bind(proxy);
@@ -55,13 +58,15 @@ async function main(directory: string): Promise<void> {
     : undefined;
   const web = (port: number, speaks: 'tls' | 'http'): Server => {
     const open = connectTo(port);
-    const connect = (address: number) => open(formatAddress(address));
+    const connect = (address: Address) => open(formatAnyAddress(address));
     return webProxy({ policies, own, pins, refuse, connect, secrets, renew }, { port, speaks });
   };
   await listenForDatagrams({ address: inside, port: PROGRAM_PORTS.names }, answer);
   await listen(questionServer(answer), inside, PROGRAM_PORTS.names);
-  await listen(web(HTTPS, 'tls'), inside, PROGRAM_PORTS.tls);
-  await listen(web(HTTP, 'http'), inside, PROGRAM_PORTS.web);
+  for (const address of inside6 === undefined ? [inside] : [inside, inside6]) {
+    await listen(web(HTTPS, 'tls'), address, PROGRAM_PORTS.tls);
+    await listen(web(HTTP, 'http'), address, PROGRAM_PORTS.web);
+  }
   process.stdout.write('ready\n');
 }
 

@@ -1,8 +1,10 @@
 import { parseNetworkPolicy } from '@a3s-box/policies/network-policy';
 import { describe, expect, it } from 'vitest';
-import { readAddress, readSubnet } from '../../ipv4.ts';
+import { type Address, parseAnyAddress } from '../../address.ts';
+import { readSubnet } from '../../ipv4.ts';
+import { readSubnet6 } from '../../ipv6.ts';
 import { question, readReply } from '../testing/dns-bytes.ts';
-import type { Answer } from './dns-message.ts';
+import { type Answer, TYPE } from './dns-message.ts';
 import { NameProxy } from './name-proxy.ts';
 import type { Refused } from './refusals.ts';
 
@@ -14,12 +16,12 @@ function proxyOf(
   const asked: string[] = [];
   const refused: Refused[] = [];
   const failed: string[] = [];
-  const pinned: [string, number[], number][] = [];
+  const pinned: [string, Address[], number][] = [];
   let time = 100;
   let full = false;
   const proxy = new NameProxy({
     policies: [parseNetworkPolicy({ rules })],
-    ...{ namesBoxes: false, own: [readSubnet('198.51.100.0/24')] },
+    ...{ namesBoxes: false, boxSubnets: [], ipv6: false, own: [readSubnet('198.51.100.0/24')] },
     refuse: (each) => refused.push(each),
     fail: (what, error) => failed.push(`${what}: ${error}`),
     now: () => time,
@@ -29,10 +31,13 @@ function proxyOf(
         pinned.push([name, [...addresses], ttl]);
       },
     },
-    resolve: async (name) => {
+    resolve: async (name, type) => {
       asked.push(name);
       const { to = [], ...answer } = answers[name] ?? { rcode: 3 };
-      return { rcode: 0, truncated: false, ttl: 60, addresses: to.map(readAddress), ...answer };
+      const kind = type === TYPE.A ? 'number' : 'bigint';
+      const addresses = to.map((each) => parseAnyAddress(each) ?? 0);
+      const found = addresses.filter((each) => typeof each === kind);
+      return { rcode: 0, truncated: false, ttl: 60, addresses: found, ...answer };
     },
     ...more,
   });
@@ -54,6 +59,33 @@ function proxyOf(
 describe('the proxy for names', () => {
   const NO_NAME = { rcode: 3, addresses: [], ttl: 0 };
   const EMPTY = { rcode: 0, addresses: [], ttl: 0 };
+
+  it('answers with IPv6 addresses where the box has IPv6, and opens them as those of IPv4', async () => {
+    const answers = {
+      'a.example': { to: ['203.0.113.1', '2001:db8::1'] },
+      'ula.example': { to: ['203.0.113.1', 'fd00:77::1'] },
+      'nat.example': { to: ['64:ff9b::a9fe:a9fe'] },
+      'mapped.example': { to: ['::1'] },
+    };
+    const rules = ['allow:*.example', 'allow:a.example'];
+    expect(await proxyOf(rules, answers).ask('a.example', TYPE.AAAA)).toEqual(EMPTY);
+    const { ask, pinned, asked } = proxyOf(rules, answers, { ipv6: true });
+    expect(await ask('a.example', TYPE.AAAA)).toMatchObject({ addresses: ['2001:db8::1'] });
+    expect(await ask('a.example')).toMatchObject({ addresses: ['203.0.113.1'] });
+    expect(pinned).toEqual([
+      ['a.example', [0x2001_0db8_0000_0000_0000_0000_0000_0001n], 60],
+      ['a.example', [0xcb007101], 60],
+    ]);
+    expect(asked).toEqual(['a.example', 'a.example']);
+    for (const name of ['ula.example', 'nat.example', 'mapped.example']) {
+      expect(await ask(name, TYPE.AAAA)).toEqual(NO_NAME);
+    }
+    const boxes = { namesBoxes: true, boxSubnets: [readSubnet6('2001:db8:9::/64')], ipv6: true };
+    const near = { db: { to: ['2001:db8:9::5', '2001:db8::5', '10.0.0.5'] } };
+    expect(await proxyOf([], near, boxes).ask('db', TYPE.AAAA)).toMatchObject({
+      addresses: ['2001:db8:9::5'],
+    });
+  });
 
   it('answers for a permitted name once its addresses are open', async () => {
     const { ask, pinned } = proxyOf(['allow:a.example'], { 'a.example': { to: ['203.0.113.1'] } });
@@ -151,7 +183,7 @@ describe('the proxy for names', () => {
 
   it('resolves names of boxes in a network whose addresses look public', async () => {
     const answers = { db: { to: ['203.0.113.1', '198.51.100.1'] } };
-    const more = { namesBoxes: true, boxSubnet: readSubnet('203.0.113.0/24') };
+    const more = { namesBoxes: true, boxSubnets: [readSubnet('203.0.113.0/24')] };
     const { ask, pinned } = proxyOf([], answers, more);
     expect((await ask('db'))?.addresses).toEqual(['203.0.113.1']);
     expect(pinned).toEqual([]);

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { contains, type Subnet } from '../../ipv4.ts';
+import { type Address, type AnySubnet, containsAny } from '../../address.ts';
 import { decideName, isSpecial, mayResolveTo, type Policy } from '../decide.ts';
 import {
+  type AddressType,
   type Answer,
   MAX_ADDRESSES,
-  type Query,
   RCODE,
   readQuery,
   TYPE,
@@ -22,17 +22,19 @@ import type { Refuse } from './refusals.ts';
 export interface NameProxyOptions {
   readonly policies: readonly Policy[];
   /** The host's own networks: no name leads there. */
-  readonly own: readonly Subnet[];
+  readonly own: readonly AnySubnet[];
   /** Names without a dot are those of boxes. */
   readonly namesBoxes: boolean;
   /** Where boxes are, beside private addresses. */
-  readonly boxSubnet?: Subnet | undefined;
+  readonly boxSubnets: readonly AnySubnet[];
+  /** Whether the box has IPv6. */
+  readonly ipv6: boolean;
   readonly pins: Pick<Pins, 'add'>;
   readonly refuse: Refuse;
   /** Gets what keeps a name from being resolved. */
   readonly fail: Fail;
-  /** Asks a server for the IPv4 addresses of a name. */
-  readonly resolve: (name: string) => Promise<Answer>;
+  /** Asks a server for the addresses of a name. */
+  readonly resolve: (name: string, type: AddressType) => Promise<Answer>;
   /** In seconds. */
   readonly now: () => number;
 }
@@ -45,7 +47,7 @@ const BOX_SECONDS = 5;
 
 interface Resolved {
   readonly rcode: number;
-  readonly addresses: readonly number[];
+  readonly addresses: readonly Address[];
   readonly ttl: number;
 }
 
@@ -69,23 +71,23 @@ export class NameProxy {
     if (!query.isInternet) return writeReply(query, RCODE.refused);
     const { name } = query;
     if (name === undefined) return writeReply(query, RCODE.noName);
-    if (this.#isOfBox(name)) {
-      return query.type === TYPE.A ? await this.#reply(query, name) : writeReply(query, RCODE.ok);
-    }
-    if (!this.#isAllowed(name)) return writeReply(query, RCODE.noName);
-    // Boxes have no IPv6. HTTPS records have addresses and keys that hide names of servers.
-    if (query.type !== TYPE.A) return writeReply(query, RCODE.ok);
-    return await this.#reply(query, name);
+    if (!this.#isOfBox(name) && !this.#isAllowed(name)) return writeReply(query, RCODE.noName);
+    const type = this.#types().find((each) => each === query.type);
+    // HTTPS records have addresses, and keys that hide names of servers.
+    if (type === undefined) return writeReply(query, RCODE.ok);
+    const { rcode, addresses, ttl } = await this.#resolved(name, type);
+    return writeReply(query, rcode, addresses, ttl);
   }
 
   /** Opens the addresses of a name as a question of the box does. Never rejects. */
   async renew(name: string): Promise<void> {
-    if (!this.#isOfBox(name) && this.#isAllowed(name)) await this.#resolved(name);
+    if (this.#isOfBox(name) || !this.#isAllowed(name)) return;
+    await Promise.all(this.#types().map((type) => this.#resolved(name, type)));
   }
 
-  async #reply(query: Query, name: string): Promise<Buffer> {
-    const { rcode, addresses, ttl } = await this.#resolved(name);
-    return writeReply(query, rcode, addresses, ttl);
+  /** Of addresses that the box can reach. */
+  #types(): readonly AddressType[] {
+    return this.#options.ipv6 ? [TYPE.A, TYPE.AAAA] : [TYPE.A];
   }
 
   /** The name is not sent anywhere unless it is allowed: names can carry data out. */
@@ -99,38 +101,39 @@ export class NameProxy {
     return true;
   }
 
-  async #resolved(name: string): Promise<Resolved> {
+  async #resolved(name: string, type: AddressType): Promise<Resolved> {
+    const key = `${type} ${name}`;
     const now = this.#options.now();
-    const cached = this.#cached.get(name);
+    const cached = this.#cached.get(key);
     if (cached !== undefined && cached.until > now) {
       return { ...cached.resolved, ttl: cached.until - now };
     }
-    const pending = this.#pending.get(name);
+    const pending = this.#pending.get(key);
     if (pending !== undefined) return await pending;
     if (this.#pending.size >= MAX_PENDING) return FAILED;
-    const resolving = this.#resolve(name).catch((error: unknown) => {
+    const resolving = this.#resolve(name, type).catch((error: unknown) => {
       this.#options.fail(`cannot resolve ${name}`, error);
       return FAILED;
     });
-    this.#pending.set(name, resolving);
+    this.#pending.set(key, resolving);
     const resolved = await resolving;
-    this.#pending.delete(name);
-    if (resolved.ttl > 0 && !this.#isOfBox(name)) this.#keep(name, resolved, now);
+    this.#pending.delete(key);
+    if (resolved.ttl > 0 && !this.#isOfBox(name)) this.#keep(key, resolved, now);
     return resolved;
   }
 
-  async #resolve(name: string): Promise<Resolved> {
+  async #resolve(name: string, type: AddressType): Promise<Resolved> {
     const { resolve, policies, own, pins, refuse } = this.#options;
-    const answer = await resolve(name);
+    const answer = await resolve(name, type);
     if (answer.rcode === RCODE.noName) return NO_NAME;
     if (answer.rcode !== RCODE.ok) return FAILED;
-    const addresses = answer.addresses.slice(0, MAX_ADDRESSES);
+    const addresses = answer.addresses.slice(0, MAX_ADDRESSES[type]);
     const ttl = Math.min(answer.ttl, MAX_SECONDS);
     if (this.#isOfBox(name)) {
       // What boxes reach of their own network is not egress, and nothing is opened for it.
-      const { boxSubnet } = this.#options;
-      const isBoxes = (address: number): boolean =>
-        isSpecial(address) || (boxSubnet !== undefined && contains(boxSubnet, address));
+      const { boxSubnets } = this.#options;
+      const isBoxes = (address: Address): boolean =>
+        isSpecial(address) || boxSubnets.some((subnet) => containsAny(subnet, address));
       return {
         rcode: RCODE.ok,
         addresses: addresses.filter(isBoxes),
@@ -153,11 +156,11 @@ export class NameProxy {
     return this.#options.namesBoxes && !name.includes('.');
   }
 
-  #keep(name: string, resolved: Resolved, now: number): void {
+  #keep(key: string, resolved: Resolved, now: number): void {
     if (this.#cached.size >= MAX_CACHED) {
-      for (const [key, { until }] of this.#cached) if (until <= now) this.#cached.delete(key);
+      for (const [each, { until }] of this.#cached) if (until <= now) this.#cached.delete(each);
     }
     if (this.#cached.size < MAX_CACHED)
-      this.#cached.set(name, { resolved, until: now + resolved.ttl });
+      this.#cached.set(key, { resolved, until: now + resolved.ttl });
   }
 }

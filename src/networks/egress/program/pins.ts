@@ -3,12 +3,17 @@
  *
  * @module
  */
+import type { Address } from '../../address.ts';
 import { allows, namesIt, type Policy } from '../decide.ts';
 import { GRACE_SECONDS, PIN_SECONDS, setName } from '../packet-rules.ts';
 
 /** Elements that come into sets of the packet filter, each for so many seconds. */
 export type AddToSets = (
-  elements: readonly { readonly set: string; readonly address: number; readonly seconds: number }[],
+  elements: readonly {
+    readonly set: string;
+    readonly address: Address;
+    readonly seconds: number;
+  }[],
 ) => Promise<void>;
 
 /** Longer than that nothing is open, whatever the answer says. */
@@ -27,7 +32,7 @@ export class Pins {
   readonly #addToSets: AddToSets;
   readonly #now: () => number;
   /** By name, then by address: until when, in seconds. */
-  readonly #names = new Map<string, Map<number, number>>();
+  readonly #names = new Map<string, Map<Address, number>>();
   /** By set and address: until when the packet filter has it. */
   readonly #elements = new Map<string, number>();
   /** When what is past was forgotten. */
@@ -49,7 +54,7 @@ export class Pins {
    *
    * @throws Error where no more can be open at a time, or not for this long
    */
-  async add(name: string, addresses: readonly number[], ttl: number): Promise<void> {
+  async add(name: string, addresses: readonly Address[], ttl: number): Promise<void> {
     const now = this.#now();
     this.#forgetPast(now);
     const least = Math.min(ttl, MAX_SECONDS) + GRACE_SECONDS;
@@ -67,7 +72,7 @@ export class Pins {
     }
     if (elements.length > 0) await this.#addToSets(elements);
     for (const { set, address } of elements) this.#elements.set(`${set} ${address}`, until);
-    const known = this.#names.get(name) ?? new Map<number, number>();
+    const known = this.#names.get(name) ?? new Map<Address, number>();
     for (const address of addresses) {
       const last = Math.max(until, known.get(address) ?? 0);
       // Behind the others: those before it were asked for longer ago.
@@ -81,14 +86,14 @@ export class Pins {
   }
 
   /** The addresses that a name has now. */
-  addressesOf(name: string): number[] {
+  addressesOf(name: string): Address[] {
     const now = this.#now();
     const known = [...(this.#names.get(name) ?? [])];
     return known.flatMap(([address, until]) => (until > now ? [address] : []));
   }
 
   /** Whether a rule that allows a name has opened the address. */
-  isOpen(address: number): boolean {
+  isOpen(address: Address): boolean {
     const now = this.#now();
     return this.#allowing.some((set) => (this.#elements.get(`${set} ${address}`) ?? 0) > now);
   }

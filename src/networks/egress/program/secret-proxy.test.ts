@@ -299,7 +299,7 @@ describe('the proxy for hosts that get egress secrets', () => {
     const clients = Array.from({ length: 129 }, () =>
       connect(port, '127.0.0.1').on('error', () => undefined),
     );
-    await expect.poll(() => served).toBe(129);
+    await expect.poll(() => served, { timeout: 100_000 }).toBe(129);
     expect(refused).toHaveLength(1);
     for (const client of clients) client.destroy();
   });

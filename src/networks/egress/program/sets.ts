@@ -9,24 +9,34 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import type { Policy } from '../decide.ts';
 import { namedSets, PIN_SECONDS, PIN_TO } from '../packet-rules.ts';
+import { addressBytes } from './dns-message.ts';
 import type { AddToSets } from './pins.ts';
-
-/** The message: an address, and the numbers of the set and of the time. */
-const BYTES = 8;
 
 /** The sets of these policies, as the rules of the namespace have them. */
 export async function openSets(policies: readonly Policy[]): Promise<AddToSets> {
-  const socket = createSocket('udp4');
-  socket.connect(PIN_TO.port, PIN_TO.address);
-  await once(socket, 'connect');
+  const connected = async (port: number): Promise<Socket> => {
+    const socket = createSocket('udp4');
+    socket.connect(port, PIN_TO.address);
+    await once(socket, 'connect');
+    return socket;
+  };
+  const [four, six] = [await connected(PIN_TO.port), await connected(PIN_TO.port6)];
   const sets = namedSets(policies).map(({ set }) => set);
   return async (elements) => {
-    const messages = elements.map((element) => pinMessage(sets, element));
-    await Promise.all(messages.map((message) => send(socket, message)));
+    await Promise.all(
+      elements.map((element) => {
+        const socket = typeof element.address === 'number' ? four : six;
+        return send(socket, pinMessage(sets, element));
+      }),
+    );
   };
 }
 
-/** @throws Error where the rules have no such set or time: they would drop the message silently */
+/**
+ * The message: an address, and the numbers of the set and of the time.
+ *
+ * @throws Error where the rules have no such set or time: they would drop the message silently
+ */
 export function pinMessage(
   sets: readonly string[],
   { set, address, seconds }: Parameters<AddToSets>[0][number],
@@ -34,11 +44,10 @@ export function pinMessage(
   const [setNumber, timeNumber] = [sets.indexOf(set), PIN_SECONDS.indexOf(seconds)];
   if (setNumber < 0) throw new Error(`the packet filter has no set ${set}`);
   if (timeNumber < 0) throw new Error(`the packet filter has no time of ${seconds} seconds`);
-  const message = Buffer.alloc(BYTES);
-  message.writeUInt32BE(address, 0);
-  message.writeUInt16BE(setNumber, 4);
-  message.writeUInt16BE(timeNumber, 6);
-  return message;
+  const numbers = Buffer.alloc(4);
+  numbers.writeUInt16BE(setNumber, 0);
+  numbers.writeUInt16BE(timeNumber, 2);
+  return Buffer.concat([addressBytes(address), numbers]);
 }
 
 /** The rules decide before this returns; what they do not take is refused to the sender. */

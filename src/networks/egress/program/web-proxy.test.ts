@@ -27,7 +27,7 @@ async function proxyOf(
   const refused: Refused[] = [];
   const target =
     serve === undefined ? 9 : await listen(createServer({ allowHalfOpen: true }, serve));
-  const reached: number[] = [];
+  const reached: unknown[] = [];
   const proxy = webProxy(
     {
       policies: [parseNetworkPolicy({ rules: ['allow:a.example'] })],

@@ -6,7 +6,7 @@
  * @module
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import type { Subnet } from '../../ipv4.ts';
+import type { Address, AnySubnet } from '../../address.ts';
 import { decideConnection, mayResolveTo, type Policy } from '../decide.ts';
 import { type Peeked, peekClientHello } from './client-hello.ts';
 import type { Pins } from './pins.ts';
@@ -17,10 +17,10 @@ import type { SecretProxy } from './secret-proxy.ts';
 export interface WebProxyOptions {
   readonly policies: readonly Policy[];
   /** The host's own networks. */
-  readonly own: readonly Subnet[];
+  readonly own: readonly AnySubnet[];
   readonly pins: Pick<Pins, 'addressesOf' | 'isOpen'>;
   readonly refuse: Refuse;
-  readonly connect: (address: number) => Socket;
+  readonly connect: (address: Address) => Socket;
   /** Takes over connections to the hosts that get egress secrets. */
   readonly secrets?: Pick<SecretProxy, 'serves' | 'serve'> | undefined;
   /** Resolves a permitted name again. */
@@ -102,7 +102,7 @@ function permitted(
   name: string,
   port: number,
   { policies, own, pins, refuse }: WebProxyOptions,
-): number[] {
+): Address[] {
   const target = `${name}:${port}/tcp`;
   const addresses = pins.addressesOf(name).filter((address) =>
     policies.every((policy, at) => {
@@ -173,7 +173,7 @@ function peekAt(bytes: Buffer, speaks: WebPort['speaks']): Found | { why: string
 }
 
 async function reach(
-  addresses: readonly number[],
+  addresses: readonly Address[],
   { connect: open, connectMs = CONNECT_MS }: WebProxyOptions,
 ): Promise<Socket | undefined> {
   for (const address of addresses) {

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { formatAnyAddress, parseAnyAddress } from '../../address.ts';
+import { addressBytes } from '../program/dns-message.ts';
 
 /** A question, as a guest sends it. */
 export function question(
@@ -36,14 +38,17 @@ export function reply(
 }
 
 export function recordBytes(record: TestRecord): Buffer {
-  const data =
-    'a' in record ? Buffer.from(record.a.split('.').map(Number)) : nameBytes(record.alias);
+  const data = 'a' in record ? addressData(record.a) : nameBytes(record.alias);
   const ttl = Buffer.alloc(4);
   ttl.writeUInt32BE(record.ttl ?? 60);
-  const type = 'a' in record ? 1 : 5;
+  const type = 'alias' in record ? 5 : record.a.includes(':') ? 28 : 1;
   return Buffer.concat([
     ...[nameBytes(record.owner), uint16(type), uint16(1), ttl, uint16(data.length), data],
   ]);
+}
+
+function addressData(text: string): Buffer {
+  return addressBytes(parseAnyAddress(text) ?? 0);
 }
 
 export function nameBytes(name: string): Buffer {
@@ -67,11 +72,17 @@ export interface ReadReply {
 /** Reads an answer of the proxy for names. */
 export function readReply(message: Buffer): ReadReply {
   const count = message.readUInt16BE(6);
-  const start = message.length - count * 16;
-  const at = Array.from({ length: count }, (_, index) => start + index * 16);
-  return {
-    rcode: message.readUInt16BE(2) & 15,
-    addresses: at.map((each) => message.subarray(each + 12, each + 16).join('.')),
-    ttl: at[0] === undefined ? 0 : message.readUInt32BE(at[0] + 6),
-  };
+  const addresses: string[] = [];
+  let ttl = 0;
+  for (let at = message.indexOf(0, 12) + 5; addresses.length < count; ) {
+    // Behind the owner, which is a pointer or ends with an empty label.
+    const head = (message[at] ?? 0) >= 0xc0 ? at + 2 : message.indexOf(0, at) + 1;
+    if (addresses.length === 0) ttl = message.readUInt32BE(head + 4);
+    const end = head + 10 + message.readUInt16BE(head + 8);
+    const data = message.subarray(head + 10, end);
+    const address = data.length === 4 ? data.readUInt32BE() : BigInt(`0x${data.toString('hex')}`);
+    addresses.push(formatAnyAddress(address));
+    at = end;
+  }
+  return { rcode: message.readUInt16BE(2) & 15, addresses, ttl };
 }

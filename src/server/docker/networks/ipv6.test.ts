@@ -60,19 +60,21 @@ it('gives a box that runs an address, and takes it again', async () => {
   expect(home.runtime.networks.endpointsOf(network)).toEqual([]);
 });
 
-it('refuses a network policy of a box beside IPv6', async () => {
-  const Egress = { Rules: ['allow:*.example.org'] };
-  const refusal = {
-    status: 400,
-    body: { message: expect.stringContaining('not supported in a network with IPv6') },
-  };
-  const body = { Image: 'busybox', Cmd: ['true'], Egress };
-  const inside = { ...body, ...inNetwork('') };
-  expect(await home.call('POST', '/containers/create', inside)).toMatchObject(refusal);
-  await home.call('POST', '/networks/create', { Name: 'four' });
-  const id = await home.create(['true'], { HostConfig: { NetworkMode: 'four' }, Egress });
-  const connect = { Container: id };
-  expect(await home.call('POST', '/networks/db/connect', connect)).toMatchObject(refusal);
+it('limits a box over IPv6 as over IPv4', async () => {
+  const Egress = { Rules: ['allow:*.example.org', 'allow:[2001:DB8::/32]:tcp:443'] };
+  const id = await home.create(['sleep', 'infinity'], { ...inNetwork(''), Egress });
+  await start(id);
+  expect(home.hostNetworks.attached.get(id)).toMatchObject({
+    address6: 'fd00:89::2',
+    egress: {
+      policies: [{ rules: ['allow:*.example.org:tcp', 'allow:[2001:db8::/32]:tcp:443'] }],
+      boxSubnet6: 'fd00:89::/64',
+      ownSubnets: expect.arrayContaining(['::1/128']),
+    },
+  });
+  const explain = async (host: string) =>
+    (await home.call('GET', `/a3s/v1/boxes/${id}/egress?host=${host}&port=443`)).body;
+  expect(JSON.stringify(await explain('2001:db8::5'))).toContain('allow:[2001:db8::/32]:tcp:443');
 });
 
 it('publishes ports at IPv6 addresses of the host, in a network that has IPv6 and leads out', async () => {
