@@ -24,6 +24,7 @@ import { until } from './processes.ts';
 const { version, runPodSandbox, stopPodSandbox, removePodSandbox } = RuntimeService.method;
 const { podSandboxStatus, createContainer, startContainer, stopContainer } = RuntimeService.method;
 const { removeContainer, containerStatus, execSync } = RuntimeService.method;
+const { podSandboxStats, updatePodSandboxResources } = RuntimeService.method;
 
 let installation: Installation;
 let actor: Actor;
@@ -169,6 +170,15 @@ it('mounts what kubelet mounts, and gives a pod an address of its node’s netwo
   expect(await answerOf('10.213.7.2', 80)).toBe('hello\n');
   expect(await exec(web, 'nc 10.213.7.1 1; ip route')).toContain('default via 10.213.7.1');
   expect(readFileSync(join(node, 'empty/file'), 'utf8')).toBe('there\n');
+  const resources = { memoryLimitInBytes: 2n ** 26n };
+  await client.call(updatePodSandboxResources, { podSandboxId, resources });
+  const { stats } = await client.call(podSandboxStats, { podSandboxId });
+  const [own] = stats?.linux?.containers ?? [];
+  for (const cpu of [stats?.linux?.cpu, own?.cpu]) {
+    expect(cpu?.usageCoreNanoSeconds?.value).toBeGreaterThan(0n);
+  }
+  expect(stats?.linux?.memory?.availableBytes?.value).toBeLessThan(2n ** 26n);
+  expect(stats?.linux?.network?.defaultInterface?.rxBytes?.value).toBeGreaterThan(0n);
   const token = () => exec(web, 'cat /var/run/secrets/token/token');
   expect(await token()).toBe('first');
   expect(await exec(web, 'cat /etc/hosts')).toBe('10.213.7.9 of-kubelet\n');
