@@ -28,13 +28,15 @@ export function allocate6(
     // Of all routers of the subnet: RFC 4291, 2.6.1.
     formatAddress6(subnet.base),
     gateway,
+    ...Object.values(ipv6.auxAddresses ?? {}),
     ...endpoints.flatMap((each) => (each.ipv6 === undefined ? [] : [each.ipv6.address])),
   ]);
   if (asked !== undefined) {
     if (taken.has(asked)) throw inUse(network, asked);
     return { address: asked, prefixLength: subnet.bits, gateway };
   }
-  for (let next = subnet.base + 1n; next <= lastOf6(subnet); next += 1n) {
+  const range = readSubnet6(ipv6.ipRange ?? ipv6.subnet);
+  for (let next = range.base; next <= lastOf6(range); next += 1n) {
     const address = formatAddress6(next);
     if (!taken.has(address)) return { address, prefixLength: subnet.bits, gateway };
   }

@@ -40,6 +40,10 @@ export const NetworkRecord = z.strictObject({
       /** In CIDR notation. */
       subnet: z.string(),
       gateway: z.string(),
+      /** The part of the subnet that boxes get addresses of. Absent: all of it. */
+      ipRange: z.string().optional(),
+      /** Addresses that no box gets, by the name that the user gave each. Absent: none. */
+      auxAddresses: z.record(z.string(), z.string()).optional(),
     })
     .optional(),
   /** Boxes in it reach each other alone. */

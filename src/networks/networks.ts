@@ -10,7 +10,7 @@ import { allocate, type WantedAddress } from './allocate.ts';
 import { allocate6 } from './allocate6.ts';
 import { chooseSubnet } from './choose-subnet.ts';
 import { formatAddress, formatSubnet, overlap, readSubnet, type Subnet } from './ipv4.ts';
-import { formatAddress6, formatSubnet6, overlap6, readSubnet6 } from './ipv6.ts';
+import { overlap6, readSubnet6 } from './ipv6.ts';
 import {
   checkNetworkName,
   type Endpoint,
@@ -18,7 +18,7 @@ import {
   type UserNetworks,
 } from './network.ts';
 import { checkOptions } from './options.ts';
-import { planSubnet6 } from './plan-subnet6.ts';
+import { planSubnet6, recordedSubnet6 } from './plan-subnet6.ts';
 import { BRIDGE_SUBNET, PREDEFINED_NETWORKS, type PredefinedNetwork } from './predefined.ts';
 import type { NetworkRecords } from './records.ts';
 import { type NetworkRequest, type PlannedSubnet, planSubnet } from './request.ts';
@@ -133,9 +133,7 @@ export class Networks {
       subnet: formatSubnet(subnet),
       gateway: formatAddress(gateway),
       ...(ipRange === undefined ? {} : { ipRange: formatSubnet(ipRange) }),
-      ...(ipv6 === undefined
-        ? {}
-        : { ipv6: { subnet: formatSubnet6(ipv6.subnet), gateway: formatAddress6(ipv6.gateway) } }),
+      ...(ipv6 === undefined ? {} : { ipv6: recordedSubnet6(ipv6) }),
       internal: request.internal,
       attachable: request.attachable,
       labels: { ...request.labels },

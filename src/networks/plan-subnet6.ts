@@ -6,6 +6,7 @@
 import { A3sError } from '../errors.ts';
 import {
   contains6,
+  formatAddress6,
   formatSubnet6,
   overlap6,
   parseAddress6,
@@ -15,12 +16,15 @@ import {
   type Subnet6,
   subnetAt6,
 } from './ipv6.ts';
+import type { NetworkRecord } from './network.ts';
 import { mtuOf } from './options.ts';
 import type { NetworkRequest } from './request.ts';
 
 interface PlannedSubnet6 {
   readonly subnet: Subnet6;
   readonly gateway: bigint;
+  readonly ipRange: Subnet6 | undefined;
+  readonly auxAddresses: Readonly<Record<string, bigint>>;
 }
 
 /** The smallest that carries IPv6: RFC 8200, 5. */
@@ -51,19 +55,64 @@ export function planSubnet6({
     throw invalid(`the MTU ${mtu} is less than the ${MIN_MTU} bytes that IPv6 needs`);
   }
   const subnet = ipv6.subnet === '' ? randomSubnet6() : readAskedSubnet(ipv6.subnet);
-  if (ipv6.gateway === '') return { subnet, gateway: subnet.base + 1n };
-  const gateway = parseAddress6(ipv6.gateway);
-  if (gateway === undefined) {
-    throw invalid(`invalid gateway ${shown(ipv6.gateway)}: it is no IPv6 address`);
-  }
-  if (!contains6(subnet, gateway)) {
-    const parent = formatSubnet6(subnet);
+  const gateway =
+    ipv6.gateway === ''
+      ? subnet.base + 1n
+      : addressIn(subnet, ipv6.gateway, `gateway ${shown(ipv6.gateway)}`);
+  if (gateway === subnet.base) {
     throw invalid(
-      `invalid gateway ${ipv6.gateway}: parent subnet ${parent} doesn't contain this address`,
+      `invalid gateway ${ipv6.gateway}: it is the address of all routers of the subnet`,
     );
   }
-  if (gateway !== subnet.base) return { subnet, gateway };
-  throw invalid(`invalid gateway ${ipv6.gateway}: it is the address of all routers of the subnet`);
+  const { ipRange = '', auxAddresses = {} } = ipv6;
+  const aux = Object.entries(auxAddresses).map(([name, text]): [string, bigint] => [
+    name,
+    addressIn(subnet, text, `auxiliary address ${shown(name)}`),
+  ]);
+  return {
+    ...{ subnet, gateway, auxAddresses: Object.fromEntries(aux) },
+    ipRange: ipRange === '' ? undefined : rangeIn(subnet, ipRange),
+  };
+}
+
+function addressIn(subnet: Subnet6, text: string, what: string): bigint {
+  const address = parseAddress6(text);
+  if (address === undefined) throw invalid(`invalid ${what}: it is no IPv6 address`);
+  if (contains6(subnet, address)) return address;
+  const parent = formatSubnet6(subnet);
+  throw invalid(`invalid ${what}: parent subnet ${parent} doesn't contain this address`);
+}
+
+function rangeIn(subnet: Subnet6, text: string): Subnet6 {
+  const cidr = parseCidr6(text);
+  if (cidr === undefined) throw invalid(`invalid ip-range ${shown(text)}: it is no CIDR notation`);
+  const range = subnetAt6(cidr.address, cidr.bits);
+  const parent = formatSubnet6(subnet);
+  if (range.bits < subnet.bits) {
+    throw invalid(
+      `invalid ip-range ${text}: CIDR block is bigger than its parent subnet ${parent}`,
+    );
+  }
+  if (range.base !== cidr.address) {
+    throw invalid(`invalid ip-range ${text}: it should be ${formatSubnet6(range)}`);
+  }
+  if (overlap6(subnet, range)) return range;
+  throw invalid(`invalid ip-range ${text}: parent subnet ${parent} doesn't contain ip-range`);
+}
+
+/** As the record of a network has it. */
+export function recordedSubnet6({
+  subnet,
+  gateway,
+  ipRange,
+  auxAddresses,
+}: PlannedSubnet6): NonNullable<NetworkRecord['ipv6']> {
+  const aux = Object.entries(auxAddresses).map(([name, each]) => [name, formatAddress6(each)]);
+  return {
+    ...{ subnet: formatSubnet6(subnet), gateway: formatAddress6(gateway) },
+    ...(ipRange === undefined ? {} : { ipRange: formatSubnet6(ipRange) }),
+    ...(aux.length === 0 ? {} : { auxAddresses: Object.fromEntries(aux) }),
+  };
 }
 
 function readAskedSubnet(text: string): Subnet6 {

@@ -34,6 +34,10 @@ export interface Subnet6Request {
   /** In CIDR notation. */
   readonly subnet: string;
   readonly gateway: string;
+  /** In CIDR notation: boxes get addresses of this part of the subnet. */
+  readonly ipRange?: string;
+  /** Addresses that no box gets, by name. */
+  readonly auxAddresses?: Readonly<Record<string, string>>;
 }
 
 export interface NetworkRequest {

@@ -179,7 +179,7 @@ async function hostEndpoint(
     names: namesIn({ definition, name }, asked),
     network: {
       ...{ id, subnet, gateway, internal, mtu: mtuIn(record) },
-      ...(ipv6 === undefined ? {} : { ipv6 }),
+      ...(ipv6 === undefined ? {} : { ipv6: { subnet: ipv6.subnet, gateway: ipv6.gateway } }),
     },
     ...{ address: place.address, mac: place.mac, ports },
     ...(place.ipv6 === undefined ? {} : { address6: place.ipv6.address }),

@@ -15,7 +15,7 @@ export const createNetwork: Command = {
   usage: '[OPTIONS] NETWORK',
   flags: byName([
     bool('attachable', 'Note that boxes may be attached by hand'),
-    list('aux-address', 'Auxiliary IPv4 addresses, which no box gets', { value: 'map' }),
+    list('aux-address', 'Auxiliary addresses, which no box gets', { value: 'map' }),
     ...EGRESS_FLAGS,
     string('driver', 'Driver to manage the network: bridge', { short: 'd' }),
     list('gateway', 'IPv4 or IPv6 gateway of the subnet', { value: 'address' }),

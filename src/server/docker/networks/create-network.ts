@@ -137,11 +137,7 @@ function subnetRequest(asked: Config): SubnetRequest {
 
 function subnet6Request(asked: Config | undefined): Subnet6Request {
   if (asked === undefined) return { subnet: '', gateway: '' };
-  if (asked.IPRange !== '') throw unsupported('IPRange', 'an IPv6 subnet has no ranges');
-  if (Object.keys(asked.AuxiliaryAddresses).length > 0) {
-    throw unsupported('AuxiliaryAddresses', 'an IPv6 subnet has none');
-  }
-  return { subnet: asked.Subnet, gateway: asked.Gateway };
+  return subnetRequest(asked);
 }
 
 function unsupported(name: string, why: string): A3sError {

@@ -69,7 +69,7 @@ function describe(network: NetworkRecord): Network {
           Gateway: gateway,
           ...(Object.keys(auxAddresses).length === 0 ? {} : { AuxiliaryAddresses: auxAddresses }),
         },
-        ...(ipv6 === undefined ? [] : [{ Subnet: ipv6.subnet, Gateway: ipv6.gateway }]),
+        ...(ipv6 === undefined ? [] : [subnet6(ipv6)]),
       ],
     },
     Internal: internal,
@@ -88,5 +88,19 @@ function describePredefined({ name, id, driver }: PredefinedNetwork): Network {
     EnableIPv6: false,
     IPAM: { Driver: 'default', Options: null, Config: config },
     ...{ Internal: false, Attachable: false, Options: {}, Labels: {} },
+  };
+}
+
+function subnet6({
+  subnet,
+  gateway,
+  ipRange,
+  auxAddresses,
+}: NonNullable<NetworkRecord['ipv6']>): Network['IPAM']['Config'][number] {
+  return {
+    Subnet: subnet,
+    ...(ipRange === undefined ? {} : { IPRange: ipRange }),
+    Gateway: gateway,
+    ...(auxAddresses === undefined ? {} : { AuxiliaryAddresses: auxAddresses }),
   };
 }

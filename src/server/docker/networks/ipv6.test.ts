@@ -94,3 +94,21 @@ it('publishes ports at IPv6 addresses of the host, in a network that has IPv6 an
     });
   }
 });
+
+it('gives out addresses of an IPv6 range, and no auxiliary one', async () => {
+  const range = {
+    ...{ Subnet: 'fd00:8a::/64', IPRange: 'fd00:8a::100/126', Gateway: 'fd00:8a::1' },
+    AuxiliaryAddresses: { printer: 'fd00:8a::100' },
+  };
+  const body = { Name: 'ranged', EnableIPv6: true, IPAM: { Config: [range] } };
+  expect(await home.call('POST', '/networks/create', body)).toMatchObject({ status: 201 });
+  expect((await home.call('GET', '/networks/ranged')).body).toMatchObject({
+    IPAM: { Config: [{}, range] },
+  });
+  const id = await home.create(['true'], { HostConfig: { NetworkMode: 'ranged' } });
+  await start(id);
+  expect(home.hostNetworks.attached.get(id)).toMatchObject({
+    address6: 'fd00:8a::101',
+    network: { ipv6: { subnet: 'fd00:8a::/64', gateway: 'fd00:8a::1' } },
+  });
+});

@@ -100,8 +100,16 @@ describe('the routes of networks', () => {
     [{ IPAM: { Options: { a: 'b' } } }, 400, 'IPAM.Options a'],
     [withSubnet('fd00:89::/64'), 400, 'is of IPv6, which the network has not'],
     [
-      { EnableIPv6: true, ...withSubnet('fd00:89::/64', { IPRange: 'fd00:89::/80' }) },
-      ...([400, 'IPRange is not supported'] as const),
+      { EnableIPv6: true, ...withSubnet('fd00:89::/64', { IPRange: 'fd00:8a::/80' }) },
+      ...([400, "doesn't contain ip-range"] as const),
+    ],
+    [
+      { EnableIPv6: true, ...withSubnet('fd00:89::/64', { IPRange: 'fd00:89::/48' }) },
+      ...([400, 'bigger than its parent subnet'] as const),
+    ],
+    [
+      { EnableIPv6: true, ...withSubnet('fd00:89::/64', { AuxiliaryAddresses: { a: 'fd01::1' } }) },
+      ...([400, "invalid auxiliary address a: parent subnet fd00:89::/64 doesn't"] as const),
     ],
     [{ EnableIPv4: false }, 400, 'EnableIPv4 false is not supported'],
     [{ Ingress: true }, 400, 'Ingress is not supported'],
