@@ -10,7 +10,7 @@ import { until } from './processes.ts';
 import { scaled } from './time-scale.ts';
 
 const IMAGE = 'localhost/a3s/databases:1';
-const KILLS = process.env['SOAK'] === undefined ? 2 : 20;
+const KILLS = process.env['SOAK'] === undefined ? 3 : 20;
 const WRITERS = [1, 2, 3];
 const POSTGRES = [
   ...['postgres', '-D', CLUSTER, '-k', SOCKETS, '-c', 'listen_addresses=', '-c', 'jit=off'],
