@@ -138,12 +138,24 @@ describe.runIf(process.geteuid?.() === 0)('mounts of a pod', () => {
     expect(readdirSync(seen)).toEqual([]);
   });
 
+  it('keeps the guest from making anything beside the mounts, such as links in their place', async () => {
+    expect(() => symlinkSync('/', inside(0))).toThrow('EROFS');
+    expect(() => mkdirSync(inside(0))).toThrow('EROFS');
+    await mounts.add(POD, WEB, [mountOf(volume)]);
+    expect(() => symlinkSync('/', inside(1))).toThrow('EROFS');
+    writeFileSync(inside(0, 'new'), '');
+  });
+
   it('never removes a mount point with what is in it', async () => {
-    const shared = (await mounts.prepare(POD)) ?? '';
-    mkdirSync(join(shared, 'x'));
-    writeFileSync(join(shared, 'x/precious'), '');
+    await mounts.prepare(POD);
+    const points = join(root, 'mounts', POD, 'points');
+    mkdirSync(join(points, 'x'));
+    writeFileSync(join(points, 'x/precious'), '');
     await expect(mounts.end(POD)).rejects.toMatchObject({ code: 'ENOTEMPTY' });
-    rmSync(join(shared, 'x/precious'));
-    rmdirSync(join(shared, 'x'));
+    rmSync(join(points, 'x/precious'));
+    rmdirSync(join(points, 'x'));
+    writeFileSync(join(points, 'precious'), 'x');
+    await expect(mounts.end(POD)).rejects.toMatchObject({ code: 'internal' });
+    rmSync(join(points, 'precious'));
   });
 });

@@ -7,24 +7,20 @@
  * ```
  * POD           private: what is made here is seen nowhere else
  * POD/staged    where a path is mounted at first, apart from where it comes from
- * POD/shared    shared: what is moved here appears in the file server, which is a slave of it
+ * POD/points    the directory of mount points, for this module alone
+ * POD/shared    the same directory, read-only and shared: what is moved here appears in the file
+ *               server, which is a slave of it
  * ```
+ *
+ * The guest reaches `shared` by its file server, which acts as root. Were it writable, the guest
+ * could put a link in place of a mount point, and the node would mount over where it leads.
  *
  * Nothing is ever removed with all that is below it: what is mounted there is the node's.
  *
  * @module
  */
 import { mkdirSync, rmdirSync } from 'node:fs';
-import {
-  mkdir,
-  readdir,
-  readFile,
-  realpath,
-  rmdir,
-  stat,
-  unlink,
-  writeFile,
-} from 'node:fs/promises';
+import { lstat, mkdir, readdir, realpath, rmdir, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { A3sError } from '../../errors.ts';
 import { ifMissing } from '../../networks/host/if-missing.ts';
@@ -45,48 +41,43 @@ export class NodeMounts implements PodMounts {
   async prepare(pod: string): Promise<string | undefined> {
     if (!this.available) return undefined;
     await this.end(pod);
-    const { own, shared } = this.#places(pod);
+    const { own, points, shared } = this.#places(pod);
     // At once: the end of another pod removes the directory of all where it is empty.
     mkdirSync(own, { recursive: true, mode: 0o700 });
     await mount('--bind', own, own);
     await mount('--make-private', own);
-    await mkdir(shared, { mode: 0o755 });
-    await mount('--bind', shared, shared);
+    for (const path of [points, shared]) await mkdir(path, { mode: 0o755 });
+    await mount('--bind', '-o', 'ro', points, shared);
     await mount('--make-shared', shared);
     return shared;
   }
 
   async add(pod: string, container: string, mounts: readonly PodMount[]): Promise<void> {
-    const { staged, shared } = this.#places(pod);
+    const { staged, points, shared } = this.#places(pod);
     for (const [index, each] of mounts.entries()) {
       const { path, isDirectory } = await sourceOf(each);
-      const target = join(shared, mountName(container, index));
+      const name = mountName(container, index);
       // A start that failed half-way may have left something.
       await leave(staged);
-      for (const point of [staged, target]) await makePoint(point, isDirectory);
+      for (const point of [staged, join(points, name)]) await makePoint(point, isDirectory);
       const access = each.readonly ? [each.recursive ? 'ro=recursive' : 'ro'] : [];
       // It is read-only from the beginning, and what is mounted and unmounted on the node later
       // changes nothing here, nor the other way round.
       await mount('--rbind', ...access.flatMap((option) => ['-o', option]), path, staged);
       await mount('--make-rprivate', staged);
-      await mount('--move', staged, target);
+      await mount('--move', staged, join(shared, name));
       await leave(staged);
     }
   }
 
   async remove(pod: string, container: string): Promise<void> {
-    const { shared } = this.#places(pod);
-    for (const name of (await readdir(shared).catch(ifMissing)) ?? []) {
-      if (isMountOf(container, name)) await leave(join(shared, name));
-    }
+    await this.#leaveMounts(pod, (name) => isMountOf(container, name));
   }
 
   async end(pod: string): Promise<void> {
-    const { own, staged, shared } = this.#places(pod);
-    for (const name of (await readdir(shared).catch(ifMissing)) ?? []) {
-      await leave(join(shared, name));
-    }
-    for (const path of [staged, shared, own]) await leave(path);
+    const { own, staged, points, shared } = this.#places(pod);
+    await this.#leaveMounts(pod, () => true);
+    for (const path of [staged, shared, points, own]) await leave(path);
     removeIfEmpty(this.#directory);
   }
 
@@ -94,9 +85,23 @@ export class NodeMounts implements PodMounts {
     return (await readdir(this.#directory).catch(ifMissing)) ?? [];
   }
 
-  #places(pod: string): { own: string; staged: string; shared: string } {
+  async #leaveMounts(pod: string, isLeft: (name: string) => boolean): Promise<void> {
+    const { points, shared } = this.#places(pod);
+    for (const name of (await readdir(points).catch(ifMissing)) ?? []) {
+      if (!isLeft(name)) continue;
+      await unmount(join(shared, name));
+      await removePoint(join(points, name));
+    }
+  }
+
+  #places(pod: string) {
     const own = join(this.#directory, pod);
-    return { own, staged: join(own, 'staged'), shared: join(own, 'shared') };
+    const [staged, points, shared] = [
+      join(own, 'staged'),
+      join(own, 'points'),
+      join(own, 'shared'),
+    ];
+    return { own, staged, points, shared };
   }
 }
 
@@ -136,19 +141,23 @@ async function mount(...args: string[]): Promise<void> {
 
 /** Unmounts what is mounted there, and removes the mount point, which is empty then. */
 async function leave(path: string): Promise<void> {
+  await unmount(path);
+  await removePoint(path);
+}
+
+async function unmount(path: string): Promise<void> {
   while (isMounted(path)) {
     // Of a mount that was left before it was made private, the node keeps what is below.
     await mount('--make-rprivate', path);
     await runProgram('umount', ['--lazy', path]);
   }
-  const found = await stat(path).catch(ifMissing);
-  if (found === undefined) return;
-  if (found.isDirectory()) await rmdir(path);
-  else await unlinkEmpty(path);
 }
 
 /** A mount point has nothing in it: what has is not of this module's making. */
-async function unlinkEmpty(path: string): Promise<void> {
-  if ((await readFile(path)).length > 0) throw new A3sError('internal', `${path} is not empty`);
-  await unlink(path);
+async function removePoint(path: string): Promise<void> {
+  const found = await lstat(path).catch(ifMissing);
+  if (found === undefined) return;
+  if (found.isDirectory()) await rmdir(path);
+  else if (found.isFile() && found.size === 0) await unlink(path);
+  else throw new A3sError('internal', `${path} is not an empty file`);
 }
