@@ -77,7 +77,7 @@ it('starts a privileged box without a network, whose daemon it waits for, once f
     name: 'a3s-builder-default',
     state: { status: 'running' },
     definition: {
-      ...{ network: 'none', security: { privileged: true }, init: true },
+      ...{ network: 'none', security: { privileged: true }, init: true, limits: { pids: 8192 } },
       labels: { 'dev.a3s.role': 'builder', 'dev.a3s.builder': 'default' },
       volumeMounts: [{ name: 'a3s-builder-default', destination: '/var/lib/docker' }],
     },

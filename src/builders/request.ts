@@ -25,6 +25,8 @@ const GIB = 1024 ** 3;
 /** Of the disk with layers and caches, which grows as it is used. */
 const CACHE_BYTES = 32 * GIB;
 const MEMORY_BYTES = 2 * GIB;
+/** And threads, of all steps and of the daemon: one that forks without end is refused more. */
+const PROCESSES = 8192;
 /** The daemon's own log is for people who look for a mistake; a build's output is not in it. */
 const LOG_BYTES = 10 * 1024 * 1024;
 const STOP_SECONDS = 30;
@@ -70,7 +72,7 @@ export function builderRequest(
     attach: { stdin: false, stdout: false, stderr: false },
     ...{ size: undefined, stopSignal: undefined, stopTimeout: STOP_SECONDS, autoRemove: false },
     memoryBytes: Math.min(MEMORY_BYTES, Math.floor(host.memoryBytes / 2)),
-    ...{ nanoCpus: host.cpus * 1e9, limits: NO_LIMITS },
+    ...{ nanoCpus: host.cpus * 1e9, limits: { ...NO_LIMITS, pids: PROCESSES } },
     security: { ...NO_SECURITY, privileged: true },
     restart: { name: 'no', maximumRetryCount: 0 },
     init: true,

@@ -147,6 +147,22 @@ COPY --from=made /loud /cards /alone /
 );
 
 it(
+  'goes on after a step that uses all memory, which ends',
+  async () => {
+    const spending = join(directory, 'spending');
+    mkdirSync(spending);
+    const command = 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done';
+    writeFileSync(join(spending, 'Dockerfile'), `FROM ${BASE}\nRUN ${command}\n`);
+    const { id } = boxOf('default').definition;
+    await expect(dockerAt(server.socket, [...BUILD, spending])).rejects.toThrow(/exit code: 137/);
+    const next = [...BUILD, '--target', 'made', CONTEXT];
+    expect(await dockerAt(server.socket, next)).toContain('CACHED');
+    expect(boxOf('default').definition.id).toBe(id);
+  },
+  SLOW_MS,
+);
+
+it(
   'connects steps and git to what the network policy of builds permits, and not to the loopback of the host',
   async () => {
     const asked: string[] = [];
