@@ -17,7 +17,7 @@ const WAITING = { poll: { timeout: UNIT_MILLISECONDS / 2 } };
 /** The programs as they are installed, and others beside them, without a virtual machine. */
 const HOST = [
   'test/{browser,docs,networks}/**/*.test.ts',
-  'test/clients/{attestation-peers,broker-agent,broker-postgres,broker-token,build,build-policy,cosign,cri,kubectl}.test.ts',
+  'test/clients/{attestation-peers,broker-agent,broker-postgres,broker-token,build,build-bad-input,build-policy,cosign,cri,dockerfiles,kubectl}.test.ts',
   'test/e2e/{bad-input,damaged-home}.test.ts',
   'test/host/power-cut.test.ts',
 ];
@@ -43,8 +43,8 @@ const PLAIN = [
 const LONG_HOSTS = ['test/host/{emulated-host,hosts*,kvm-longer,reboot}.test.ts'];
 const OTHER_HOSTS = process.env['SOAK'] === undefined ? LONG_HOSTS : [];
 
-/** The same of applications, which need packages of Debian too. */
-const LONG_CLIENTS = ['test/clients/applications.test.ts'];
+/** The same of applications and Dockerfiles, which need packages of Debian too. */
+const LONG_CLIENTS = ['test/clients/{applications,dockerfiles}.test.ts'];
 const OTHER_CLIENTS = process.env['SOAK'] === undefined ? LONG_CLIENTS : [];
 
 const resolve = { conditions: ['a3s-source'] };
@@ -107,6 +107,7 @@ export default defineConfig({
           name: 'host',
           expect: WAITING,
           include: HOST,
+          exclude: [...configDefaults.exclude, ...OTHER_CLIENTS],
           globalSetup: ['test/e2e/global-setup.ts'],
           testTimeout: UNIT_MILLISECONDS,
           hookTimeout: UNIT_MILLISECONDS,

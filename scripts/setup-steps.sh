@@ -13,7 +13,7 @@ RUN_PACKAGES=(
   bubblewrap util-linux        # jails
   busybox-static ca-certificates
 )
-TEST_PACKAGES=(apparmor chromium containernetworking-plugins git ovmf openssl cosign cryptsetup-bin dbus docker-registry erofs-utils go-staticcheck golang-google-grpc-dev inotify-tools libpam-systemd mmdebstrap kubectl skopeo umoci docker-buildx docker-cli docker-compose docker.io podman runc postgresql procps softhsm2 strace systemd qemu-utils)
+TEST_PACKAGES=(apparmor buildah chromium containernetworking-plugins git ovmf openssl cosign cryptsetup-bin dbus docker-registry erofs-utils go-staticcheck golang-google-grpc-dev inotify-tools libpam-systemd mmdebstrap kubectl skopeo umoci docker-buildx docker-cli docker-compose docker.io podman runc postgresql procps softhsm2 strace systemd qemu-utils)
 
 # What runs boxes of linux/arm64.
 ARM64_PACKAGES=(qemu-system-arm)

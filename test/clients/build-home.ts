@@ -26,10 +26,15 @@ export interface Ran {
 }
 
 export interface DockerOptions {
+  /** Where it runs. */
+  readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Gets the running client. */
   readonly running?: (child: ChildProcess) => void;
 }
+
+/** Only what hangs takes so long. */
+const CLIENT_MS = 300_000;
 
 /** An image with a shell, made from the files of the context alone. */
 export const BASE = 'FROM scratch\nCOPY busybox /bin/sh\nRUN echo made > /made\nENV A=b\n';
@@ -78,8 +83,8 @@ export class BuildHome {
   }
 
   /** Runs the real client against the server. */
-  docker(args: readonly string[], { env, running }: DockerOptions = {}): Promise<Ran> {
-    return this.#run('docker', args, `unix://${this.home.config.socket}`, env, running);
+  docker(args: readonly string[], options: DockerOptions = {}): Promise<Ran> {
+    return this.#run('docker', args, `unix://${this.home.config.socket}`, options);
   }
 
   /** Runs another client against the server. */
@@ -88,7 +93,7 @@ export class BuildHome {
     args: readonly string[],
     env: Readonly<Record<string, string>>,
   ): Promise<Ran> {
-    return this.#run(program, args, `unix://${this.home.config.socket}`, env);
+    return this.#run(program, args, `unix://${this.home.config.socket}`, { env });
   }
 
   /** Runs the real client against the builder itself, to look into it. */
@@ -115,12 +120,12 @@ export class BuildHome {
     program: string,
     args: readonly string[],
     host: string,
-    more: Readonly<Record<string, string>> = {},
-    running: (child: ChildProcess) => void = () => undefined,
+    { cwd, env: more, running = () => undefined }: DockerOptions = {},
   ): Promise<Ran> {
     const env = { ...process.env, HOME: this.directory, DOCKER_HOST: host, ...more };
+    const options = { cwd, env, timeout: CLIENT_MS };
     return new Promise((resolve) => {
-      const child = execFile(program, args, { env, timeout: 90_000 }, (error, stdout, stderr) => {
+      const child = execFile(program, args, options, (error, stdout, stderr) => {
         resolve({ status: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
       });
       running(child);

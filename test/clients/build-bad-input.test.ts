@@ -1,0 +1,144 @@
+import { execFileSync } from 'node:child_process';
+import {
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { appendFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { until } from '../e2e/processes.ts';
+import { BASE, BuildHome, type Ran } from './build-home.ts';
+
+/** In `npm test`; the soak takes as many as a large project has. */
+const MANY = process.env['SOAK'] === undefined ? 2_000 : 100_000;
+const LONG_MS = 600_000;
+const MIB = 1024 * 1024;
+
+let build: BuildHome;
+
+beforeAll(async () => {
+  build = await BuildHome.start();
+});
+afterAll(() => build?.remove());
+
+function succeeded(ran: Ran): void {
+  expect(ran, `${ran.stdout}${ran.stderr}`).toMatchObject({ status: 0 });
+}
+
+/** One line says why, and the next build is as good as any. */
+async function failed(ran: Ran, reason: RegExp): Promise<void> {
+  expect(ran.status, ran.stderr).not.toBe(0);
+  expect(ran.stderr).toMatch(reason);
+  await until('the builder is released', () => build.service.uses() === 0);
+  succeeded(await build.docker(['build', build.context(BASE)]));
+}
+
+const files = (dockerfile: string): string => build.context(`FROM scratch\n${dockerfile}`);
+const into = (out: string) => ['build', '--output', `type=local,dest=${out}`];
+
+it('takes links of the context as they are, and follows none out of it', async () => {
+  const context = files('COPY . /all\n');
+  symlinkSync('/etc/hostname', join(context, 'out'));
+  symlinkSync('../../../../../..', join(context, 'up'));
+  const out = join(build.directory, 'links');
+  succeeded(await build.docker([...into(out), context]));
+  expect(lstatSync(join(out, 'all/out')).isSymbolicLink()).toBe(true);
+  expect(readlinkSync(join(out, 'all/up'))).toBe('../../../../../..');
+  for (const source of ['out', 'up/etc/hostname']) {
+    const named = files(`COPY ${source} /file\n`);
+    symlinkSync('/etc/hostname', join(named, 'out'));
+    symlinkSync('../../../../../..', join(named, 'up'));
+    await failed(await build.docker(['build', named]), /^ERROR: .*not found/m);
+  }
+});
+
+it('ends a build whose context has devices, pipes and sockets', async () => {
+  const context = files('COPY . /all\n');
+  execFileSync('mknod', [join(context, 'null'), 'c', '1', '3']);
+  execFileSync('mkfifo', [join(context, 'pipe')]);
+  const socket = createServer().listen(join(context, 'socket'));
+  try {
+    succeeded(await build.docker(['build', '-t', 'special:1', context]));
+  } finally {
+    socket.close();
+  }
+});
+
+it(
+  `builds from a context of ${MANY} files`,
+  async () => {
+    const context = files('COPY many /many\n');
+    for (let directory = 0; directory < MANY / 1000; directory += 1) {
+      const path = join(context, 'many', String(directory));
+      mkdirSync(path, { recursive: true });
+      for (let n = 0; n < 1000; n += 1) writeFileSync(join(path, `${n}`), `${n}`);
+    }
+    const out = join(build.directory, 'many');
+    succeeded(await build.docker([...into(out), context]));
+    expect(readdirSync(join(out, 'many'), { recursive: true })).toHaveLength(MANY + MANY / 1000);
+  },
+  LONG_MS,
+);
+
+it('ends a build whose context changes while it is read', async () => {
+  const context = files('COPY . /all\n');
+  const path = join(context, 'growing');
+  writeFileSync(path, Buffer.alloc(16 * MIB));
+  let ended = false;
+  const building = build.docker(['build', context]).finally(() => {
+    ended = true;
+  });
+  while (!ended) await appendFile(path, Buffer.alloc(MIB / 8));
+  const ran = await building;
+  if (ran.status !== 0) expect(ran.stderr).toMatch(/^ERROR: /m);
+  succeeded(await build.docker(['build', build.context(BASE)]));
+});
+
+it('refuses a Dockerfile of 10 MB in one line', async () => {
+  const comments = `# ${'x'.repeat(997)}\n`.repeat(10_000);
+  const ran = await build.docker(['build', build.context(`${comments}${BASE}`)]);
+  await failed(ran, /^ERROR: .*larger than max \(\d+ vs\. 4194304\)/m);
+});
+
+it(
+  'fails a build in one line at whatever moment its builder ends',
+  async () => {
+    const builder = (await build.service.builders.use('default')).builder as {
+      dial: (signal?: AbortSignal) => Promise<Duplex>;
+    };
+    const dial = builder.dial.bind(builder);
+    let outcomes = 0;
+    try {
+      for (let moment = 1; ; moment *= 2) {
+        let chunks = 0;
+        builder.dial = async (signal) => {
+          const connection = await dial(signal);
+          connection.on('data', () => {
+            chunks += 1;
+            if (chunks === moment) build.service.cut();
+          });
+          return connection;
+        };
+        const ran = await build.docker(['build', '--no-cache', build.context(BASE)]);
+        if (chunks < moment) {
+          succeeded(ran);
+          break;
+        }
+        outcomes += 1;
+        // The last bytes may be those after the result.
+        if (ran.status !== 0) expect(ran.stderr, `after ${moment} chunks`).toMatch(/^ERROR: /m);
+      }
+    } finally {
+      builder.dial = dial;
+    }
+    expect(outcomes).toBeGreaterThan(3);
+    succeeded(await build.docker(['build', build.context(BASE)]));
+  },
+  LONG_MS,
+);

@@ -1,0 +1,2 @@
+FROM build.example/runtime:1
+COPY app/file /file

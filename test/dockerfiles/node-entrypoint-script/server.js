@@ -1,0 +1,1 @@
+exports.check = () => console.log([1, 2].map((n) => n * 2).join());

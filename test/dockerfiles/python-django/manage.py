@@ -1,0 +1,2 @@
+import os, sys
+print(sys.argv[1], os.environ["DJANGO_SETTINGS_MODULE"], os.getuid())

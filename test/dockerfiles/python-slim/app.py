@@ -1,0 +1,2 @@
+def main():
+    print("served by", __name__)
