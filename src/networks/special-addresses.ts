@@ -30,10 +30,14 @@ const PRIVATE_SUBNETS = [
 export const SPECIAL_SUBNETS = [...NEVER_REACHED_SUBNETS, ...PRIVATE_SUBNETS] as const;
 
 /**
- * The link, and metadata services beside it: of Amazon, Oracle, Scaleway and Google, and those of
- * 169.254.0.0/16 behind a translator (RFC 6052).
+ * What no box reaches, with or without a policy: the host, its link, and metadata services beside
+ * it, of Amazon, Oracle, Scaleway and Google, and those of 169.254.0.0/16 behind a translator
+ * (RFC 6052).
  */
-export const LINK_SUBNETS6 = [
+export const HOST_SUBNETS6 = [
+  // The loopback, and IPv4 addresses in the form of IPv6 (RFC 4291, 2.5.5): a socket of IPv6 that
+  // connects to one of them reaches IPv4, and so the loopback of the host.
+  '::/64',
   'fe80::/10',
   'fd00:ec2::/32',
   'fd00:c1::a9fe:a9fe/128',
@@ -44,11 +48,9 @@ export const LINK_SUBNETS6 = [
 
 /** The same as for IPv4: no rule opens one. */
 export const NEVER_REACHED_SUBNETS6 = [
-  // The loopback, and IPv4 addresses in another form.
-  '::/64',
+  ...HOST_SUBNETS6,
   // They lead nowhere (RFC 6666), so that namespaces of boxes have their own addresses there.
   '100::/64',
-  ...LINK_SUBNETS6,
   // The other IPv4 addresses that no rule opens, behind a translator.
   ...['64:ff9b::/104', '64:ff9b::6464:64c8/128', '64:ff9b::7f00:0/104', '64:ff9b::a83f:8110/128'],
   ...['64:ff9b::c000:0/120', '64:ff9b::e000:0/99'],

@@ -18,19 +18,25 @@ export const OF_NEIGHBOURS = {
 /** The hardware address that forged messages of neighbours are about. */
 export const FORGED = '66:66:66:66:66:66';
 
-export interface Icmp6 {
-  readonly type: number;
+/** Protocols of IPv6. */
+const UDP = 17;
+const ICMP6 = 58;
+
+interface Route {
   readonly from: string;
   readonly to: string;
-  /** The address that a message of neighbours is about. */
-  readonly about?: string;
   readonly mac: string;
   readonly toMac: string;
 }
 
+export interface Icmp6 extends Route {
+  readonly type: number;
+  /** The address that a message of neighbours is about. */
+  readonly about?: string;
+}
+
 /** A message whose checksum and hop limit are right. */
 export function icmp6Frame({ type, from, to, about = from, mac, toMac }: Icmp6): Buffer {
-  const [source, target] = [address(from), address(to)];
   const message = Buffer.concat([
     Buffer.from([
       type,
@@ -40,24 +46,37 @@ export function icmp6Frame({ type, from, to, about = from, mac, toMac }: Icmp6):
       ...(type === OF_NEIGHBOURS.routerAdvertisement ? [64, 0, 7, 8] : [0x60, 0, 0, 0]),
     ]),
     ...(type === OF_NEIGHBOURS.routerAdvertisement ? [Buffer.alloc(8)] : [address(about)]),
-    ...(type === OF_NEIGHBOURS.redirect ? [target] : []),
+    ...(type === OF_NEIGHBOURS.redirect ? [address(to)] : []),
     // The sender's hardware address, or that of the target.
     Buffer.from([type === OF_NEIGHBOURS.neighbourAdvertisement ? 2 : 1, 1, ...hardware(FORGED)]),
   ]);
-  const pseudo = Buffer.concat([
-    source,
-    target,
-    Buffer.from([0, 0, 0, message.length, 0, 0, 0, 58]),
-  ]);
-  message.writeUInt16BE(checksum(Buffer.concat([pseudo, message])), 2);
-  const head = Buffer.from([0x60, 0, 0, 0, 0, message.length, 58, 255]);
+  return ip6Frame(ICMP6, 2, message, { from, to, mac, toMac });
+}
+
+/** A datagram whose checksum is right. */
+export function udp6Frame(port: number, route: Route): Buffer {
+  const message = Buffer.from([0x80, 0, port >> 8, port & 255, 0, 9, 0, 0, 1]);
+  return ip6Frame(UDP, 6, message, route);
+}
+
+/** @param checksumAt where the message has its checksum */
+function ip6Frame(
+  protocol: number,
+  checksumAt: number,
+  message: Buffer,
+  { from, to, mac, toMac }: Route,
+): Buffer {
+  const ends = Buffer.concat([address(from), address(to)]);
+  const pseudo = Buffer.concat([ends, Buffer.from([0, 0, 0, message.length, 0, 0, 0, protocol])]);
+  message.writeUInt16BE(checksum(Buffer.concat([pseudo, message])), checksumAt);
+  const head = Buffer.from([0x60, 0, 0, 0, 0, message.length, protocol, 255]);
   const ethernet = Buffer.from([...hardware(toMac), ...hardware(mac), 0x86, 0xdd]);
-  return Buffer.concat([ethernet, head, source, target, message]);
+  return Buffer.concat([ethernet, head, ends, message]);
 }
 
 /** @returns sender and type of a message of ICMPv6; undefined for any other frame */
 export function readIcmp6(frame: Buffer): { from: string; type: number } | undefined {
-  if (frame.readUInt16BE(12) !== 0x86dd || frame[20] !== 58) return undefined;
+  if (frame.readUInt16BE(12) !== 0x86dd || frame[20] !== ICMP6) return undefined;
   return { from: frame.toString('hex', 22, 38), type: frame[54] ?? 0 };
 }
 
@@ -72,7 +91,7 @@ function hardware(text: string): Buffer {
 
 function checksum(bytes: Buffer): number {
   let sum = 0;
-  for (let at = 0; at < bytes.length; at += 2) sum += bytes.readUInt16BE(at);
+  for (const [at, byte] of bytes.entries()) sum += at % 2 === 0 ? byte << 8 : byte;
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
   return ~sum & 0xffff;
 }

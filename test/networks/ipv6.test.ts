@@ -18,7 +18,15 @@ import { NamespaceNetworks } from '../../src/networks/host/namespace-networks.ts
 import { GATEWAY_MAC } from '../../src/networks/host/routed.ts';
 import { type Send, startPeer } from './egress/peer.ts';
 import { canRun, UNREACHABLE } from './egress/world.ts';
-import { address, ECHO, FORGED, icmp6Frame, OF_NEIGHBOURS, readIcmp6 } from './frames.ts';
+import {
+  address,
+  ECHO,
+  FORGED,
+  icmp6Frame,
+  OF_NEIGHBOURS,
+  readIcmp6,
+  udp6Frame,
+} from './frames.ts';
 import { Guest } from './guest.ts';
 
 const CLONE_NEWNET = 0x4000_0000;
@@ -90,6 +98,9 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
     }
     await world('serveUdp', { address: OUTSIDE, port: 9000 });
     await host('serveTcp', { address: HOST, port: 80 });
+    for (const address of ['127.0.0.1', '192.0.2.2']) {
+      await host('serveUdp', { address, port: 9000 });
+    }
     await enter(openSync(at('host'), 'r'));
   });
   afterAll(async () => {
@@ -142,6 +153,16 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
     for (const address of [HOST, METADATA]) {
       expect(await tcp(guest.send, address, 80)).toEqual(UNREACHABLE);
     }
+  });
+
+  it('takes no IPv4 address in the form of IPv6, by which sockets of the host reach IPv4', async () => {
+    const guest = await start(endpoint());
+    for (const to of ['::ffff:7f00:1', '::ffff:c000:202', '::7f00:1', '::']) {
+      guest.frame(udp6Frame(9000, { from: BOX, to, mac: MAC, toMac: GATEWAY_MAC }));
+    }
+    // What comes behind all of them comes through.
+    expect(await guest.send('datagram', { address: OUTSIDE, port: 9000, length: 1 })).toBe('31');
+    expect(await host('takeHeard')).toEqual([]);
   });
 
   it('publishes ports at IPv6 addresses of the host, beside those of IPv4', async () => {

@@ -52,6 +52,9 @@ describe('the rules of a namespace', () => {
     expect(at('@peers6')).toBeGreaterThan(at('@flows6'));
     expect(at('@peers6')).toBeLessThan(at('oifname eth0 meta nfproto ipv4 accept'));
     expect(at('oifname eth0 meta nfproto ipv4 accept')).toBeLessThan(at('iifname tap0 reject'));
+    // IPv4 in the form of IPv6 among them.
+    expect(at('ip6 daddr { ::/64, fe80::/10')).toBeGreaterThan(at('@flows6'));
+    expect(at('ip6 daddr { ::/64, fe80::/10')).toBeLessThan(at('meta nfproto ipv6 accept'));
     expect(at('ip6 saddr fd00:89::1 drop')).toBeLessThan(at('ip6 daddr fd00:89::2 accept'));
     expect(through.slice(at('iifname tap0 reject')).join()).not.toContain('iifname tap0 oifname');
     expect(ruleset(endpoint)).not.toContain('ip6');

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { LINK_SUBNETS6 } from '../special-addresses.ts';
+import { HOST_SUBNETS6 } from '../special-addresses.ts';
 import type { Endpoint } from './endpoint.ts';
 import { inNamespace, writeSettings } from './namespace.ts';
 import { UPLINK } from './netavark.ts';
@@ -65,7 +65,7 @@ export function rules6(
       `iifname ${TAP} ct state new add @flows6 { ip6 saddr ct count over ${MAX_FLOWS} } drop`,
       `iifname ${TAP} oifname ${UPLINK} ip6 daddr ${subnet} add @peers6 { ip6 daddr } accept`,
       `iifname ${TAP} oifname ${UPLINK} ip6 daddr ${subnet} drop`,
-      `iifname ${TAP} ip6 daddr { ${LINK_SUBNETS6.join(', ')} } reject`,
+      `iifname ${TAP} ip6 daddr { ${HOST_SUBNETS6.join(', ')} } reject`,
       ...(internal ? [] : [`iifname ${TAP} oifname ${UPLINK} meta nfproto ipv6 accept`]),
     ],
     // Boxes of this network alone: what comes from another one has the address of the gateway.

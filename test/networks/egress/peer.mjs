@@ -201,16 +201,23 @@ const COMMANDS = {
 
   async serveUdp({ address, port }) {
     const socket = createSocket(familyOf(address));
-    socket.on('message', (message, from) =>
-      socket.send(String(message.length), from.port, from.address),
-    );
+    socket.on('message', (message, from) => {
+      heard.push(address);
+      socket.send(String(message.length), from.port, from.address);
+    });
     await new Promise((resolve) => socket.bind(port, address, resolve));
     return 'ready';
+  },
+
+  /** The addresses at which datagrams came. */
+  async takeHeard() {
+    return heard.splice(0);
   },
 };
 
 const table = new Map();
 const asked = [];
+const heard = [];
 
 function replyTo(message, found, truncated) {
   const head = Buffer.from(message.subarray(0, 12));
