@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it, vi } from 'vitest';
 import { type Transcript, transcript } from '../../testing/fake-context.ts';
 import { serveFake } from '../../testing/serve-fake.ts';
 
@@ -14,8 +14,8 @@ const bin = join(directory, 'bin');
 /** What the client writes of its build. */
 const METADATA = { 'image.name': 'app:1', 'containerimage.config.digest': ID };
 
-/** A docker-buildx that writes the metadata of a build, and ends with a status. */
-function client(metadata: object, status = 0): void {
+/** A docker-buildx that writes the metadata of a build, and ends. */
+function client(metadata: object, end = 'exit 0'): void {
   mkdirSync(bin, { recursive: true });
   const program = join(bin, 'docker-buildx');
   writeFileSync(
@@ -24,7 +24,7 @@ function client(metadata: object, status = 0): void {
 echo "$@" "$BUILDX_BUILDER" > ${directory}/called
 while [ "$1" != --metadata-file ]; do shift; done
 echo '${JSON.stringify(metadata)}' > "$2"
-exit ${status}
+${end}
 `,
   );
   chmodSync(program, 0o755);
@@ -62,8 +62,32 @@ it('signs the result, and a provenance with what was decided on its base images'
 });
 
 it('signs nothing where the build fails, and has its status', async () => {
-  client(METADATA, 3);
+  client(METADATA, 'exit 3');
   expect((await build('--sign', 'release.key', '-t', 'app:1', '.')).status).toBe(3);
+  expect(attached()).toEqual([]);
+});
+
+it('signs nothing where the client was killed, and says so with its status', async () => {
+  client(METADATA, 'kill -KILL $$');
+  expect((await build('--sign', 'release.key', '-t', 'app:1', '.')).status).toBe(137);
+  expect(attached()).toEqual([]);
+});
+
+it('signs no other image that the name means once it was looked at', async () => {
+  client(METADATA);
+  const call = 'GET /images/app%3A1/json';
+  const built = server.answers.get(call) ?? {};
+  const other = { Id: MANIFEST, RepoDigests: [], RepoTags: ['app:1'], Descriptor: { digest: ID } };
+  const get = server.answers.get.bind(server.answers);
+  const looks = vi.spyOn(server.answers, 'get');
+  looks.mockImplementation((asked) => {
+    const before = server.calls.filter((each) => each.call === call).length;
+    return asked === call ? (before > 1 ? { json: other } : built) : get(asked);
+  });
+  const { status, stderr } = await build('--sign', 'release.key', '-t', 'app:1', '.');
+  looks.mockRestore();
+  expect(status).not.toBe(0);
+  expect(stderr).toMatch(/it means another image by now/);
   expect(attached()).toEqual([]);
 });
 

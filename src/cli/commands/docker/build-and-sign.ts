@@ -17,6 +17,7 @@ import { attach, imageToSign } from '../../signing/image-to-sign.ts';
 import { type SigningKey, signingKeyAt } from '../../signing/signing-key.ts';
 import { withSigning } from '../../signing/signing-library.ts';
 import { interruptible } from '../../terminal/interruptible.ts';
+import { signalStatus } from '../../terminal/signals.ts';
 import { buildProvenance } from './build-provenance.ts';
 import { engineEnvironment } from './engine-environment.ts';
 import { BUILDX, findPlugin } from './find-plugin.ts';
@@ -57,9 +58,9 @@ export async function buildAndSign(
       const words = given === undefined ? [METADATA, file, ...args] : args;
       const env = { ...engineEnvironment(context.env, socket), ...more };
       const options = { cwd: context.cwd, env, stdio: 'inherit', signal } as const;
-      const [code] = (await once(spawn(program, ['build', ...words], options), 'close')) as [
-        number,
-      ];
+      const ended = await once(spawn(program, ['build', ...words], options), 'close');
+      const [code, killer] = ended as [number, null] | [null, NodeJS.Signals];
+      if (killer !== null) return signalStatus(killer);
       if (code !== 0) return code;
       const metadata = Metadata.parse(JSON.parse(await readFile(file, 'utf8')));
       const names = (metadata['image.name'] ?? '').split(',').filter((name) => name !== '');
@@ -87,6 +88,7 @@ async function sign(name: string, { context, client, key, id, signal }: Signing)
   const inspected = shown as ImageInspect;
   if (inspected.Id !== id) throw changed(name);
   const image = await imageToSign(context, client, name, false);
+  if (!hasManifest(inspected, image.digest)) throw changed(name);
   const predicate = Buffer.from(JSON.stringify(buildProvenance(inspected)));
   const layers = await withSigning((library) => {
     const subject = { name: library.cosignRepository(image.repository), digest: image.digest };
@@ -102,6 +104,11 @@ async function sign(name: string, { context, client, key, id, signal }: Signing)
     await attach(client, image, { kind, layer: layers[kind] }, false, signal);
   }
   context.stderr.write(`Signed ${image.shown}\n`);
+}
+
+/** Whether the manifest that the name means is one of this image: it may mean another one by now. */
+function hasManifest({ Descriptor, RepoDigests }: ImageInspect, digest: string): boolean {
+  return Descriptor.digest === digest || RepoDigests.some((each) => each.endsWith(`@${digest}`));
 }
 
 /** The last one counts, as with the client. */
