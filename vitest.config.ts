@@ -43,8 +43,14 @@ const PLAIN = [
 const LONG_HOSTS = ['test/host/{emulated-host,hosts*,kvm-longer,reboot}.test.ts'];
 const OTHER_HOSTS = process.env['SOAK'] === undefined ? LONG_HOSTS : [];
 
-/** The same of applications and Dockerfiles, which need packages of Debian too. */
-const LONG_CLIENTS = ['test/clients/{applications,dockerfiles}.test.ts'];
+/**
+ * The same of applications and Dockerfiles, which need packages of Debian too, and of a database
+ * that starts four times.
+ */
+const LONG_CLIENTS = [
+  'test/clients/{applications,dockerfiles}.test.ts',
+  'test/e2e/sealed-database.test.ts',
+];
 const OTHER_CLIENTS = process.env['SOAK'] === undefined ? LONG_CLIENTS : [];
 
 const resolve = { conditions: ['a3s-source'] };

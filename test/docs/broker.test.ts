@@ -5,13 +5,12 @@
  * @module
  */
 import { spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Installation, install } from '../e2e/installation.ts';
+import { blocksOf, putProgram, scriptOf, withFreePorts } from './steps.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 // Inside of the repository, where the packages resolve.
@@ -27,25 +26,6 @@ function tryIt(language: string): readonly string[] {
 
 function operations(): readonly string[] {
   return blocksOf(readFileSync(join(root, 'docs/broker-operations.md'), 'utf8'), 'sh');
-}
-
-function blocksOf(steps: string, language: string): readonly string[] {
-  return [...steps.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(
-    ([, block = '']) => block,
-  );
-}
-
-/** The text with a free port of this host in the place of each that it names. */
-async function withFreePorts(text: string): Promise<string> {
-  let changed = text;
-  for (const named of new Set(text.match(/(?<=127\.0\.0\.1:)\d+/g))) {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    changed = changed.replaceAll(`127.0.0.1:${named}`, `127.0.0.1:${port}`);
-  }
-  return changed;
 }
 
 /** Only what hangs takes so long: the processor's keys are made, which takes half a minute. */
@@ -65,14 +45,12 @@ afterAll(() => {
 it(
   'docs/broker.md releases a secret to a simulated guest, refuses it after a revocation, and survives the loss of its host',
   async () => {
-    const command = `#!/bin/sh\nexec ${JSON.stringify(process.execPath)} -- ${JSON.stringify(installation.cli)} "$@"\n`;
-    writeFileSync(join(directory, 'bin/a3s-box'), command, { mode: 0o755 });
+    putProgram(join(directory, 'bin'), installation.cli);
     const [guest = '', ...others] = tryIt('ts');
     expect(others).toEqual([]);
     writeFileSync(join(directory, 'guest.mts'), guest);
-    const end = `trap 'kill "\${BROKER:-}" 2>/dev/null || true' EXIT`;
     const all = [...tryIt('sh'), 'echo ROTATION AND RECOVERY', ...operations()];
-    const steps = await withFreePorts(`set -eu\n${end}\n${all.join('\n')}`);
+    const steps = await withFreePorts(scriptOf(all));
     const PATH = `${join(directory, 'bin')}:${process.env['PATH']}`;
     const env = { ...process.env, PATH, TSX_DISABLE_CACHE: '1' };
     const { status, stdout, stderr } = spawnSync('bash', ['-c', steps], {
