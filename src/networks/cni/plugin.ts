@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 
@@ -44,9 +44,10 @@ const Failure = z.looseObject({
 
 /**
  * @returns what the plugin printed
- * @throws A3sError `network-failed` with what the plugin says
+ * @throws A3sError `network-failed` with what the plugin says, or after the deadline, when it is
+ * killed with the programs that it has started
  */
-export async function runPlugin(call: PluginCall): Promise<string> {
+export async function runPlugin(call: PluginCall, deadlineMs = DEADLINE_MS): Promise<string> {
   const { command, directory, type, target, config } = call;
   const child = spawn(join(directory, type), [], {
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -63,8 +64,8 @@ export async function runPlugin(call: PluginCall): Promise<string> {
             CNI_ARGS: target.args,
           }),
     },
-    timeout: DEADLINE_MS,
-    killSignal: 'SIGKILL',
+    // It leads a process group, to which the plugins that it runs itself belong.
+    detached: true,
   });
   // A plugin that ends early closes its input; its status says why.
   child.stdin.on('error', () => undefined).end(JSON.stringify(config));
@@ -72,12 +73,39 @@ export async function runPlugin(call: PluginCall): Promise<string> {
     throw pluginFailed(call, error instanceof Error ? error.message : String(error), error);
   });
   const ended: Promise<unknown[]> = once(child, 'close');
-  const [out, complaint, [code, signal]] = await Promise.race([
-    Promise.all([textOf(child.stdout), textOf(child.stderr), ended]),
-    failed,
-  ]);
-  if (code === 0) return out;
-  throw pluginFailed(call, said(out) || lastLine(complaint) || `it ended with ${code ?? signal}`);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      killGroup(child);
+      reject(pluginFailed(call, `it did not end within ${deadlineMs / 1000} s`));
+    }, deadlineMs);
+  });
+  try {
+    const [out, complaint, [code, signal]] = await Promise.race([
+      Promise.all([textOf(child.stdout), textOf(child.stderr), ended]),
+      failed,
+      late,
+    ]);
+    if (code === 0) return out;
+    throw pluginFailed(call, said(out) || lastLine(complaint) || `it ended with ${code ?? signal}`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A program that has left the group may hold the pipes open, so they are closed here. */
+function killGroup({
+  pid,
+  stdout,
+  stderr,
+}: ChildProcessByStdio<Writable, Readable, Readable>): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+  stdout.destroy();
+  stderr.destroy();
 }
 
 /** All is read, so that the plugin is never held back; a part of it is kept. */
