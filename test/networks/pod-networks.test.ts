@@ -180,6 +180,7 @@ describe.runIf(process.geteuid?.() === 0)('the network of pods, by plugins of CN
     configure();
     await attach(web);
     await attach(db);
+    writeFileSync(at('records', `${db}.json.new`), '{');
     networks = open();
     await networks.reconcile([web]);
     expect([leases(), complaints]).toEqual([['10.89.7.2', 'fd00:89:7::2'], []]);
@@ -219,6 +220,7 @@ describe.runIf(process.geteuid?.() === 0)('the network of pods, by plugins of CN
     ['no file', undefined, 'NetworkNotConfigured', 'no configuration of CNI is in'],
     ['what is no JSON', '{', 'NetworkUnusable', 'it is not JSON'],
     ['no plugin', '{"cniVersion":"1.0.0","name":"a","plugins":[]}', 'NetworkUnusable', 'plugins: '],
+    ['a list', '[]', 'NetworkUnusable', 'expected object, received array'],
     [
       'an old version',
       '{"cniVersion":"0.2.0","name":"a","type":"b"}',

@@ -51,6 +51,8 @@ const Known = z.strictObject({
 type Known = z.infer<typeof Known>;
 
 const ENDING = '.json';
+/** After the ending, of a file that is being written. */
+const UNFINISHED = '.new';
 const POD = /^[0-9a-f]{64}$/;
 
 export interface CniPlaces extends CniDirectories {
@@ -119,6 +121,7 @@ export class CniNetworks implements PodNetworks {
 
   async reconcile(kept: readonly string[]): Promise<void> {
     try {
+      await this.#removeUnfinished();
       for (const pod of await this.#pods()) {
         // One pod must not keep the others.
         await this.#locks
@@ -179,7 +182,7 @@ export class CniNetworks implements PodNetworks {
 
   async #record(pod: string, known: Known): Promise<void> {
     await mkdir(this.#places.records, { recursive: true, mode: 0o700 });
-    const fresh = `${this.#file(pod)}.new`;
+    const fresh = `${this.#file(pod)}${UNFINISHED}`;
     await writeFile(fresh, JSON.stringify(known), { mode: 0o600, flush: true });
     await rename(fresh, this.#file(pod));
   }
@@ -189,9 +192,20 @@ export class CniNetworks implements PodNetworks {
     return text === undefined ? undefined : Known.parse(JSON.parse(text));
   }
 
+  /** Files that a server was writing when it was killed. */
+  async #removeUnfinished(): Promise<void> {
+    const { records } = this.#places;
+    for (const name of await this.#names()) {
+      if (name.endsWith(`${ENDING}${UNFINISHED}`)) await rm(join(records, name), { force: true });
+    }
+  }
+
+  async #names(): Promise<string[]> {
+    return (await readdir(this.#places.records).catch(ifMissing)) ?? [];
+  }
+
   async #pods(): Promise<string[]> {
-    const names = (await readdir(this.#places.records).catch(ifMissing)) ?? [];
-    return names
+    return (await this.#names())
       .filter((name) => name.endsWith(ENDING))
       .map((name) => name.slice(0, -ENDING.length))
       .filter((name) => POD.test(name));

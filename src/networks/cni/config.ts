@@ -54,7 +54,10 @@ export async function readNetworkList({
   const [file] = (await filesOf(config)).filter((name) => ENDINGS.test(name)).sort();
   if (file === undefined) return undefined;
   const path = join(config, file);
-  const list = parse(path, await readFile(path, 'utf8'));
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw unusable(path, 'it cannot be read', cause);
+  });
+  const list = parse(path, text);
   for (const { type } of list.plugins) {
     await access(join(plugins, type), constants.X_OK).catch((cause: unknown) => {
       throw unusable(path, `the plugin ${type} is not in ${plugins}`, cause);
@@ -87,8 +90,9 @@ function parse(path: string, text: string): NetworkList {
 
 /** A file may have one plugin alone, which names the network as well. */
 function asList(document: unknown): unknown {
-  if (typeof document !== 'object' || document === null || 'plugins' in document) return document;
-  const { cniVersion, name, ...plugin } = z.looseObject({}).parse(document);
+  const single = z.looseObject({}).safeParse(document);
+  if (!single.success || 'plugins' in single.data) return document;
+  const { cniVersion, name, ...plugin } = single.data;
   return { cniVersion, name, plugins: [plugin] };
 }
 
