@@ -156,6 +156,17 @@ describe('a pod', () => {
     expect(readdirSync(home.config.runtimeDir)).not.toContain(id.slice(0, 12));
   });
 
+  it('that is not on record makes no path of the node, whatever its id', async () => {
+    const ends = [vi.spyOn(home.podMounts, 'end'), vi.spyOn(home.podNetworks, 'detach')];
+    const podSandboxId = '../../../mnt';
+    await client.call(stopPodSandbox, { podSandboxId });
+    await client.call(removePodSandbox, { podSandboxId });
+    for (const end of ends) {
+      expect(end).not.toHaveBeenCalled();
+      end.mockRestore();
+    }
+  });
+
   it('stops being ready when its microVM crashes, and says why', async () => {
     const id = await run('crashing');
     home.host.vm(id)?.crash('the VMM ended');

@@ -22,8 +22,10 @@ export async function stopPod(rt: FollowPodHost, id: string): Promise<void> {
   }
   await rt.locks.run(id, async () => {
     const pod = rt.pods.pod(id);
+    // The node has nothing for it. Its id may be any text of a client, and becomes no path.
+    if (pod === undefined) return;
     // One that could not be adopted.
-    if (pod !== undefined && mayHavePodVm(pod.state.status)) await endPod(rt, id, '');
+    if (mayHavePodVm(pod.state.status)) await endPod(rt, id, '');
     // What could not be done at its end is done now, or the caller learns why not.
     await rt.podMounts.end(id);
     await rt.podNetworks.detach(id);
