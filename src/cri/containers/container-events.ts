@@ -15,6 +15,8 @@ import { containerStatusOf } from './describe-container.ts';
 /** Events that wait for a client. One that is behind by more has lost track anyway. */
 const MOST_WAITING = 1024;
 
+type Changes = Pick<PodStore, 'onChange' | 'pod' | 'containers'>;
+
 const TYPES: Readonly<Record<PodChange['kind'], number>> = {
   created: ContainerEventType.CONTAINER_CREATED_EVENT,
   started: ContainerEventType.CONTAINER_STARTED_EVENT,
@@ -29,7 +31,7 @@ const TYPES: Readonly<Record<PodChange['kind'], number>> = {
  * @throws A3sError `conflict` for a client that is too slow; it lists all, and comes again
  */
 export async function* getContainerEvents(
-  { pods }: { readonly pods: PodStore },
+  { pods }: { readonly pods: Changes },
   signal: AbortSignal,
 ): AsyncGenerator<Answer<cri.ContainerEventResponse>> {
   const waiting: Answer<cri.ContainerEventResponse>[] = [];
@@ -38,8 +40,9 @@ export async function* getContainerEvents(
   const onAbort = (): void => wake();
   signal.addEventListener('abort', onAbort);
   using _ = pods.onChange((change) => {
-    if (waiting.length === MOST_WAITING) isLate = true;
-    else waiting.push(eventOf(pods, change));
+    isLate ||= waiting.length === MOST_WAITING;
+    // None comes after those that are lost.
+    if (!isLate) waiting.push(eventOf(pods, change));
     wake();
   });
   try {
@@ -54,7 +57,7 @@ export async function* getContainerEvents(
   }
 }
 
-function eventOf(pods: PodStore, { kind, id, pod }: PodChange): Answer<cri.ContainerEventResponse> {
+function eventOf(pods: Changes, { kind, id, pod }: PodChange): Answer<cri.ContainerEventResponse> {
   const found = pods.pod(pod);
   return {
     ...{ containerId: id, containerEventType: TYPES[kind], createdAt: now() },

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
+import type { PodChange } from '../../pods/record/store.ts';
 import { TestHome } from '../../server/testing/home.ts';
 import { ContainerEventType } from '../api/enums.ts';
 import { getContainerEvents } from '../containers/container-events.ts';
@@ -174,4 +175,27 @@ it('GetContainerEvents tells of a pod and its containers, in order', async () =>
   expect(events.filter(([id]) => id === pod).map(([, type]) => type)).toEqual([
     ...[CONTAINER_STOPPED_EVENT, CONTAINER_DELETED_EVENT],
   ]);
+});
+
+it('tells a client that is too slow of the loss, and of no event after it', async () => {
+  let tell: (change: PodChange) => void = () => undefined;
+  const pods = {
+    ...{ pod: () => undefined, containers: () => [] },
+    onChange: (listener: typeof tell) => {
+      tell = listener;
+      return { [Symbol.dispose]: () => undefined };
+    },
+  };
+  const events = getContainerEvents({ pods }, new AbortController().signal);
+  const first = events.next();
+  const happen = (id: string) => tell({ kind: 'created', id, pod: 'pod' });
+  for (let index = 0; index <= 1024; index += 1) happen(String(index));
+  await first;
+  happen('after the loss');
+  const told: (string | undefined)[] = ['0'];
+  const reading = (async () => {
+    for await (const { containerId } of events) told.push(containerId);
+  })();
+  await expect(reading).rejects.toMatchObject({ code: 'conflict' });
+  expect(told).toEqual(Array.from({ length: 1024 }, (_, index) => String(index)));
 });
