@@ -91,6 +91,8 @@ it('a hostile guest fails alone, in time, in bounded memory and without control 
   clearInterval(watch);
   expect({ code, stdout }).toEqual({ code: 125, stdout: '' });
   expect(stderr).toMatch(/^a3s-box: .* \(agent-(failed|timeout)\)\n/);
+  // It has booted in its time: its console is quoted.
+  expect(stderr).toContain('hostile guest');
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
   expect(stderr).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]/);
   expect(most - before).toBeLessThan(MOST_MEMORY);
