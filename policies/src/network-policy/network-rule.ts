@@ -35,8 +35,9 @@ export type ParsedRule =
 
 /**
  * Reads `ACTION:TARGET[:PROTOCOL[:PORT[-PORT]]]`. The target is an address, a subnet, a name, or
- * `*.NAME`; addresses and subnets of IPv6 stand in brackets. A rule that allows a name without a protocol is about TCP alone: on other protocols
- * nothing but the address shows whom the box talks to.
+ * `*.NAME`; addresses and subnets of IPv6 stand in brackets. A rule that allows a name without a
+ * protocol is about TCP alone: on other protocols nothing but the address shows whom the box talks
+ * to.
  */
 export function parseNetworkRule(text: string): ParsedRule {
   if (text.length > 512) return { fault: 'is longer than 512 characters' };
