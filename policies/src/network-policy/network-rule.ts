@@ -76,7 +76,7 @@ function readTarget(text: string): NetworkTarget | string {
   const isBelow = text.startsWith('*.');
   const name = hostName(isBelow ? text.slice(2) : text);
   if (name === undefined) {
-    return 'has a target that is no IPv4 address or subnet, no name of a host and no *.NAME; names in other scripts are written in their xn-- form';
+    return 'has a target that is no IPv4 address or subnet, no IPv6 one in brackets, no name of a host and no *.NAME; names in other scripts are written in their xn-- form';
   }
   return { kind: isBelow ? 'below' : 'name', name };
 }

@@ -39,7 +39,9 @@ export function namesOf(host: Asked): Names {
 
 function server(address: string): string {
   if (isIPv4(address)) return address;
-  if (isIP(address) === 6) throw unsupported('HostConfig.Dns', `${address}: boxes have no IPv6`);
+  if (isIP(address) === 6) {
+    throw unsupported('HostConfig.Dns', `${address}: boxes ask name servers at IPv4 addresses`);
+  }
   throw invalid(`invalid IP address in Dns: ${shown(address)}`);
 }
 
