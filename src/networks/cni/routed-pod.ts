@@ -8,14 +8,12 @@
 import * as z from 'zod';
 import { inNamespace, writeSettings } from '../host/namespace.ts';
 import { GATEWAY_MAC } from '../host/routed.ts';
+import { LINK_MESSAGES, settings6 } from '../host/routed6.ts';
 import { runProgram } from '../host/run-program.ts';
 import { TAP } from '../host/tap.ts';
 
 /** The device of the pod's namespace that plugins make. */
 export const POD_DEVICE = 'eth0';
-
-/** Queries and reports of groups, and all of neighbour discovery: RFC 2710, 3810, 4861. */
-const LINK_MESSAGES = '{ 130-137, 143 }';
 
 export interface RoutedPod {
   readonly address: string;
@@ -123,15 +121,6 @@ function settings(device: string): Readonly<Record<string, number>> {
     [`conf/${device}/rp_filter`]: 0,
     [`conf/${device}/accept_local`]: 1,
     [`neigh/${device}/proxy_delay`]: 0,
-  };
-}
-
-/** Nothing is taken from what routers of the link say. */
-function settings6(device: string): Readonly<Record<string, number>> {
-  return {
-    [`conf/${device}/accept_ra`]: 0,
-    [`conf/${device}/accept_redirects`]: 0,
-    [`conf/${device}/accept_dad`]: 0,
   };
 }
 

@@ -24,7 +24,7 @@ const MAX_PEERS = 256;
 /** Connections of a box at a time. */
 const MAX_FLOWS = 4096;
 /** Queries and reports of groups, and all of neighbour discovery: RFC 2710, 3810, 4861. */
-const LINK_MESSAGES = '{ 130-137, 143 }';
+export const LINK_MESSAGES = '{ 130-137, 143 }';
 
 /** Rules of a namespace, by the chain that has them. */
 interface Rules6 {
@@ -87,7 +87,7 @@ export async function routeBox6(
 ): Promise<void> {
   if (ipv6 === undefined || address6 === undefined) return;
   await inNamespace(namespace, () =>
-    writeSettings('ipv6', { ...settings(TAP), 'conf/all/forwarding': 1 }),
+    writeSettings('ipv6', { ...settings6(TAP), 'conf/all/forwarding': 1 }),
   );
   const commands = [
     `route add ${address6}/128 dev ${TAP}`,
@@ -106,7 +106,7 @@ export async function routeUplink6(
   if (ipv6 === undefined || address6 === undefined) return;
   await inNamespace(namespace, () =>
     writeSettings('ipv6', {
-      ...settings(UPLINK),
+      ...settings6(UPLINK),
       [`conf/${UPLINK}/proxy_ndp`]: 1,
       [`neigh/${UPLINK}/proxy_delay`]: 0,
     }),
@@ -123,7 +123,7 @@ export async function routeUplink6(
 
 /** Makes the routes of the device through which published ports come, where it carries IPv6. */
 export async function routePublished6(namespace: string): Promise<void> {
-  await inNamespace(namespace, () => writeSettings('ipv6', settings(PUBLISH_DEVICE)));
+  await inNamespace(namespace, () => writeSettings('ipv6', settings6(PUBLISH_DEVICE)));
   const { address, prefixLength, gateway } = PUBLISH6;
   const commands = [
     `addr add ${address}/${prefixLength} dev ${PUBLISH_DEVICE} nodad`,
@@ -133,7 +133,7 @@ export async function routePublished6(namespace: string): Promise<void> {
 }
 
 /** Nothing is taken from what routers of the link say. */
-function settings(device: string): Readonly<Record<string, number>> {
+export function settings6(device: string): Readonly<Record<string, number>> {
   return {
     [`conf/${device}/accept_ra`]: 0,
     [`conf/${device}/accept_redirects`]: 0,
