@@ -17,7 +17,8 @@ import { A3sError } from '../../errors.ts';
 import { foreignNetworks } from '../host/available.ts';
 import type { NetworkLog } from '../host/host-networks.ts';
 import { ifMissing } from '../host/if-missing.ts';
-import { isMounted, makeNamespace, removeNamespace } from '../host/namespace.ts';
+import { isMounted } from '../host/mount-table.ts';
+import { makeNamespace, removeNamespace } from '../host/namespace.ts';
 import { openTap } from '../host/tap.ts';
 import {
   addToNetwork,

@@ -29,6 +29,7 @@ import {
   limitingRules,
   RefusalReader,
 } from './limit-box.ts';
+import { isMounted } from './mount-table.ts';
 import {
   endNameServer,
   ensureNameServer,
@@ -36,13 +37,7 @@ import {
   NAME_SERVER_SETTING,
   prepareNameServer,
 } from './name-server.ts';
-import {
-  inNamespace,
-  isMounted,
-  makeNamespace,
-  removeNamespace,
-  writeSettings,
-} from './namespace.ts';
+import { inNamespace, makeNamespace, removeNamespace, writeSettings } from './namespace.ts';
 import { netavarkDocument, netavarkSetup, netavarkTeardown } from './netavark.ts';
 import {
   endPasta,

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { A3sError } from '../../errors.ts';
 import { libc } from './libc.ts';
+import { isMounted } from './mount-table.ts';
 import { runProgram } from './run-program.ts';
 
 const CLONE_NEWNET = 0x4000_0000;
@@ -25,22 +26,6 @@ export async function removeNamespace(path: string): Promise<void> {
   // One name may cover another.
   while (isMounted(path)) await runProgram('umount', ['--lazy', path]);
   await rm(path, { force: true });
-}
-
-/** Whether a namespace is mounted on the file. */
-export function isMounted(path: string): boolean {
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .some((line) => unescaped(line.split(' ')[4]) === path);
-}
-
-/**
- * The kernel writes a space, and what else would end a word, as a backslash and three octal digits.
- */
-function unescaped(word = ''): string {
-  return word.replace(/\\([0-7]{3})/g, (_, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 8)),
-  );
 }
 
 /**

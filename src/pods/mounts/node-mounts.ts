@@ -24,9 +24,10 @@ import { lstat, mkdir, readdir, realpath, rmdir, stat, unlink, writeFile } from 
 import { join } from 'node:path';
 import { A3sError } from '../../errors.ts';
 import { ifMissing } from '../../networks/host/if-missing.ts';
-import { isMounted } from '../../networks/host/namespace.ts';
+import { isMounted, mountTable } from '../../networks/host/mount-table.ts';
 import { runProgram } from '../../networks/host/run-program.ts';
 import type { PodMount } from '../record/container.ts';
+import { expectReadonly } from './expect-readonly.ts';
 import { isMountOf, mountName, type PodMounts } from './pod-mounts.ts';
 
 export class NodeMounts implements PodMounts {
@@ -65,12 +66,15 @@ export class NodeMounts implements PodMounts {
       // changes nothing here, nor the other way round.
       await mount('--rbind', ...access.flatMap((option) => ['-o', option]), path, staged);
       await mount('--make-rprivate', staged);
+      if (each.readonly) expectReadonly(each, staged, mountTable());
       await mount('--move', staged, join(shared, name));
       await leave(staged);
     }
   }
 
   async remove(pod: string, container: string): Promise<void> {
+    // Of a mount that failed half-way.
+    await leave(this.#places(pod).staged);
     await this.#leaveMounts(pod, (name) => isMountOf(container, name));
   }
 

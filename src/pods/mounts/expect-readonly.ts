@@ -1,0 +1,31 @@
+/**
+ * Checks that a mount is read-only, before anything can reach it.
+ *
+ * @module
+ */
+import { A3sError } from '../../errors.ts';
+import type { MountEntry } from '../../networks/host/mount-table.ts';
+import type { PodMount } from '../record/container.ts';
+
+/**
+ * Tools before util-linux 2.39 take the option for what is mounted below too, and leave it writable
+ * without a word.
+ *
+ * @throws A3sError `unsupported-option`
+ */
+export function expectReadonly(
+  { hostPath, recursive }: Pick<PodMount, 'hostPath' | 'recursive'>,
+  mounted: string,
+  table: readonly MountEntry[],
+): void {
+  const own = table.filter(({ path }) => path === mounted);
+  const below = table.filter(({ path }) => path.startsWith(`${mounted}/`));
+  const isReadonly = ({ options }: MountEntry): boolean => options.includes('ro');
+  const all = recursive ? [...own, ...below] : own;
+  if (own.length > 0 && all.every(isReadonly)) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot mount ${hostPath} read-only: this host leaves it writable`,
+    { remedy: 'Install util-linux 2.39 or later, on Linux 5.12 or later.' },
+  );
+}
