@@ -323,3 +323,17 @@ it('goes on with a log that could not be opened when the server came', async () 
   expect(lines()).toEqual(['stdout F two']);
   expect(record).toMatchObject({ lost: 1, error: expect.stringContaining('Cannot write the log') });
 });
+
+it('goes on where an old file cannot be read to learn what was written', async () => {
+  const first = await log();
+  await first.write(out('one\n'));
+  await first.close();
+  renameSync(path, join(directory, 'elsewhere'));
+  symlinkSync('elsewhere', `${path}.1`);
+  const again = await log(0, 'resume');
+  expect(failures).toMatchObject([{ code: 'ELOOP' }]);
+  await again.write(out('two\n'));
+  await again.finish();
+  await again.close();
+  expect(lines()).toEqual(['stdout F two']);
+});

@@ -88,7 +88,11 @@ export class ContainerLog {
     file: LogFile | undefined,
   ): Promise<ContainerLog> {
     const { path, position } = options;
-    const since = await writtenSince(path, position.file);
+    const since = await writtenSince(path, position.file).catch((error: unknown) => {
+      // Some lines come twice then, which is better than a container that nobody follows.
+      options.onFailure(error);
+      return { stdout: 0, stderr: 0 };
+    });
     const skip = {
       stdout: position.written.stdout + since.stdout,
       stderr: position.written.stderr + since.stderr,
