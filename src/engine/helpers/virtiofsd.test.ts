@@ -80,8 +80,18 @@ function status(pid: number, field: string): string | undefined {
   return new RegExp(`^${field}:\\t(.*)$`, 'm').exec(text)?.[1];
 }
 
+function argumentsOf(readonly: boolean, root: boolean, openFiles = 262_144): string[] {
+  return virtiofsdArguments('/run/box/fs0.sock', { readonly }, { root, openFiles });
+}
+
+it('lets the guest remember no names where the server may have few files open', () => {
+  const forgetful = ['--cache=never', '--allow-mmap'];
+  expect(argumentsOf(false, true, 16_383)).toEqual(expect.arrayContaining(forgetful));
+  expect(argumentsOf(false, true, 16_384).filter((word) => forgetful.includes(word))).toEqual([]);
+});
+
 it('keeps user ids for root, and squashes them for an ordinary user', () => {
-  expect(virtiofsdArguments('/run/box/fs0.sock', { readonly: true }, true)).toEqual([
+  expect(argumentsOf(true, true)).toEqual([
     '--socket-path=/run/box/fs0.sock',
     '--shared-dir=/share',
     '--sandbox=chroot',
@@ -91,7 +101,7 @@ it('keeps user ids for root, and squashes them for an ordinary user', () => {
     '--readonly',
     '--modcaps=-mknod:-setfcap',
   ]);
-  expect(virtiofsdArguments('/run/box/fs0.sock', { readonly: false }, false).slice(-3)).toEqual([
+  expect(argumentsOf(false, false).slice(-3)).toEqual([
     '--modcaps=-mknod:-setfcap:-setuid:-setgid',
     '--translate-uid=squash-guest:0:0:4294967295',
     '--translate-gid=squash-guest:0:0:4294967295',

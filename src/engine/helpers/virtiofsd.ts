@@ -16,7 +16,7 @@ import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 import { jailGroup } from '../../jail/identity.ts';
 import type { JailIdentity, RootCapability } from '../../jail/jail.ts';
-import { jailFeatures } from '../../jail/spawn.ts';
+import { jailFeatures, jailHost } from '../../jail/spawn.ts';
 import { findTool } from '../../jail/tools.ts';
 import { deadline } from '../deadline.ts';
 import type { Share, VmSpec } from '../engine.ts';
@@ -35,6 +35,11 @@ const READY_MS = 10_000;
  * each. The servers of a box share the first number, and each has the second at least.
  */
 const OPEN_FILES = { ofBox: 1_048_576, ofServer: 262_144 };
+/**
+ * With fewer than these a tree of usual size would be refused. The guest’s kernel then forgets each
+ * name as soon as no program uses it, at the price of a round trip for each lookup and read.
+ */
+const FEW_FILES = 16_384;
 /** Its memory for as many files; the guest's own memory does not count. */
 const DATA_BYTES = 512 * 2 ** 20;
 
@@ -72,11 +77,18 @@ export function fileServers({ runtimeDir, identity, shares, hostLimits }: VmSpec
   return { runtimeDir, identity, count: shares.length, processors: hostLimits?.processors };
 }
 
-/** @param root whether it acts as every user of the box, or as one user for all */
+/** How a file server acts, whatever it shares. */
+export interface FileServerOptions {
+  /** Whether it acts as every user of the box, or as one user for all. */
+  readonly root: boolean;
+  /** How many files it may have open. */
+  readonly openFiles: number;
+}
+
 export function virtiofsdArguments(
   socket: string,
   { readonly, mountsBelow = false }: Pick<Share, 'readonly' | 'mountsBelow'>,
-  root: boolean,
+  { root, openFiles }: FileServerOptions,
 ): string[] {
   const squash = `squash-guest:0:0:${ALL_IDS}`;
   return [
@@ -87,6 +99,8 @@ export function virtiofsdArguments(
     '--log-level=error',
     // The jail sets this limit.
     '--rlimit-nofile=0',
+    // Without the second, shared mappings would be refused.
+    ...(openFiles < FEW_FILES ? ['--cache=never', '--allow-mmap'] : []),
     ...(readonly ? ['--readonly'] : []),
     ...(mountsBelow ? ['--no-announce-submounts'] : []),
     ...(root
@@ -125,9 +139,12 @@ export async function startVirtiofsd(
   await using _ = held;
   const socket = shareSocket(runtimeDir, index);
   signal.throwIfAborted();
+  const { hardLimits } = await jailHost();
+  const wanted = Math.max(OPEN_FILES.ofServer, Math.floor(OPEN_FILES.ofBox / count));
+  const openFiles = Math.min(wanted, hardLimits.get('nofile') ?? wanted);
   const program = {
     path: await findTool('virtiofsd'),
-    args: virtiofsdArguments(socket, share, features.identity),
+    args: virtiofsdArguments(socket, share, { root: features.identity, openFiles }),
     identity,
     group: jailGroup(runtimeDir),
     rootCapabilities: CAPABILITIES,
@@ -135,10 +152,7 @@ export async function startVirtiofsd(
     readable: [],
     binds: [{ source: held === undefined ? source : HELD, target, readonly: share.readonly }],
     network: false,
-    limits: {
-      openFiles: Math.max(OPEN_FILES.ofServer, Math.floor(OPEN_FILES.ofBox / count)),
-      dataBytes: DATA_BYTES,
-    },
+    limits: { openFiles, dataBytes: DATA_BYTES },
     processor: sharedProcessor(servers, await ownProcessors()),
   };
   const fds = held === undefined ? [] : [held.fd];
