@@ -98,7 +98,7 @@ function isSame(a: AttachmentRecord, b: AttachmentRecord): boolean {
 
 function recordOf({ manifest, mediaType, configBlob, config, layers }: LoadedImage): ImageRecord {
   const sizes = layers.map(({ blob }) => blob.size);
-  const { stopSignal, healthcheck, shell, ...process } = config.config;
+  const { stopSignal, healthcheck, shell, onBuild, ...process } = config.config;
   return {
     id: configBlob.digest,
     manifest: { digest: manifest.digest, size: manifest.size, mediaType },
@@ -127,6 +127,7 @@ function recordOf({ manifest, mediaType, configBlob, config, layers }: LoadedIma
         ? {}
         : { healthcheck: { ...healthcheck, test: [...healthcheck.test] } }),
       ...(shell === undefined ? {} : { shell: [...shell] }),
+      ...(onBuild === undefined ? {} : { onBuild: [...onBuild] }),
     },
   };
 }

@@ -40,6 +40,7 @@ const ConfigDocument = openObject({
     Volumes: set,
     Healthcheck: Healthcheck.nullish(),
     Shell: strings,
+    OnBuild: strings,
   }).nullish(),
   rootfs: openObject({
     type: z.literal('layers'),
@@ -73,6 +74,8 @@ export interface ImageConfig {
   readonly healthcheck?: ImageHealthcheck | undefined;
   /** The shell that runs shell-form commands; `/bin/sh -c` where it is absent. */
   readonly shell?: readonly string[] | undefined;
+  /** Instructions of later builds on this image. */
+  readonly onBuild?: readonly string[] | undefined;
 }
 
 export interface ConfigFile {
@@ -106,6 +109,7 @@ export function parseConfig(bytes: Buffer, what: string): ConfigFile {
       volumes: Object.keys(config.Volumes ?? {}),
       ...healthcheckOf(config.Healthcheck),
       ...(config.Shell == null || config.Shell.length === 0 ? {} : { shell: config.Shell }),
+      ...(config.OnBuild == null || config.OnBuild.length === 0 ? {} : { onBuild: config.OnBuild }),
     },
   };
 }

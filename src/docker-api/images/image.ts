@@ -63,6 +63,8 @@ export const ImageInspect = z.strictObject({
     Labels: z.record(z.string(), z.string()),
     StopSignal: z.string().optional(),
     Healthcheck: z.record(z.string(), z.unknown()).optional(),
+    Shell: z.array(z.string()).optional(),
+    OnBuild: z.array(z.string()).optional(),
   }),
   GraphDriver: z.strictObject({ Name: z.string(), Data: nothing }),
   RootFS: z.strictObject({ Type: z.literal('layers'), Layers: z.array(z.string()) }),

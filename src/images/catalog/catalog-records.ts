@@ -46,6 +46,7 @@ export const ImageRecord = z.strictObject({
       })
       .optional(),
     shell: strings.optional(),
+    onBuild: strings.optional(),
   }),
 });
 export type ImageRecord = z.infer<typeof ImageRecord>;

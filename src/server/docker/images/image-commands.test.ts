@@ -215,8 +215,11 @@ describe('docker', () => {
 
   it('docker imports a root filesystem', async () => {
     const tree = writeTar([{ path: 'etc/motd', data: 'hello' }]);
-    const changes = ['-c', 'CMD ["/bin/sh"]', '-c', 'ENV A=b', '-m', 'by hand'];
-    const { code, stdout } = await run(['import', ...changes, '-', 'team/root:1'], tree);
+    const changes = ['-c', 'CMD ["/bin/sh"]', '-c', 'ENV A=b', '-c', 'ONBUILD RUN make'];
+    const { code, stdout } = await run(
+      ['import', ...changes, '-m', 'by hand', '-', 'team/root:1'],
+      tree,
+    );
     expect(code).toBe(0);
     expect(stdout).toMatch(/^sha256:[0-9a-f]{64}\n$/);
     const inspected = await run([
@@ -226,7 +229,9 @@ describe('docker', () => {
       '--format',
       '{{json .Config}}',
     ]);
-    expect(JSON.parse(inspected.stdout)).toMatchObject({ Cmd: ['/bin/sh'], Env: ['A=b'] });
+    expect(JSON.parse(inspected.stdout)).toMatchObject({
+      ...{ Cmd: ['/bin/sh'], Env: ['A=b'], OnBuild: ['RUN make'] },
+    });
     expect((await run(['history', 'team/root:1', '--format', '{{.Comment}}'])).stdout).toBe(
       'by hand\n',
     );

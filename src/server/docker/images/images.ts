@@ -207,6 +207,7 @@ function inspect(image: Image, comment: string, apiVersion: number): ImageInspec
       ...(config.stopSignal === undefined ? {} : { StopSignal: config.stopSignal }),
       ...(config.healthcheck === undefined ? {} : { Healthcheck: healthcheck(config.healthcheck) }),
       ...(config.shell === undefined ? {} : { Shell: config.shell }),
+      ...(config.onBuild === undefined ? {} : { OnBuild: config.onBuild }),
     },
     GraphDriver: { Name: 'erofs', Data: {} },
     RootFS: { Type: 'layers', Layers: image.diffIds },
