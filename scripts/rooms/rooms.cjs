@@ -83,6 +83,7 @@ const ROOMS = {
     'engine',
     'guest',
     'images/image',
+    'networks',
     'templates',
     'trust/decision',
     'jail',

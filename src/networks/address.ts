@@ -23,7 +23,9 @@ import {
 export type Address = number | bigint;
 export type AnySubnet = Subnet | Subnet6;
 
-/** @returns undefined for anything else, and for other spellings of IPv6 with IPv4 or a zone in it */
+/**
+ * @returns undefined for anything else, and for other spellings of IPv6 with IPv4 or a zone in it
+ */
 export function parseAnyAddress(text: string): Address | undefined {
   return parseAddress(text) ?? parseAddress6(text);
 }

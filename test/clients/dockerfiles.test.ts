@@ -1,6 +1,6 @@
 /**
- * The Dockerfiles of `test/dockerfiles`, in the shapes of real projects: built by this server
- * with BuildKit, and by Buildah, and files and configuration compared. Only a soak runs all of them.
+ * The Dockerfiles of `test/dockerfiles`, in the shapes of real projects: built by this server with
+ * BuildKit, and by Buildah, and files and configuration compared. Only a soak runs all of them.
  */
 import { execFileSync } from 'node:child_process';
 import {

@@ -197,7 +197,7 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
     expect(await tcp(world, HOST, 8081)).toBe(gateway);
   });
 
-  it('has no way out of an internal network', async () => {
+  it('a box has no way out of an internal network of IPv6', async () => {
     const guest = await start(endpoint({ network: { ...network, internal: true } }));
     expect(await tcp(guest.send, OUTSIDE, 80)).toEqual(UNREACHABLE);
   });

@@ -9,8 +9,8 @@ import type { Networks } from '../../networks/networks.ts';
 import type { Port } from '../record/box.ts';
 
 /**
- * @throws A3sError `unsupported-option` for a port at an IPv6 address of a box that is in no network
- * with IPv6 that publishes ports
+ * @throws A3sError `unsupported-option` for a port at an IPv6 address of a box that is in no
+ * network with IPv6 that publishes ports
  */
 export function expectIpv6ForPorts(
   networks: Pick<Networks, 'get'>,

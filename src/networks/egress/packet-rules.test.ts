@@ -60,7 +60,7 @@ describe('the rules of a limited namespace', () => {
     ]);
   });
 
-  it('has sets and rules of their own for IPv6, where the box has it', () => {
+  it('writes sets and rules of IPv6 for a box that has it', () => {
     const six = { inside: '100::1', address: 'fd00::2', subnet: 'fd00::/64' };
     const names = Array.from({ length: 128 }, (_, at) => `allow:a${at}.example`);
     const text = rules([{ default: 'deny', rules: names }], undefined, six);

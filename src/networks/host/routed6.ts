@@ -1,7 +1,7 @@
 /**
  * IPv6 of a box. Its namespace routes as it does for IPv4, and nothing of a guest's neighbour
- * discovery leaves its link: the guest knows its router for good, the namespace knows the guest, and
- * answers for it towards the network.
+ * discovery leaves its link: the guest knows its router for good, the namespace knows the guest,
+ * and answers for it towards the network.
  *
  * @module
  */

@@ -106,7 +106,9 @@ async function sign(name: string, { context, client, key, id, signal }: Signing)
   context.stderr.write(`Signed ${image.shown}\n`);
 }
 
-/** Whether the manifest that the name means is one of this image: it may mean another one by now. */
+/**
+ * Whether the manifest that the name means is one of this image: it may mean another one by now.
+ */
 function hasManifest({ Descriptor, RepoDigests }: ImageInspect, digest: string): boolean {
   return Descriptor.digest === digest || RepoDigests.some((each) => each.endsWith(`@${digest}`));
 }

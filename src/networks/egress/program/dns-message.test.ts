@@ -115,7 +115,7 @@ describe('an answer of a server', () => {
     expect(read([...chain, { owner: 'n40.example', a: '203.0.113.7' }])?.addresses).toEqual([]);
   });
 
-  it('has the addresses of the kind that was asked for', () => {
+  it('reads the addresses of the kind that was asked for', () => {
     const records = [
       { owner: 'www.example.org', a: '203.0.113.7' },
       { owner: 'www.example.org', a: '2001:db8::7', ttl: 20 },
