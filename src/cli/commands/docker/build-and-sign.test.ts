@@ -93,6 +93,7 @@ it('signs no other image that the name means once it was looked at', async () =>
 
 it.each([
   ['has no name', { 'containerimage.config.digest': ID }, /it has no name/],
+  ['has several platforms', { 'image.name': 'app:1' }, /it is not the image of one platform/],
   [
     'has another one’s name by now',
     { ...METADATA, 'containerimage.config.digest': MANIFEST },

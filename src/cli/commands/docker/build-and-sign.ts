@@ -8,10 +8,10 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import * as z from 'zod';
 import type { ImageInspect } from '../../../docker-api/images/image.ts';
 import { A3sError } from '../../../errors.ts';
 import { type Client, segment } from '../../client/client.ts';
+import { objectOf, stringOf } from '../../client/json.ts';
 import type { Context } from '../../context.ts';
 import { attach, imageToSign } from '../../signing/image-to-sign.ts';
 import { type SigningKey, signingKeyAt } from '../../signing/signing-key.ts';
@@ -30,16 +30,10 @@ interface Surroundings {
   readonly more: Readonly<Record<string, string>>;
 }
 
-/** What the client writes of a build. */
-const Metadata = z.looseObject({
-  'image.name': z.string().optional(),
-  'containerimage.config.digest': z.string().optional(),
-});
-
 /**
  * @returns the status of the client where that is another than 0: then nothing is signed
- * @throws A3sError `key-invalid` before anything is built; `invalid-argument` for a result without
- *   a name; `conflict` where the name means another image by now
+ * @throws A3sError `key-invalid` before anything is built; `invalid-argument` for a result that
+ *   has no name or is not the image of one platform; `conflict` where the name means another image by now
  */
 export async function buildAndSign(
   place: string,
@@ -62,10 +56,13 @@ export async function buildAndSign(
       const [code, killer] = ended as [number, null] | [null, NodeJS.Signals];
       if (killer !== null) return signalStatus(killer);
       if (code !== 0) return code;
-      const metadata = Metadata.parse(JSON.parse(await readFile(file, 'utf8')));
-      const names = (metadata['image.name'] ?? '').split(',').filter((name) => name !== '');
+      const metadata = objectOf(JSON.parse(await readFile(file, 'utf8')));
+      const names = stringOf(metadata['image.name'])
+        .split(',')
+        .filter((name) => name !== '');
       if (names.length === 0) throw nameless();
-      const id = metadata['containerimage.config.digest'];
+      const id = stringOf(metadata['containerimage.config.digest']);
+      if (id === '') throw severalPlatforms();
       for (const name of names) await sign(name, { context, client, key, id, signal });
       return 0;
     });
@@ -79,7 +76,7 @@ interface Signing {
   readonly client: Client;
   readonly key: SigningKey;
   /** Of the image that was built. */
-  readonly id: string | undefined;
+  readonly id: string;
   readonly signal: AbortSignal;
 }
 
@@ -132,4 +129,13 @@ function changed(name: string): A3sError {
   return new A3sError('conflict', `Cannot sign ${name}: it means another image by now`, {
     remedy: 'Build again.',
   });
+}
+
+/** The client names a configuration for a result of one platform alone. */
+function severalPlatforms(): A3sError {
+  return new A3sError(
+    'invalid-argument',
+    'Cannot sign the result of the build: it is not the image of one platform',
+    { remedy: 'Build each platform by itself: --platform OS/ARCH.' },
+  );
 }
