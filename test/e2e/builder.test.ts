@@ -21,6 +21,7 @@ import { scaled } from './time-scale.ts';
 const run = promisify(execFile);
 /** A daemon takes half a minute until it answers, under emulation on a machine that is idle. */
 const SLOW_MS = scaled(900_000);
+const SOAK = process.env['SOAK'] !== undefined;
 const BASE = 'base.example/base:1';
 const IDLE_SECONDS = 5;
 
@@ -146,21 +147,24 @@ COPY --from=made /loud /cards /alone /
   SLOW_MS,
 );
 
-it(
-  'goes on after a step that uses all memory, which ends',
-  async () => {
-    const spending = join(directory, 'spending');
-    mkdirSync(spending);
-    const command = 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done';
-    writeFileSync(join(spending, 'Dockerfile'), `FROM ${BASE}\nRUN ${command}\n`);
-    const { id } = boxOf('default').definition;
-    await expect(dockerAt(server.socket, [...BUILD, spending])).rejects.toThrow(/exit code: 137/);
-    const next = [...BUILD, '--target', 'made', CONTEXT];
-    expect(await dockerAt(server.socket, next)).toContain('CACHED');
-    expect(boxOf('default').definition.id).toBe(id);
-  },
-  SLOW_MS,
-);
+// It takes a minute and a half to fill a guest under emulation.
+if (SOAK) {
+  it(
+    'goes on after a step that uses all memory, which ends',
+    async () => {
+      const spending = join(directory, 'spending');
+      mkdirSync(spending);
+      const command = 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done';
+      writeFileSync(join(spending, 'Dockerfile'), `FROM ${BASE}\nRUN ${command}\n`);
+      const { id } = boxOf('default').definition;
+      await expect(dockerAt(server.socket, [...BUILD, spending])).rejects.toThrow(/exit code: 137/);
+      const next = [...BUILD, '--target', 'made', CONTEXT];
+      expect(await dockerAt(server.socket, next)).toContain('CACHED');
+      expect(boxOf('default').definition.id).toBe(id);
+    },
+    SLOW_MS,
+  );
+}
 
 it(
   'connects steps and git to what the network policy of builds permits, and not to the loopback of the host',
