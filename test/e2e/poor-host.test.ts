@@ -87,16 +87,16 @@ describe('a host whose processes may have few files open', () => {
       const many = join(actor.directory, 'many');
       for (const part of ['a', 'b']) {
         mkdirSync(join(many, part), { recursive: true });
-        for (let at = 0; at < 1100; at += 1) writeFileSync(join(many, part, String(at)), part);
+        for (let at = 0; at < 600; at += 1) writeFileSync(join(many, part, String(at)), part);
       }
       // The server keeps the limit of the command that starts it.
       const [program, ...args] = actor.command(['ps', '--quiet']);
-      execFileSync('prlimit', ['--nofile=2048', '--', program, ...args], { env: actor.env });
+      execFileSync('prlimit', ['--nofile=1024', '--', program, ...args], { env: actor.env });
       const limits = readFileSync(`/proc/${actor.serverPid()}/limits`, 'utf8');
-      expect(limits).toMatch(/Max open files +2048 +2048 /);
+      expect(limits).toMatch(/Max open files +1024 +1024 /);
       const walk = 'find /many -type f | wc -l; cat /many/*/* | wc -c';
       const run = ['run', '--network', 'none', '-v', `${many}:/many:ro`, BUSYBOX, 'sh', '-c', walk];
-      expect((await actor.ok(run)).split('\n').map(Number)).toEqual([2200, 2200]);
+      expect((await actor.ok(run)).split('\n').map(Number)).toEqual([1200, 1200]);
     } finally {
       await actor.leave();
     }
