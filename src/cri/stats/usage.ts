@@ -7,18 +7,21 @@ import type { Stats } from '../../guest/protocol.ts';
 import type { Answer } from '../answer.ts';
 import type * as cri from '../api/messages.ts';
 
-const NANOSECONDS = 1000;
+const NANOSECONDS_OF_MICROSECOND = 1000n;
 
 /** Kubelet computes rates itself: it needs the counter, and the time at which it was read. */
 export function cpuUsage({ cpuUsec }: Stats, timestamp: bigint): Answer<cri.CpuUsage> {
-  return { timestamp, usageCoreNanoSeconds: { value: BigInt(cpuUsec) * BigInt(NANOSECONDS) } };
+  return {
+    timestamp,
+    usageCoreNanoSeconds: { value: BigInt(cpuUsec) * NANOSECONDS_OF_MICROSECOND },
+  };
 }
 
 /** The working set leaves out what the kernel can drop at once, as kubelet's own readings do. */
 export function memoryUsage(stats: Stats, timestamp: bigint): Answer<cri.MemoryUsage> {
   const { memoryBytes, detail } = stats;
-  const value = (count: number | undefined): { value: bigint } => ({ value: BigInt(count ?? 0) });
-  const line = (name: string): number | undefined => detail?.memory[name];
+  const value = (count: number): { value: bigint } => ({ value: BigInt(count) });
+  const { anon, pgfault, pgmajfault } = detail?.memory ?? {};
   const limit = detail?.memoryLimitBytes ?? 0;
   const workingSet = workingSetOf(stats);
   return {
@@ -26,9 +29,9 @@ export function memoryUsage(stats: Stats, timestamp: bigint): Answer<cri.MemoryU
     usageBytes: value(memoryBytes),
     workingSetBytes: value(workingSet),
     ...(limit === 0 ? {} : { availableBytes: value(Math.max(0, limit - workingSet)) }),
-    rssBytes: value(line('anon')),
-    pageFaults: value(line('pgfault')),
-    majorPageFaults: value(line('pgmajfault')),
+    ...(anon === undefined ? {} : { rssBytes: value(anon) }),
+    ...(pgfault === undefined ? {} : { pageFaults: value(pgfault) }),
+    ...(pgmajfault === undefined ? {} : { majorPageFaults: value(pgmajfault) }),
   };
 }
 

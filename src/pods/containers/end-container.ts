@@ -66,7 +66,7 @@ export async function leaveGuest(
   if (running.vmExit !== undefined) return;
   try {
     const guest = await running.guest();
-    const { containers } = { containers: await guest.containers(running.signal) };
+    const containers = await guest.containers(running.signal);
     if (containers.some((each) => each.id === id)) await guest.container(id).remove(running.signal);
   } catch (error) {
     if (running.signal.aborted) return;

@@ -32,8 +32,9 @@ interface Surroundings {
 
 /**
  * @returns the status of the client where that is another than 0: then nothing is signed
- * @throws A3sError `key-invalid` before anything is built; `invalid-argument` for a result that
- *   has no name or is not the image of one platform; `conflict` where the name means another image by now
+ * @throws A3sError `key-invalid` before anything is built; `invalid-argument` for a result that has
+ *   no name or is not the image of one platform; `conflict` where the name means another image by
+ *   now
  */
 export async function buildAndSign(
   place: string,
