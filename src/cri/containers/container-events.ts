@@ -25,8 +25,8 @@ const TYPES: Readonly<Record<PodChange['kind'], number>> = {
 };
 
 /**
- * Tells of each change from now on, with the states right after it. A pod is told of by its own id,
- * as other runtimes do.
+ * Sends each change from now on, with the states right after it. The event of a pod has the pod's
+ * id as the container's, as other runtimes do.
  *
  * @throws A3sError `conflict` for a client that is too slow; it lists all, and comes again
  */

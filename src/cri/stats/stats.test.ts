@@ -192,10 +192,10 @@ it('tells a client that is too slow of the loss, and of no event after it', asyn
   for (let index = 0; index <= 1024; index += 1) happen(String(index));
   await first;
   happen('after the loss');
-  const told: (string | undefined)[] = ['0'];
+  const received: (string | undefined)[] = ['0'];
   const reading = (async () => {
-    for await (const { containerId } of events) told.push(containerId);
+    for await (const { containerId } of events) received.push(containerId);
   })();
   await expect(reading).rejects.toMatchObject({ code: 'conflict' });
-  expect(told).toEqual(Array.from({ length: 1024 }, (_, index) => String(index)));
+  expect(received).toEqual(Array.from({ length: 1024 }, (_, index) => String(index)));
 });

@@ -3,7 +3,7 @@
  *
  * Each pod has a namespace of the host, in which the plugins make its device. What is known of a
  * pod is in a file of the home, which outlives a reboot: addresses that plugins have given away on
- * the disk are free again only when they are told.
+ * the disk are free again only after a DEL.
  *
  * @module
  */

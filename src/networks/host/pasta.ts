@@ -24,7 +24,7 @@ const END_MS = 10_000;
 /** Only root may enter the namespace, so root's pasta stays root; it confines itself otherwise. */
 const COMMON = ['--quiet', '--runas', '0:0', '--no-map-gw'];
 const IPV4 = ['--ipv4-only'];
-/** What has IPv6 of the namespace is told by the server, and takes nothing from advertisements. */
+/** The server sets the addresses and routes of IPv6: pasta advertises none and leases none. */
 const IPV6 = ['--no-ra', '--no-dhcpv6'];
 const NO_WAY_BACK = ['--tcp-ns', 'none', '--udp-ns', 'none'];
 

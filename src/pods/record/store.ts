@@ -264,7 +264,7 @@ export class PodStore implements PodClaims {
     if (pod !== undefined) this.#announce({ kind: 'removed', id, pod });
   }
 
-  /** Called with each change of a pod or a container that clients are told of. */
+  /** Called with each change of a pod or a container that clients get an event of. */
   onChange(listener: (change: PodChange) => void): Disposable {
     this.#changes.on('change', listener);
     return { [Symbol.dispose]: () => void this.#changes.off('change', listener) };
