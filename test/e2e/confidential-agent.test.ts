@@ -220,6 +220,7 @@ it('ends, and gives the reason, when the host sends another launch spec', async 
   const refused = guest.putLaunchSpec(other);
   await expect(refused).rejects.toMatchObject({ code: 'launch-spec-mismatch' });
   await expect(refused).rejects.toThrow(digest(other).toString('hex'));
+  guest.close();
   await vm.exited;
 });
 
@@ -233,6 +234,7 @@ it('ends, and gives the reason, when one byte of a layer is changed', async () =
     const { vm, guest } = await boot(digest(text));
     await expect(guest.putLaunchSpec(text)).rejects.toMatchObject({ code: 'verity-mismatch' });
     await file.write(byte, 0, 1, 1024);
+    guest.close();
     await vm.exited;
   } finally {
     await file.close();

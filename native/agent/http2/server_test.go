@@ -9,10 +9,17 @@ import (
 	"sync"
 	"testing"
 
+	"a3s.dev/box/agent/stream"
 	"a3s.dev/box/agent/stream/streamtest"
 )
 
 func TestBodiesArriveAsTheyWereSent(t *testing.T) { streamtest.Bodies(t, goClient) }
+
+func TestAServerKnowsWhenItsClientHasClosedTheConnection(t *testing.T) {
+	streamtest.Closes(t, func(t *testing.T, handler stream.Handler) *http.Client {
+		return streamtest.Client(t, listen(t, handler))
+	})
+}
 
 func TestAResetIsSeen(t *testing.T) {
 	client := goClient(t)

@@ -233,8 +233,17 @@ func (s *Stream) Reset(code stream.Code) {
 	s.c.send(nil)
 }
 
-// Flush waits until the client's end of the connection has all that was sent.
+// Flush waits until all that was sent is written.
 func (s *Stream) Flush() { s.c.drained() }
+
+// AwaitClose waits until the connection is closed.
+func (s *Stream) AwaitClose() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	for !s.c.ended {
+		s.c.changed.Wait()
+	}
+}
 
 // close is the end of a complete answer. What is left of the request is not needed; section 8.1.
 func (s *Stream) close() {

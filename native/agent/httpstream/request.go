@@ -186,6 +186,9 @@ func (t *request) Flush() {
 	}
 }
 
+// AwaitClose waits until the connection is closed.
+func (t *request) AwaitClose() { <-t.conn.closed }
+
 func (t *request) notify() {
 	select {
 	case t.changed <- struct{}{}:

@@ -210,6 +210,10 @@ func TestAnAnswerIsWrittenToASlowConnectionOnceItIsFlushed(t *testing.T) {
 	}
 }
 
+func TestAServerKnowsWhenItsClientHasClosedTheConnection(t *testing.T) {
+	streamtest.Closes(t, client)
+}
+
 func TestTheEndsOfStreamsAreCountedWhereverWritesCutThem(t *testing.T) {
 	frames := []byte("\x00\x00\x02\x01\x04\x00\x00\x00\x01ab" + // headers
 		"\x00\x00\x03\x00\x01\x00\x00\x00\x01\x03\x03\x03" + // data, the last

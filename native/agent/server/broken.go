@@ -16,6 +16,6 @@ func Broken(cause error, end func()) stream.Handler {
 			return
 		}
 		writeError(t, cause)
-		endAfter(t, end)
+		endAfter(t.AwaitClose, end)
 	}
 }

@@ -88,16 +88,25 @@ func (s *Server) powerOff(t stream.Stream, body []byte, _ string) {
 // a guest that should end.
 const timeToTake = 10 * time.Second
 
-// end ends the guest, once, as soon as the answer on a stream was given.
+// end ends the guest, once, as soon as the answer on a stream is written.
 func (s *Server) end(t stream.Stream) {
 	if s.Box.Stop() {
-		endAfter(t, s.PowerOff)
+		endAfter(t.Flush, s.PowerOff)
 	}
 }
 
-func endAfter(t stream.Stream, end func()) {
+// endOnceClosed ends the guest, once, when the host has closed the connection of a stream. The
+// answer is then read, or nobody is left to read it.
+func (s *Server) endOnceClosed(t stream.Stream) {
+	if s.Box.Stop() {
+		endAfter(t.AwaitClose, s.PowerOff)
+	}
+}
+
+// endAfter ends the guest after a wait for the host, which is bounded.
+func endAfter(wait, end func()) {
 	go func() {
-		within(timeToTake, t.Flush)
+		within(timeToTake, wait)
 		end()
 	}()
 }

@@ -207,7 +207,7 @@ func (s *Server) refuse(route *route, t stream.Stream, err error) {
 	}
 	writeError(t, err)
 	if route.fatal {
-		s.end(t)
+		s.endOnceClosed(t)
 	}
 }
 

@@ -71,6 +71,8 @@ type Stream interface {
 	Write(data []byte, last bool) error
 	// Reset ends the stream without an answer, or within one.
 	Reset(code Code)
-	// Flush waits until the client's end of the connection has all that was sent.
+	// Flush waits until all that was sent is written, which does not say that the client has it.
 	Flush()
+	// AwaitClose waits until the connection is closed, as a client does that has what it asked for.
+	AwaitClose()
 }
