@@ -3,14 +3,11 @@
  *
  * @module
  */
-import { it } from 'vitest';
+import type { it } from 'vitest';
 import { type ActorName, testsEverything } from './actor.ts';
-
-const none = (): void => undefined;
-/** What is not made is no test, where a skipped one would be. */
-const NOT_MADE = Object.assign(none, { each: () => none });
+import { itWhere } from './soak.ts';
 
 /** `it`, for this user. */
 export function alikeFor(name: ActorName): typeof it {
-  return testsEverything(name) ? it : (NOT_MADE as unknown as typeof it);
+  return itWhere(testsEverything(name));
 }

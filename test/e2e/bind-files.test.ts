@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACTORS, Actor } from './actor.ts';
+import { alikeFor } from './alike.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 
 const PROBE = 'file-probe';
@@ -25,6 +26,8 @@ afterAll(() => installation.remove());
 
 describe.each(ACTORS)('files of a bind mount of %s', (name) => {
   let actor: Actor;
+  /** For what no user of the host makes a difference to. */
+  const alike = alikeFor(name);
   let shared: string;
   const at = (file: string): string => join(shared, file);
   const inBox = (box: string, ...words: string[]) => actor.run(['exec', box, ...words]);
@@ -55,7 +58,7 @@ describe.each(ACTORS)('files of a bind mount of %s', (name) => {
   });
   afterAll(() => actor.leave());
 
-  it(`gives one box ${MOUNTS} bind mounts, each with its own files`, async () => {
+  alike(`gives one box ${MOUNTS} bind mounts, each with its own files`, async () => {
     const script = `for n in $(seq 0 ${MOUNTS - 3}); do echo $n > /mounts/$n/name || exit 1; done
       grep -c virtiofs /proc/mounts`;
     expect((await inBox('files', 'sh', '-c', script)).stdout).toBe(`${MOUNTS}\n`);
@@ -65,39 +68,49 @@ describe.each(ACTORS)('files of a bind mount of %s', (name) => {
     expect(names).toEqual(names.map((_, index) => String(index)));
   });
 
-  it('keeps one processor of the host busy at most with requests, and serves others meanwhile', async () => {
-    const id = await actor.ok(['inspect', '--format', '{{.Id}}', 'files']);
-    const servers = fileServers(join(actor.runtimeDir, id.slice(0, 12)));
-    expect(servers).toHaveLength(MOUNTS);
-    const allowed = new Set(servers.map((pid) => statusOf(pid, 'Cpus_allowed_list')));
-    expect([...allowed]).toEqual([expect.stringMatching(/^\d+$/)]);
-    await actor.ok([
-      'exec',
-      'files',
-      'sh',
-      '-c',
-      'for n in 0 1 2 3 4 5 6 7; do echo > /mounts/$n/name; done',
-    ]);
-    const busy = (): number => servers.reduce((sum, pid) => sum + ticksOf(pid), 0);
-    const before = busy();
-    const [program, ...args] = actor.command(['exec', '-i', 'files', '/probe', 'storm', '/mounts']);
-    const storm = spawn(program, args, {
-      env: { ...actor.env },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    try {
-      await once(storm.stdout, 'data');
-      await expect.poll(busy, { timeout: 60_000 }).toBeGreaterThan(before + 20);
-      expect(await actor.ok(['ps', '--format', '{{.Names}}'])).toContain('files');
-      await actor.ok(['exec', 'beside', 'sh', '-c', 'echo served > /data/stormed']);
-      expect(readFileSync(at('stormed'), 'utf8')).toBe('served\n');
-      expect((await inBox('files', 'cat', '/data/stormed')).stdout).toBe('served\n');
-      expect(storm.exitCode).toBeNull();
-    } finally {
-      storm.stdin.end();
-      await once(storm, 'exit');
-    }
-  });
+  alike(
+    'keeps one processor of the host busy at most with requests, and serves others meanwhile',
+    async () => {
+      const id = await actor.ok(['inspect', '--format', '{{.Id}}', 'files']);
+      const servers = fileServers(join(actor.runtimeDir, id.slice(0, 12)));
+      expect(servers).toHaveLength(MOUNTS);
+      const allowed = new Set(servers.map((pid) => statusOf(pid, 'Cpus_allowed_list')));
+      expect([...allowed]).toEqual([expect.stringMatching(/^\d+$/)]);
+      await actor.ok([
+        'exec',
+        'files',
+        'sh',
+        '-c',
+        'for n in 0 1 2 3 4 5 6 7; do echo > /mounts/$n/name; done',
+      ]);
+      const busy = (): number => servers.reduce((sum, pid) => sum + ticksOf(pid), 0);
+      const before = busy();
+      const [program, ...args] = actor.command([
+        'exec',
+        '-i',
+        'files',
+        '/probe',
+        'storm',
+        '/mounts',
+      ]);
+      const storm = spawn(program, args, {
+        env: { ...actor.env },
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      try {
+        await once(storm.stdout, 'data');
+        await expect.poll(busy, { timeout: 60_000 }).toBeGreaterThan(before + 20);
+        expect(await actor.ok(['ps', '--format', '{{.Names}}'])).toContain('files');
+        await actor.ok(['exec', 'beside', 'sh', '-c', 'echo served > /data/stormed']);
+        expect(readFileSync(at('stormed'), 'utf8')).toBe('served\n');
+        expect((await inBox('files', 'cat', '/data/stormed')).stdout).toBe('served\n');
+        expect(storm.exitCode).toBeNull();
+      } finally {
+        storm.stdin.end();
+        await once(storm, 'exit');
+      }
+    },
+  );
 
   it.runIf(name === 'root')(
     'makes file systems below a read-only mount read-only as well',
@@ -130,7 +143,7 @@ describe.each(ACTORS)('files of a bind mount of %s', (name) => {
     },
   );
 
-  it('writes through a shared mapping what the host and another box read', async () => {
+  alike('writes through a shared mapping what the host and another box read', async () => {
     await actor.ok(['exec', 'files', 'sh', '-c', 'echo unmapped > /data/mapped']);
     expect(await says('files', 'map', '/data/mapped', 'written')).toBe('writtend');
     expect(readFileSync(at('mapped'), 'utf8')).toBe('writtend\n');
@@ -139,7 +152,7 @@ describe.each(ACTORS)('files of a bind mount of %s', (name) => {
     expect(await says('beside', 'map', '/data/mapped')).toBe('by the host, and longer');
   });
 
-  it.each(['flock', 'posix'])(
+  alike.each(['flock', 'posix'])(
     'excludes processes of the same box alone by a %s lock',
     async (kind) => {
       const lock = (program: string, ...args: string[]): ChildProcess =>
@@ -169,12 +182,12 @@ describe.each(ACTORS)('files of a bind mount of %s', (name) => {
     },
   );
 
-  it('takes O_DIRECT, and has the block on the host', async () => {
+  alike('takes O_DIRECT, and has the block on the host', async () => {
     expect(await says('files', 'direct', '/data/direct', 'x')).toBe('written');
     expect(readFileSync(at('direct'), 'utf8')).toBe('x'.repeat(4096));
   });
 
-  it.each([
+  alike.each([
     ['user.mine', 'EOPNOTSUPP'],
     ['trusted.mine', 'EPERM'],
     ['security.capability', 'EOPNOTSUPP'],

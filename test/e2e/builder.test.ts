@@ -12,6 +12,7 @@ import type { Builder } from '../../src/build/builder.ts';
 import type { ApiHost } from '../../src/server/routes.ts';
 import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
 import { processesWith, until } from './processes.ts';
+import { itInSoak } from './soak.ts';
 import { closeEngines } from './support/engines.ts';
 import { makeRepository, serveGit } from './support/git-site.ts';
 import { hostAddress } from './support/host-address.ts';
@@ -21,7 +22,6 @@ import { scaled } from './time-scale.ts';
 const run = promisify(execFile);
 /** A daemon takes half a minute until it answers, under emulation on a machine that is idle. */
 const SLOW_MS = scaled(900_000);
-const SOAK = process.env['SOAK'] !== undefined;
 const BASE = 'base.example/base:1';
 const IDLE_SECONDS = 5;
 
@@ -148,25 +148,23 @@ COPY --from=made /loud /cards /alone /
 );
 
 // It takes a minute and a half to fill a guest under emulation.
-if (SOAK) {
-  it(
-    'goes on after a step that uses all memory, which ends',
-    async () => {
-      const spending = join(directory, 'spending');
-      mkdirSync(spending);
-      const command = 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done';
-      writeFileSync(join(spending, 'Dockerfile'), `FROM ${BASE}\nRUN ${command}\n`);
-      const { id } = boxOf('default').definition;
-      await expect(dockerAt(server.socket, [...BUILD, spending])).rejects.toThrow(/exit code: 137/);
-      const next = [...BUILD, '--target', 'made', CONTEXT];
-      expect(await dockerAt(server.socket, next)).toContain('CACHED');
-      expect(boxOf('default').definition.id).toBe(id);
-    },
-    SLOW_MS,
-  );
-}
+itInSoak(
+  'goes on after a step that uses all memory, which ends',
+  async () => {
+    const spending = join(directory, 'spending');
+    mkdirSync(spending);
+    const command = 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done';
+    writeFileSync(join(spending, 'Dockerfile'), `FROM ${BASE}\nRUN ${command}\n`);
+    const { id } = boxOf('default').definition;
+    await expect(dockerAt(server.socket, [...BUILD, spending])).rejects.toThrow(/exit code: 137/);
+    const next = [...BUILD, '--target', 'made', CONTEXT];
+    expect(await dockerAt(server.socket, next)).toContain('CACHED');
+    expect(boxOf('default').definition.id).toBe(id);
+  },
+  SLOW_MS,
+);
 
-it(
+itInSoak(
   'connects steps and git to what the network policy of builds permits, and not to the loopback of the host',
   async () => {
     const asked: string[] = [];
@@ -242,7 +240,7 @@ it(
   SLOW_MS,
 );
 
-it(
+itInSoak(
   'starts another builder after the VMM was killed, from a memory snapshot, and keeps its cache',
   async () => {
     const killed = boxOf('default').definition.id;
@@ -266,8 +264,6 @@ it(
     expect(boxOf('default').state.machine).toMatchObject({ start: 'snapshot' });
     expect(existsSync(saved)).toBe(false);
     expect(await dockerAt(server.socket, [...BUILD, CONTEXT])).toContain('CACHED');
-    // The next server makes none: this test ends with no builder.
-    settings['A3S_BUILDER_SNAPSHOT'] = 'off';
   },
   SLOW_MS,
 );
@@ -276,6 +272,8 @@ it(
   'goes on with a builder under the next server, and ends it when nobody has used it for a while',
   async () => {
     const { id } = boxOf('default').definition;
+    // Of the next server: this test ends with no builder.
+    settings['A3S_BUILDER_SNAPSHOT'] = 'off';
     await server.stop();
     rt = await server.start();
     const again = await rt.builders.use('default');

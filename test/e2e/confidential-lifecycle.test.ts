@@ -9,6 +9,7 @@ import { bootSetId } from '../../src/boot/document.ts';
 import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
+import { SOAK } from './soak.ts';
 import { BrokerProgram } from './support/broker-program.ts';
 
 const IMAGES =
@@ -20,8 +21,6 @@ trap 'echo told; exit 7' USR1
 echo "$(nproc) $PIN $(cat /run/secrets/token) $(ls /sys/class/net)"
 awk '$2 == "/" { print $3 }' /proc/mounts
 while :; do sleep 0.1; done`;
-
-const SOAK = process.env['SOAK'] !== undefined;
 
 let installation: Installation;
 beforeAll(async () => {

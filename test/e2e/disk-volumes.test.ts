@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
-import { ACTORS, Actor } from './actor.ts';
+import { Actor, ANY_ACTOR } from './actor.ts';
 import { type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => installation.remove());
 
-describe.each(ACTORS)('a volume of %s that is a disk', (name) => {
+describe.each(ANY_ACTOR)('a volume of %s that is a disk', (name) => {
   let actor: Actor;
   beforeAll(async () => {
     actor = new Actor(name, installation);

@@ -6,6 +6,7 @@ import { hostPrograms } from '../images/host-programs.ts';
 import { Actor, ANY_ACTOR } from './actor.ts';
 import { type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
+import { itInSoak } from './soak.ts';
 import { scaled } from './time-scale.ts';
 
 const IMAGE = 'localhost/a3s/docker:1';
@@ -111,7 +112,7 @@ describe.each(ANY_ACTOR)('Docker in a privileged box of %s', (name) => {
     scaled(SLOW_MS),
   );
 
-  it(
+  itInSoak(
     'connects containers by a bridge, and publishes their ports',
     async () => {
       await script('mkdir /www && echo of the box > /www/file && httpd -p 8000 -h /www');

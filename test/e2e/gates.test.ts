@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACTORS, Actor, ANY_ACTOR, type Result } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { processesWith, until } from './processes.ts';
+import { SOAK } from './soak.ts';
 import { Killer } from './support/killer.ts';
 import { tracesOf } from './support/traces.ts';
 
-const SOAK = process.env['SOAK'] !== undefined;
 const CREATES = SOAK ? 50 : 6;
 const CYCLES = SOAK ? 200 : 15;
 /** Commands that run at once: each copy of a template takes half a second of a processor. */

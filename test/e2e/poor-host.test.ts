@@ -20,6 +20,7 @@ import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 import { expectRefusal } from './refusal.ts';
+import { itInSoak } from './soak.ts';
 
 let installation: Installation;
 beforeAll(async () => {
@@ -79,7 +80,7 @@ describe.each(ANY_ACTOR)('the boot set of %s', (name) => {
 });
 
 describe('a host whose processes may have few files open', () => {
-  it('lets a box walk through more files than its file server may have open', async () => {
+  itInSoak('lets a box walk through more files than its file server may have open', async () => {
     const actor = new Actor('ordinary user', installation);
     try {
       await actor.prepare();

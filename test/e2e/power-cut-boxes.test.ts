@@ -3,8 +3,8 @@ import { withCareless } from '../host/power/careless.ts';
 import { playCuts } from '../host/power/play-cuts.ts';
 import { seedOf } from '../host/power/random.ts';
 import { type Installation, install } from './installation.ts';
+import { SOAK } from './soak.ts';
 
-const SOAK = process.env['SOAK'] !== undefined;
 const CUTS = Number(process.env['POWER_CUTS'] ?? (SOAK ? 300 : 5));
 const PLAY = SOAK
   ? ({ vms: 'template-made', steps: 60, cuts: CUTS, startEvery: 5 } as const)

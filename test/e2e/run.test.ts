@@ -30,7 +30,7 @@ describe.each(ACTORS)('a box run by %s', (name) => {
     expect(result).toMatchObject({ code: 7, stdout: 'out\n', stderr: 'err\n' });
   });
 
-  it('doctor runs a box of its own with emulation, and leaves nothing behind', async () => {
+  alike('doctor runs a box of its own with emulation, and leaves nothing behind', async () => {
     const { code, stdout } = await actor.run(['doctor', '--format', 'json']);
     const { selfTests, server } = JSON.parse(stdout);
     expect(code, stdout).toBe(0);

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
+import { itInSoak } from './soak.ts';
 
 /**
  * Counts in a variable, and writes the number down on the disk and in shared memory: often enough
@@ -157,46 +158,49 @@ describe.each(ANY_ACTOR)('a memory snapshot, %s', (name) => {
     }
   });
 
-  it('takes a memory snapshot of boxes with hot-plugged memory, several CPUs and a network', async () => {
-    await actor.ok(['template', 'warm', '--cpus', '2'], { deadlineMs: 180_000 });
-    const published = async (box: string): Promise<string> => {
-      const [, port] = /127\.0\.0\.1:(\d+)->/.exec(
-        await actor.ok(['ps', '--filter', `name=${box}`, '--format', '{{.Ports}}']),
-      ) ?? [undefined, ''];
-      // Until it serves, connections are reset.
-      const answer = await fetch(`http://127.0.0.1:${port}/name`).catch(() => undefined);
-      return (await answer?.text())?.trim() ?? '';
-    };
-    await actor.ok([
-      ...['run', '-d', '--name', 'large', '--cpus', '2', '-m', '1g', '-p', '127.0.0.1::8080'],
-      ...[BUSYBOX, 'sh', '-c', 'hostname > /tmp/name; exec httpd -f -p 8080 -h /tmp'],
-    ]);
-    const started = JSON.parse(await actor.ok(['inspect', 'large']))[0];
-    expect(started.Machine.Start).toBe('template');
-    await until('it serves', async () => (await published('large')) !== '');
-    // Written before and after the snapshot, in memory that was attached.
-    const fill = 'dd if=/dev/urandom of=/dev/shm/fill bs=1M count=280; md5sum < /dev/shm/fill';
-    const sum = (await actor.ok(['exec', 'large', 'sh', '-c', fill], { deadlineMs: 60_000 }))
-      .split('\n')
-      .at(-1);
-    await actor.ok(['snapshot', 'create', '--memory', '--name', 'large', 'large']);
-    await actor.ok([
-      ...['run', '-d', '--name', 'second', '-p', '127.0.0.1::8080', '--from-snapshot', 'large'],
-    ]);
-    await until('both serve', async () => {
-      const names = [await published('second'), await published('large')];
-      return names[0] !== '' && names[0] === names[1];
-    });
-    const again = ['sh', '-c', 'nproc; md5sum < /dev/shm/fill'];
-    const answer = await actor.ok(['exec', 'second', ...again], { deadlineMs: 60_000 });
-    expect(answer).toBe(`2\n${sum}`);
-    const macs = ['large', 'second'].map((box) =>
-      actor.ok(['exec', box, 'cat', '/sys/class/net/eth0/address']),
-    );
-    expect(new Set(await Promise.all(macs)).size).toBe(2);
-    await actor.ok(['rm', '-f', 'large', 'second']);
-    await actor.ok(['snapshot', 'rm', 'large']);
-  });
+  itInSoak(
+    'takes a memory snapshot of boxes with hot-plugged memory, several CPUs and a network',
+    async () => {
+      await actor.ok(['template', 'warm', '--cpus', '2'], { deadlineMs: 180_000 });
+      const published = async (box: string): Promise<string> => {
+        const [, port] = /127\.0\.0\.1:(\d+)->/.exec(
+          await actor.ok(['ps', '--filter', `name=${box}`, '--format', '{{.Ports}}']),
+        ) ?? [undefined, ''];
+        // Until it serves, connections are reset.
+        const answer = await fetch(`http://127.0.0.1:${port}/name`).catch(() => undefined);
+        return (await answer?.text())?.trim() ?? '';
+      };
+      await actor.ok([
+        ...['run', '-d', '--name', 'large', '--cpus', '2', '-m', '1g', '-p', '127.0.0.1::8080'],
+        ...[BUSYBOX, 'sh', '-c', 'hostname > /tmp/name; exec httpd -f -p 8080 -h /tmp'],
+      ]);
+      const started = JSON.parse(await actor.ok(['inspect', 'large']))[0];
+      expect(started.Machine.Start).toBe('template');
+      await until('it serves', async () => (await published('large')) !== '');
+      // Written before and after the snapshot, in memory that was attached.
+      const fill = 'dd if=/dev/urandom of=/dev/shm/fill bs=1M count=280; md5sum < /dev/shm/fill';
+      const sum = (await actor.ok(['exec', 'large', 'sh', '-c', fill], { deadlineMs: 60_000 }))
+        .split('\n')
+        .at(-1);
+      await actor.ok(['snapshot', 'create', '--memory', '--name', 'large', 'large']);
+      await actor.ok([
+        ...['run', '-d', '--name', 'second', '-p', '127.0.0.1::8080', '--from-snapshot', 'large'],
+      ]);
+      await until('both serve', async () => {
+        const names = [await published('second'), await published('large')];
+        return names[0] !== '' && names[0] === names[1];
+      });
+      const again = ['sh', '-c', 'nproc; md5sum < /dev/shm/fill'];
+      const answer = await actor.ok(['exec', 'second', ...again], { deadlineMs: 60_000 });
+      expect(answer).toBe(`2\n${sum}`);
+      const macs = ['large', 'second'].map((box) =>
+        actor.ok(['exec', box, 'cat', '/sys/class/net/eth0/address']),
+      );
+      expect(new Set(await Promise.all(macs)).size).toBe(2);
+      await actor.ok(['rm', '-f', 'large', 'second']);
+      await actor.ok(['snapshot', 'rm', 'large']);
+    },
+  );
 
   it('removes a memory snapshot with its memory while its forks run', async () => {
     await actor.ok(['snapshot', 'rm', 'origin']);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
 import { ACTORS, Actor } from './actor.ts';
+import { alikeFor } from './alike.ts';
 import { type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 
@@ -32,6 +33,8 @@ afterAll(() => installation.remove());
 
 describe.each(ACTORS)('a volume of %s', (name) => {
   let actor: Actor;
+  /** For what no user of the host makes a difference to. */
+  const alike = alikeFor(name);
   beforeAll(async () => {
     actor = new Actor(name, installation);
     await actor.prepare();
@@ -81,7 +84,7 @@ describe.each(ACTORS)('a volume of %s', (name) => {
     expect(await ok(['--rm', '-v', 'data:/data'], 'cat /data/file')).toBe('changed\n');
   });
 
-  it('shares a volume between two boxes that run at once', async () => {
+  alike('shares a volume between two boxes that run at once', async () => {
     const writer = ['run', '-d', '--name', 'writer', '--network', 'none', '-v', 'shared:/data'];
     await actor.ok([...writer, IMAGE, 'sh', '-c', 'echo hello > /data/greeting; sleep 1000']);
     const wait = 'until [ -s /data/greeting ]; do sleep 0.1; done; cat /data/greeting';
@@ -92,46 +95,52 @@ describe.each(ACTORS)('a volume of %s', (name) => {
     await actor.ok(['volume', 'rm', 'shared']);
   });
 
-  it('keeps what a box wrote to its volume when the VMM is killed, and does not fill it again', async () => {
-    const box = ['run', '-d', '--name', 'killed', '--network', 'none', '-v', 'kept:/srv/data'];
-    await actor.ok([
-      ...box,
-      IMAGE,
-      'sh',
-      '-c',
-      'rm -r /srv/data/*; echo mine > /srv/data/mine; sync; sleep 1000',
-    ]);
-    const mountpoint = await actor.ok(['volume', 'inspect', '-f', '{{.Mountpoint}}', 'kept']);
-    await until('the box has written', () => existsSync(join(mountpoint, 'mine')));
-    await until('the box has removed the rest', () => readdirSync(mountpoint).length === 1);
-    for (const { pid } of actor.vmms()) process.kill(pid, 'SIGKILL');
-    await actor.ok(['wait', 'killed']);
-    await actor.ok(['start', 'killed']);
-    expect(readdirSync(mountpoint)).toEqual(['mine']);
-    await actor.ok(['rm', '-f', 'killed']);
-  });
+  alike(
+    'keeps what a box wrote to its volume when the VMM is killed, and does not fill it again',
+    async () => {
+      const box = ['run', '-d', '--name', 'killed', '--network', 'none', '-v', 'kept:/srv/data'];
+      await actor.ok([
+        ...box,
+        IMAGE,
+        'sh',
+        '-c',
+        'rm -r /srv/data/*; echo mine > /srv/data/mine; sync; sleep 1000',
+      ]);
+      const mountpoint = await actor.ok(['volume', 'inspect', '-f', '{{.Mountpoint}}', 'kept']);
+      await until('the box has written', () => existsSync(join(mountpoint, 'mine')));
+      await until('the box has removed the rest', () => readdirSync(mountpoint).length === 1);
+      for (const { pid } of actor.vmms()) process.kill(pid, 'SIGKILL');
+      await actor.ok(['wait', 'killed']);
+      await actor.ok(['start', 'killed']);
+      expect(readdirSync(mountpoint)).toEqual(['mine']);
+      await actor.ok(['rm', '-f', 'killed']);
+    },
+  );
 
-  it('removes an anonymous volume with a box that is removed at its end', async () => {
+  alike('removes an anonymous volume with a box that is removed at its end', async () => {
     const before = await actor.ok(['volume', 'ls', '-q']);
     expect(await ok(['--rm', '-v', '/scratch'], 'touch /scratch/x && ls /scratch')).toBe('x\n');
     expect(await actor.ok(['volume', 'ls', '-q'])).toBe(before);
   });
 
-  it('a box has a volume for a directory that the image declares, which other boxes can mount', async () => {
-    const { config, ...image } = busyboxImage('localhost/a3s/declares:1');
-    const archive = join(actor.directory, 'declares.tar');
-    const declares = buildImage({ ...image, config: { ...config, Volumes: { 'srv/own': {} } } });
-    writeFileSync(archive, dockerArchive([declares]), { mode: 0o644 });
-    await actor.ok(['load', '-i', archive]);
-    const box = ['run', '--name', 'declares', '--network', 'none', 'localhost/a3s/declares:1'];
-    await actor.ok([...box, 'sh', '-c', 'echo kept > /srv/own/file']);
-    expect(await ok(['--rm', '--volumes-from', 'declares'], 'cat /srv/own/file')).toBe('kept\n');
-    const shown = ['inspect', '-f', '{{range .Mounts}}{{.Name}}{{end}}', 'declares'];
-    const volumes = await actor.ok(['volume', 'ls', '-q', '--filter', 'dangling=false']);
-    expect(await actor.ok(shown)).toBe(volumes);
-    await actor.ok(['rm', '-v', 'declares']);
-    expect(await actor.ok(['volume', 'ls', '-q'])).not.toContain(volumes);
-  });
+  alike(
+    'a box has a volume for a directory that the image declares, which other boxes can mount',
+    async () => {
+      const { config, ...image } = busyboxImage('localhost/a3s/declares:1');
+      const archive = join(actor.directory, 'declares.tar');
+      const declares = buildImage({ ...image, config: { ...config, Volumes: { 'srv/own': {} } } });
+      writeFileSync(archive, dockerArchive([declares]), { mode: 0o644 });
+      await actor.ok(['load', '-i', archive]);
+      const box = ['run', '--name', 'declares', '--network', 'none', 'localhost/a3s/declares:1'];
+      await actor.ok([...box, 'sh', '-c', 'echo kept > /srv/own/file']);
+      expect(await ok(['--rm', '--volumes-from', 'declares'], 'cat /srv/own/file')).toBe('kept\n');
+      const shown = ['inspect', '-f', '{{range .Mounts}}{{.Name}}{{end}}', 'declares'];
+      const volumes = await actor.ok(['volume', 'ls', '-q', '--filter', 'dangling=false']);
+      expect(await actor.ok(shown)).toBe(volumes);
+      await actor.ok(['rm', '-v', 'declares']);
+      expect(await actor.ok(['volume', 'ls', '-q'])).not.toContain(volumes);
+    },
+  );
 
   it('prunes a volume that no box mounts', async () => {
     const out = await actor.ok(['volume', 'prune', '--all', '--force']);

@@ -6,11 +6,11 @@ import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.t
 import { ACTORS, Actor, type ActorName, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
+import { SOAK } from './soak.ts';
 
 const LAYERED = 'test/layered:1';
 /** Two more than a template has slots for. */
 const LAYERS = 9;
-const SOAK = process.env['SOAK'] !== undefined;
 const CLONES = SOAK ? 50 : 6;
 
 let installation: Installation;

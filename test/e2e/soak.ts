@@ -1,0 +1,21 @@
+/**
+ * What takes hours is tested by a soak alone, `npm run soak`; docs/testing.md says what that is.
+ *
+ * @module
+ */
+import { it } from 'vitest';
+
+/** Whether this is one. */
+export const SOAK: boolean = process.env['SOAK'] !== undefined;
+
+const none = (): void => undefined;
+/** What is not made is no test, where a skipped one would be. */
+const NOT_MADE = Object.assign(none, { each: () => none });
+
+/** `it` where the condition holds. */
+export function itWhere(condition: boolean): typeof it {
+  return condition ? it : (NOT_MADE as unknown as typeof it);
+}
+
+/** `it`, in a soak. */
+export const itInSoak: typeof it = itWhere(SOAK);
