@@ -12,7 +12,7 @@ import {
 } from '../testing/fixtures.ts';
 import { exportLog } from './audit-log.ts';
 import { type Checkpoint, parseCheckpoint } from './checkpoint.ts';
-import { genesis, nextEntry } from './entry.ts';
+import { genesis, hashOf, nextEntry } from './entry.ts';
 import { LogVerifier } from './verify-log.ts';
 
 let directory: TestDirectory;
@@ -276,5 +276,32 @@ describe('the audit log', () => {
     );
     const entries = await open.store.transaction((transaction) => transaction.entries(1, 10));
     expect(verdict(entries, [])).toEqual({ entries: 1, signed: 0 });
+  });
+
+  it('finds an entry for exactly its event, and none that this key did not write', async () => {
+    await using open = await openTestStore(directory);
+    const event = { actor: 'guest:x', action: 'test', object: 'a\u009b', details: { n: 1 } };
+    await open.store.transaction(async (transaction) => {
+      const seq = await open.audit.append(transaction, event);
+      expect(await open.audit.has(transaction, seq, event)).toBe(true);
+      expect(await open.audit.has(transaction, seq + 1, event)).toBe(false);
+      expect(await open.audit.has(transaction, seq, { ...event, details: { n: 2 } })).toBe(false);
+      const [entry] = await transaction.entries(seq, 1);
+      if (entry === undefined) throw new Error('no entry');
+      const body = entry.body.replace('"n":1', '"n":2');
+      const changes = [
+        { mac: '' },
+        { mac: '0'.repeat(64) },
+        // As an entry would be that somebody wrote without the key.
+        { body, hash: hashOf(body) },
+      ];
+      for (const changed of changes) {
+        const forged = Object.create(transaction, {
+          entries: { value: async () => [{ ...entry, ...changed }] },
+        });
+        const searched = 'body' in changed ? { ...event, details: { n: 2 } } : event;
+        expect(await open.audit.has(forged, seq, searched)).toBe(false);
+      }
+    });
   });
 });

@@ -7,7 +7,7 @@ import { type KeyObject, randomBytes } from 'node:crypto';
 import { A3sError } from '../../errors.ts';
 import type { BrokerStore, StoreTransaction } from '../store/store.ts';
 import { type Checkpoint, makeCheckpoint, parseCheckpoint } from './checkpoint.ts';
-import { type AuditEvent, genesis, nextEntry } from './entry.ts';
+import { type AuditEvent, genesis, hashOf, isOf, nextEntry } from './entry.ts';
 import { EntryAuthenticator } from './entry-mac.ts';
 import { readLogHead, writeLogHead } from './log-head.ts';
 import { type LogProblem, LogVerifier } from './verify-log.ts';
@@ -75,12 +75,22 @@ export class AuditLog {
     return log;
   }
 
-  /** Part of the transaction: the entry is there exactly if what it tells of is. */
-  async append(transaction: StoreTransaction, event: AuditEvent): Promise<void> {
+  /**
+   * Part of the transaction: the entry is there exactly if what it tells of is. Returns its number.
+   */
+  async append(transaction: StoreTransaction, event: AuditEvent): Promise<number> {
     const last = await transaction.lastEntry();
     const entry = nextEntry(this.#id, last, event, this.#options.now());
     await transaction.appendEntry({ ...entry, mac: this.#authenticator.mac(entry) });
     if (entry.seq % this.#options.checkpointEntries === 0) await this.#sign(transaction);
+    return entry.seq;
+  }
+
+  /** Whether a broker of this log wrote an entry of this number, for exactly this event. */
+  async has(transaction: StoreTransaction, seq: number, event: AuditEvent): Promise<boolean> {
+    const [entry] = await transaction.entries(seq, 1);
+    if (entry?.seq !== seq || hashOf(entry.body) !== entry.hash) return false;
+    return this.#authenticator.wrote(entry) && isOf(entry, event);
   }
 
   /** A signed checkpoint of all entries; undefined where there are none. */

@@ -75,6 +75,14 @@ export function nextEntry(
   return { seq, body: text, hash: hashOf(text) };
 }
 
+/** Whether an entry is what an event becomes in its place. */
+export function isOf({ body: found }: Pick<StoredEntry, 'body'>, event: AuditEvent): boolean {
+  const entry = parseEntry(found);
+  if (entry === undefined) return false;
+  const { log, seq, time, previous } = entry;
+  return canonicalJson({ log, seq, time, previous, ...shorten(event) }) === found;
+}
+
 /** Undefined unless it is one entry in its one encoding. */
 export function parseEntry(text: string): AuditEntry | undefined {
   let value: unknown;

@@ -69,6 +69,60 @@ describe('a release', () => {
     });
   });
 
+  const released = async (opened: Awaited<ReturnType<typeof open>>) =>
+    (await opened.entries()).filter(({ action }) => action === 'resource-released');
+
+  it('is recorded once, however often a session asks for it, also after a restart', async () => {
+    await prepare();
+    const proof = await prove();
+    for (let round = 0; round < 2; round += 1) {
+      await using opened = await open();
+      for (let again = 0; again < 2; again += 1) {
+        const release = await opened.broker.release(GUEST, proof, PATH);
+        expect(release).toMatchObject({ content: Buffer.from('hunter2') });
+      }
+      expect(await released(opened)).toHaveLength(1);
+    }
+  });
+
+  it('is recorded again for a new version, another session, another address or another grant', async () => {
+    await prepare();
+    await using opened = await open();
+    const { administration, broker } = opened;
+    const proof = await prove();
+    const expectNext = async (count: number, guest = GUEST): Promise<void> => {
+      for (let again = 0; again < 2; again += 1) await broker.release(guest, proof, PATH);
+      expect(await released(opened)).toHaveLength(count);
+    };
+    await expectNext(1);
+    await administration.putSecret(SCOPE, PATH, Buffer.from('hunter3'));
+    await expectNext(2);
+    await expectNext(3, { ...GUEST, session: 'def' });
+    await expectNext(4, { ...GUEST, client: '192.0.2.8' });
+    await administration.revoke(SCOPE, 'grant', 'db');
+    await administration.putDocument(SCOPE, 'grant', 'other', { path: '*/*/*', policy: 'web' });
+    await expectNext(5);
+    await administration.revoke(SCOPE, 'grant', 'other');
+    expect(await broker.release(GUEST, proof, PATH)).toEqual({ kind: 'denied' });
+  });
+
+  it.each([
+    ['names another entry', 'UPDATE releases SET seq = 1'],
+    ['names no entry', 'UPDATE releases SET seq = 99'],
+    ['is of another session', "UPDATE releases SET session = 'def'"],
+  ])('is recorded where the store %s', async (_, sql) => {
+    await prepare();
+    const proof = await prove();
+    const release = async (session = 'abc') => {
+      await using opened = await open();
+      await opened.broker.release({ ...GUEST, session }, proof, PATH);
+      return released(opened);
+    };
+    expect(await release()).toMatchObject([{ seq: 4 }]);
+    tamper(sql);
+    expect(await release(sql.includes('def') ? 'def' : 'abc')).toHaveLength(2);
+  });
+
   it.each([
     ['the secret', "UPDATE records SET sealed = zeroblob(64) WHERE kind = 'secret'"],
     [

@@ -77,6 +77,9 @@ export interface BrokerParts {
   readonly now: () => Date;
 }
 
+/** Longer than any session. */
+const RELEASE_MS = 3_600_000;
+
 /** What guests get, and how the audit log calls that. */
 const RELEASED = [
   ['secret', 'resource-released'],
@@ -149,7 +152,8 @@ export class Broker {
 
   /**
    * A resource for a guest, by what is permitted at this moment. The audit log has the release on
-   * disk before this resolves.
+   * disk before this resolves. A guest that asks again in its session, as after an answer that
+   * broke off, gets the same release, which is in the log once.
    */
   async release(guest: GuestFacts, proof: Proof, path: string): Promise<Release> {
     type Released = Extract<Release, { kind: 'released' }>;
@@ -163,7 +167,7 @@ export class Broker {
         if (found === undefined) continue;
         const { content, version } = found;
         const details = { ...factsOf(guest, proof), grant, policy, version };
-        await this.#append(transaction, guest, { action, object: path, details });
+        await this.#appendOnce(transaction, guest, { action, object: path, details });
         return { kind: 'released', record: kind, content, version };
       }
       return { kind: 'missing', refusal: 'kbs-no-resource', check: 'resource' };
@@ -302,6 +306,27 @@ export class Broker {
     event: Omit<AuditEvent, 'tenant' | 'actor'>,
   ): Promise<void> {
     await this.parts.audit.append(transaction, { tenant, actor: `guest:${client}`, ...event });
+  }
+
+  /**
+   * Appends a release, unless the log has the same one of this session: of the same version, to the
+   * same key of the guest, by the same grant. The store names the entry, and the entry decides: who
+   * writes the store can keep no release out of the log.
+   */
+  async #appendOnce(
+    transaction: StoreTransaction,
+    { tenant, client, session }: GuestFacts,
+    event: Omit<AuditEvent, 'tenant' | 'actor'> & { readonly object: string },
+  ): Promise<void> {
+    const { audit, now } = this.parts;
+    const { object: path } = event;
+    const whole = { tenant, actor: `guest:${client}`, ...event };
+    const known = await transaction.releaseEntry(session, path);
+    if (known !== undefined && (await audit.has(transaction, known, whole))) return;
+    const seq = await audit.append(transaction, whole);
+    const time = now().getTime();
+    await transaction.expireReleases(time);
+    await transaction.putRelease({ session, path, seq, expiresAt: time + RELEASE_MS });
   }
 
   /** One that is damaged accepts nobody, and decides nothing of the others. */

@@ -36,4 +36,12 @@ export const MIGRATIONS: Migrations = [
    CREATE INDEX sessions_end ON sessions (expires_at);`,
   `ALTER TABLE sessions ADD COLUMN launch TEXT NOT NULL DEFAULT '';
    CREATE INDEX sessions_launch ON sessions (launch);`,
+  `CREATE TABLE releases (
+     session TEXT NOT NULL,
+     path TEXT NOT NULL,
+     seq INTEGER NOT NULL,
+     expires_at INTEGER NOT NULL,
+     PRIMARY KEY (session, path)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX releases_end ON releases (expires_at);`,
 ];

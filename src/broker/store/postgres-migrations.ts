@@ -41,4 +41,12 @@ export const POSTGRES_MIGRATIONS: Migrations = [
    CREATE TABLE checkpoints (seq BIGINT PRIMARY KEY, text TEXT NOT NULL)`,
   `ALTER TABLE sessions ADD COLUMN launch ${TEXT} DEFAULT '';
    CREATE INDEX sessions_launch ON sessions (launch)`,
+  `CREATE TABLE releases (
+     session ${TEXT},
+     path ${TEXT},
+     seq BIGINT NOT NULL,
+     expires_at BIGINT NOT NULL,
+     PRIMARY KEY (session, path)
+   );
+   CREATE INDEX releases_end ON releases (expires_at)`,
 ];

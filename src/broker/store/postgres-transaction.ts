@@ -12,6 +12,7 @@ import type {
   StoredCheckpoint,
   StoredFacts,
   StoredRecord,
+  StoredRelease,
   StoredSession,
   StoreTransaction,
   Usage,
@@ -143,6 +144,19 @@ export class PostgresTransaction implements StoreTransaction {
   async endSessions(tenant: string): Promise<number> {
     return (await this.#client().run(SQL.endSessions, tenant)).length;
   }
+
+  async releaseEntry(session: string, path: string): Promise<number | undefined> {
+    const [row] = await this.#client().run<{ seq: number }>(SQL.releaseEntry, session, path);
+    return row?.seq;
+  }
+
+  async putRelease({ session, path, seq, expiresAt }: StoredRelease): Promise<void> {
+    await this.#client().run(SQL.putRelease, session, path, seq, expiresAt);
+  }
+
+  async expireReleases(now: number): Promise<void> {
+    await this.#client().run(SQL.expireReleases, now);
+  }
 }
 
 const SQL = named({
@@ -167,6 +181,11 @@ const SQL = named({
     )`,
   expireSessions: 'DELETE FROM sessions WHERE expires_at <= $1',
   endSessions: 'DELETE FROM sessions WHERE tenant = $1 RETURNING place',
+  releaseEntry: 'SELECT seq FROM releases WHERE session = $1 AND path = $2',
+  putRelease: `INSERT INTO releases (session, path, seq, expires_at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (session, path) DO UPDATE SET
+      seq = EXCLUDED.seq, expires_at = EXCLUDED.expires_at`,
+  expireReleases: 'DELETE FROM releases WHERE expires_at <= $1',
   record: 'SELECT * FROM records WHERE tenant = $1 AND kind = $2 AND name = $3',
   records: 'SELECT * FROM records WHERE tenant = $1 AND kind = $2 ORDER BY name',
   facts:

@@ -12,6 +12,7 @@ import type {
   StoredCheckpoint,
   StoredFacts,
   StoredRecord,
+  StoredRelease,
   StoredSession,
   StoreTransaction,
   Usage,
@@ -135,6 +136,18 @@ export class SqliteTransaction implements StoreTransaction {
   async endSessions(tenant: string): Promise<number> {
     return this.#statements.endSessions.run(tenant).changes;
   }
+
+  async releaseEntry(session: string, path: string): Promise<number | undefined> {
+    return this.#statements.releaseEntry.get(session, path)?.seq;
+  }
+
+  async putRelease({ session, path, seq, expiresAt }: StoredRelease): Promise<void> {
+    this.#statements.putRelease.run(session, path, seq, expiresAt);
+  }
+
+  async expireReleases(now: number): Promise<void> {
+    this.#statements.expireReleases.run(now);
+  }
 }
 
 function prepareAll(database: Database) {
@@ -196,6 +209,13 @@ function prepareAll(database: Database) {
     ),
     expireSessions: database.prepare('DELETE FROM sessions WHERE expires_at <= ?'),
     endSessions: database.prepare('DELETE FROM sessions WHERE tenant = ?'),
+    releaseEntry: database.prepare<[string, string], { seq: number }>(
+      'SELECT seq FROM releases WHERE session = ? AND path = ?',
+    ),
+    putRelease: database.prepare(
+      'INSERT OR REPLACE INTO releases (session, path, seq, expires_at) VALUES (?, ?, ?, ?)',
+    ),
+    expireReleases: database.prepare('DELETE FROM releases WHERE expires_at <= ?'),
   };
 }
 

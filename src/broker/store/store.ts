@@ -82,6 +82,15 @@ export interface StoredSession {
   readonly sealed: Uint8Array;
 }
 
+/** Which entry of the audit log has a release of a resource to a session. */
+export interface StoredRelease {
+  readonly session: string;
+  readonly path: string;
+  readonly seq: number;
+  /** Milliseconds since 1970. */
+  readonly expiresAt: number;
+}
+
 /** All within one transaction. */
 export interface StoreTransaction {
   record(key: RecordKey): Promise<StoredRecord | undefined>;
@@ -118,6 +127,12 @@ export interface StoreTransaction {
   expireSessions(now: number): Promise<void>;
   /** Removes those of a tenant; returns how many. */
   endSessions(tenant: string): Promise<number>;
+  /** The number of the entry. */
+  releaseEntry(session: string, path: string): Promise<number | undefined>;
+  /** Replaces what there is for the same session and path. */
+  putRelease(release: StoredRelease): Promise<void>;
+  /** Removes those that end at this time or before. */
+  expireReleases(now: number): Promise<void>;
 }
 
 export interface BrokerStore {

@@ -99,6 +99,23 @@ export function describeStore(name: string, open: () => Promise<BrokerStore>): v
       });
     });
 
+    it('keeps the entry of a release until it expires', async () => {
+      const release = { session: 's', path: 'a/b/c', seq: 7, expiresAt: 10 };
+      await store.transaction(async (transaction) => {
+        await transaction.putRelease({ ...release, seq: 6 });
+        await transaction.putRelease(release);
+        await transaction.putRelease({ ...release, session: 't', expiresAt: 11 });
+      });
+      await reopen();
+      await store.transaction(async (transaction) => {
+        expect(await transaction.releaseEntry('s', 'a/b/c')).toBe(7);
+        expect(await transaction.releaseEntry('s', 'a/b/d')).toBeUndefined();
+        await transaction.expireReleases(10);
+        expect(await transaction.releaseEntry('s', 'a/b/c')).toBeUndefined();
+        expect(await transaction.releaseEntry('t', 'a/b/c')).toBe(7);
+      });
+    });
+
     it('gives entries and checkpoints back in their order, and the last of each', async () => {
       await store.transaction(async (transaction) => {
         expect(await transaction.lastEntry()).toBeUndefined();
