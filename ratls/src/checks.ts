@@ -23,7 +23,7 @@ export const RATLS_CHECKS = {
   evidence: 'the fresh report is signed by a secure processor that is trusted',
   'report-data': 'the fresh report is over this nonce, this session, this key and this box',
   'spec-digest': 'the launch spec has the digest that the answer says',
-  'host-data': 'HOST_DATA of the fresh report is that digest',
+  'host-data': 'HOST_DATA of the fresh report is that of the launch spec',
   'spec-malformed': 'the launch spec can be read',
   appraisal: 'the policy accepts the fresh report',
   'expected-spec': 'the launch spec is the expected one',

@@ -54,15 +54,22 @@ export const CONFIDENTIAL_COMMAND_LINES = {
   simulated: [...CONFIDENTIAL, 'a3s.tee=simulated'],
 } as const;
 
+/**
+ * The word that the command line of a privileged box ends with. The launch digest of such guests is
+ * therefore another, and with it the processor's keys: any privileged workload can ask for them.
+ */
+export const PRIVILEGED_WORD = 'a3s.privileged';
+
 /** POLICY of a launch: SMT is allowed, debugging and migration are not; bit 17 is always one. */
 export const LAUNCH_POLICY = 0x30000;
 
 /**
  * Revision of launch specs that the agent of this checkout reads: `directories` came with 2,
  * `tmpfs` and `shmBytes` with 3, sealing with 4, `volumes`, `broker` and `resource` with 5,
- * `counter`, `refresh` and `tokens` with 6, `egress` with 7, `key` of volumes with 8.
+ * `counter`, `refresh` and `tokens` with 6, `egress` with 7, `key` of volumes with 8, `privileged`
+ * with 9.
  */
-export const LAUNCH_SPEC_REVISION = 8;
+export const LAUNCH_SPEC_REVISION = 9;
 
 /** Where in the agent's module the programs are that become `/init`. */
 export const AGENT_PACKAGES = { plain: '.', confidential: './confidential' } as const;

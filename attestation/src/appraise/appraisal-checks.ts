@@ -14,6 +14,7 @@ export const APPRAISAL_CHECKS = {
   'allowed-version': 'the report version is an allowed one',
   debug: 'the host cannot debug the guest',
   'migration-agent': 'no migration agent can move the guest',
+  privileged: 'the box is not privileged, by HOST_DATA',
   vmpl: 'the report was asked for from the expected privilege level',
   smt: 'sibling threads are off, by the guest policy and on the platform',
   cxl: 'CXL is off, by the guest policy',

@@ -1,4 +1,5 @@
 import { parseAttestationPolicy, STRICT_POLICY } from '@a3s-box/policies/attestation-policy';
+import { hostDataOf } from '@a3s-box/policies/host-data';
 import { KNOWN_VULNERABLE } from '@a3s-box/policies/known-vulnerable';
 import { FUZZ_TIMEOUT, fuzz } from '@a3s-box/test-fuzz';
 import fc from 'fast-check';
@@ -64,6 +65,7 @@ const WORST: Specimen = {
     revocation: MILAN.revocation && { ...MILAN.revocation, obtainedAt: '2020-01-01T00:00:00Z' },
     launchMitVector: 0n,
     currentMitVector: 0n,
+    hostData: hostDataOf('9c'.repeat(32), true),
     measurement: KNOWN_VULNERABLE.entries.find(({ kind }) => kind === 'launch')?.digest ?? '',
   },
   policy: DEMANDING,

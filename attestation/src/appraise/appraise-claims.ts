@@ -33,6 +33,7 @@ const RULES: Readonly<Record<AppraisalCode, Rule>> = {
   'allowed-version': guest.reportVersion,
   debug: guest.debug,
   'migration-agent': guest.migrationAgent,
+  privileged: guest.privileged,
   vmpl: guest.vmpl,
   smt: platform.smt,
   cxl: guest.cxl,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isPrivilegedHostData } from '@a3s-box/policies/host-data';
 import { demand, NOT_ASKED, oneOf, type Rule, skip } from './judgement.ts';
 
 export const tee: Rule = ({ tee: actual, policy }) =>
@@ -38,6 +39,13 @@ export const migrationAgent: Rule = ({ claims, policy }) => {
   }`;
   if (policy.allowMigrationAgent) return skip('any: the policy allows a migration agent', actual);
   return demand(!claims.policy.migrateMa && none, 'migration off, no agent', actual);
+};
+
+export const privileged: Rule = ({ claims, policy }) => {
+  const found = isPrivilegedHostData(claims.hostData);
+  const actual = found ? 'a privileged box' : 'not a privileged box';
+  if (policy.allowPrivileged) return skip('any: the policy allows privileged boxes', actual);
+  return demand(!found, 'not a privileged box', actual);
 };
 
 export const vmpl: Rule = ({ claims, policy }) =>

@@ -35,6 +35,7 @@ const FAILED: Readonly<Record<AppraisalCode, readonly [EarVectorClaim, 96 | 97]>
   'allowed-version': ['hardware', 96],
   debug: ['runtime-opaque', 96],
   'migration-agent': ['runtime-opaque', 96],
+  privileged: ['configuration', 96],
   vmpl: ['configuration', 96],
   smt: ['configuration', 96],
   cxl: ['configuration', 96],

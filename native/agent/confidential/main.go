@@ -40,14 +40,18 @@ func main() { boot.Main(version, run) }
 // run serves the host. It returns only when something failed.
 func run(g *boot.Guest) error {
 	debug.SetMemoryLimit(heap)
-	kind, processor, err := open(g)
+	cmdline, err := os.ReadFile("/proc/cmdline")
+	if err != nil {
+		return serveBroken(g, err)
+	}
+	kind, processor, err := open(g, string(cmdline))
 	if err != nil {
 		return serveBroken(g, err)
 	}
 	b := box.New(g.Reaper, g.Cgroup, g.Binary, g.Drivers)
 	// The workload's memory holds secrets.
 	b.ForbidCoreDumps()
-	l := &launch.Launch{Box: b, Kind: kind, Processor: processor, Report: boot.Report}
+	l := &launch.Launch{Box: b, Kind: kind, Processor: processor, Privileged: tee.IsPrivileged(string(cmdline)), Report: boot.Report}
 	l.Offer = func(born *launch.Born) (*launch.Services, error) { return offer(kind, processor, born) }
 	end := func() { boot.PowerOff(errors.Join(l.Close(), b.Close())) }
 	l.End = func() {
@@ -62,15 +66,11 @@ func run(g *boot.Guest) error {
 }
 
 // open opens the secure processor that the command line names.
-func open(g *boot.Guest) (tee.Kind, tee.Processor, error) {
+func open(g *boot.Guest, cmdline string) (tee.Kind, tee.Processor, error) {
 	if err := secrets.Guard(); err != nil {
 		return "", nil, err
 	}
-	cmdline, err := os.ReadFile("/proc/cmdline")
-	if err != nil {
-		return "", nil, err
-	}
-	kind, err := tee.KindOf(string(cmdline))
+	kind, err := tee.KindOf(cmdline)
 	if err != nil {
 		return "", nil, unavailable(err)
 	}

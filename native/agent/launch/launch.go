@@ -3,7 +3,6 @@
 package launch
 
 import (
-	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -87,6 +86,8 @@ type Launch struct {
 	Box       Box
 	Kind      tee.Kind
 	Processor tee.Processor
+	// Privileged: the measured command line says that the box is.
+	Privileged bool
 	// Offer makes the services. They accept no client before the box is made.
 	Offer func(born *Born) (*Services, error)
 	// End ends the guest.
@@ -164,7 +165,14 @@ func (l *Launch) Take(text []byte) (*server.Taken, error) {
 	if err != nil {
 		return nil, &server.Error{Code: "launch-spec-malformed", Message: "launch spec: " + err.Error()}
 	}
-	report, err := l.covers(digest)
+	if spec.IsPrivileged() != l.Privileged {
+		return nil, errPrivileged
+	}
+	hostData, ok := spec.HostData(digest)
+	if !ok {
+		return nil, errMarked
+	}
+	report, err := l.covers(hostData)
 	if err != nil {
 		return nil, err
 	}
@@ -178,14 +186,24 @@ func (l *Launch) Take(text []byte) (*server.Taken, error) {
 	return born.taken(), nil
 }
 
+// Only guests with the word on their command line, which is measured, run privileged boxes, and
+// they run no others.
+var errPrivileged = &server.Error{
+	Code: "launch-spec-mismatch", Message: "the launch spec and the command line of the guest do not agree whether the box is privileged",
+}
+
+var errMarked = &server.Error{
+	Code: "launch-spec-mismatch", Message: "the digest of the launch spec begins as HOST_DATA of a privileged box; change the spec in any way",
+}
+
 func (b *Born) taken() *server.Taken {
 	return &server.Taken{SpecDigest: b.SpecDigest, Instance: b.Instance, Volumes: b.Volumes()}
 }
 
-// covers checks that HOST_DATA of a fresh report of this guest is the digest: a relying party that
-// trusts evidence of this guest then trusts this spec. The report is over random bytes, so the host
-// cannot replay one. That report is returned.
-func (l *Launch) covers(digest [32]byte) (*snp.Report, error) {
+// covers checks that a fresh report of this guest has the HOST_DATA of the spec: a relying party
+// that trusts evidence of this guest then trusts this spec. The report is over random bytes, so the
+// host cannot replay one. That report is returned.
+func (l *Launch) covers(hostData [32]byte) (*snp.Report, error) {
 	var data [64]byte
 	_, _ = rand.Read(data[:])
 	answer, err := l.Processor.Report(data)
@@ -196,10 +214,10 @@ func (l *Launch) covers(digest [32]byte) (*snp.Report, error) {
 	if err != nil || report.ReportData != data {
 		return nil, &server.Error{Code: "tee-unavailable", Message: "report: " + errors.Join(tee.ErrReport, err).Error()}
 	}
-	if !bytes.Equal(report.HostData[:], digest[:]) {
+	if report.HostData != hostData {
 		return nil, &server.Error{
 			Code: "launch-spec-mismatch",
-			Message: "the launch spec has the digest " + hex.EncodeToString(digest[:]) + ", and the guest was launched with HOST_DATA " +
+			Message: "the launch spec is for HOST_DATA " + hex.EncodeToString(hostData[:]) + ", and the guest was launched with HOST_DATA " +
 				hex.EncodeToString(report.HostData[:]),
 		}
 	}

@@ -285,6 +285,33 @@ func TestAMismatchNamesBothDigests(t *testing.T) {
 	}
 }
 
+func TestAPrivilegedBoxNeedsItsOwnCommandLineAndHostData(t *testing.T) {
+	plain, privileged := vector(t, "small"), vector(t, "privileged")
+	marked := sha256.Sum256(privileged)
+	copy(marked[:], "a3s-priv")
+	take := func(text []byte, hostData [32]byte, measured bool) error {
+		l := launchOf(t, text)
+		l.Privileged, l.processor.HostData = measured, hostData
+		_, err := l.Take(text)
+		if (l.box.takes != 0) != (err == nil) {
+			t.Errorf("%d boxes were made: %v", l.box.takes, err)
+		}
+		return err
+	}
+	if err := take(privileged, marked, true); err != nil {
+		t.Error(err)
+	}
+	for name, err := range map[string]error{
+		"the command line of another guest": take(privileged, marked, false),
+		"the HOST_DATA of another box":      take(privileged, sha256.Sum256(privileged), true),
+		"a box that is not privileged":      take(plain, sha256.Sum256(plain), true),
+	} {
+		if codeOf(err) != "launch-spec-mismatch" {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 // deaf answers every question with one report.
 type deaf struct{ report tee.Report }
 

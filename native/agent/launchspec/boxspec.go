@@ -43,11 +43,15 @@ func (s *Spec) Box() *spec.Spec {
 var kernelPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 
 // confinement returns the spec's confinement, with at least what keeps the workload from the agent
-// and its secure processor.
+// and its secure processor, unless the box is privileged.
 func (s *Spec) confinement() spec.Confinement {
 	confinement := spec.Confinement{
 		Capabilities: s.Confinement.Capabilities, NoNewPrivileges: s.Confinement.NoNewPrivileges, Seccomp: s.Confinement.Seccomp,
 		MaskedPaths: s.Confinement.MaskedPaths, ReadonlyPaths: slices.Clone(s.Confinement.ReadonlyPaths),
+	}
+	if s.IsPrivileged() {
+		confinement.Privileged = s.Confinement.Privileged
+		return confinement
 	}
 	for _, path := range kernelPaths {
 		if !slices.Contains(confinement.ReadonlyPaths, path) {

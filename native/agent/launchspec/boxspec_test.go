@@ -49,6 +49,17 @@ func TestABoxHasWhatItsSpecSays(t *testing.T) {
 	}
 }
 
+func TestAPrivilegedSpecGivesTheBoxItsGuest(t *testing.T) {
+	spec, err := Parse(textOf(t, "privileged"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := spec.Box()
+	if !b.Confinement.IsPrivileged() || len(b.Confinement.ReadonlyPaths) != 0 || !slices.Contains(b.Confinement.Capabilities, "CAP_SYS_ADMIN") {
+		t.Errorf("got %+v", b.Confinement)
+	}
+}
+
 // A root without capabilities that writes to /proc/sys/kernel/core_pattern has a program of its own
 // executed in the agent's namespaces, where the secure processor is.
 func TestNoSpecLetsABoxWriteToTheKernel(t *testing.T) {

@@ -74,6 +74,9 @@ func (c *checks) spec(s *Spec) {
 	c.that(known && strings.HasPrefix(s.StopSignal, "SIG"), "stopSignal", "is not a signal")
 	c.that(s.Network == spec.NetworkNone || s.Network == spec.NetworkNIC, "network", "must be none or nic")
 	c.confinement(&s.Confinement)
+	// Any privileged box could ask the processor for the keys of any other.
+	seals := s.Sealing != SealingNone || s.Volumes != nil
+	c.that(!s.IsPrivileged() || !seals, "confinement.privileged", "does not belong to a box that seals, or has sealed volumes")
 	c.resources(&s.Resources)
 	c.directories(s.Directories)
 	c.tmpfs(s.Tmpfs)
@@ -139,7 +142,7 @@ func (c *checks) process(p *Process) {
 // guestCapabilities reach beyond the box: to devices, through mounts of configfs or devtmpfs, to
 // the agent's memory, and to processes that the agent is about to start. Who has one of them may be
 // able to ask the secure processor for a report over any bytes, which is then as good as the
-// agent's own.
+// agent's own. Only a privileged box has them.
 var guestCapabilities = []string{"CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_PTRACE", "CAP_SYS_RAWIO"}
 
 func (c *checks) confinement(f *Confinement) {
@@ -147,10 +150,12 @@ func (c *checks) confinement(f *Confinement) {
 	for _, name := range f.Capabilities {
 		_, known := capability.Number(name)
 		c.that(known, "confinement.capabilities", "holds what is not a capability")
-		c.that(!slices.Contains(guestCapabilities, name), "confinement.capabilities", "holds "+name+", which is good for the whole guest")
+		allowed := f.Privileged != nil || !slices.Contains(guestCapabilities, name)
+		c.that(allowed, "confinement.capabilities", "holds "+name+", which is good for the whole guest")
 	}
 	known := f.Seccomp == spec.SeccompDefault || f.Seccomp == spec.SeccompUnconfined
 	c.that(known, "confinement.seccomp", "must be default or unconfined")
+	c.that(f.Privileged == nil || *f.Privileged, "confinement.privileged", "must be true or absent")
 	c.paths(f.MaskedPaths, "confinement.maskedPaths")
 	c.paths(f.ReadonlyPaths, "confinement.readonlyPaths")
 }

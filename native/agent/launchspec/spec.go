@@ -51,6 +51,8 @@ type Confinement struct {
 	Seccomp         string   `json:"seccomp"`
 	MaskedPaths     []string `json:"maskedPaths"`
 	ReadonlyPaths   []string `json:"readonlyPaths"`
+	// Privileged gives the workload all of the guest, its secure processor included; nil is false.
+	Privileged *bool `json:"privileged"`
 }
 
 // Image is the image that the box was made from.

@@ -25,3 +25,17 @@ func TestTheCommandLineSaysOnceWhatProcessorThereIs(t *testing.T) {
 		}
 	}
 }
+
+func TestTheCommandLineSaysWhetherTheBoxIsPrivileged(t *testing.T) {
+	for cmdline, want := range map[string]bool{
+		"a3s.tee=snp a3s.privileged\n": true,
+		"a3s.privileged a3s.tee=snp":   true,
+		"a3s.tee=snp":                  false,
+		"a3s.privileged=1":             false,
+		"a3s.privilegedx":              false,
+	} {
+		if got := IsPrivileged(cmdline); got != want {
+			t.Errorf("%q: got %v", cmdline, got)
+		}
+	}
+}

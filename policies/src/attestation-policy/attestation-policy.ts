@@ -90,6 +90,7 @@ const document = closed({
   vmpl: z._default(integer(0, 3), 0),
   allowDebug: flag(false),
   allowMigrationAgent: flag(false),
+  allowPrivileged: flag(false),
   allowSmt: flag(true),
   allowCxl: flag(false),
   requireSingleSocket: flag(false),

@@ -47,6 +47,11 @@ export interface SnpPolicy {
   readonly allowDebug: boolean;
   /** A migration agent may move the guest and its secrets. [false] */
   readonly allowMigrationAgent: boolean;
+  /**
+   * A box whose launch spec makes it privileged: its workload has all of the guest, and so can have
+   * reports over any bytes. [false]
+   */
+  readonly allowPrivileged: boolean;
   /** Sibling threads, by the guest's policy or on the platform. [true] */
   readonly allowSmt: boolean;
   /** CXL devices or memory. [false] */

@@ -1,9 +1,9 @@
 /**
  * The launch spec: what a confidential box is, as its relying parties see it.
  *
- * Its canonical text is what the agent in the guest takes; the SHA-256 of those bytes is the
- * guest's HOST_DATA, so a quote covers every word of it. It names nothing that the host may choose
- * freely: no published ports, host addresses or display names.
+ * Its canonical text is what the agent in the guest takes; the guest's HOST_DATA comes from the
+ * SHA-256 of those bytes (see `host-data.ts`), so a quote covers every word of it. It names nothing
+ * that the host may choose freely: no published ports, host addresses or display names.
  *
  * @module
  */
@@ -50,7 +50,10 @@ const Layer = z.strictObject({
   root: sha256,
 });
 
-/** Capabilities over the whole guest, and so over its secure processor: no box has them. */
+/**
+ * Capabilities over the whole guest, and so over its secure processor: only privileged boxes have
+ * them.
+ */
 const GUEST_CAPABILITIES: ReadonlySet<string> = new Set([
   'CAP_BPF',
   'CAP_PERFMON',
@@ -66,7 +69,14 @@ const LaunchConfinement = Confinement.pick({
   noNewPrivileges: true,
   maskedPaths: true,
   readonlyPaths: true,
-}).extend({ seccomp: z.enum(['default', 'unconfined']) });
+}).extend({
+  seccomp: z.enum(['default', 'unconfined']),
+  /**
+   * Gives the workload all of the guest, its secure processor included. HOST_DATA and the measured
+   * command line say so too. Absent is false. Since revision 9.
+   */
+  privileged: z.literal(true).optional(),
+});
 
 /** File name, and last part of the path, of a secret. */
 const secretName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/);
@@ -148,7 +158,8 @@ const LaunchSpecFields = z.strictObject({
   network: z.enum(['none', 'nic']),
   /** The agent makes the kernel's own files read-only whether or not they are listed. */
   confinement: LaunchConfinement.refine(
-    ({ capabilities }) => !capabilities.some((name) => GUEST_CAPABILITIES.has(name)),
+    ({ capabilities, privileged }) =>
+      privileged === true || !capabilities.some((name) => GUEST_CAPABILITIES.has(name)),
     { error: 'capabilities must not be good for the whole guest' },
   ),
   /** No core dump leaves the workload's memory in a file. */
@@ -259,6 +270,15 @@ export const LaunchSpec = LaunchSpecFields.refine(
       path: ['broker'],
     },
   )
+  .refine(
+    ({ confinement, sealing, volumes }) =>
+      confinement.privileged !== true || (sealing === 'none' && volumes === undefined),
+    {
+      // Any privileged box could ask the processor for the keys of any other.
+      error: 'does not belong to a box that seals, or has sealed volumes',
+      path: ['confinement', 'privileged'],
+    },
+  )
   .refine(({ network, egress }) => network !== 'none' || egress === undefined, {
     error: 'does not belong to a box without a network',
     path: ['egress'],
@@ -266,7 +286,7 @@ export const LaunchSpec = LaunchSpecFields.refine(
 /** A validated launch spec. */
 export type LaunchSpec = z.infer<typeof LaunchSpec>;
 
-/** The text of a launch spec whose SHA-256 is HOST_DATA. */
+/** The text of a launch spec, whose digest is in HOST_DATA. */
 export function launchSpecText(spec: LaunchSpec): string {
   return canonicalJson(spec);
 }

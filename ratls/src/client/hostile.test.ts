@@ -4,6 +4,8 @@ import { createSecureServer, type ServerHttp2Stream } from 'node:http2';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { createSimulatedState, SimulatedSecureProcessor } from '@a3s-box/attestation/simulated';
+import { LaunchSpec, launchSpecText } from '@a3s-box/policies';
+import { hostDataOf } from '@a3s-box/policies/host-data';
 import { afterEach, describe, expect, it } from 'vitest';
 import { RatlsError } from '../errors.ts';
 import { attestDocument, failure } from '../server/attest.ts';
@@ -11,10 +13,22 @@ import type { EvidenceSource } from '../server/evidence-source.ts';
 import { selfSigned } from '../server/self-signed.ts';
 import { readBody, respondJson } from '../server/streams.ts';
 import { type AgentServerOptions, agentServer } from '../testing/agent-server.ts';
-import { guestSource, specText, trusting } from '../testing/simulated-source.ts';
+import { guestSource, policyFor, specText, trusting } from '../testing/simulated-source.ts';
 import { withoutKey } from '../testing/without-key.ts';
 import { connect } from './connect.ts';
 import { exchange, speakHttp2 } from './exchange.ts';
+
+/** The usual spec, of a privileged box. */
+function privilegedText(): string {
+  const spec = LaunchSpec.parse(JSON.parse(specText()));
+  return launchSpecText({ ...spec, confinement: { ...spec.confinement, privileged: true } });
+}
+
+/** HOST_DATA of a privileged box with this spec. */
+function marked(spec: string): Buffer {
+  const digest = createHash('sha256').update(spec).digest('hex');
+  return Buffer.from(hostDataOf(digest, true), 'hex');
+}
 
 type Changes = Parameters<typeof trusting>[1];
 
@@ -207,6 +221,28 @@ describe('an answer to a challenge', () => {
       },
     };
     expect((await refusalOf({ source: changing })).code).toBe('host-data');
+  });
+
+  it('refuses a privileged box unless the policy allows one', async () => {
+    const spec = privilegedText();
+    const hostData = marked(spec);
+    const source = guestSource({ spec, hostData });
+    expect(await refusalOf({ source })).toMatchObject({
+      code: 'appraisal',
+      message: expect.stringContaining('privileged'),
+    });
+    await using server = await agentServer({ source });
+    const policy = policyFor({ allowPrivileged: true });
+    using session = await connect(trusting(server.port, { policy }));
+    expect(session.peer.spec.confinement.privileged).toBe(true);
+  });
+
+  it('refuses HOST_DATA that says another thing of privileges than the launch spec', async () => {
+    const policy = policyFor({ allowPrivileged: true });
+    const plain = guestSource({ hostData: marked(specText()) });
+    expect((await refusalOf({ source: plain }, { policy })).code).toBe('host-data');
+    const privileged = guestSource({ spec: privilegedText() });
+    expect((await refusalOf({ source: privileged }, { policy })).code).toBe('host-data');
   });
 
   it('refuses an answer with a malformed launch spec', async () => {

@@ -9,6 +9,7 @@ import type { ClientHttp2Session } from 'node:http2';
 import type { Appraisal, Claims, Evidence, VerifyCheck } from '@a3s-box/attestation';
 import type { EarSubmod } from '@a3s-box/attestation/ear';
 import { type LaunchSpec, LaunchSpecError, parseLaunchSpec } from '@a3s-box/policies';
+import { hostDataOf, isHostDataOf } from '@a3s-box/policies/host-data';
 import {
   ATTEST_EXPORTER,
   EXPORTER_SIZE,
@@ -39,7 +40,7 @@ export interface VerifiedPeer {
   readonly spki: Uint8Array;
   /** Hexadecimal. */
   readonly instance: string;
-  /** Hexadecimal: SHA-256 of `specText`, and HOST_DATA. */
+  /** Hexadecimal: SHA-256 of `specText`, which HOST_DATA is made of. */
   readonly specDigest: string;
   readonly spec: LaunchSpec;
   readonly specText: string;
@@ -88,7 +89,7 @@ export async function checkHint(
     return hint;
   }
   const { claims } = await verifyEvidence('certificate-report', hint, trust);
-  requireSame('certificate-report', hex(hint.claims.specDigest), claims.hostData);
+  requireHostData('certificate-report', hex(hint.claims.specDigest), claims.hostData);
   return hint;
 }
 
@@ -114,8 +115,9 @@ export async function challenge(
   const bound = boundData(hint.spki, nonce, exporter, answer, options.peer);
   requireSame('report-data', hex(bound), verified.claims.reportData);
   requireSame('spec-digest', createHash('sha256').update(answer.spec).digest('hex'), specDigest);
-  requireSame('host-data', specDigest, verified.claims.hostData);
+  requireHostData('host-data', specDigest, verified.claims.hostData);
   const spec = specOf(answer.spec);
+  requireSame('host-data', hostDataOf(specDigest, isPrivileged(spec)), verified.claims.hostData);
   const appraisal = appraised(verified, bound);
   checkExpected(options, { specDigest, instance, deployment: spec.deployment });
   return {
@@ -245,6 +247,15 @@ const REASONS: Readonly<Partial<Record<RatlsCheckCode, string>>> = {
   'expected-instance': 'it is another instance',
   'expected-deployment': 'it is of another deployment',
 };
+
+/** The launch spec says which of the two it is, and is not known here. */
+function requireHostData(code: RatlsCheckCode, specDigest: string, hostData: string): void {
+  if (!isHostDataOf(hostData, specDigest)) requireSame(code, specDigest, hostData);
+}
+
+function isPrivileged({ confinement }: LaunchSpec): boolean {
+  return confinement.privileged === true;
+}
 
 function requireSame(code: RatlsCheckCode, expected: string, found: string): void {
   if (found === expected) return;

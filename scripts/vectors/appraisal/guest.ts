@@ -3,7 +3,12 @@
  *
  * @module
  */
+import { hostDataOf } from '../../../policies/src/launch-spec/host-data.ts';
 import { allowing, bad, type Case, one } from './case.ts';
+
+/** As measured agents take it for a privileged box alone. */
+const MARKED = hostDataOf('ab'.repeat(32), true);
+const PRIVILEGED = { launch: { hostData: new Uint8Array(Buffer.from(MARKED, 'hex')) } };
 
 export const PROCESSORS: readonly Case[] = [
   one('milan', 'accepted', 'A good Milan.'),
@@ -69,6 +74,27 @@ export const GUEST: readonly Case[] = [
   one('migration-agent-accepted', 'accepted', 'The policy allows it.', bad('migration-agent'), {
     allowMigrationAgent: true,
   }),
+  one('privileged', ['privileged'], 'The box is privileged.', PRIVILEGED, { hostData: MARKED }),
+  one(
+    'privileged-any-host-data',
+    ['privileged'],
+    'Whatever the launch spec says, and it says that the box is privileged.',
+    PRIVILEGED,
+    { hostData: 'any-explicit' },
+  ),
+  one('privileged-allowed', 'accepted', 'The policy allows it.', PRIVILEGED, {
+    hostData: MARKED,
+    allowPrivileged: true,
+  }),
+  one(
+    'privileged-allowed-plain',
+    'accepted',
+    'The box is not privileged.',
+    {},
+    {
+      allowPrivileged: true,
+    },
+  ),
   one('vmpl-1', ['vmpl'], 'Code of less privilege asked for it.', bad('vmpl-1')),
   one('vmpl-2-requested', ['vmpl'], 'It was asked for so.', { request: { vmpl: 2 } }),
   one(

@@ -11,6 +11,7 @@ import type { LaunchSpecVector } from '../format.ts';
 import { BROKER_ACCEPTED, BROKER_RULES } from './broker.ts';
 import { DIRECTORY_RULES, numbered } from './directories.ts';
 import { EGRESS_ACCEPTED, EGRESS_RULES } from './egress.ts';
+import { PRIVILEGED_ACCEPTED, PRIVILEGED_RULES } from './privileged.ts';
 import { type Change, RESOURCE_RULES, type Refused, ulimit } from './resources.ts';
 import { SEALED_VOLUMES_ACCEPTED, SEALED_VOLUMES_RULES } from './sealed-volumes.ts';
 import { SEALING_ACCEPTED, SEALING_RULES } from './sealing.ts';
@@ -184,7 +185,7 @@ const REFUSED: readonly Refused[] = [
   ['confinement-groups', 'A plain box’s alone.', ['confinement.groups', ['audio']]],
   ['confinement-oom-score', 'A plain box’s alone.', ['confinement.oomScoreAdj', 5]],
   ['confinement-devices', 'A plain box’s alone.', ['confinement.devices', ['fuse']]],
-  ['confinement-privileged', 'A plain box’s alone.', ['confinement.privileged', true]],
+  ...PRIVILEGED_RULES,
   ['domainname', 'A plain box’s alone.', ['domainname', 'example.com']],
   ['sysctls', 'A plain box’s alone.', ['sysctls', [{ path: 'net/core/somaxconn', value: '9' }]]],
   ['masked-relative', 'Not from the root.', ['confinement.maskedPaths', ['proc/kcore']]],
@@ -289,6 +290,9 @@ export function launchSpecRuleVectors(): LaunchSpecVector[] {
     accepted('directories-256', 'All the directories.', ['directories', numbered(256)]),
     accepted('directories-4096', 'The longest.', ['directories', [`/${'é'.repeat(4095)}`]]),
     ...SEALED_VOLUMES_ACCEPTED.map(([name, comment, ...changes]) =>
+      accepted(name, comment, ...changes),
+    ),
+    ...PRIVILEGED_ACCEPTED.map(([name, comment, ...changes]) =>
       accepted(name, comment, ...changes),
     ),
     ...SEALING_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),

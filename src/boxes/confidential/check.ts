@@ -63,6 +63,7 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
   checkUserNetwork({ network, confidential: true, fork: false });
   checkRates(request.limits, asked.changes);
   checkWords(request);
+  checkPrivileged(request, asked);
   for (const { name, variable } of asked.secrets) {
     if (variable === undefined || !request.env.some((entry) => isNamed(entry, variable))) continue;
     throw new A3sError(
@@ -74,7 +75,8 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
 }
 
 /**
- * A launch spec has capabilities, `no_new_privs`, the two named profiles and the protected paths.
+ * A launch spec has capabilities, `no_new_privs`, the two named profiles, the protected paths, and
+ * whether the box is privileged.
  * What it has no word for, its relying parties would not see.
  *
  * @throws A3sError `unsupported-option` with the option's name
@@ -82,7 +84,6 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
 function checkWords({ security, names }: Pick<CheckedParts, 'security' | 'names'>): void {
   const { groups, oomScoreAdj, seccomp } = confinementOf({ ...security, privileged: false });
   const refused: readonly (readonly [string, boolean])[] = [
-    ['Privileged', security.privileged],
     ['Devices', security.devices.length > 0],
     ['DeviceCgroupRules', security.deviceRules.length > 0],
     ['GroupAdd', groups !== undefined],
@@ -101,6 +102,25 @@ function checkWords({ security, names }: Pick<CheckedParts, 'security' | 'names'
     'unsupported-option',
     `Cannot create the box: ${name} is not supported for a confidential box: its launch spec, by which relying parties know it, has no word for it`,
     { remedy: 'Leave the option out.' },
+  );
+}
+
+/**
+ * The processor's keys depend on the launch digest and not on HOST_DATA, so each privileged
+ * workload can ask for the keys of every other one.
+ *
+ * @throws A3sError `unsupported-option`
+ */
+function checkPrivileged(
+  { security, volumeMounts }: CheckedParts,
+  { sealing }: ConfidentialRequest,
+): void {
+  if (!security.privileged || (sealing === 'none' && volumeMounts.length === 0)) return;
+  const what = sealing === 'none' ? 'sealed volumes' : '--sealing';
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot create the box: ${what} is not supported for a privileged confidential box: other privileged boxes could get its keys`,
+    { remedy: 'Leave out --privileged, or what is sealed.' },
   );
 }
 

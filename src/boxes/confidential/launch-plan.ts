@@ -41,6 +41,9 @@ const WITH_TOKENS = 6;
 /** The one that added `egress`. */
 const WITH_EGRESS = 7;
 
+/** The one that added `privileged`. */
+const WITH_PRIVILEGED = 9;
+
 /** A request, merged with its image. */
 type PlannedBox = Omit<SpecifiedBox, 'hostname' | 'stopSignal'> & Pick<BoxDefinition, 'stopSignal'>;
 
@@ -71,6 +74,7 @@ export async function planConfidential(
   checkVolumes(planned, boot, bootSet);
   checkBroker(asked, boot, bootSet);
   checkEgress(planned, boot, bootSet);
+  checkPrivileged(planned, boot, bootSet);
   const layers = await rt.images.verityLayers(image);
   const volumes = boot.launchSpec < WITH_DIRECTORIES ? [] : image.config.volumes;
   const { spec, text, digest } = launchSpecOf(
@@ -80,7 +84,9 @@ export async function planConfidential(
   );
   const { identity } = asked;
   if (identity !== undefined) {
-    await checkIdentity(boot, identity, { tee: asked.tee, cpus: vmCpus(askedCpus(planned)) });
+    const { privileged } = planned.security;
+    const cpus = vmCpus(askedCpus(planned));
+    await checkIdentity(boot, identity, { tee: asked.tee, cpus, privileged });
   }
   return {
     hostname,
@@ -100,6 +106,7 @@ export async function planConfidential(
       secretsDeadline: spec.secretsDeadline,
       deployment: spec.deployment,
       changes: spec.rootfs.changes,
+      ...(spec.confinement.privileged === true ? { privileged: true } : {}),
       ...(spec.sealing === 'none' ? {} : { sealing: spec.sealing }),
       ...(identity === undefined
         ? {}
@@ -210,6 +217,20 @@ function checkEgress(
   throw new A3sError(
     'unsupported-option',
     `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support network policies in launch specs`,
+    { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
+  );
+}
+
+/** @throws A3sError `unsupported-option` */
+function checkPrivileged(
+  { security }: PlannedBox,
+  { launchSpec }: ConfidentialBoot,
+  bootSet: string,
+): void {
+  if (launchSpec >= WITH_PRIVILEGED || !security.privileged) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} is from before confidential boxes could be privileged`,
     { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
   );
 }

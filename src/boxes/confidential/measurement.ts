@@ -6,8 +6,23 @@
 import { readFile } from 'node:fs/promises';
 import { type LaunchRecord, launchRecordOf } from '@a3s-box/attestation/measure';
 import type { ConfidentialBoot } from '../../boot/bootset.ts';
+import { PRIVILEGED_WORD } from '../../boot/profiles.ts';
 import type { Tee } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
+
+export interface LaunchOptions {
+  readonly tee: Tee;
+  readonly cpus: number;
+  readonly privileged?: boolean | undefined;
+}
+
+/** The words of the kernel's command line, which are measured. */
+export function commandLineOf(
+  { commandLines }: Pick<ConfidentialBoot, 'commandLines'>,
+  { tee, privileged = false }: Pick<LaunchOptions, 'tee' | 'privileged'>,
+): readonly string[] {
+  return privileged ? [...commandLines[tee], PRIVILEGED_WORD] : commandLines[tee];
+}
 
 /**
  * The record of the launch that the engine would make, computed from files that are read now.
@@ -16,7 +31,7 @@ import { A3sError } from '../../errors.ts';
  */
 export async function launchRecordFor(
   boot: ConfidentialBoot,
-  { tee, cpus }: { readonly tee: Tee; readonly cpus: number },
+  { tee, cpus, privileged = false }: LaunchOptions,
 ): Promise<LaunchRecord> {
   try {
     const [ovmf, kernel, initrd] = await Promise.all(
@@ -25,7 +40,7 @@ export async function launchRecordFor(
     if (ovmf === undefined || kernel === undefined || initrd === undefined) {
       throw new TypeError('three files were read');
     }
-    const append = boot.commandLines[tee].join(' ');
+    const append = commandLineOf(boot, { tee, privileged }).join(' ');
     const { vcpuType } = boot;
     return launchRecordOf({ vmm: 'qemu', ovmf, kernel, initrd, append, vcpus: cpus, vcpuType });
   } catch (cause) {

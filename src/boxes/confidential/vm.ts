@@ -14,11 +14,12 @@ import type { Image, VerityLayer } from '../../images/image.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import { BLANK_DISK_BYTES } from '../../templates/blank-disk.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';
-import type { ConfidentialDefinition } from '../record/confidential.ts';
+import { type ConfidentialDefinition, hostDataOfBox } from '../record/confidential.ts';
 import { boxDirectory, runtimeDirectory } from '../record/directories.ts';
 import type { Services } from '../services/services.ts';
 import { askedCpus, hostLimitsOf, vmCpus, vmMemory } from '../spec/resources.ts';
 import { confidentialBoot } from './launch-plan.ts';
+import { commandLineOf } from './measurement.ts';
 
 /** Serial of the writable layer's disk, which is encrypted with a key that only the guest has. */
 const CHANGES = 'changes';
@@ -64,13 +65,14 @@ export function guestStatePath(rt: Pick<Services, 'home'>, id: string): string {
 export function confidentialLaunch(
   rt: Pick<Services, 'home'>,
   id: string,
-  { tee, specDigest, identity }: ConfidentialDefinition,
+  definition: ConfidentialDefinition,
   boot: ConfidentialBoot,
 ): ConfidentialLaunch {
+  const { tee, identity } = definition;
   const { firmwarePath, vcpuType, policy } = boot;
   return {
     ...{ tee, firmwarePath, vcpuType, policy },
-    hostData: Buffer.from(specDigest, 'hex'),
+    hostData: Buffer.from(hostDataOfBox(definition), 'hex'),
     identity:
       identity === undefined
         ? undefined
@@ -104,13 +106,13 @@ export function describeConfidential(
     disks.push({ path: writableLayerPath(rt, id), serial: CHANGES, readonly: false });
   }
   disks.push(...volumes);
-  const { kernelPath, initrdPath, commandLines } = boot;
+  const { kernelPath, initrdPath } = boot;
   return {
     ...{ id, identity, disks },
     runtimeDir: runtimeDirectory(rt, id),
     cpus: vmCpus(askedCpus(definition)),
     memoryBytes: vmMemory(memoryBytes),
-    boot: { kernelPath, initrdPath, commandLine: commandLines[confidential.tee] },
+    boot: { kernelPath, initrdPath, commandLine: commandLineOf(boot, confidential) },
     nic,
     shares: [],
     hostLimits: hostLimitsOf(definition),

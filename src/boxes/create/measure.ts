@@ -16,6 +16,7 @@ import { confidentialBoot, planConfidential } from '../confidential/launch-plan.
 import { DEFAULT_HOSTNAME } from '../confidential/launch-spec.ts';
 import { launchRecordFor } from '../confidential/measurement.ts';
 import { checkSealed, withIds } from '../confidential/sealed-volumes.ts';
+import { hostDataOfBox } from '../record/confidential.ts';
 import { EVIDENCE_TEE } from '../record/tee-names.ts';
 import type { Services } from '../services/services.ts';
 import { checkEgress } from '../spec/egress.ts';
@@ -29,7 +30,7 @@ import { planBox } from './plan.ts';
 export interface Measured {
   /** Launch digest: 96 hexadecimal digits. */
   readonly measurement: string;
-  /** SHA-256 of the launch spec's text. */
+  /** SHA-256 of the launch spec's text, which a privileged box has a mark in. */
   readonly hostData: string;
   /** The text. */
   readonly spec: string;
@@ -77,20 +78,23 @@ export async function measureBox(
   });
   if (confidential === undefined) throw new TypeError('what was planned is confidential');
   const boot = await confidentialBoot(rt, bootSet, allowKnownVulnerable);
-  const { tee, specDigest, launchSpec } = confidential;
-  const launch = await launchRecordFor(boot, { tee, cpus: vmCpus(askedCpus(request)) });
+  const { tee, launchSpec, privileged } = confidential;
+  const hostData = hostDataOfBox(confidential);
+  const cpus = vmCpus(askedCpus(request));
+  const launch = await launchRecordFor(boot, { tee, cpus, privileged });
   const exception = exceptionFor(launch.digest, boot, allowKnownVulnerable);
   return {
     measurement: launch.digest,
-    hostData: specDigest,
+    hostData,
     spec: launchSpec,
     launch,
     policy: {
       schema: ATTESTATION_POLICY_SCHEMA,
       tee: EVIDENCE_TEE[tee],
       measurements: [launch.digest],
-      hostData: specDigest,
+      hostData,
       vmpl: 0,
+      ...(privileged === true ? { allowPrivileged: true } : {}),
       ...exception,
       // Simulated keys are not revoked.
       ...(tee === 'simulated' ? { crl: { required: false } } : {}),

@@ -4,6 +4,7 @@
  * @module
  */
 import { BrokerEndpoint, HOST_PERMISSIONS, SEALING } from '@a3s-box/policies';
+import { hostDataOf } from '@a3s-box/policies/host-data';
 import * as z from 'zod';
 import { TEES } from '../../engine/engine.ts';
 
@@ -17,7 +18,7 @@ export const ConfidentialDefinition = z.strictObject({
   tee: z.enum(TEES),
   /** Canonical text of the launch spec: these bytes go to the guest at every start. */
   launchSpec: z.string(),
-  /** SHA-256 of the text, which is HOST_DATA. */
+  /** SHA-256 of the text, which HOST_DATA is made of. */
   specDigest: hex(32),
   hostMay: z.array(z.enum(HOST_PERMISSIONS)),
   secrets: z.array(
@@ -35,12 +36,22 @@ export const ConfidentialDefinition = z.strictObject({
   secretsDeadline: z.int(),
   deployment: z.string(),
   changes: z.enum(['memory', 'encrypted-disk']),
+  /** Absent is false. */
+  privileged: z.literal(true).optional(),
   /** Absent: none. */
   sealing: z.enum(SEALING).optional(),
   /** ID block and its authentication, in base64. */
   identity: z.strictObject({ block: z.string(), auth: z.string() }).optional(),
 });
 export type ConfidentialDefinition = z.infer<typeof ConfidentialDefinition>;
+
+/** HOST_DATA that the box is launched with, in hexadecimal digits. */
+export function hostDataOfBox({
+  specDigest,
+  privileged,
+}: Pick<ConfidentialDefinition, 'specDigest' | 'privileged'>): string {
+  return hostDataOf(specDigest, privileged === true);
+}
 
 const SECRETS_STATES = ['none', 'waiting', 'ready', 'expired', 'refused'] as const;
 

@@ -5,6 +5,7 @@
  */
 import type { Tee } from '../../engine/engine.ts';
 import type { Box } from './box.ts';
+import { hostDataOfBox } from './confidential.ts';
 
 /** Part of every output about a box whose processor is simulated. */
 export const SIMULATED = 'SIMULATED';
@@ -25,9 +26,9 @@ export const ASKED_TEE = { snp: 'snp', simulated: 'simulate' } as const satisfie
 export function teeAttributes({ definition }: Pick<Box, 'definition'>): Record<string, string> {
   const { confidential } = definition;
   if (confidential === undefined) return {};
-  const { tee, specDigest } = confidential;
+  const { tee } = confidential;
   const name = EVIDENCE_TEE[tee];
-  return { tee: tee === 'simulated' ? SIMULATED : name, hostData: specDigest };
+  return { tee: tee === 'simulated' ? SIMULATED : name, hostData: hostDataOfBox(confidential) };
 }
 
 /** Whether the box waits for secrets before its main process starts. */

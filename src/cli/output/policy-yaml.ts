@@ -15,6 +15,7 @@ export interface AcceptedBox {
    * same.
    */
   readonly excepted: boolean;
+  readonly privileged: boolean;
 }
 
 export function attestationPolicyText({
@@ -22,6 +23,7 @@ export function attestationPolicyText({
   measurement,
   hostData,
   excepted,
+  privileged,
 }: AcceptedBox): string {
   return [
     '# Accepts the confidential box that a3s-box measure computed, and no other.',
@@ -34,6 +36,7 @@ export function attestationPolicyText({
     '',
     '# SHA-256 of the launch spec: image and layers, process, network, what the host may do, whose keys may inject secrets.',
     `hostData: ${hostData}`,
+    ...(privileged ? ['', ...PRIVILEGED] : []),
     ...(tee === 'simulated' ? ['', ...UNREVOKED] : []),
     '',
   ].join('\n');
@@ -56,6 +59,11 @@ const SIMULATED = [
 const EXCEPTION = [
   '# KNOWN TO BE VULNERABLE, and accepted all the same: the policy that the box was measured by says so.',
   'allowKnownVulnerable:',
+];
+
+const PRIVILEGED = [
+  '# PRIVILEGED: the workload has all of the guest, and can have reports over any bytes.',
+  'allowPrivileged: true',
 ];
 
 const UNREVOKED = ['# Nobody revokes simulated keys.', 'crl:', '  required: false'];

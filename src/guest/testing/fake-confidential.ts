@@ -8,6 +8,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import type { ServerHttp2Stream } from 'node:http2';
 import { type HostPermission, LaunchSpec, launchSpecText } from '@a3s-box/policies';
+import { hostDataOf } from '@a3s-box/policies/host-data';
 import type { Tee } from '../../engine/engine.ts';
 import { type LaunchSpecTaken, MAX_CERTIFICATES, type SecretsReport } from '../protocol.ts';
 import { closing, json, readBytes } from './fake-agent-streams.ts';
@@ -67,10 +68,11 @@ export class FakeConfidential {
     const bytes = await readBytes(stream, MAX_SPEC);
     if (this.#options.refuse !== undefined) throw this.#options.refuse;
     const digest = createHash('sha256').update(bytes).digest();
-    if (!digest.equals(this.#options.hostData)) {
+    const spec = LaunchSpec.parse(JSON.parse(bytes.toString()));
+    const hostData = hostDataOf(digest.toString('hex'), spec.confinement.privileged === true);
+    if (hostData !== Buffer.from(this.#options.hostData).toString('hex')) {
       throw new FakeRefusal('launch-spec-mismatch', 'it is not what HOST_DATA is of');
     }
-    const spec = LaunchSpec.parse(JSON.parse(bytes.toString()));
     if (launchSpecText(spec) !== bytes.toString()) {
       throw new FakeRefusal('launch-spec-malformed', 'it is not canonical');
     }

@@ -137,7 +137,12 @@ describe('creating a confidential box', () => {
   const PROFILE = 'seccomp={"defaultAction":"SCMP_ACT_ALLOW"}';
   it.each<[string, Record<string, unknown>, Record<string, unknown>, string]>([
     ['a bind mount', {}, { HostConfig: { Binds: ['/srv:/srv'] } }, 'unsupported-option'],
-    ['privileges', {}, { HostConfig: { Privileged: true } }, 'unsupported-option'],
+    [
+      'privileges and keys',
+      { Sealing: 'exact' },
+      { HostConfig: { Privileged: true } },
+      'unsupported-option',
+    ],
     ['a group', {}, { HostConfig: { GroupAdd: ['audio'] } }, 'unsupported-option'],
     ['an OOM score', {}, { HostConfig: { OomScoreAdj: 5 } }, 'unsupported-option'],
     ['a domain', {}, { Domainname: 'example.com' }, 'unsupported-option'],

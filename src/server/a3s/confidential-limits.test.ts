@@ -1,3 +1,4 @@
+import { hostDataOf } from '@a3s-box/policies/host-data';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestHome } from '../testing/home.ts';
 import { allowConfidential } from '../testing/signed-images.ts';
@@ -54,6 +55,34 @@ describe('a confidential box', () => {
         ...{ maskedPaths: ['/proc/keys'], readonlyPaths: [] },
       },
     });
+  });
+
+  it('says in the launch spec, HOST_DATA and the command line that it is privileged', async () => {
+    const id = await running({}, { Privileged: true });
+    const { launchSpec = '', specDigest = '' } = definition(id).confidential ?? {};
+    expect(JSON.parse(launchSpec)).toMatchObject({ confinement: { privileged: true } });
+    const { spec } = home.host.vm(id) ?? {};
+    expect(spec?.boot.commandLine).toEqual(['a3s.tee=simulated', 'a3s.privileged']);
+    const hostData = hostDataOf(specDigest, true);
+    expect(Buffer.from(spec?.confidential?.hostData ?? []).toString('hex')).toBe(hostData);
+    const shown = await home.call('GET', `/containers/${id}/json`);
+    expect(shown.body).toMatchObject({ Confidential: { HostData: hostData } });
+  });
+
+  it('refuses privileges with a boot set that is from before privileged boxes', async () => {
+    const { boot } = home;
+    const confidential = boot.confidential && { ...boot.confidential, launchSpec: 8 };
+    home.boot = { ...boot, confidential };
+    try {
+      expect(
+        await home.call('POST', '/containers/create', {
+          ...{ Image: 'busybox', Cmd: ['true'], Confidential: { Tee: 'simulate' } },
+          HostConfig: { Privileged: true },
+        }),
+      ).toMatchObject({ status: 400, body: { code: 'unsupported-option' } });
+    } finally {
+      home.boot = boot;
+    }
   });
 
   it('refuses a privileged exec', async () => {

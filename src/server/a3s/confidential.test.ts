@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { measureRecord, parseLaunchRecord, signIdBlock } from '@a3s-box/attestation/measure';
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
+import { hostDataOf } from '@a3s-box/policies/host-data';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ovmfImage } from '../../cli/testing/ovmf-image.ts';
 import { testAuthority } from '../../registry/testing/test-authority.ts';
@@ -127,6 +128,24 @@ describe('POST /a3s/v1/measure', () => {
     }
     const digests = others.map(({ measurement }) => measurement);
     expect(new Set([first, ...digests]).size).toBe(5);
+  });
+
+  it('measures a privileged box as another launch, and allows it in the policy alone', async () => {
+    const privileged = { ...SIMULATE, HostConfig: { Privileged: true } };
+    const found = await measured(privileged);
+    const digest = createHash('sha256').update(String(found['spec'])).digest('hex');
+    expect(found['hostData']).toBe(hostDataOf(digest, true));
+    expect(parseLaunchRecord(found['launch'])).toMatchObject({
+      append: 'a3s.tee=simulated a3s.privileged',
+    });
+    const plain = await measured();
+    expect(found['measurement']).not.toBe(plain['measurement']);
+    expect(parseAttestationPolicy(found['policy'])).toMatchObject({
+      allowPrivileged: true,
+      measurements: [found['measurement']],
+      hostData: found['hostData'],
+    });
+    expect(parseAttestationPolicy(plain['policy']).allowPrivileged).toBe(false);
   });
 
   it.each<[string, unknown, number, string]>([

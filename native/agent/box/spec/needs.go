@@ -69,6 +69,10 @@ func (s *Spec) Uses() []string {
 		uses = append(uses, UseChanges)
 	}
 	if s.Confinement.IsPrivileged() {
+		// The initrd of confidential boxes has no such drivers.
+		if !s.Pod && len(s.Rootfs.Layers) > 0 && s.Rootfs.Layers[0].Verity != nil {
+			return uses
+		}
 		return append(uses, UseTun, UseContainers)
 	}
 	if devices := s.Confinement.Devices; devices != nil && slices.Contains(*devices, tunDevice) {

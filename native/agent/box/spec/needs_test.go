@@ -19,7 +19,10 @@ func TestDriversAreLoadedForWhatABoxAsksFor(t *testing.T) {
 		"an encrypted disk": {spec.Spec{Rootfs: spec.Rootfs{Changes: spec.Changes{Kind: spec.ChangesEncrypted}}}, []string{spec.UseChanges}},
 		"/dev/net/tun":      {spec.Spec{Confinement: devices("fuse", "net/tun")}, []string{spec.UseTun}},
 		"a privileged box":  {spec.Spec{Confinement: spec.Confinement{Privileged: &privileged}}, []string{spec.UseTun, spec.UseContainers}},
-		"another device":    {spec.Spec{Confinement: devices("fuse")}, nil},
+		"a privileged confidential box": {spec.Spec{
+			Rootfs: spec.Rootfs{Layers: []spec.Layer{{Verity: &spec.Verity{}}}}, Confinement: spec.Confinement{Privileged: &privileged},
+		}, nil},
+		"another device": {spec.Spec{Confinement: devices("fuse")}, nil},
 	} {
 		if got := c.box.Uses(); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)

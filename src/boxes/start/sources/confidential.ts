@@ -14,7 +14,11 @@ import { hostCertificates } from '../../confidential/host-certificates.ts';
 import { relayWhileTaking } from '../../confidential/relay-broker.ts';
 import { describeConfidential, findConfidential, renewChanges } from '../../confidential/vm.ts';
 import type { Box } from '../../record/box.ts';
-import type { ConfidentialDefinition, ConfidentialState } from '../../record/confidential.ts';
+import {
+  type ConfidentialDefinition,
+  type ConfidentialState,
+  hostDataOfBox,
+} from '../../record/confidential.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../../record/directories.ts';
 import { hostSeesOutput } from '../../record/host-may.ts';
 import { teeAttributes } from '../../record/tee-names.ts';
@@ -95,7 +99,7 @@ async function launchMeasured(
   await makeRuntimeDirectory(runtimeDirectory(rt, id), identity);
   if (confidential.changes === 'encrypted-disk') await renewChanges(rt, id, identity);
   const planned: ConfidentialState = {
-    hostData: confidential.specDigest,
+    hostData: hostDataOfBox(confidential),
     policy: `0x${parts.boot.policy.toString(16)}`,
     bootSet,
     secrets: { state: isAwaiting(definition, confidential) ? 'waiting' : 'none', delivered: [] },

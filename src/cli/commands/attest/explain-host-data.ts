@@ -5,12 +5,14 @@
  * @module
  */
 import { createHash } from 'node:crypto';
+import { hostDataOf } from '@a3s-box/policies/host-data';
 import { printable } from '../../client/failure.ts';
+import { isObject } from '../../client/json.ts';
 import type { Library } from './load-library.ts';
 
 export interface HostDataExplanation {
   readonly matches: boolean;
-  /** SHA-256 of the expected spec's text. */
+  /** HOST_DATA of the expected spec. */
   readonly expected: string;
   readonly actual: string;
   /** Whether the host's spec has the actual HOST_DATA. If not, it is not the spec of the box. */
@@ -25,8 +27,8 @@ const MAX_VALUE = 160;
 
 /**
  * @param actual HOST_DATA of the report, 64 hexadecimal digits
- * @param claimed text of the box's spec from its host; untrusted, and used only if `actual` is its
- * digest
+ * @param claimed text of the box's spec from its host; untrusted, and used only if `actual` belongs
+ * to it
  */
 export function explainHostData(
   library: Library,
@@ -34,10 +36,10 @@ export function explainHostData(
   actual: string,
   claimed: string | undefined,
 ): HostDataExplanation {
-  const expected = sha256(expectedSpec);
+  const expected = hostDataOfText(expectedSpec);
   const frame = { matches: expected === actual, expected, actual, differences: [] };
   const record =
-    claimed === undefined ? 'absent' : sha256(claimed) === actual ? 'confirmed' : 'refuted';
+    claimed === undefined ? 'absent' : hostDataOfText(claimed) === actual ? 'confirmed' : 'refuted';
   if (frame.matches) return { ...frame, record, conclusion: SAME };
   if (claimed === undefined || record !== 'confirmed') {
     return { ...frame, record, conclusion: record === 'refuted' ? REFUTED : ASK };
@@ -81,6 +83,19 @@ function shortened(value: string | undefined): string {
   return value.length > MAX_VALUE ? `${value.slice(0, MAX_VALUE)}…` : value;
 }
 
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+function hostDataOfText(text: string): string {
+  const digest = createHash('sha256').update(text).digest('hex');
+  return hostDataOf(digest, isPrivileged(text));
+}
+
+/** Text that is no launch spec is of no privileged box. */
+function isPrivileged(text: string): boolean {
+  try {
+    const spec: unknown = JSON.parse(text);
+    return (
+      isObject(spec) && isObject(spec['confinement']) && spec['confinement']['privileged'] === true
+    );
+  } catch {
+    return false;
+  }
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { launchRecordOf } from '@a3s-box/attestation/measure';
 import { canonicalJson } from '@a3s-box/policies';
+import { hostDataOf } from '@a3s-box/policies/host-data';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Transcript, transcript } from '../../testing/fake-context.ts';
 import { ovmfImage } from '../../testing/ovmf-image.ts';
@@ -61,6 +62,18 @@ describe('attest explain --launch', () => {
       expect(done).toMatchObject({ status: 2, stderr: expect.stringContaining('hostile: ') });
       expect(done.stderr).toContain('launch-record-malformed');
     }
+  });
+
+  it('expects the mark of a privileged box in its HOST_DATA', async () => {
+    const spec = canonicalJson({ confinement: { privileged: true } });
+    write('privileged', { launch: EXPECTED, spec });
+    const args = ['attest', 'explain', '--launch=privileged', `--actual=${EXPECTED.digest}`];
+    const explained = (hostData: string): Promise<Transcript> =>
+      transcript('/nonexistent', [...args, `--actual-host-data=${hostData}`], { cwd });
+    const marked = await explained(hostDataOf(sha256(spec), true));
+    expect(marked.stdout).toContain('HOST_DATA is the expected one');
+    const unmarked = await explained(sha256(spec));
+    expect(unmarked.stdout).toContain('The launch spec is another.');
   });
 
   it('reports a launch that is as expected', async () => {

@@ -42,7 +42,7 @@ export const measure: Command = {
     string('format', DOCUMENT_FORMAT_HELP),
     string('launch-out', 'Write the launch, for attest explain --launch', { value: 'file' }),
     string('policy-out', 'Write the attestation policy', { value: 'file' }),
-    string('spec-out', 'Write the launch spec, whose SHA-256 is HOST_DATA', { value: 'file' }),
+    string('spec-out', 'Write the launch spec, whose SHA-256 is in HOST_DATA', { value: 'file' }),
   ]),
   operands: { min: 1, max: Infinity },
   passThrough: true,

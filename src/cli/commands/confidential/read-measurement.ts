@@ -4,6 +4,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
+import { isHostDataOf, isPrivilegedHostData } from '@a3s-box/policies/host-data';
 import type { Measured } from '../../../docker-api/a3s/launch.ts';
 import { A3sError } from '../../../errors.ts';
 import { isObject, type Received, stringOf } from '../../client/json.ts';
@@ -19,7 +20,7 @@ export function readMeasurement(tee: Measurement['tee'], answer: Received<Measur
   const digest = createHash('sha256').update(spec).digest('hex');
   if (
     !/^[0-9a-f]{96}$/.test(measurement) ||
-    digest !== hostData ||
+    !isHostDataOf(hostData, digest) ||
     !isJson(spec) ||
     !isObject(launch)
   ) {
@@ -29,7 +30,8 @@ export function readMeasurement(tee: Measurement['tee'], answer: Received<Measur
   }
   const simulated = tee === 'simulated';
   const excepted = exceptedBy(answer.policy);
-  const policy = attestationPolicyText({ tee, measurement, hostData, excepted });
+  const privileged = isPrivilegedHostData(hostData);
+  const policy = attestationPolicyText({ tee, measurement, hostData, excepted, privileged });
   return { tee, simulated, measurement, hostData, spec, launch, policy };
 }
 

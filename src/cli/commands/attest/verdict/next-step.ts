@@ -47,6 +47,8 @@ const POLICY_STEPS: Steps<Library['APPRAISAL_CHECKS']> = {
   tee: 'Use a policy whose tee is what the evidence is from.',
   debug: LAUNCH_ANEW,
   'migration-agent': LAUNCH_ANEW,
+  privileged:
+    'Run the box without --privileged, or say allowPrivileged in the policy if its workload may have all of the guest.',
   'tcb-reported': UPDATE_HOST,
   'tcb-launch': `${UPDATE_HOST} Then launch the guest anew.`,
   'tcb-committed': UPDATE_HOST,

@@ -6,6 +6,7 @@
  */
 
 import type { Box } from '../../../../boxes/record/box.ts';
+import { hostDataOfBox } from '../../../../boxes/record/confidential.ts';
 import { ASKED_TEE, SIMULATED } from '../../../../boxes/record/tee-names.ts';
 import type {
   ConfidentialShown,
@@ -26,7 +27,7 @@ export function showConfidential({ definition, state }: Box): ConfidentialShown 
     Tee: ASKED_TEE[confidential.tee],
     Simulated: confidential.tee === 'simulated',
     ...(confidential.tee === 'simulated' ? { Note: SIMULATED_NOTE } : {}),
-    HostData: confidential.specDigest,
+    HostData: hostDataOfBox(confidential),
     Measurement: launch?.measurement ?? '',
     HostMay: confidential.hostMay,
     Deployment: confidential.deployment,
