@@ -72,8 +72,15 @@ it('builds without BuildKit, and says the names in the usual words', async () =>
   const ran = succeeded(
     await build.docker(['build', '-t', 'classic:1', build.context(BASE)], { env }),
   );
-  expect(ran.stdout).toMatch(/Successfully built [0-9a-f]{12}\nSuccessfully tagged classic:1\n/);
+  const said = /Successfully built ([0-9a-f]{12})\nSuccessfully tagged classic:1\n/.exec(
+    ran.stdout,
+  );
   expect(await image('classic:1')).toMatchObject({
+    id: expect.stringMatching(`^sha256:${said?.[1]}`),
+    config: { env: expect.arrayContaining(['A=b']) },
+  });
+  const quiet = succeeded(await build.docker(['build', '-q', build.context(BASE)], { env }));
+  expect(await image(quiet.stdout.trim())).toMatchObject({
     config: { env: expect.arrayContaining(['A=b']) },
   });
   expect(await names()).not.toContain('classic');

@@ -71,14 +71,17 @@ export async function* classicBuild(
     });
     const status = answer.statusCode ?? 0;
     if (status !== 200) throw refused(status, await errorWords(answer, MAX_WORDS));
-    const lines = new BuildLines();
+    const lines = new BuildLines({ quiet: isTrue(query.get('q')) });
     for await (const chunk of answer) {
-      lines.read(chunk as Buffer);
-      yield chunk as Buffer;
+      const passed = lines.read(chunk as Buffer);
+      if (passed.length > 0) yield passed;
     }
+    const rest = lines.end();
+    if (rest.length > 0) yield rest;
     const { id } = lines;
     if (id === undefined) return;
     const image = await build.import({ digest: id, names: names.canonical }, signal);
+    for (const held of lines.of(image.id)) yield line(held);
     for (const name of named(image, names.familiar)) {
       yield line({ stream: `Successfully tagged ${name}\n` });
     }
