@@ -10,7 +10,7 @@ import { dirname } from 'node:path';
 import { A3sError } from '../errors.ts';
 import { makeDirectories } from '../make-directories.ts';
 import type { BrokerConfig } from './config/broker-yaml.ts';
-import { createRootKeys } from './keys/open-root-keys.ts';
+import { createRootKeys, rootKeyFile } from './keys/open-root-keys.ts';
 import { createSigningKeyFile, openSigningKeyFile, publicPem } from './keys/signing-key.ts';
 import { openStore, type StorePlace } from './store/open-store.ts';
 import { isUsed } from './vault/vault.ts';
@@ -22,9 +22,10 @@ import { isUsed } from './vault/vault.ts';
  */
 export async function initBroker(config: BrokerConfig): Promise<string> {
   const { store, rootKey, auditKey, auditHead, resultsKey } = config;
-  const files = [store, rootKey].filter((place) => typeof place === 'string');
+  const databases = typeof store === 'string' ? [store] : [];
+  const files = [rootKeyFile(rootKey) ?? [], resultsKey ?? []].flat();
   const results = resultsKey === undefined ? [] : [resultsKey];
-  for (const path of [...files, auditKey, ...results, auditHead]) {
+  for (const path of [...databases, ...files, auditKey, auditHead]) {
     if (statSync(path, { throwIfNoEntry: false }) !== undefined) {
       throw new A3sError('broker-conflict', `Cannot make a new broker: ${path} exists`, {
         remedy: 'Serve with it, or move all of its files away.',

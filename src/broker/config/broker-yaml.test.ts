@@ -36,10 +36,28 @@ describe('broker.yaml', () => {
     ['a pin that is none', 'olga: {key: ', 'olga: {key: x', 'operators.olga.key'],
     ['an anchor', 'store: broker.db', 'store: &x broker.db', 'anchors are not read'],
     ['a limit of nothing', 'limits: {}', 'limits: {burst: 0}', 'limits.burst'],
+    ['no policy of a derived key', 'file: root.key', 'derived: {references: r}', 'rootKey'],
+    [
+      'two root keys',
+      'file: root.key',
+      'file: r, derived: {references: r, policy: exact}',
+      'rootKey',
+    ],
     ['one key for results and the log', 'key: results.key', 'key: ./audit.key', 'results.key'],
   ])('refuses a broker.yaml with %s', (_, text, replacement, message) => {
     expect(testYaml()).toContain(text);
     expect(() => parse(testYaml().replace(text, replacement))).toThrow(refused(message));
+  });
+
+  it('derives a root key in the guest of the box, and takes simulated ones only where it says so', () => {
+    const derived = (more: string) =>
+      parse(testYaml().replace('file: root.key', `derived: {references: r, policy: exact${more}}`));
+    const place = { references: '/etc/broker/r', policy: 'exact', socket: '/run/a3s/agent.sock' };
+    expect(derived('')).toMatchObject({
+      rootKey: { ...place, allowSimulated: false },
+      auditHead: '/etc/broker/r.audit-head',
+    });
+    expect(derived(', allowSimulated: true').rootKey).toEqual({ ...place, allowSimulated: true });
   });
 
   it('takes guests without TLS from this host alone, unless the file says that it is insecure', () => {

@@ -12,7 +12,7 @@ import { narrow } from '../../narrow.ts';
 import { logHeadPath } from '../audit/log-head.ts';
 import type { ListenAddress } from '../http/listener.ts';
 import { RATE_LIMITS, type RateLimits } from '../http/rate-limit.ts';
-import type { RootKeyPlace } from '../keys/open-root-keys.ts';
+import { type RootKeyPlace, rootKeyFile } from '../keys/open-root-keys.ts';
 import { parseGrant, parseReleasePolicy } from '../record/documents.ts';
 import { isName } from '../record/resource-path.ts';
 import { QUOTAS, type Quotas } from '../record/tenant-quotas.ts';
@@ -89,6 +89,12 @@ const postgresql = z
   );
 const label = z.string().min(1).max(32);
 const pkcs11 = z.strictObject({ module: file, token: label, label, pinFile: file });
+const derived = z.strictObject({
+  references: file,
+  policy: z.enum(['exact', 'upgradable']),
+  socket: z._default(file, '/run/a3s/agent.sock'),
+  allowSimulated: z._default(z.boolean(), false),
+});
 const rate = (most: number) => z.optional(z.int().min(1).max(most));
 
 const tenant = z.strictObject({
@@ -102,7 +108,11 @@ const tenant = z.strictObject({
 
 const document = z.strictObject({
   store: z.union([file, z.strictObject({ postgresql })]),
-  rootKey: z.union([z.strictObject({ file }), z.strictObject({ pkcs11 })]),
+  rootKey: z.union([
+    z.strictObject({ file }),
+    z.strictObject({ pkcs11 }),
+    z.strictObject({ derived }),
+  ]),
   audit: z.strictObject({
     key: file,
     checkpointEntries: z._default(z.int().min(1).max(100_000), 256),
@@ -160,11 +170,12 @@ export function parseBrokerConfig(text: Uint8Array, path: string): BrokerConfig 
   }
   const base = dirname(resolve(path));
   const at = (name: string) => (isAbsolute(name) ? name : join(base, name));
-  const files = (of: TlsFiles): TlsFiles => ({ cert: at(of.cert), key: at(of.key) });
+  const tlsFiles = (of: TlsFiles): TlsFiles => ({ cert: at(of.cert), key: at(of.key) });
   const { guests, admin, simulated, limits } = data;
   const keys = keysOf(data, at);
   const resultsKey = data.results && at(data.results.key);
-  if (resultsKey === keys.auditKey || resultsKey === keys.rootKey) {
+  const files = [keys.auditKey, rootKeyFile(keys.rootKey)];
+  if (resultsKey !== undefined && files.includes(resultsKey)) {
     throw new A3sError('broker-config', `${path}: results.key: expected a file of its own`);
   }
   return {
@@ -172,8 +183,8 @@ export function parseBrokerConfig(text: Uint8Array, path: string): BrokerConfig 
     ...keys,
     checkpointEntries: data.audit.checkpointEntries,
     ...(resultsKey && { resultsKey }),
-    guests: { listen: guests.listen, ...(guests.tls && { tls: files(guests.tls) }) },
-    admin: { listen: admin.listen, tls: files(admin.tls) },
+    guests: { listen: guests.listen, ...(guests.tls && { tls: tlsFiles(guests.tls) }) },
+    admin: { listen: admin.listen, tls: tlsFiles(admin.tls) },
     metrics: data.metrics,
     endorsements: { ...data.endorsements, store: at(data.endorsements.store) },
     ...(simulated && {
@@ -195,7 +206,7 @@ export function parseBrokerConfig(text: Uint8Array, path: string): BrokerConfig 
   };
 }
 
-/** The head is beside the root key; for one on a token, beside the key of the audit log. */
+/** The head is beside the file of the root key; for one on a token, beside that of the log. */
 function keysOf(
   { rootKey, audit }: Pick<z.infer<typeof document>, 'rootKey' | 'audit'>,
   at: (path: string) => string,
@@ -204,6 +215,11 @@ function keysOf(
   if ('file' in rootKey) {
     const path = at(rootKey.file);
     return { rootKey: path, auditKey, auditHead: logHeadPath(path) };
+  }
+  if ('derived' in rootKey) {
+    const { references, socket, ...rest } = rootKey.derived;
+    const place = { ...rest, references: at(references), socket: at(socket) };
+    return { rootKey: place, auditKey, auditHead: logHeadPath(place.references) };
   }
   const { module, pinFile, ...names } = rootKey.pkcs11;
   const token = { ...names, module: at(module), pinFile: at(pinFile) };

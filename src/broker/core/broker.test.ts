@@ -72,7 +72,7 @@ describe('a release', () => {
   const released = async (opened: Awaited<ReturnType<typeof open>>) =>
     (await opened.entries()).filter(({ action }) => action === 'resource-released');
 
-  it('is recorded once, however often a session asks for it, also after a restart', async () => {
+  it('records a release once, however often a session asks for it, also after a restart', async () => {
     await prepare();
     const proof = await prove();
     for (let round = 0; round < 2; round += 1) {
@@ -85,7 +85,7 @@ describe('a release', () => {
     }
   });
 
-  it('is recorded again for a new version, another session, another address or another grant', async () => {
+  it('records a release again for a new version, another session, another address or another grant', async () => {
     await prepare();
     await using opened = await open();
     const { administration, broker } = opened;
@@ -110,7 +110,7 @@ describe('a release', () => {
     ['names another entry', 'UPDATE releases SET seq = 1'],
     ['names no entry', 'UPDATE releases SET seq = 99'],
     ['is of another session', "UPDATE releases SET session = 'def'"],
-  ])('is recorded where the store %s', async (_, sql) => {
+  ])('records a release where the store %s', async (_, sql) => {
     await prepare();
     const proof = await prove();
     const release = async (session = 'abc') => {

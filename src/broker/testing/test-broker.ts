@@ -14,7 +14,7 @@ import { keyPin, testCertificate } from './certificate.ts';
 import { NOW, type TestDirectory, testDirectory } from './fixtures.ts';
 
 const VECTORS = new URL('../../../test/vectors/', import.meta.url);
-const vector = (name: string) => readFileSync(new URL(name, VECTORS), 'utf8');
+export const vector = (name: string) => readFileSync(new URL(name, VECTORS), 'utf8');
 
 export const PROCESSOR = new SimulatedSecureProcessor(JSON.parse(vector('simulated/state.json')), {
   now: () => NOW,
