@@ -219,6 +219,12 @@ it('refuses a build without BuildKit in the same words', async () => {
   });
 });
 
+it('takes the first of two names of a Dockerfile, and no other field twice', async () => {
+  const twice = (name: string) => home.call('POST', `/build?${name}=.dockerfile.1&${name}=FROM+a`);
+  expect(await twice('dockerfile')).toMatchObject({ body: { code: 'builder-missing' } });
+  expect(await twice('target')).toMatchObject({ body: { code: 'invalid-argument' } });
+});
+
 it('starts no builder to prune caches', async () => {
   expect(await home.call('POST', '/build/prune')).toMatchObject({
     ...{ status: 200, body: { CachesDeleted: [], SpaceReclaimed: 0 } },

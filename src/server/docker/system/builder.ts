@@ -27,10 +27,12 @@ const MAX_PARAMETER = 64 * 1024;
 const parameter = z.string().max(MAX_PARAMETER);
 const parameters = z.union([parameter, z.array(parameter).max(128)]).optional();
 const once = parameter.optional();
+/** docker-py sends the name of a Dockerfile outside of the context, then its text. As in Go. */
+const first = parameters.transform((values) => (Array.isArray(values) ? values[0] : values));
 
 /** The builder reads them; this server reads the names, and whether to pull. */
 const BUILD_QUERY = z.object({
-  ...{ t: parameters, pull: once, remote: once, dockerfile: once, target: once },
+  ...{ t: parameters, pull: once, remote: once, dockerfile: first, target: once },
   ...{ q: once, nocache: once, rm: once, forcerm: once, squash: once, platform: once },
   ...{ buildargs: once, labels: once, cachefrom: once, extrahosts: parameters },
   ...{ networkmode: once, shmsize: once, memory: once, memswap: once, cpushares: once },

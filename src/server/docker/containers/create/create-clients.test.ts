@@ -38,6 +38,12 @@ describe('requests of the Python SDK', () => {
     expect(Mounts).toMatchObject([{ Source: '/tmp', Destination: '/mnt', Mode: 'rw', RW: true }]);
   });
 
+  it('accepts the runtime beside the image, and refuses another one there', async () => {
+    const { HostConfig } = await inspected({ Runtime: 'runc', HostConfig: { Runtime: null } });
+    expect(HostConfig).toMatchObject({ Runtime: 'runc' });
+    expect(await refused({ Runtime: 'runsc' })).toMatchObject({ code: 'unsupported-option' });
+  });
+
   it('accepts a volume at the unnormalized path of a bind mount, with null for its options', async () => {
     await created({ Volumes: { '/mnt/.//x/': null }, HostConfig: { Binds: ['/tmp:/mnt/x'] } });
   });

@@ -61,6 +61,7 @@ export async function parseCreate(body: unknown): Promise<ParsedCreate> {
       'HostConfig',
       'MacAddress',
       'NetworkingConfig',
+      'Runtime',
       'Engine',
       'Confidential',
       'Egress',
@@ -69,7 +70,7 @@ export async function parseCreate(body: unknown): Promise<ParsedCreate> {
     {},
     { ignored },
   );
-  const { NetworkingConfig: networking, MacAddress: mac, ...rest } = whole;
+  const { NetworkingConfig: networking, MacAddress: mac, Runtime: runtime, ...rest } = whole;
   const { Engine: engine, Confidential: own, ...others } = rest;
   const { Egress: ownEgress, EgressSecrets: secrets, ...docker } = others;
   const hostPart = withoutUnsupported(
@@ -79,6 +80,8 @@ export async function parseCreate(body: unknown): Promise<ParsedCreate> {
     UNSUPPORTED_HOST_CONFIG,
     { ignored, warnings: discarded },
   );
+  // docker-py sends it beside the image, where Docker has no such field.
+  if (runtime !== undefined) hostPart['Runtime'] ??= runtime;
   const document = goObject(CreateBody, { ...docker, HostConfig: hostPart }, ignored);
   // What Docker has no word for is not read as Go reads: its names are exact.
   const config = parseRequest(CreateBody, {
