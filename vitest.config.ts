@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config';
+import { TEMPORARY } from './scripts/test/memory-directory.ts';
 import { isolatedFiles } from './scripts/test/selection/isolation.ts';
 import { scaled } from './test/e2e/time-scale.ts';
 
@@ -13,6 +14,8 @@ const UNIT_MILLISECONDS = 120_000;
 
 /** What a test waits for comes, however busy the machine is: Vitest gives it a second. */
 const WAITING = { poll: { timeout: UNIT_MILLISECONDS / 2 } };
+
+const IN_MEMORY = 'scripts/test/memory-directory.ts';
 
 /** The programs as they are installed, and others beside them, without a virtual machine. */
 const HOST = [
@@ -76,6 +79,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           expect: WAITING,
+          env: { TMPDIR: TEMPORARY },
+          globalSetup: [IN_MEMORY],
           include: [`{${UNIT}}/**/*.test.ts`, ...PLAIN],
           exclude: [...configDefaults.exclude, ...UNIT_ISOLATED],
           isolate: false,
@@ -89,6 +94,8 @@ export default defineConfig({
         test: {
           name: 'unit-isolated',
           expect: WAITING,
+          env: { TMPDIR: TEMPORARY },
+          globalSetup: [IN_MEMORY],
           include: UNIT_ISOLATED,
           testTimeout: UNIT_MILLISECONDS + FUZZ_MILLISECONDS,
           hookTimeout: UNIT_MILLISECONDS,

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -59,7 +58,8 @@ async function run(args: readonly string[], overrides: Partial<JailProgram> = {}
 }
 
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'jail-'));
+  // Not in a directory that a jail has one of its own of, such as /dev.
+  root = await mkdtemp('/tmp/a3s-jail-');
   await chmod(root, 0o711);
   for (const [name, owner] of [
     ['own', identity],
