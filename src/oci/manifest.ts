@@ -71,7 +71,11 @@ const Manifest = openObject({
     const message = `${quoted(mediaType)} is no configuration of an image`;
     context.addIssue({ code: 'custom', message });
   }),
-  layers: z.array(Layer),
+  // Docker's engine writes null where an image has none.
+  layers: z
+    .array(Layer)
+    .nullable()
+    .transform((layers) => layers ?? []),
 }).superRefine(isOneThing('manifests'));
 export type Manifest = z.infer<typeof Manifest>;
 

@@ -86,6 +86,17 @@ it('builds without BuildKit, and says the names in the usual words', async () =>
   expect(await names()).not.toContain('classic');
 });
 
+it('builds an image without a layer, with BuildKit and without', async () => {
+  const context = build.context('FROM scratch\nLABEL a=b\n');
+  for (const [name, env] of [
+    ['empty:1', { DOCKER_BUILDKIT: '0' }],
+    ['empty:2', {}],
+  ] as const) {
+    succeeded(await build.docker(['build', '-t', name, context], { env }));
+    expect(await image(name)).toMatchObject({ config: { labels: { a: 'b' } } });
+  }
+});
+
 it('begins a build with an image of the store, with BuildKit and without', async () => {
   for (const DOCKER_BUILDKIT of ['1', '0']) {
     const context = build.context('FROM made:1\nRUN echo $A > /read\nENV C=d\n');
