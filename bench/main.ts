@@ -18,6 +18,7 @@ import { broker } from './benchmarks/broker.ts';
 import { burst } from './benchmarks/burst.ts';
 import { cliStart } from './benchmarks/cli-start.ts';
 import { coldBoot } from './benchmarks/cold-boot.ts';
+import { composeUp } from './benchmarks/compose-up.ts';
 import { confidentialBoot } from './benchmarks/confidential-boot.ts';
 import { density } from './benchmarks/density.ts';
 import { exec } from './benchmarks/exec.ts';
@@ -48,6 +49,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   lifecycle,
   api,
   burst,
+  composeUp,
   cliStart,
   density,
   fs,

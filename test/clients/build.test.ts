@@ -9,6 +9,8 @@ import { BUILDX, findPlugin } from '../../src/cli/commands/docker/find-plugin.ts
 import type { DiskUsage } from '../../src/docker-api/system/system.ts';
 import { A3sError } from '../../src/errors.ts';
 import type { Image } from '../../src/images/image.ts';
+import { openRegistry } from '../../src/registry/open-registry.ts';
+import { startRegistry } from '../../src/registry/testing/start-registry.ts';
 import { until } from '../e2e/processes.ts';
 import { hostAddress } from '../e2e/support/host-address.ts';
 import { BASE, BuildHome, type Ran } from './build-home.ts';
@@ -16,7 +18,9 @@ import { BASE, BuildHome, type Ran } from './build-home.ts';
 let build: BuildHome;
 
 beforeAll(async () => {
-  build = await BuildHome.start();
+  build = await BuildHome.start(({ home }) => {
+    home.registry = openRegistry({ certsDirectories: [], registriesFiles: [] });
+  });
 });
 afterAll(() => build?.remove());
 
@@ -345,10 +349,23 @@ it('answers for the builder itself: du, system df, prune, ls', async () => {
   expect(succeeded(await build.docker(['buildx', 'ls'])).stdout).toMatch(/default\*?\s+docker/);
 });
 
-it('builds and tags the services of docker compose', async () => {
-  const compose = 'services:\n  web:\n    build: .\n    image: composed:1\n';
-  const context = build.context(BASE, { 'compose.yaml': compose });
-  const project = ['compose', '--file', join(context, 'compose.yaml'), 'build'];
-  succeeded(await build.docker(project));
-  expect(await image('composed:1')).toMatchObject({ origins: [{ kind: 'build' }] });
+it('builds and pushes the services of docker compose, and pulls them from their registry', async () => {
+  const registry = await startRegistry();
+  try {
+    const name = `${registry.host}/composed:1`;
+    const compose = `services:\n  web:\n    build: .\n    image: ${name}\n`;
+    const context = build.context(BASE, { 'compose.yaml': compose });
+    const run = async (...args: readonly string[]): Promise<Ran> =>
+      succeeded(await build.docker(['compose', '--file', join(context, 'compose.yaml'), ...args]));
+    await run('build');
+    const built = await image(name);
+    expect(built).toMatchObject({ origins: [{ kind: 'build' }] });
+    await run('push');
+    succeeded(await build.docker(['rmi', name]));
+    await expect(image(name)).rejects.toMatchObject({ code: 'no-such-image' });
+    await run('pull');
+    expect((await image(name)).manifestDigest).toBe(built.manifestDigest);
+  } finally {
+    await registry.stop();
+  }
 });
