@@ -39,7 +39,7 @@ const OPEN_FILES = { ofBox: 1_048_576, ofServer: 262_144 };
  * With fewer than these a tree of usual size would be refused. The guest’s kernel then forgets each
  * name as soon as no program uses it, at the price of a round trip for each lookup and read.
  */
-const FEW_FILES = 16_384;
+export const FEW_FILES = 16_384;
 /** Its memory for as many files; the guest's own memory does not count. */
 const DATA_BYTES = 512 * 2 ** 20;
 
