@@ -25,7 +25,7 @@ export {
 } from './errors.ts';
 export type { Info } from './protocol/messages.ts';
 export { type AgentOptions, agentEvidence } from './server/agent-evidence.ts';
-export type { Application } from './server/application.ts';
+export type { Application, ClientConnection } from './server/application.ts';
 export type { EvidenceSource, OwnEvidence, OwnIdentity } from './server/evidence-source.ts';
 export {
   type RatlsServer,

@@ -22,6 +22,7 @@ import { RateLimiter } from './http/rate-limit.ts';
 import { Guests } from './kbs/guests.ts';
 import { kbsListener } from './kbs/kbs-app.ts';
 import { MemorySessions } from './kbs/memory-sessions.ts';
+import { openRatlsListener } from './kbs/ratls-listener.ts';
 import { Results } from './kbs/results.ts';
 import { SESSION_LIMITS } from './kbs/sessions.ts';
 import { StoredSessions } from './kbs/stored-sessions.ts';
@@ -39,7 +40,12 @@ export interface ServeOptions {
 }
 
 export interface RunningBroker {
-  readonly ports: { readonly guests: number; readonly admin: number; readonly metrics?: number };
+  readonly ports: {
+    readonly guests: number;
+    readonly admin: number;
+    readonly ratls?: number;
+    readonly metrics?: number;
+  };
   /** Ends everything in order; what was acknowledged is on the disk before that already. */
   close(): Promise<void>;
 }
@@ -91,18 +97,25 @@ export async function serveBroker(
         : await StoredSessions.open({ store, vault, limits, now, verify });
     const metrics = new Metrics();
     const limiter = () => new RateLimiter(config.rateLimits, clock);
-    const guests = await Listener.open({
-      address: config.guests.listen,
-      tls: config.guests.tls && (await tlsOf(config.guests.tls)),
-      handle: kbsListener({
-        guests: new Guests(broker, sessions, trust, results),
-        ...{ limiter: limiter(), metrics, now, onError },
-        isTenant: (name) => config.tenants.has(name),
-        secure: config.guests.tls !== undefined,
-        sessionMs: SESSION_LIMITS.sessionMs,
-      }),
-    });
+    const { listen, tls, ratls: attested } = config.guests;
+    const files = tls && (await tlsOf(tls));
+    const kbs = {
+      guests: new Guests(broker, sessions, trust, results),
+      ...{ limiter: limiter(), metrics, now, onError },
+      isTenant: (name: string) => config.tenants.has(name),
+      secure: tls !== undefined,
+      sessionMs: SESSION_LIMITS.sessionMs,
+    };
+    const guests = await Listener.open({ address: listen, tls: files, handle: kbsListener(kbs) });
     closers.push(() => guests.close());
+    const ratls =
+      attested &&
+      files &&
+      (await openRatlsListener({
+        ...{ address: attested.listen, socket: attested.socket },
+        ...{ certificate: files.cert, kbs },
+      }));
+    closers.push(async () => ratls?.close());
     const admin = await Listener.open({
       address: config.admin.listen,
       limits: ADMIN_CONNECTIONS,
@@ -122,7 +135,10 @@ export async function serveBroker(
       }),
     });
     closers.push(() => admin.close());
-    const ports = { guests: guests.port, admin: admin.port };
+    const ports = {
+      ...{ guests: guests.port, admin: admin.port },
+      ...(ratls && { ratls: ratls.port }),
+    };
     if (config.metrics === undefined) return { ports, close };
     const observed = await Listener.open({
       address: config.metrics.listen,

@@ -8,9 +8,14 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ReadableStream } from 'node:stream/web';
 
+/** Where a request came from. */
+export interface ClientConnection {
+  readonly remoteAddress: string | undefined;
+}
+
 /** What is served: Hono's applications are like this. */
 export interface Application {
-  fetch(request: Request): Response | Promise<Response>;
+  fetch(request: Request, connection: ClientConnection): Response | Promise<Response>;
 }
 
 /** Passes a request to the application, and returns its answer. */
@@ -24,7 +29,8 @@ export async function answer(
     stream.respond({ ':status': 400 }, { endStream: true });
     return;
   }
-  const response = await app.fetch(request);
+  const remoteAddress = stream.session?.socket.remoteAddress;
+  const response = await app.fetch(request, { remoteAddress });
   if (stream.destroyed) return;
   const { body } = response;
   if (body === null) {

@@ -18,6 +18,7 @@ export {
   agentServer,
   type TestSealer,
 } from './agent-server.ts';
+export { agentSocket } from './fake-agent-socket.ts';
 export {
   type GuestOptions,
   guestSource,

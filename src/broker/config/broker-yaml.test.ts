@@ -60,6 +60,20 @@ describe('broker.yaml', () => {
     expect(derived(', allowSimulated: true').rootKey).toEqual({ ...place, allowSimulated: true });
   });
 
+  it('shows evidence over RA-TLS only beside TLS, whose key boxes know the broker by', () => {
+    const guests = (more: string) =>
+      testYaml().replace(
+        'guests: {listen: "127.0.0.1:0"',
+        `guests: {listen: "127.0.0.1:0", ${more}`,
+      );
+    const ratls = 'ratls: {listen: "0.0.0.0:8443"}';
+    expect(() => parse(guests(ratls))).toThrow(refused('expected tls beside ratls'));
+    expect(parse(guests(`${ratls}, tls: {cert: a, key: b}`)).guests.ratls).toEqual({
+      listen: { host: '0.0.0.0', port: 8443 },
+      socket: '/run/a3s/agent.sock',
+    });
+  });
+
   it('takes guests without TLS from this host alone, unless the file says that it is insecure', () => {
     const guests = (text: string) => testYaml().replace('guests: {listen: "127.0.0.1:0"', text);
     const open = 'guests: {listen: "0.0.0.0:80"';

@@ -26,6 +26,12 @@ export interface TlsFiles {
   readonly key: string;
 }
 
+export interface RatlsPlace {
+  readonly listen: ListenAddress;
+  /** The socket of the agent. */
+  readonly socket: string;
+}
+
 export interface TenantConfig {
   /** Pin of the key → who has it. */
   readonly admins: ReadonlyMap<string, { readonly name: string; readonly role: Role }>;
@@ -44,7 +50,12 @@ export interface BrokerConfig {
   /** The key that signs attestation results; absent: guests get none. */
   readonly resultsKey?: string | undefined;
   /** Without TLS on an address of this host alone, or where the file says so. */
-  readonly guests: { readonly listen: ListenAddress; readonly tls?: TlsFiles | undefined };
+  readonly guests: {
+    readonly listen: ListenAddress;
+    readonly tls?: TlsFiles | undefined;
+    /** Where the broker, as a confidential box, shows its evidence too. */
+    readonly ratls?: RatlsPlace | undefined;
+  };
   readonly admin: { readonly listen: ListenAddress; readonly tls: TlsFiles };
   readonly metrics?: { readonly listen: ListenAddress } | undefined;
   readonly endorsements: { readonly store: string; readonly fetch: boolean };
@@ -89,10 +100,11 @@ const postgresql = z
   );
 const label = z.string().min(1).max(32);
 const pkcs11 = z.strictObject({ module: file, token: label, label, pinFile: file });
+const agentSocket = z._default(file, '/run/a3s/agent.sock');
 const derived = z.strictObject({
   references: file,
   policy: z.enum(['exact', 'upgradable']),
-  socket: z._default(file, '/run/a3s/agent.sock'),
+  socket: agentSocket,
   allowSimulated: z._default(z.boolean(), false),
 });
 const rate = (most: number) => z.optional(z.int().min(1).max(most));
@@ -123,7 +135,12 @@ const document = z.strictObject({
       listen: address,
       tls: z.optional(tls),
       insecureWithoutTls: z._default(z.boolean(), false),
+      ratls: z.optional(z.strictObject({ listen: address, socket: agentSocket })),
     })
+    .refine(
+      ({ tls: files, ratls }) => files !== undefined || ratls === undefined,
+      'expected tls beside ratls: its key is what boxes know the broker by',
+    )
     .refine(
       ({ listen, tls: files, insecureWithoutTls }) =>
         files !== undefined || insecureWithoutTls || isLoopback(listen.host),
@@ -183,7 +200,11 @@ export function parseBrokerConfig(text: Uint8Array, path: string): BrokerConfig 
     ...keys,
     checkpointEntries: data.audit.checkpointEntries,
     ...(resultsKey && { resultsKey }),
-    guests: { listen: guests.listen, ...(guests.tls && { tls: tlsFiles(guests.tls) }) },
+    guests: {
+      listen: guests.listen,
+      ...(guests.tls && { tls: tlsFiles(guests.tls) }),
+      ...(guests.ratls && { ratls: { ...guests.ratls, socket: at(guests.ratls.socket) } }),
+    },
     admin: { listen: admin.listen, tls: tlsFiles(admin.tls) },
     metrics: data.metrics,
     endorsements: { ...data.endorsements, store: at(data.endorsements.store) },

@@ -35,18 +35,19 @@ export interface KbsOptions {
   readonly onError: (error: unknown) => void;
 }
 
-type Env = { Bindings: HttpBindings };
-type Request = Context<Env>;
+/** What of a connection is used. */
+type Env = {
+  Bindings: { incoming: { socket: Pick<HttpBindings['incoming']['socket'], 'remoteAddress'> } };
+};
+type KbsRequest = Context<Env>;
 
 export function kbsListener(options: KbsOptions): RequestListener {
-  const { limiter, metrics } = options;
   const app = kbsApp(options);
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   return (incoming, outgoing) => {
     // Before anything is read or allocated: this is what a flood costs.
-    if (!limiter.take(clientOf(incoming.socket.remoteAddress))) {
-      metrics.count('a3s_broker_rate_limited_total');
-      outgoing.writeHead(429, { 'content-type': 'application/json', 'retry-after': RETRY_SECONDS });
+    if (isTooOften(incoming.socket.remoteAddress, options)) {
+      outgoing.writeHead(429, TOO_OFTEN);
       outgoing.end(bodyOf('kbs-too-often'));
       return;
     }
@@ -54,13 +55,34 @@ export function kbsListener(options: KbsOptions): RequestListener {
   };
 }
 
+/** The same, where another server than Node's has the connection. */
+export function kbsFetch(
+  options: KbsOptions,
+): (request: Request, remoteAddress: string | undefined) => Promise<Response> {
+  const app = kbsApp(options);
+  return async (request, remoteAddress) => {
+    if (isTooOften(remoteAddress, options)) {
+      return new Response(bodyOf('kbs-too-often'), { status: 429, headers: TOO_OFTEN });
+    }
+    return app.fetch(request, { incoming: { socket: { remoteAddress } } });
+  };
+}
+
+function isTooOften(address: string | undefined, { limiter, metrics }: KbsOptions): boolean {
+  if (limiter.take(clientOf(address))) return false;
+  metrics.count('a3s_broker_rate_limited_total');
+  return true;
+}
+
+const TOO_OFTEN = { 'content-type': 'application/json', 'retry-after': RETRY_SECONDS };
+
 function kbsApp(options: KbsOptions): Hono<Env> {
   const { guests, metrics, onError } = options;
   const tokens = new Tokens();
   const app = new Hono<Env>();
 
-  const route = (name: string, handle: (c: Request, caller: Caller) => Promise<Response>) => {
-    return async (c: Request): Promise<Response> => {
+  const route = (name: string, handle: (c: KbsRequest, caller: Caller) => Promise<Response>) => {
+    return async (c: KbsRequest): Promise<Response> => {
       let code = 'ok';
       try {
         return await handle(c, callerOf(c, options));
@@ -121,7 +143,7 @@ function kbsApp(options: KbsOptions): Hono<Env> {
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 /** @throws A3sError `kbs-session` for a tenant that does not exist: as for one without a session */
-function callerOf(c: Request, { isTenant }: KbsOptions): Caller {
+function callerOf(c: KbsRequest, { isTenant }: KbsOptions): Caller {
   const tenant = c.req.param('tenant') ?? DEFAULT_TENANT;
   if (!isTenant(tenant)) throw new A3sError('kbs-session', 'no such tenant');
   return { tenant, client: clientOf(c.env.incoming.socket.remoteAddress) };
@@ -139,7 +161,7 @@ function bodyOf(code: string): string {
   return JSON.stringify({ type: `urn:a3s-box:error:${code}`, detail: code });
 }
 
-function refused(c: Request, error: unknown): Response {
+function refused(c: KbsRequest, error: unknown): Response {
   const code = error instanceof A3sError ? error.code : 'internal';
   const { status } = ERRORS[code];
   // What failed inside is nothing for a guest.
@@ -147,29 +169,29 @@ function refused(c: Request, error: unknown): Response {
   return c.body(body, status as 400, JSON_TYPE);
 }
 
-function setCookie(c: Request, id: string, { secure }: KbsOptions): void {
+function setCookie(c: KbsRequest, id: string, { secure }: KbsOptions): void {
   const attributes = `Path=/; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
   c.header('set-cookie', `${COOKIE}=${id}; ${attributes}`);
   c.header('cache-control', 'no-store');
 }
 
-function pathOf(c: Request): string {
+function pathOf(c: KbsRequest): string {
   const { repository = '', type = '', tag = '' } = c.req.param() as Record<string, string>;
   return `${repository}/${type}/${tag}`;
 }
 
-function sessionOf(c: Request): string {
+function sessionOf(c: KbsRequest): string {
   return cookieOf(c) ?? bearerOf(c) ?? '';
 }
 
-function cookieOf(c: Request): string | undefined {
+function cookieOf(c: KbsRequest): string | undefined {
   const cookies = (c.req.header('cookie') ?? '').split(';').map((each) => each.trim());
   const found = cookies.filter((each) => each.startsWith(`${COOKIE}=`));
   // Two would leave it to the order which one counts.
   return found.length === 1 ? found[0]?.slice(COOKIE.length + 1) : undefined;
 }
 
-function bearerOf(c: Request): string | undefined {
+function bearerOf(c: KbsRequest): string | undefined {
   const token = /^Bearer ([A-Za-z0-9._-]{1,2048})$/.exec(c.req.header('authorization') ?? '')?.[1];
   return token === undefined ? undefined : Tokens.sessionOf(token);
 }

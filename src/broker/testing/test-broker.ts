@@ -79,6 +79,8 @@ export interface TestBrokerOptions {
   readonly now?: () => Date;
   /** Guests have TLS with the certificate of the administrators' listener. */
   readonly guestTls?: boolean;
+  /** The socket of the agent by which the broker shows evidence. */
+  readonly agent?: string;
   /** YAML of the default tenant beside its administrators. */
   readonly declared?: string;
 }
@@ -102,8 +104,10 @@ export function testYaml({
   limits = '',
   declared = '',
   guestTls = false,
+  agent,
 }: TestBrokerOptions = {}): string {
-  const tls = guestTls ? ', tls: {cert: tls.crt, key: tls.key}' : '';
+  const ratls = agent ? `, ratls: {listen: "127.0.0.1:0", socket: ${agent}}` : '';
+  const tls = guestTls || agent ? `, tls: {cert: tls.crt, key: tls.key}${ratls}` : '';
   return `
 store: broker.db
 rootKey: {file: root.key}

@@ -24,6 +24,10 @@ export const broker: Group = {
       'Make the keys of a new secret broker',
       async () => (await import('../commands/broker/serve.ts')).initBroker,
     ),
+    pin: entry(
+      'Verify a secret broker in a confidential box, and print its key',
+      async () => (await import('../commands/ratls/broker-pin.ts')).brokerPin,
+    ),
     policy: entry(
       'Manage the policies of a secret broker',
       async () => (await import('../commands/broker/records.ts')).brokerPolicy,

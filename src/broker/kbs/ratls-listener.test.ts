@@ -1,0 +1,70 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from '@a3s-box/ratls';
+import { agentSocket, guestSource, policyFor, trusting } from '@a3s-box/ratls/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { keyPin } from '../testing/certificate.ts';
+import { SERVER, startTestBroker, type TestBroker } from '../testing/test-broker.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'a3s-ratls-broker-'));
+const socket = join(directory, 'agent.sock');
+let agent: AsyncDisposable;
+let broker: TestBroker;
+beforeAll(async () => {
+  agent = await agentSocket(socket, guestSource({ workload: true }));
+  broker = await startTestBroker({ agent: socket, limits: 'requestsPerSecond: 1, burst: 3' });
+});
+afterAll(async () => {
+  await broker[Symbol.asyncDispose]();
+  await agent[Symbol.asyncDispose]();
+  rmSync(directory, { recursive: true });
+});
+
+const trust = (changes: Parameters<typeof trusting>[1] = {}) =>
+  trusting(broker.running.ports.ratls ?? 0, { peer: 'workload', ...changes });
+
+describe('a broker in a confidential box', () => {
+  it('verifies the broker before a guest sends anything, and serves the KBS protocol then', async () => {
+    const session = await connect(trust());
+    const key = await session.fetch('/a3s/v1/guests-key');
+    expect(await key.json()).toEqual({ sha256: keyPin(SERVER.cert) });
+    const ask = () =>
+      session.fetch('/kbs/v0/auth', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ version: '0.4.0', tee: 'a3s-simulated', 'extra-params': {} }),
+      });
+    const challenge = await ask();
+    expect(challenge.status).toBe(200);
+    expect(await challenge.json()).toMatchObject({ nonce: expect.any(String) });
+    expect(challenge.headers.getSetCookie()).toEqual([
+      expect.stringMatching(/^kbs-session-id=.*Secure$/),
+    ]);
+    // The limits of a client are those of its other requests.
+    const statuses = await Promise.all(Array.from({ length: 6 }, async () => (await ask()).status));
+    expect(statuses).toContain(429);
+    session.close();
+  });
+
+  it.each<[string, Parameters<typeof trusting>[1], string]>([
+    [
+      'another measurement',
+      { policy: policyFor({ measurements: ['ab'.repeat(48)] }) },
+      'appraisal',
+    ],
+    ['another launch spec', { policy: policyFor({ hostData: 'cd'.repeat(32) }) }, 'appraisal'],
+    ['the agent of a box itself', { peer: 'agent' }, 'certificate-report-data'],
+    ['no simulated box', { allowSimulated: false }, 'simulated-not-allowed'],
+  ])('rejects the broker where a guest expects %s', async (_, changes, code) => {
+    await expect(connect(trust(changes))).rejects.toMatchObject({ code });
+  });
+
+  it('starts no broker over RA-TLS where no agent gives evidence', async () => {
+    const alone = startTestBroker({ agent: join(directory, 'none.sock') });
+    await expect(alone).rejects.toMatchObject({
+      code: 'broker-config',
+      message: expect.stringContaining('Cannot serve over RA-TLS'),
+    });
+  });
+});
