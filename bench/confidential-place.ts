@@ -17,11 +17,11 @@ import { BUSYBOX } from '../test/e2e/installation.ts';
 const IMAGE_POLICY =
   'images:\n  - pattern: "**"\n    allowUnsigned: true\n    allowUnsignedConfidential: true\n';
 
-/** The options that make a box of `actor` confidential, with any image. */
-export function confidentialOptions(actor: Actor): readonly string[] {
+/** The options that make a box of `actor` confidential, with any image, and what its host may. */
+export function confidentialOptions(actor: Actor, may = 'logs'): readonly string[] {
   const path = join(actor.directory, 'confidential-images.yaml');
   writeFileSync(path, IMAGE_POLICY);
-  return ['--tee', 'simulate', '--host-may', 'logs', '--image-policy', path];
+  return ['--tee', 'simulate', '--host-may', may, '--image-policy', path];
 }
 
 export interface ConfidentialPlace {

@@ -31,6 +31,7 @@ import { restore } from './benchmarks/restore.ts';
 import { runPool } from './benchmarks/run-pool.ts';
 import { runWarm } from './benchmarks/run-warm.ts';
 import { runWarmNet } from './benchmarks/run-warm-net.ts';
+import { sealedVolume } from './benchmarks/sealed-volume.ts';
 import { verify } from './benchmarks/verify.ts';
 import { verifyImage } from './benchmarks/verify-image.ts';
 import { describeMachine, type MachineDescription } from './machine.ts';
@@ -53,6 +54,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   cliStart,
   density,
   fs,
+  sealedVolume,
   pull,
   verify,
   verifyImage,

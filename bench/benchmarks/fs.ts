@@ -15,6 +15,7 @@ import { parseHardLimits } from '../../src/jail/limits.ts';
 import type { Actor } from '../../test/e2e/actor.ts';
 import { BUSYBOX } from '../../test/e2e/installation.ts';
 import type { Asked, Benchmark } from '../benchmark.ts';
+import { FS_WORK, type Inside, milliseconds } from '../fs-work.ts';
 import { inTurns } from '../in-turns.ts';
 import { PODMAN_IMAGE, Podman } from '../peers/podman.ts';
 import { type BenchmarkResult, compared } from '../statistics.ts';
@@ -32,17 +33,6 @@ const TOOLS = '/tools';
 const PLACES = { root: '/files', volume: '/volume', disk: '/disk', bind: '/bind' } as const;
 const PEER_PLACES = { ...PLACES, disk: PLACES.volume };
 type Place = keyof typeof PLACES;
-
-/** The work by its verb, as the row names it. */
-const WORK = {
-  'seq-write': 'write',
-  'seq-read': 'read',
-  'random-4k-fsync': 'random',
-  'small-files': 'small',
-} as const;
-
-/** A command inside, whose output is milliseconds. */
-type Inside = (command: readonly string[]) => Promise<string>;
 
 /** Programs that run in both: the workload, and the host's git with its libraries. */
 function makeTools(directory: string): void {
@@ -88,13 +78,6 @@ async function makeTree(inside: Inside, place: string): Promise<void> {
   await inside(git(place, 'commit', '-q', '-m', 'tree'));
 }
 
-async function milliseconds(inside: Inside, command: readonly string[]): Promise<number> {
-  const said = (await inside(command)).trim();
-  const figure = Number(said);
-  if (said === '' || !Number.isFinite(figure)) throw new Error(`not a time: ${said}`);
-  return figure;
-}
-
 async function rowsOf(
   { samples, signal }: Asked,
   place: Place,
@@ -116,7 +99,7 @@ async function rowsOf(
     return row;
   };
   const rows: BenchmarkResult[] = [];
-  for (const [name, verb] of Object.entries(WORK)) {
+  for (const [name, verb] of Object.entries(FS_WORK)) {
     rows.push(await compare(name, (at) => [`${TOOLS}/fs-work`, verb, at]));
   }
   signal.throwIfAborted();
