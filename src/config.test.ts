@@ -3,9 +3,18 @@ import { readConfig } from './config.ts';
 
 it('accepts weak jails only for A3S_ALLOW_WEAK_JAIL=1', () => {
   const accepts = (value: string | undefined): boolean =>
-    readConfig({ A3S_ALLOW_WEAK_JAIL: value }, 1000, '/opt/a3s').allowWeakJail;
+    readConfig({ A3S_ALLOW_WEAK_JAIL: value }, 1000, '/opt/a3s').leastJail === 'none';
   expect(accepts('1')).toBe(true);
   for (const value of [undefined, '', '0', 'no', 'true']) expect(accepts(value)).toBe(false);
+});
+
+it('requires all features of a jail for A3S_JAIL=require, and takes no other value or a contrary one', () => {
+  const least = (env: Record<string, string>) => readConfig(env, 1000, '/opt/a3s').leastJail;
+  expect(least({})).toBe('one-feature');
+  expect(least({ A3S_JAIL: 'require' })).toBe('all-features');
+  expect(() => least({ A3S_JAIL: 'on' })).toThrow('A3S_JAIL=on: it takes require');
+  const both = { A3S_JAIL: 'require', A3S_ALLOW_WEAK_JAIL: '1' };
+  expect(() => least(both)).toThrow('A3S_ALLOW_WEAK_JAIL=1 accepts what it refuses');
 });
 
 it('uses a fixed socket path that a systemd unit can name, unless A3S_HOME is set to another home', () => {

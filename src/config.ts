@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { A3sError } from './errors.ts';
+import type { LeastJail } from './jail/jail.ts';
 
 export interface Config {
   /** State: database, images, boxes. `A3S_HOME`. */
@@ -18,9 +19,11 @@ export interface Config {
   /** The boot set that came with this installation: kernel, initrd, `boot.json`. `A3S_BOOT`. */
   readonly bootDir: string;
   /**
-   * Whether programs may start without a jail where the host offers none. `A3S_ALLOW_WEAK_JAIL=1`.
+   * The least jail that programs start with: none at all where the host offers none
+   * (`A3S_ALLOW_WEAK_JAIL=1`), everything that this user can have (`A3S_JAIL=require`), or else one
+   * of its two features.
    */
-  readonly allowWeakJail: boolean;
+  readonly leastJail: LeastJail;
   /**
    * How long a guest may take until its agent answers, in milliseconds. `A3S_START_TIMEOUT`, in
    * seconds.
@@ -104,7 +107,7 @@ export function readConfig(
     // without knowing the user.
     socket: join(home === usualHome ? root : runtimeDir, 'server.sock'),
     bootDir: nonEmpty(env['A3S_BOOT']) ?? join(installDir, 'boot'),
-    allowWeakJail: env['A3S_ALLOW_WEAK_JAIL'] === '1',
+    leastJail: readLeastJail(env),
     startTimeoutMs:
       1000 *
       wholeNumber(env, 'A3S_START_TIMEOUT', {
@@ -131,6 +134,17 @@ export function readConfig(
       snapshots: isOn(env, 'A3S_BUILDER_SNAPSHOT'),
     },
   };
+}
+
+function readLeastJail(env: Readonly<Record<string, string | undefined>>): LeastJail {
+  const weak = env['A3S_ALLOW_WEAK_JAIL'] === '1';
+  if (oneOf(env, 'A3S_JAIL', ['require']) === undefined) return weak ? 'none' : 'one-feature';
+  if (!weak) return 'all-features';
+  throw new A3sError(
+    'invalid-argument',
+    'Cannot use A3S_JAIL=require: A3S_ALLOW_WEAK_JAIL=1 accepts what it refuses',
+    { remedy: 'Set one of them.' },
+  );
 }
 
 /** Undefined where the variable is not set. */

@@ -14,7 +14,10 @@ const TMPFS = 0x01021994;
 const ENOUGH_BYTES = 2 ** 30;
 const SHARED_MEMORY = '/dev/shm';
 
-/** The same for configuration and set-up, which one process of Vitest runs. Short: sockets lie in it. */
+/**
+ * The same for configuration and set-up, which one process of Vitest runs. Short: sockets lie in
+ * it.
+ */
 export const TEMPORARY: string = hasRoom(SHARED_MEMORY)
   ? join(SHARED_MEMORY, `a3s-${process.pid}`)
   : tmpdir();

@@ -163,6 +163,17 @@ describe('an --env-file with NODE_OPTIONS in it', () => {
     delete cli.env['NODE_OPTIONS'];
   });
 
+  it('requires all features of a jail of the server that serve --jail require becomes, and takes no other word', async () => {
+    writeFileSync(join(cli.directory, 'server.cjs'), 'console.log(process.env.A3S_JAIL)');
+    expect(await run(cli.bundle, 'serve', '--jail', 'require')).toMatchObject({
+      status: 0,
+      stdout: 'require\n',
+    });
+    const other = await run(cli.bundle, 'serve', '--jail', 'strong');
+    expect(other).toMatchObject({ status: 125, stdout: '' });
+    expect(other.stderr).toContain('--jail takes require');
+  });
+
   it('no documentation recommends npx', () => {
     const root = join(import.meta.dirname, '../..');
     const docs = readdirSync(join(root, 'docs'), { encoding: 'utf8', recursive: true })

@@ -8,10 +8,13 @@ import { type JailHost, jailCommand, jailEnvironment } from './arguments.ts';
 import { CONVERTER_IDENTITY } from './identity.ts';
 import type { JailFeatures, JailProgram } from './jail.ts';
 
+/** What the host has; the rest is the user's choice. */
+export type HostFeatures = Omit<JailFeatures, 'weakAccepted' | 'allRequired'>;
+
 const DEADLINE_MS = 10_000;
 
 /** Runs `true` in a jail with every feature. A feature that fails is left out, with the reason. */
-export async function probeFeatures(host: JailHost): Promise<Omit<JailFeatures, 'weakAccepted'>> {
+export async function probeFeatures(host: JailHost): Promise<HostFeatures> {
   const identity = process.geteuid?.() === 0;
   if (host.bwrap === undefined) {
     return { identity, namespaces: false, reason: 'bwrap is missing (apt-get install bubblewrap)' };

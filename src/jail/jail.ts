@@ -6,7 +6,8 @@
  *  - *namespaces*: an own file tree that holds the system's programs and what was handed over, own
  *    process ids, own network unless it is the program's job, no capability.
  * Root has both, or the first alone where the kernel refuses user namespaces. An ordinary user has
- * the second; without it a jail is `weak`, and nothing starts unless the user accepts that.
+ * the second; without it a jail is `weak`, and nothing starts unless the user accepts that. Who
+ * wants more, requires all features that this user can have.
  *
  * @module
  */
@@ -16,6 +17,12 @@ export interface JailIdentity {
   readonly uid: number;
   readonly gid: number;
 }
+
+/**
+ * The least that a program starts with: nothing, which the user has to accept; one feature; or all
+ * that its user can have, which for root are both.
+ */
+export type LeastJail = 'none' | 'one-feature' | 'all-features';
 
 /** Which features this host can build. */
 export interface JailFeatures {
@@ -27,6 +34,8 @@ export interface JailFeatures {
   readonly reason: string | undefined;
   /** Whether the user accepted jails that have neither feature. */
   readonly weakAccepted: boolean;
+  /** Whether the user requires all features. */
+  readonly allRequired: boolean;
 }
 
 /** Upper limits that the kernel enforces on the program. */

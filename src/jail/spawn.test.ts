@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type JailHost, jailCommand } from './arguments.ts';
 import { allocateIdentity, identityFor } from './identity.ts';
 import type { JailProgram } from './jail.ts';
-import { acceptWeakJails, jailFeatures, spawnInJail } from './spawn.ts';
+import { refusalOf } from './refusal.ts';
+import { jailFeatures, setLeastJail, spawnInJail } from './spawn.ts';
 
 const uid = process.geteuid?.() ?? 0;
 const gid = process.getegid?.() ?? 0;
@@ -170,9 +171,41 @@ it.runIf(uid === 0)('keeps a program out by a user id of its own alone', async (
   expect(execFileSync(program, args, { encoding: 'utf8', cwd: '/' })).toBe('done\n');
 });
 
-it('reports weak jails as accepted only after they were accepted', async () => {
-  expect((await jailFeatures()).weakAccepted).toBe(false);
-  acceptWeakJails(true);
-  expect((await jailFeatures()).weakAccepted).toBe(true);
-  acceptWeakJails(false);
+it('reports weak jails as accepted, and all features as required, only when that was set', async () => {
+  const set = { weakAccepted: false, allRequired: false };
+  expect(await jailFeatures()).toMatchObject(set);
+  try {
+    setLeastJail('none');
+    expect(await jailFeatures()).toMatchObject({ ...set, weakAccepted: true });
+    setLeastJail('all-features');
+    expect(await jailFeatures()).toMatchObject({ ...set, allRequired: true });
+  } finally {
+    setLeastJail('one-feature');
+  }
+});
+
+describe('the least jail of a program', () => {
+  const host = { identity: true, namespaces: true, reason: undefined };
+  const all = { ...host, weakAccepted: false, allRequired: true };
+  const bare = { ...all, namespaces: false, reason: 'bwrap is missing' };
+
+  it('starts a program with both features where all are required, and of root with one where they are not', () => {
+    expect(refusalOf(all, probe())).toBeUndefined();
+    expect(refusalOf({ ...bare, allRequired: false }, probe())).toBeUndefined();
+  });
+
+  it.each([
+    ['without namespaces', bare, {}, /bwrap is missing, and A3S_JAIL=require/],
+    ['at a port below 1024', all, { lowPorts: true }, /ports below 1024 has no namespaces/],
+  ])('refuses a program %s where all are required', (_, features, changes, message) => {
+    const refusal = refusalOf(features, probe(changes));
+    expect(refusal).toMatchObject({ code: 'state-unusable' });
+    expect(refusal?.message).toMatch(message);
+  });
+
+  it('refuses a program with neither feature unless that was accepted', () => {
+    const none = { ...bare, identity: false, allRequired: false };
+    expect(refusalOf(none, probe())).toMatchObject({ code: 'state-unusable' });
+    expect(refusalOf({ ...none, weakAccepted: true }, probe())).toBeUndefined();
+  });
 });

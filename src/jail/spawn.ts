@@ -7,12 +7,12 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { lstat, readFile, readlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { A3sError } from '../errors.ts';
 import { type JailHost, jailCommand, jailEnvironment } from './arguments.ts';
 import { coverLeaked, leakedDescriptors } from './descriptors.ts';
-import { probeFeatures } from './features.ts';
-import type { JailFeatures, JailProgram } from './jail.ts';
+import { type HostFeatures, probeFeatures } from './features.ts';
+import type { JailFeatures, JailProgram, LeastJail } from './jail.ts';
 import { parseHardLimits } from './limits.ts';
+import { refusalOf } from './refusal.ts';
 import { findTool } from './tools.ts';
 
 const ROOTS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
@@ -20,14 +20,18 @@ const ROOTS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
 let host: Promise<JailHost> | undefined;
 let nothing: number | undefined;
 let leaked: readonly number[] | undefined;
-let features: Promise<Omit<JailFeatures, 'weakAccepted'>> | undefined;
-let weakAccepted = false;
+let features: Promise<HostFeatures> | undefined;
+let least: LeastJail = 'one-feature';
 
 /** The jail features of this host; probed once. */
 export async function jailFeatures(): Promise<JailFeatures> {
   const known = await jailHost();
   features ??= probeFeatures(known);
-  return { ...(await features), weakAccepted };
+  return {
+    ...(await features),
+    weakAccepted: least === 'none',
+    allRequired: least === 'all-features',
+  };
 }
 
 /** The programs that build jails on this host; looked up once. */
@@ -36,9 +40,9 @@ export function jailHost(): Promise<JailHost> {
   return host;
 }
 
-/** Sets whether programs may start where the host offers neither feature. The default is no. */
-export function acceptWeakJails(accepted: boolean): void {
-  weakAccepted = accepted;
+/** Sets the least that programs start with from now on. The default is one feature. */
+export function setLeastJail(chosen: LeastJail): void {
+  least = chosen;
 }
 
 /**
@@ -48,20 +52,12 @@ export function acceptWeakJails(accepted: boolean): void {
  * namespaces, the child keeps the jail, and the program is its only child: to end a program that
  * `outlives`, end both.
  *
- * @throws A3sError `tool-missing`; `state-unusable` when the host offers neither feature and the
- * user did not accept that
+ * @throws A3sError `tool-missing`; `state-unusable` when the host offers less than the user set
  */
 export async function spawnInJail(program: JailProgram): Promise<ChildProcess> {
   const built = await jailFeatures();
-  if (!built.identity && !built.namespaces && !built.weakAccepted) {
-    throw new A3sError(
-      'state-unusable',
-      `Cannot start ${program.path} confined: ${built.reason ?? 'the host offers neither feature'}`,
-      {
-        remedy: `Install bubblewrap and allow user namespaces, run as root, or accept it with A3S_ALLOW_WEAK_JAIL=1.`,
-      },
-    );
-  }
+  const refusal = refusalOf(built, program);
+  if (refusal !== undefined) throw refusal;
   const [path, ...args] = jailCommand(await jailHost(), built, program);
   nothing ??= openSync('/dev/null', 'r+');
   // Listed once: Node opens the later descriptors of this process close-on-exec, and there may be

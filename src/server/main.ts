@@ -14,7 +14,7 @@ import { KrunEngine } from '../engine/krun/krun-engine.ts';
 import { QemuEngine } from '../engine/qemu/qemu-engine.ts';
 import { converterInJail } from '../images/converter/converter.ts';
 import { openImageStore } from '../images/store.ts';
-import { acceptWeakJails, spawnInJail } from '../jail/spawn.ts';
+import { setLeastJail, spawnInJail } from '../jail/spawn.ts';
 import { CniNetworks } from '../networks/cni/cni-networks.ts';
 import type { CniDirectories } from '../networks/cni/config.ts';
 import { NamespaceNetworks } from '../networks/host/namespace-networks.ts';
@@ -75,7 +75,7 @@ async function run(
 ): Promise<void> {
   const uid = process.geteuid?.() ?? 0;
   const config = readConfig(process.env, uid, installDirectory());
-  acceptWeakJails(config.allowWeakJail);
+  setLeastJail(config.leastJail);
   const listening = await activatedSockets(announcer.listening, uid);
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {

@@ -17,7 +17,7 @@ beforeEach(() => {
     runtimeDir: directory,
     socket: join(directory, 's'),
     bootDir: directory,
-    allowWeakJail: false,
+    leastJail: 'one-feature',
     startTimeoutMs: 120_000,
     kvmTimeoutMs: 10_000,
     engine: undefined,

@@ -10,7 +10,7 @@ const HOST: HostFacts = {
 };
 const SERVER: Report['server'] = {
   programs: [{ name: 'bwrap', package: 'bubblewrap', path: '/usr/bin/bwrap' }],
-  jail: { identity: true, namespaces: true, weakAccepted: false },
+  jail: { identity: true, namespaces: true, weakAccepted: false, allRequired: false },
 };
 const PASSED: Attempt = { accelerator: 'tcg', result: { kernel: '6.12' } };
 
@@ -84,5 +84,11 @@ describe('findings', () => {
     const jail = { identity: false, namespaces: false, reason: 'refused', weakAccepted: true };
     const findings = found({ server: { ...SERVER, jail } });
     expect(findings.map(({ severity }) => severity)).toEqual(['warning']);
+  });
+
+  it('finds an error in a jail that lacks namespaces where all features are required', () => {
+    const jail = { identity: true, namespaces: false, reason: 'refused', allRequired: true };
+    const findings = found({ server: { ...SERVER, jail } });
+    expect(findings.map(({ severity }) => severity)).toEqual(['error']);
   });
 });

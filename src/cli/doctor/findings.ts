@@ -133,11 +133,12 @@ function ofPrograms({ programs }: Received<Host>): Finding[] {
 }
 
 function ofJail({ jail }: Received<Host>): Finding[] {
-  const { identity, namespaces, reason, weakAccepted } = objectOf(jail);
+  const { identity, namespaces, reason, weakAccepted, allRequired } = objectOf(jail);
   if (namespaces === true) return [];
   return [
     {
-      severity: identity === true || weakAccepted === true ? 'warning' : 'error',
+      severity:
+        allRequired !== true && (identity === true || weakAccepted === true) ? 'warning' : 'error',
       message: `VMMs get no namespaces of their own: ${stringOf(reason) || 'no reason given'}`,
       remedy:
         'Permit user namespaces (sysctl kernel.unprivileged_userns_clone, AppArmor), or install bubblewrap.',

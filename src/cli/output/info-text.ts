@@ -63,7 +63,9 @@ function jail(features: Received<Host['jail']>): string {
   const reason = stringOf(features.reason);
   const accepted = features.weakAccepted === true;
   const none = accepted ? 'none, as A3S_ALLOW_WEAK_JAIL=1 accepts' : 'none';
-  return [built.join(', ') || none, ...(reason === '' ? [] : [`(${reason})`])].join(' ').trim();
+  const all = features.allRequired === true ? ['all required, by A3S_JAIL=require'] : [];
+  const shown = [...(built.length === 0 ? [none] : built), ...all].join(', ');
+  return [shown, ...(reason === '' ? [] : [`(${reason})`])].join(' ').trim();
 }
 
 /** Where the standing policy is, or why no image can be used. */

@@ -55,7 +55,7 @@ export async function transcript(
       runtimeDir: '/nonexistent',
       socket,
       bootDir: ends.bootDir ?? '/nonexistent',
-      allowWeakJail: false,
+      leastJail: 'one-feature',
       startTimeoutMs: 120_000,
       kvmTimeoutMs: 10_000,
       engine: undefined,

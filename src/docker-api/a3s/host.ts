@@ -48,6 +48,7 @@ export const Host = z.strictObject({
     namespaces: z.boolean(),
     reason: z.string().optional(),
     weakAccepted: z.boolean(),
+    allRequired: z.boolean(),
   }),
   imagePolicy: z.union([
     z.strictObject({

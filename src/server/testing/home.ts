@@ -92,7 +92,7 @@ export class TestHome {
       runtimeDir,
       socket: join(runtimeDir, 'server.sock'),
       bootDir: join(root, 'boot'),
-      allowWeakJail: false,
+      leastJail: 'one-feature',
       startTimeoutMs: 120_000,
       kvmTimeoutMs: 10_000,
       engine: undefined,

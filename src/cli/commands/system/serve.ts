@@ -17,10 +17,16 @@ export const serve: Command = {
     string('cni-bin-dir', 'Where the plugins of CNI are (default: /usr/lib/cni)', {
       value: 'directory',
     }),
+    string('jail', 'Start nothing with less of a jail than this user can have', {
+      value: 'require',
+    }),
   ],
   operands: { min: 0, max: 0 },
   failureStatus: 125,
   async run({ context, flags }) {
+    const jail = flags.string('jail');
+    if (jail !== undefined && jail !== 'require') throw new UsageError('--jail takes require');
+    const asked = { ...context.env, ...(jail === undefined ? {} : { A3S_JAIL: jail }) };
     // Errors in the environment are reported before a server starts.
     await context.config();
     const bundle = serverBundle(context.installDir);
@@ -31,7 +37,7 @@ export const serve: Command = {
         directoryOption(context.cwd, name, flags.string(name)),
       ),
     ];
-    const { env, descriptors } = serviceEnvironment(context.env);
+    const { env, descriptors } = serviceEnvironment(asked);
     return become(process.execPath, ['--', bundle, '--foreground', ...options], env, descriptors);
   },
 };
