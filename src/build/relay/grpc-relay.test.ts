@@ -9,11 +9,13 @@ import {
 import { type Duplex, duplexPair } from 'node:stream';
 import { afterEach, expect, it } from 'vitest';
 import { framed } from '../wire/grpc.ts';
+import { bytesField } from '../wire/protobuf.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type BuildCalls, relayGrpc } from './grpc-relay.ts';
 
 const SOLVE = '/moby.buildkit.v1.Control/Solve';
 const STATUS = '/moby.buildkit.v1.Control/Status';
+const INFO = '/moby.buildkit.v1.Control/Info';
 const GRPC_OK = { ':status': 200, 'content-type': 'application/grpc' } as const;
 
 const calls: BuildCalls = {
@@ -337,4 +339,52 @@ it('opens no builder any more for a client that has left', async () => {
   relayed.gone.abort();
   await left.promise;
   await relayed.done;
+});
+
+it('asks for the progress of a build when the builder has the build, in whichever order they come', async () => {
+  const seen: unknown[] = [];
+  const held = signal();
+  const holding: BuildCalls = {
+    ...calls,
+    solve: async (message, left) => {
+      await held.promise;
+      return calls.solve(message, left);
+    },
+  };
+  const relayed = relay(
+    builderOf((stream, headers) => {
+      seen.push(headers[':path']);
+      stream.respond({ ...GRPC_OK, 'grpc-status': '0' }, { endStream: true });
+    }),
+    undefined,
+    (stream) => () => Promise.resolve({ stream, calls: holding }),
+  );
+  const body = framed(bytesField(1, 'the build'));
+  const before = call(relayed, STATUS, { body });
+  const solve = call(relayed, SOLVE, { body });
+  const after = call(relayed, STATUS, { body });
+  // A call that nothing holds ends after those that came before it have been looked at.
+  expect((await call(relayed, INFO)).head).toMatchObject({ 'grpc-status': '0' });
+  expect(seen).toEqual([INFO]);
+  held.resolve();
+  for (const each of [before, after]) {
+    expect((await each).head).toMatchObject({ 'grpc-status': '0' });
+  }
+  await solve;
+  expect(seen).toEqual([INFO, SOLVE, STATUS, STATUS]);
+});
+
+it('asks for the progress of a build that was refused', async () => {
+  const refusing: BuildCalls = { ...calls, solve: () => Promise.reject(new Error('no')) };
+  const relayed = relay(
+    builderOf((stream) => {
+      stream.respond({ ...GRPC_OK, 'grpc-status': '5' }, { endStream: true });
+    }),
+    undefined,
+    (stream) => () => Promise.resolve({ stream, calls: refusing }),
+  );
+  const body = framed(bytesField(1, 'the build'));
+  const solve = call(relayed, SOLVE, { body });
+  expect((await call(relayed, STATUS, { body })).head).toMatchObject({ 'grpc-status': '5' });
+  expect((await solve).head).not.toMatchObject({ 'grpc-status': '5' });
 });

@@ -32,9 +32,10 @@ import {
 } from '../wire/grpc.ts';
 import { type BudgetShare, ByteBudget } from './byte-budget.ts';
 import { explained, type RefusedRequests } from './explain.ts';
-import { FRONTEND_SOLVE, PASSED, SOLVE } from './methods.ts';
+import { FRONTEND_SOLVE, PASSED, SOLVE, STATUS } from './methods.ts';
 import { refuseBuild } from './refuse-build.ts';
 import { isOver, refuseCall, UnknownMethod } from './refuse-call.ts';
+import { SolveStarts } from './solve-starts.ts';
 
 /** Metadata of the calls of a frontend that runs in the client. */
 const BUILD_ID = 'buildkit-controlapi-buildid';
@@ -117,11 +118,14 @@ export async function relayGrpc(
   });
   // Each call gets the reason. There may be none.
   opened.catch(() => undefined);
+  const starts = new SolveStarts();
   connection.on('stream', (stream: ServerHttp2Stream, headers) => {
     stream.on('error', () => undefined);
     opened.then(
       ({ calls, upstream }) => {
-        if (!isOver(stream)) void relayCall({ stream, headers, upstream, buffered }, calls);
+        if (!isOver(stream)) {
+          void relayCall({ stream, headers, upstream, starts, buffered }, calls);
+        }
       },
       (error: unknown) => {
         if (!isOver(stream)) refuseBuild(stream, headers[':path'], reasonOf(error));
@@ -166,6 +170,7 @@ interface Call {
   readonly stream: ServerHttp2Stream;
   readonly headers: IncomingHttpHeaders;
   readonly upstream: Upstream;
+  readonly starts: SolveStarts;
   readonly buffered: ByteBudget;
 }
 
@@ -178,6 +183,7 @@ async function relayCall(call: Call, calls: BuildCalls): Promise<void> {
     if (headers[':method'] !== 'POST') throw new UnknownMethod();
     if (path === SOLVE) await relaySolve(call, calls, share);
     else if (path === FRONTEND_SOLVE) await relayFrontend(call, calls, share);
+    else if (path === STATUS) await relayStatus(call, share);
     else if (PASSED.has(path)) {
       const sent = begin(call);
       stream.pipe(sent);
@@ -201,20 +207,44 @@ async function relayFrontend(call: Call, calls: BuildCalls, share: BudgetShare):
   send(call.stream, await wholeAnswer(sent, share), calls.refusedSince(begun));
 }
 
-async function relaySolve(call: Call, calls: BuildCalls, share: BudgetShare): Promise<void> {
-  const { stream } = call;
-  const begun = performance.now();
+/** The progress of a build, which the builder has to know by then. */
+async function relayStatus(call: Call, share: BudgetShare): Promise<void> {
+  const { stream, starts } = call;
+  const left = leftOf(stream);
+  const message = await messageOf(stream, share);
+  await starts.ready(message, left);
+  if (isOver(stream)) return;
+  const sent = begin(call);
+  sent.end(framed(message));
+  passAnswer(sent, stream);
+}
+
+function leftOf(stream: ServerHttp2Stream): AbortSignal {
   const left = new AbortController();
   stream.once('close', () => left.abort());
-  const solve = await calls.solve(await messageOf(stream, share), left.signal);
+  return left.signal;
+}
+
+async function relaySolve(call: Call, calls: BuildCalls, share: BudgetShare): Promise<void> {
+  const { stream, starts } = call;
+  const begun = performance.now();
+  const left = leftOf(stream);
+  const asked = await messageOf(stream, share);
+  const started = starts.come(asked);
+  const solve = await calls.solve(asked, left).catch((error: unknown) => {
+    started();
+    throw error;
+  });
   try {
     const sent = begin(call);
     sent.end(framed(solve.message));
+    started();
     const answer = await wholeAnswer(sent, share);
     const isResult = (answer.trailers ?? answer.head)['grpc-status'] === GRPC.ok;
     const body = isResult ? framed(await solve.finish(unframed(answer.body))) : answer.body;
     send(stream, { ...answer, body }, calls.refusedSince(begun));
   } finally {
+    started();
     solve.end();
   }
 }
