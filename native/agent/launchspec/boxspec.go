@@ -34,7 +34,7 @@ func (s *Spec) Box() *spec.Spec {
 			Terminal: s.Process.Terminal, Stdin: s.Process.Stdin,
 		},
 		Network: s.network(), Confinement: s.confinement(), Resources: s.Resources, Init: s.Init,
-		Directories: s.Directories, Tmpfs: s.Tmpfs, ShmBytes: s.ShmBytes, Mounts: s.mounts(),
+		Directories: s.Directories, Tmpfs: s.Tmpfs, ShmBytes: s.ShmBytes, Mounts: s.mounts(), Domainname: s.Domainname, Sysctls: s.Sysctls,
 	}
 }
 
@@ -48,6 +48,7 @@ func (s *Spec) confinement() spec.Confinement {
 	confinement := spec.Confinement{
 		Capabilities: s.Confinement.Capabilities, NoNewPrivileges: s.Confinement.NoNewPrivileges, Seccomp: s.Confinement.Seccomp,
 		MaskedPaths: s.Confinement.MaskedPaths, ReadonlyPaths: slices.Clone(s.Confinement.ReadonlyPaths),
+		Groups: s.Confinement.Groups, OOMScore: s.Confinement.OOMScore,
 	}
 	if s.IsPrivileged() {
 		confinement.Privileged = s.Confinement.Privileged

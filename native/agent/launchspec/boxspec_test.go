@@ -60,6 +60,23 @@ func TestAPrivilegedSpecGivesTheBoxItsGuest(t *testing.T) {
 	}
 }
 
+func TestABoxHasTheOptionsOfItsSpec(t *testing.T) {
+	for name, has := range map[string]func(b *spec.Spec) bool{
+		"groups":      func(b *spec.Spec) bool { return slices.Equal(*b.Confinement.Groups, []string{"audio", "42"}) },
+		"oom-score":   func(b *spec.Spec) bool { return *b.Confinement.OOMScore == -1000 },
+		"domainname":  func(b *spec.Spec) bool { return *b.Domainname == "example.com" },
+		"sysctls-two": func(b *spec.Spec) bool { return len(*b.Sysctls) == 2 && (*b.Sysctls)[1].Path == "net/core/somaxconn" },
+	} {
+		launched, err := Parse(textOf(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !has(launched.Box()) {
+			t.Errorf("%s: got %+v", name, launched.Box())
+		}
+	}
+}
+
 // A root without capabilities that writes to /proc/sys/kernel/core_pattern has a program of its own
 // executed in the agent's namespaces, where the secure processor is.
 func TestNoSpecLetsABoxWriteToTheKernel(t *testing.T) {

@@ -74,6 +74,7 @@ func (c *checks) spec(s *Spec) {
 	c.that(known && strings.HasPrefix(s.StopSignal, "SIG"), "stopSignal", "is not a signal")
 	c.that(s.Network == spec.NetworkNone || s.Network == spec.NetworkNIC, "network", "must be none or nic")
 	c.confinement(&s.Confinement)
+	c.options(s)
 	// Any privileged box could ask the processor for the keys of any other.
 	seals := s.Sealing != SealingNone || s.Volumes != nil
 	c.that(!s.IsPrivileged() || !seals, "confinement.privileged", "does not belong to a box that seals, or has sealed volumes")
@@ -158,6 +159,20 @@ func (c *checks) confinement(f *Confinement) {
 	c.that(f.Privileged == nil || *f.Privileged, "confinement.privileged", "must be true or absent")
 	c.paths(f.MaskedPaths, "confinement.maskedPaths")
 	c.paths(f.ReadonlyPaths, "confinement.readonlyPaths")
+}
+
+// options takes settings of the kernel in one order.
+func (c *checks) options(s *Spec) {
+	c.nested(spec.CheckOptions(s.Confinement.Groups, s.Confinement.OOMScore, s.Domainname, s.Sysctls))
+	if s.Sysctls == nil {
+		return
+	}
+	c.that(len(*s.Sysctls) > 0, "sysctls", "must have an entry")
+	names := make([]string, len(*s.Sysctls))
+	for index, setting := range *s.Sysctls {
+		names[index] = setting.Path
+	}
+	c.that(ascending(names), "sysctls", "must be sorted by path, each once")
 }
 
 func (c *checks) paths(paths []string, field string) {

@@ -33,6 +33,9 @@ type Spec struct {
 	Volumes         *[]Volume      `json:"volumes"`
 	Broker          *Broker        `json:"broker"`
 	Egress          *Egress        `json:"egress"`
+	// Domainname and Sysctls are those of a box spec; nil is none.
+	Domainname *string        `json:"domainname"`
+	Sysctls    *[]spec.Sysctl `json:"sysctls"`
 }
 
 // Values of Spec.Sealing: which keys are derived for the workload, and for the holders of the keys
@@ -51,6 +54,9 @@ type Confinement struct {
 	Seccomp         string   `json:"seccomp"`
 	MaskedPaths     []string `json:"maskedPaths"`
 	ReadonlyPaths   []string `json:"readonlyPaths"`
+	// Groups and OOMScore are those of a box spec; nil is none, and 0.
+	Groups   *[]string `json:"groups"`
+	OOMScore *int64    `json:"oomScoreAdj"`
 	// Privileged gives the workload all of the guest, its secure processor included; nil is false.
 	Privileged *bool `json:"privileged"`
 }

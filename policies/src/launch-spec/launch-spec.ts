@@ -9,7 +9,7 @@
  */
 import * as z from 'zod';
 import { absolutePath } from './absolute-path.ts';
-import { Confinement, ProcessSpec, Resources } from './box-spec.ts';
+import { BoxSpec, Confinement, ProcessSpec, Resources } from './box-spec.ts';
 import { BrokerEndpoint, brokerResource } from './broker.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { LaunchEgress } from './egress.ts';
@@ -69,6 +69,9 @@ const LaunchConfinement = Confinement.pick({
   noNewPrivileges: true,
   maskedPaths: true,
   readonlyPaths: true,
+  // Since revision 10.
+  groups: true,
+  oomScoreAdj: true,
 }).extend({
   seccomp: z.enum(['default', 'unconfined']),
   /**
@@ -77,6 +80,13 @@ const LaunchConfinement = Confinement.pick({
    */
   privileged: z.literal(true).optional(),
 });
+
+/**
+ * Settings that a box has for itself: of its network, its IPC and its UTS namespace. All others are
+ * those of the guest.
+ */
+const NAMESPACED =
+  /^(net\/|fs\/mqueue\/|kernel\/(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced|domainname)$)/;
 
 /** File name, and last part of the path, of a secret. */
 const secretName = z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/);
@@ -194,6 +204,19 @@ const LaunchSpecFields = z.strictObject({
     .optional(),
   /** Since revision 3. */
   shmBytes,
+  /** As in a box spec. Absent is none. Since revision 10. */
+  domainname: BoxSpec.shape.domainname,
+  /** As in a box spec. Absent is none. Since revision 10. */
+  sysctls: BoxSpec.shape.sysctls
+    .unwrap()
+    .min(1)
+    .refine((list) => ascending(list.map(({ path }) => path)), {
+      error: 'must be sorted by path, each once',
+    })
+    .refine((list) => list.every(({ path }) => NAMESPACED.test(path)), {
+      error: 'must be settings of a namespace',
+    })
+    .optional(),
   hostMay: z
     .array(z.enum(HOST_PERMISSIONS))
     .refine((permissions) => ascending(permissions), { error: 'must be sorted, each once' }),

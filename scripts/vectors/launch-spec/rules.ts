@@ -11,6 +11,7 @@ import type { LaunchSpecVector } from '../format.ts';
 import { BROKER_ACCEPTED, BROKER_RULES } from './broker.ts';
 import { DIRECTORY_RULES, numbered } from './directories.ts';
 import { EGRESS_ACCEPTED, EGRESS_RULES } from './egress.ts';
+import { OPTION_RULES, OPTIONS_ACCEPTED } from './options.ts';
 import { PRIVILEGED_ACCEPTED, PRIVILEGED_RULES } from './privileged.ts';
 import { type Change, RESOURCE_RULES, type Refused, ulimit } from './resources.ts';
 import { SEALED_VOLUMES_ACCEPTED, SEALED_VOLUMES_RULES } from './sealed-volumes.ts';
@@ -182,12 +183,9 @@ const REFUSED: readonly Refused[] = [
   ['capabilities-65', '65 of them.', ['confinement.capabilities', Array(65).fill('CAP_CHOWN')]],
   ['seccomp-path', 'A profile of the host’s.', ['confinement.seccomp', '/etc/seccomp.json']],
   ['seccomp-profile', 'As a plain box says it.', ['confinement.seccomp', 'profile']],
-  ['confinement-groups', 'A plain box’s alone.', ['confinement.groups', ['audio']]],
-  ['confinement-oom-score', 'A plain box’s alone.', ['confinement.oomScoreAdj', 5]],
   ['confinement-devices', 'A plain box’s alone.', ['confinement.devices', ['fuse']]],
   ...PRIVILEGED_RULES,
-  ['domainname', 'A plain box’s alone.', ['domainname', 'example.com']],
-  ['sysctls', 'A plain box’s alone.', ['sysctls', [{ path: 'net/core/somaxconn', value: '9' }]]],
+  ...OPTION_RULES,
   ['masked-relative', 'Not from the root.', ['confinement.maskedPaths', ['proc/kcore']]],
   ['masked-257', '257 of them.', ['confinement.maskedPaths', Array(257).fill('/x')]],
   ['readonly-relative', 'Not from the root.', ['confinement.readonlyPaths', ['']]],
@@ -292,6 +290,7 @@ export function launchSpecRuleVectors(): LaunchSpecVector[] {
     ...SEALED_VOLUMES_ACCEPTED.map(([name, comment, ...changes]) =>
       accepted(name, comment, ...changes),
     ),
+    ...OPTIONS_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
     ...PRIVILEGED_ACCEPTED.map(([name, comment, ...changes]) =>
       accepted(name, comment, ...changes),
     ),

@@ -75,21 +75,17 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
 }
 
 /**
- * A launch spec has capabilities, `no_new_privs`, the two named profiles, the protected paths, and
- * whether the box is privileged.
+ * A launch spec has capabilities, `no_new_privs`, the two named profiles, the protected paths,
+ * groups, the OOM score, the domain, settings of the kernel, and whether the box is privileged.
  * What it has no word for, its relying parties would not see.
  *
  * @throws A3sError `unsupported-option` with the option's name
  */
 function checkWords({ security, names }: Pick<CheckedParts, 'security' | 'names'>): void {
-  const { groups, oomScoreAdj, seccomp } = confinementOf({ ...security, privileged: false });
+  const { seccomp } = confinementOf({ ...security, privileged: false });
   const refused: readonly (readonly [string, boolean])[] = [
     ['Devices', security.devices.length > 0],
     ['DeviceCgroupRules', security.deviceRules.length > 0],
-    ['GroupAdd', groups !== undefined],
-    ['OomScoreAdj', oomScoreAdj !== undefined],
-    ['Sysctls', Object.keys(security.sysctls).length > 0],
-    ['Domainname', security.domainname !== ''],
     ['SecurityOpt seccomp', seccomp === 'profile'],
     ['Dns', names.servers.length > 0],
     ['DnsOptions', names.options.length > 0],

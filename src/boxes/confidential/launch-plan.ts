@@ -43,6 +43,8 @@ const WITH_EGRESS = 7;
 
 /** The one that added `privileged`. */
 const WITH_PRIVILEGED = 9;
+/** The one that added `groups`, `oomScoreAdj`, `domainname` and `sysctls`. */
+const WITH_OPTIONS = 10;
 
 /** A request, merged with its image. */
 type PlannedBox = Omit<SpecifiedBox, 'hostname' | 'stopSignal'> & Pick<BoxDefinition, 'stopSignal'>;
@@ -74,7 +76,7 @@ export async function planConfidential(
   checkVolumes(planned, boot, bootSet);
   checkBroker(asked, boot, bootSet);
   checkEgress(planned, boot, bootSet);
-  checkPrivileged(planned, boot, bootSet);
+  checkSecurity(planned, boot, bootSet);
   const layers = await rt.images.verityLayers(image);
   const volumes = boot.launchSpec < WITH_DIRECTORIES ? [] : image.config.volumes;
   const { spec, text, digest } = launchSpecOf(
@@ -222,15 +224,26 @@ function checkEgress(
 }
 
 /** @throws A3sError `unsupported-option` */
-function checkPrivileged(
+function checkSecurity(
   { security }: PlannedBox,
   { launchSpec }: ConfidentialBoot,
   bootSet: string,
 ): void {
-  if (launchSpec >= WITH_PRIVILEGED || !security.privileged) return;
+  const { groupAdd, oomScoreAdj, domainname, sysctls } = security;
+  const hasOptions =
+    groupAdd.length > 0 ||
+    oomScoreAdj !== 0 ||
+    domainname !== '' ||
+    Object.keys(sysctls).length > 0;
+  const asked: readonly (readonly [string, number, boolean])[] = [
+    ['privileges', WITH_PRIVILEGED, security.privileged],
+    ['groups, OOM scores, domains and settings of the kernel', WITH_OPTIONS, hasOptions],
+  ];
+  const [what] = asked.find(([, since, isAsked]) => isAsked && launchSpec < since) ?? [];
+  if (what === undefined) return;
   throw new A3sError(
     'unsupported-option',
-    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} is from before confidential boxes could be privileged`,
+    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support ${what} of confidential boxes`,
     { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
   );
 }

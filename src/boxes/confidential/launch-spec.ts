@@ -14,6 +14,7 @@ import { mainProcess } from '../spec/box-spec.ts';
 import { confinementOf } from '../spec/confinement/confinement.ts';
 import { memoryMounts } from '../spec/memory-mounts.ts';
 import { resourcesOf } from '../spec/resources.ts';
+import { sysctlsOf } from '../spec/sysctls.ts';
 import { specifiedDirectories } from '../spec/volumes.ts';
 import { callerDigest } from './caller-key.ts';
 import { specifiedVolumes } from './sealed-volumes.ts';
@@ -96,6 +97,7 @@ export function launchSpecOf(
     ...specifiedDirectories(image.volumes, [...(box.tmpfs ?? []), ...(box.sealedVolumes ?? [])]),
     ...memoryMounts(box),
     ...specifiedVolumes(box.sealedVolumes ?? []),
+    ...kernelOf(box.security),
     ...(box.egress === undefined ? {} : { egress: box.egress }),
   });
   if (!parsed.success) {
@@ -107,6 +109,16 @@ export function launchSpecOf(
   }
   const text = specText(parsed.data);
   return { spec: parsed.data, text, digest: createHash('sha256').update(text).digest('hex') };
+}
+
+function kernelOf({ domainname, sysctls }: SpecifiedBox['security']) {
+  const settings = sysctlsOf(sysctls, domainname);
+  return {
+    ...(domainname === '' ? {} : { domainname }),
+    ...(settings.length === 0
+      ? {}
+      : { sysctls: settings.toSorted((a, b) => (a.path < b.path ? -1 : 1)) }),
+  };
 }
 
 function specText(spec: LaunchSpec): string {

@@ -57,6 +57,25 @@ describe('a confidential box', () => {
     });
   });
 
+  it('puts groups, the OOM score, the domain and settings of the kernel into the launch spec', async () => {
+    const id = await home.create(['sleep', 'infinity'], {
+      ...{ Confidential: { Tee: 'simulate' }, Domainname: 'example.com' },
+      HostConfig: {
+        ...{ GroupAdd: ['audio', '42'], OomScoreAdj: 5 },
+        Sysctls: { 'net.core.somaxconn': '9', 'kernel.sem': '1 2 3 4' },
+      },
+    });
+    expect(JSON.parse(definition(id).confidential?.launchSpec ?? '')).toMatchObject({
+      confinement: { groups: ['audio', '42'], oomScoreAdj: 5 },
+      domainname: 'example.com',
+      sysctls: [
+        { path: 'kernel/sem', value: '1 2 3 4' },
+        { path: 'net/core/somaxconn', value: '9' },
+      ],
+    });
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  });
+
   it('says in the launch spec, HOST_DATA and the command line that it is privileged', async () => {
     const id = await running({}, { Privileged: true });
     const { launchSpec = '', specDigest = '' } = definition(id).confidential ?? {};
@@ -69,15 +88,21 @@ describe('a confidential box', () => {
     expect(shown.body).toMatchObject({ Confidential: { HostData: hostData } });
   });
 
-  it('refuses privileges with a boot set that is from before privileged boxes', async () => {
+  it.each([
+    [8, { HostConfig: { Privileged: true } }],
+    [9, { HostConfig: { GroupAdd: ['1'] } }],
+    [9, { HostConfig: { OomScoreAdj: 1 } }],
+    [9, { HostConfig: { Sysctls: { 'net.core.somaxconn': '9' } } }],
+    [9, { Domainname: 'example.com' }],
+  ])('refuses what a boot set of revision %d does not know: %j', async (launchSpec, asked) => {
     const { boot } = home;
-    const confidential = boot.confidential && { ...boot.confidential, launchSpec: 8 };
+    const confidential = boot.confidential && { ...boot.confidential, launchSpec };
     home.boot = { ...boot, confidential };
     try {
       expect(
         await home.call('POST', '/containers/create', {
           ...{ Image: 'busybox', Cmd: ['true'], Confidential: { Tee: 'simulate' } },
-          HostConfig: { Privileged: true },
+          ...asked,
         }),
       ).toMatchObject({ status: 400, body: { code: 'unsupported-option' } });
     } finally {

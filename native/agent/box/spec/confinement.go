@@ -35,15 +35,8 @@ func (c *checks) confinement(confinement *Confinement) {
 			c.that(isAbsolute(path), field, "holds what is not an absolute path")
 		}
 	}
-	if groups := confinement.Groups; groups != nil {
-		c.that(len(*groups) <= maxGroups, "confinement.groups", "has too many entries")
-		for _, name := range *groups {
-			c.that(isText(name, maxUser), "confinement.groups", "holds a text that is too long or holds NUL")
-		}
-	}
-	if score := confinement.OOMScore; score != nil {
-		c.between(*score, -maxOOMScore, maxOOMScore, "confinement.oomScoreAdj")
-	}
+	c.groups(confinement.Groups)
+	c.oomScore(confinement.OOMScore)
 	if devices := confinement.Devices; devices != nil {
 		c.that(len(*devices) <= maxDevices, "confinement.devices", "has too many entries")
 		for _, name := range *devices {
@@ -88,6 +81,33 @@ func (c *checks) seccomp(confinement *Confinement) {
 		}
 	default:
 		c.that(false, "confinement.seccomp", "must be default, unconfined or profile")
+	}
+}
+
+// CheckOptions checks options of a document that are those of a box spec, each nil where it is not
+// there.
+func CheckOptions(groups *[]string, oomScore *int64, domainname *string, sysctls *[]Sysctl) error {
+	c := &checks{}
+	c.groups(groups)
+	c.oomScore(oomScore)
+	c.domainname(domainname)
+	c.sysctls(sysctls)
+	return c.err
+}
+
+func (c *checks) groups(groups *[]string) {
+	if groups == nil {
+		return
+	}
+	c.that(len(*groups) <= maxGroups, "confinement.groups", "has too many entries")
+	for _, name := range *groups {
+		c.that(isText(name, maxUser), "confinement.groups", "holds a text that is too long or holds NUL")
+	}
+}
+
+func (c *checks) oomScore(score *int64) {
+	if score != nil {
+		c.between(*score, -maxOOMScore, maxOOMScore, "confinement.oomScoreAdj")
 	}
 }
 
