@@ -144,7 +144,10 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
   const errors: unknown[] = [];
   const { now = () => NOW } = options;
   const start = () => serveBroker(config, { now, onError: (error) => errors.push(error) });
-  let running = await start();
+  let running = await start().catch(async (error: unknown) => {
+    await directory[Symbol.asyncDispose]();
+    throw error;
+  });
   return {
     directory,
     config,
