@@ -51,7 +51,7 @@ const OTHER_HOSTS = process.env['SOAK'] === undefined ? LONG_HOSTS : [];
  * that starts four times.
  */
 const LONG_CLIENTS = [
-  'test/clients/{applications,dockerfiles}.test.ts',
+  'test/clients/{applications,compose-page,dockerfiles,large-application}.test.ts',
   'test/e2e/sealed-database.test.ts',
 ];
 const OTHER_CLIENTS = process.env['SOAK'] === undefined ? LONG_CLIENTS : [];

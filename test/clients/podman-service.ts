@@ -14,6 +14,7 @@ cgroup_manager = "cgroupfs"
 events_logger = "file"
 [containers]
 log_driver = "k8s-file"
+default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
 `;
 
 const PODMAN: Engine = {

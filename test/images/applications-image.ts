@@ -22,9 +22,35 @@ const PACKAGES = [
     'prometheus-node-exporter',
   ],
 ];
+/**
+ * What none of them needs, half of all files: a builder takes the image in file by file, and is
+ * slow at that where it is emulated. PostgreSQL needs LLVM only to compile queries; what Node.js
+ * has beside a server is for browsers, compilers and types.
+ */
+const NODE = [
+  'core-js*',
+  '@types',
+  '@babel',
+  'es-abstract',
+  'lodash*',
+  'caniuse-lite',
+  '@popperjs',
+];
+const NODE_TOO = ['regenerate-*', 'bootstrap', 'async-es', 'neo-async', 'istanbul*', 'corepack'];
+const LEFT_OUT = [
+  ...['usr/lib/*/libLLVM*', 'usr/lib/*/libz3*', 'usr/lib/postgresql/*/lib/{bitcode,llvmjit*}'],
+  ...[...NODE, ...NODE_TOO].map((name) => `usr/share/nodejs/${name}`),
+  ...['usr/share/javascript/moment*', 'usr/share/lintian', 'usr/share/man', 'usr/bin/promtool'],
+  ...[
+    'usr/lib/python3*/test',
+    'usr/lib/python3/dist-packages/django/{conf,contrib/*}/locale/[a-df-z]*',
+  ],
+];
+
 /** What Dockerfiles call it: no registry is asked for what is in the store. */
 export const APPLICATIONS_BASE = 'applications.example/debian:1';
 
 export function applicationsRoot(): Promise<string> {
-  return debianRoot({ name: 'applications', packages: PACKAGES });
+  const remove = `cd "$1" && bash -c 'rm -r ${LEFT_OUT.join(' ')}'`;
+  return debianRoot({ name: 'applications', packages: PACKAGES, hooks: [remove] });
 }
