@@ -42,7 +42,9 @@ afterAll(async () => {
 
 /** The output of the steps, which end at the first that fails. */
 async function follow(steps: string): Promise<string> {
-  const script = await withFreePorts(`set -eu\ntrap 'kill $(jobs -p) 2>/dev/null' EXIT\n${steps}`);
+  const script = await withFreePorts(
+    `set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n${steps}`,
+  );
   const [shell, ...rest] = actor.program('bash', ['-c', script]);
   const PATH = `${join(actor.directory, 'bin')}:${actor.env['PATH']}`;
   const child = spawn(shell, rest, { cwd: actor.directory, env: { ...actor.env, PATH } });
