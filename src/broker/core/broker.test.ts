@@ -106,6 +106,33 @@ describe('a release', () => {
     expect(await broker.release(GUEST, proof, PATH)).toEqual({ kind: 'denied' });
   });
 
+  it.each<[string, (administration: Administration, content: string) => Promise<unknown>]>([
+    [
+      'the secret',
+      (administration, content) => administration.putSecret(SCOPE, PATH, Buffer.from(content)),
+    ],
+    ['the volume key', (administration) => administration.createVolumeKey(SCOPE, PATH)],
+  ])('is recorded again where %s was removed and made anew', async (_, make) => {
+    await prepare();
+    await using opened = await open();
+    const { administration, broker, entries } = opened;
+    await administration.remove(SCOPE, 'secret', PATH);
+    const proof = await prove();
+    const contents: Buffer[] = [];
+    for (const content of ['old', 'new']) {
+      await make(administration, content);
+      const release = await broker.release(GUEST, proof, PATH);
+      if (release.kind !== 'released') throw new Error(release.kind);
+      expect(release.version).toBe(1);
+      contents.push(release.content);
+      await administration.remove(SCOPE, release.record, PATH);
+    }
+    expect(contents[0]).not.toEqual(contents[1]);
+    const found = (await entries()).filter(({ action }) => action.endsWith('-released'));
+    expect(found).toHaveLength(2);
+    expect(found[0]?.details?.['record']).not.toBe(found[1]?.details?.['record']);
+  });
+
   it.each([
     ['names another entry', 'UPDATE releases SET seq = 1'],
     ['names no entry', 'UPDATE releases SET seq = 99'],

@@ -165,8 +165,8 @@ export class Broker {
         const key = { tenant: guest.tenant, kind, name: path };
         const found = await this.parts.vault.get(transaction, key);
         if (found === undefined) continue;
-        const { content, version } = found;
-        const details = { ...factsOf(guest, proof), grant, policy, version };
+        const { content, version, id: record } = found;
+        const details = { ...factsOf(guest, proof), grant, policy, version, record };
         await this.#appendOnce(transaction, guest, { action, object: path, details });
         return { kind: 'released', record: kind, content, version };
       }
@@ -309,7 +309,7 @@ export class Broker {
   }
 
   /**
-   * Appends a release, unless the log has the same one of this session: of the same version, to the
+   * Appends a release, unless the log has the same one of this session: of the same record, to the
    * same key of the guest, by the same grant. The store names the entry, and the entry decides: who
    * writes the store can keep no release out of the log.
    */

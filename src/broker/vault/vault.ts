@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { A3sError } from '../../errors.ts';
 import { contextOf, decrypt, encrypt, KEY_BYTES } from '../keys/aead.ts';
 import type { RootKeys } from '../keys/root-keys.ts';
@@ -19,6 +19,7 @@ import type {
 
 const STORE_ID = 'store-id';
 const EPOCH = 'root-key-epoch';
+const ID_DIGITS = 32;
 const fingerprintName = (epoch: number) => `root-key-fingerprint:${epoch}`;
 
 /** Whether a broker has begun to keep records in the store. */
@@ -36,6 +37,11 @@ export interface RecordFacts {
 
 export interface OpenedRecord extends RecordFacts {
   readonly content: Buffer;
+  /**
+   * Identifies this one writing of the record, and discloses nothing of its content. Versions begin
+   * anew where a record was removed.
+   */
+  readonly id: string;
 }
 
 export class Vault {
@@ -214,7 +220,7 @@ export class Vault {
     dataKey.fill(0);
     if (content === undefined) throw broken(record);
     const { name, version, changedAt, declared } = record;
-    return { name, version, changedAt, declared, content };
+    return { name, version, changedAt, declared, content, id: idOf(record) };
   }
 
   async #dataKey(transaction: StoreTransaction, record: StoredRecord): Promise<Buffer> {
@@ -232,6 +238,11 @@ export class Vault {
       ? contextOf('a3s-box/broker-record/v1', ...place)
       : contextOf('a3s-box/broker-data-key/v1', ...place, epoch);
   }
+}
+
+/** The content is encrypted under a key and a nonce of its own each time. */
+function idOf({ sealed }: Pick<StoredRecord, 'sealed'>): string {
+  return createHash('sha256').update(sealed).digest('hex').slice(0, ID_DIGITS);
 }
 
 function newestOf(keys: RootKeys): number {
