@@ -7,6 +7,7 @@ import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ReadableStream } from 'node:stream/web';
+import { isOver } from './streams.ts';
 
 /** Where a request came from. */
 export interface ClientConnection {
@@ -31,7 +32,7 @@ export async function answer(
   }
   const remoteAddress = stream.session?.socket.remoteAddress;
   const response = await app.fetch(request, { remoteAddress });
-  if (stream.destroyed) return;
+  if (isOver(stream)) return;
   const { body } = response;
   if (body === null) {
     stream.respond(headersOf(response), { endStream: true });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { constants } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -162,6 +163,26 @@ describe('serve', () => {
     await once(halfOpen, 'close');
     const idle = speakHttp2(await secured(port));
     await once(idle, 'close');
+  });
+
+  it('resets a request whose body does not arrive in its time, and answers others', async () => {
+    const received: string[] = [];
+    const app: Application = {
+      async fetch(request) {
+        received.push(await request.text().catch(() => 'broken off'));
+        return new Response('');
+      },
+    };
+    const { port } = await serving({ limits: { request: 200 } }, app);
+    const session = speakHttp2(await secured(port));
+    const slow = session.request({ ':method': 'POST', ':path': '/' });
+    slow.on('error', () => {});
+    slow.write('a part');
+    await once(slow, 'close');
+    expect(slow.rstCode).toBe(constants.NGHTTP2_CANCEL);
+    expect((await exchange(session, asking('/', 'whole'))).status).toBe(200);
+    expect(received).toEqual(['broken off', 'whole']);
+    session.destroy();
   });
 
   it('ends half-open connections when the server closes', async () => {

@@ -7,6 +7,7 @@
 import { constants as tls } from 'node:crypto';
 import { once } from 'node:events';
 import {
+  constants,
   createSecureServer,
   type Http2SecureServer,
   type IncomingHttpHeaders,
@@ -28,6 +29,8 @@ export interface ServeLimits {
   readonly idle: number;
   /** Requests at once in one connection. */
   readonly streams: number;
+  /** Milliseconds in which the body of a request has to arrive. Absent: any time. */
+  readonly request?: number | undefined;
   /** Rates of challenges: of one connection, and of all together. */
   readonly attestations: { readonly burst: number; readonly perSecond: number };
   readonly allAttestations: { readonly burst: number; readonly perSecond: number };
@@ -72,6 +75,7 @@ export async function serve(app: Application, options: ServeOptions): Promise<Ra
   const attester = { source, spki: own.spki, permits: permission(limits) };
   server.on('stream', (stream, headers) => {
     stream.on('error', () => {});
+    boundBody(stream, limits.request);
     handle(app, attester, stream, headers).catch(() => fail(stream));
   });
   boundSessions(server, limits.idle);
@@ -128,6 +132,13 @@ function boundSessions(server: Http2SecureServer, idle: number): void {
     session.on('error', () => {});
     session.setTimeout(idle, () => session.destroy());
   });
+}
+
+/** A client that sends its body slowly, or not to its end, does not keep what it has sent in memory. */
+function boundBody(stream: ServerHttp2Stream, limit: number | undefined): void {
+  if (limit === undefined || stream.endAfterHeaders) return;
+  const timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), limit);
+  for (const over of ['end', 'close']) stream.once(over, () => clearTimeout(timer));
 }
 
 /** One bucket for each connection, removed with it, and one for all. */

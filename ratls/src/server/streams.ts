@@ -21,14 +21,19 @@ export function readBody(stream: ServerHttp2Stream, limit: number): Promise<Buff
 }
 
 export function respondJson(stream: ServerHttp2Stream, status: number, document: object): void {
-  if (stream.destroyed || stream.headersSent) return;
+  if (isOver(stream) || stream.headersSent) return;
   stream.respond({ ':status': status, 'content-type': 'application/json' });
   stream.end(JSON.stringify(document));
 }
 
+/** A stream that was reset is destroyed only once its body is read, and takes no answer before. */
+export function isOver(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed || stream.closed;
+}
+
 /** The client learns that the request failed, and not how. */
 export function fail(stream: ServerHttp2Stream): void {
-  if (stream.destroyed) return;
+  if (isOver(stream)) return;
   if (stream.headersSent) {
     stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     return;

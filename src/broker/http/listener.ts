@@ -43,10 +43,12 @@ export const ADMIN_CONNECTIONS: ConnectionLimits = {
 };
 
 const HANDSHAKE_MS = 10_000;
+/** How long a client may take to send a request. */
+export const REQUEST_MS = 20_000;
 const LIMITS: ServerOptions = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 10_000,
-  requestTimeout: 20_000,
+  requestTimeout: REQUEST_MS,
   keepAliveTimeout: 5_000,
   connectionsCheckingInterval: 2_000,
 };

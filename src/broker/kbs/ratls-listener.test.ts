@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { connect as connectHttp2 } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@a3s-box/ratls';
@@ -58,6 +60,15 @@ describe('a broker in a confidential box', () => {
     ['no simulated box', { allowSimulated: false }, 'simulated-not-allowed'],
   ])('rejects the broker where a guest expects %s', async (_, changes, code) => {
     await expect(connect(trust(changes))).rejects.toMatchObject({ code });
+  });
+
+  it('holds few requests of one connection at once', async () => {
+    const session = connectHttp2(`https://127.0.0.1:${broker.running.ports.ratls}`, {
+      rejectUnauthorized: false,
+    });
+    const [settings] = await once(session, 'remoteSettings');
+    expect(settings).toMatchObject({ maxConcurrentStreams: 4 });
+    session.destroy();
   });
 
   it('starts no broker over RA-TLS where no agent gives evidence', async () => {

@@ -10,7 +10,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { agentEvidence, RatlsError, type RatlsServer, serve } from '@a3s-box/ratls';
 import { A3sError } from '../../errors.ts';
-import type { ListenAddress } from '../http/listener.ts';
+import { GUEST_CONNECTIONS, type ListenAddress, REQUEST_MS } from '../http/listener.ts';
 import { type KbsOptions, kbsFetch } from './kbs-app.ts';
 
 export interface RatlsOptions {
@@ -23,6 +23,13 @@ export interface RatlsOptions {
 }
 
 const GUESTS_KEY = '/a3s/v1/guests-key';
+const CONNECTIONS = 256;
+/** As many requests are held at once as by the other listener for guests. */
+const LIMITS = {
+  connections: CONNECTIONS,
+  streams: GUEST_CONNECTIONS.connections / CONNECTIONS,
+  request: REQUEST_MS,
+};
 
 /** @throws A3sError `broker-config` where it cannot listen, or there is no agent */
 export async function openRatlsListener(options: RatlsOptions): Promise<RatlsServer> {
@@ -39,7 +46,8 @@ export async function openRatlsListener(options: RatlsOptions): Promise<RatlsSer
     return answer(request, remoteAddress);
   };
   try {
-    return await serve({ fetch }, { evidence: agentEvidence({ socketPath }), host, port });
+    const evidence = agentEvidence({ socketPath });
+    return await serve({ fetch }, { evidence, host, port, limits: LIMITS });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const remedy = cause instanceof RatlsError ? cause.remedy : undefined;
