@@ -1,8 +1,16 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { serve } from '@a3s-box/ratls';
-import { agentSocket, guestSource, NOW, PROCESSOR, policyFor } from '@a3s-box/ratls/testing';
+import {
+  agentSocket,
+  guestSource,
+  NOW,
+  PROCESSOR,
+  policyFor,
+  specText,
+} from '@a3s-box/ratls/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { keyPin } from '../../../broker/testing/certificate.ts';
 import { SERVER, startTestBroker, type TestBroker } from '../../../broker/testing/test-broker.ts';
@@ -17,10 +25,12 @@ beforeAll(async () => {
   agent = await agentSocket(socket, guestSource({ workload: true }));
   broker = await startTestBroker({ agent: socket });
   const { measurements } = policyFor();
-  const policy = { tee: 'simulated', measurements, hostData: 'any-explicit' };
+  const hostData = createHash('sha256').update(specText()).digest('hex');
+  const policy = { tee: 'simulated', measurements, hostData };
   const text = (changes: object) =>
     JSON.stringify({ ...policy, crl: { required: false }, ...changes });
   writeFileSync(join(cwd, 'policy.json'), text({}));
+  writeFileSync(join(cwd, 'any.json'), text({ hostData: 'any-explicit' }));
   writeFileSync(join(cwd, 'other.json'), text({ measurements: ['ab'.repeat(48)] }));
   writeFileSync(join(cwd, 'roots.pem'), PROCESSOR.roots().pem);
 });
@@ -52,6 +62,15 @@ describe('a3s-box broker pin', () => {
     const { status, stdout, stderr } = await pin(policy, more);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).not.toBe('');
+  });
+
+  it('takes no policy that accepts every launch spec, unless a flag names one', async () => {
+    const any = await pin('any.json');
+    expect(any).toMatchObject({ status: 2, stdout: '' });
+    expect(any.stderr).toContain('accepts every launch spec');
+    const digest = createHash('sha256').update(specText()).digest('hex');
+    const named = await pin('any.json', [...SIMULATED, `--expect-spec=${digest}`]);
+    expect(named).toMatchObject({ status: 0, stdout: `${keyPin(SERVER.cert)}\n` });
   });
 
   it.each([

@@ -36,6 +36,12 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
   const library = await import('#ratls');
   // The broker is the workload of its box, and not its agent.
   const trust = { ...(await trustOf(context, flags, library)), peer: 'workload' } as const;
+  const { policy, expect } = trust;
+  if (policy.hostData === 'any-explicit' && expect?.specDigest === undefined) {
+    throw new UsageError('the policy accepts every launch spec, and so every box as the broker', {
+      remedy: 'Say hostData of the broker in the policy, or its launch spec by --expect-spec.',
+    });
+  }
   return interruptible(context, async (signal) => {
     try {
       const request = { context, library, target, trust, signal };
