@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { canonicalJson } from '@a3s-box/policies';
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
 import { readPolicyDocument } from '@a3s-box/policies/document';
+import { hostDataOf } from '@a3s-box/policies/host-data';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Transcript, transcript } from '../../testing/fake-context.ts';
 import { serveFake } from '../../testing/serve-fake.ts';
@@ -20,6 +21,12 @@ const HOST_DATA = sha256(SPEC);
 const MEASUREMENT = 'ab'.repeat(48);
 const LAUNCH = { schema: 'a3s-box/launch-record/v1', digest: MEASUREMENT };
 const ANSWER = { measurement: MEASUREMENT, hostData: HOST_DATA, spec: SPEC, launch: LAUNCH };
+
+/** That of a server which makes a box privileged without being asked to. */
+function privilegedAnswer() {
+  const spec = '{"confinement":{"privileged":true}}';
+  return { ...ANSWER, spec, hostData: hostDataOf(sha256(spec), true) };
+}
 
 beforeEach(() => server.answers.set('POST /a3s/v1/measure', { json: ANSWER }));
 
@@ -129,6 +136,8 @@ describe('measure', () => {
   it.each([
     ['a spec of another digest', { ...ANSWER, spec: '{}' }],
     ['no digest', { ...ANSWER, measurement: '' }],
+    ['HOST_DATA of a privileged box', { ...ANSWER, hostData: hostDataOf(HOST_DATA, true) }],
+    ['a privileged box', privilegedAnswer()],
     ['a spec that is no document', { ...ANSWER, spec: 'x', hostData: sha256('x') }],
     ['no launch', { ...ANSWER, launch: null }],
     ['nothing', null],

@@ -64,7 +64,8 @@ export const measure: Command = {
     return interruptible(context, async (signal) => {
       const answer = await ask(invocation, client, body, { choice, allowed }, signal);
       const tee = confidential.Tee === 'snp' ? 'snp' : 'simulated';
-      const measurement = readMeasurement(tee, objectOf<Measured>(answer));
+      const privileged = body.HostConfig?.Privileged === true;
+      const measurement = readMeasurement(tee, objectOf<Measured>(answer), { privileged });
       printWarnings(context, warningsFor(confidential));
       for (const { target, text } of files(measurement)) {
         await writeOutput(target, Readable.from([text]), signal);

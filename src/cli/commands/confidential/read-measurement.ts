@@ -4,24 +4,32 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { isHostDataOf, isPrivilegedHostData } from '@a3s-box/policies/host-data';
+import { hostDataOf } from '@a3s-box/policies/host-data';
 import type { Measured } from '../../../docker-api/a3s/launch.ts';
 import { A3sError } from '../../../errors.ts';
 import { isObject, type Received, stringOf } from '../../client/json.ts';
 import type { Measurement } from '../../output/measurement-text.ts';
 import { attestationPolicyText } from '../../output/policy-yaml.ts';
 
-/** @throws A3sError for an answer in which the spec does not match HOST_DATA */
-export function readMeasurement(tee: Measurement['tee'], answer: Received<Measured>): Measurement {
+/**
+ * @param asked whether the box is to be privileged: no server decides that a policy allows it
+ * @throws A3sError for an answer in which the spec does not match HOST_DATA, or the request
+ */
+export function readMeasurement(
+  tee: Measurement['tee'],
+  answer: Received<Measured>,
+  asked: { readonly privileged: boolean },
+): Measurement {
   const { launch } = answer;
   const measurement = stringOf(answer.measurement);
   const hostData = stringOf(answer.hostData);
   const spec = stringOf(answer.spec);
+  const { privileged } = asked;
   const digest = createHash('sha256').update(spec).digest('hex');
   if (
     !/^[0-9a-f]{96}$/.test(measurement) ||
-    !isHostDataOf(hostData, digest) ||
-    !isJson(spec) ||
+    hostData !== hostDataOf(digest, privileged) ||
+    isPrivileged(spec) !== privileged ||
     !isObject(launch)
   ) {
     throw new A3sError('internal', 'Cannot measure the box: the answer of the server is unusable', {
@@ -30,7 +38,6 @@ export function readMeasurement(tee: Measurement['tee'], answer: Received<Measur
   }
   const simulated = tee === 'simulated';
   const excepted = exceptedBy(answer.policy);
-  const privileged = isPrivilegedHostData(hostData);
   const policy = attestationPolicyText({ tee, measurement, hostData, excepted, privileged });
   return { tee, simulated, measurement, hostData, spec, launch, policy };
 }
@@ -39,10 +46,13 @@ function exceptedBy(policy: unknown): boolean {
   return isObject(policy) && policy['allowKnownVulnerable'] !== undefined;
 }
 
-function isJson(text: string): boolean {
+/** Undefined for what is no launch spec. */
+function isPrivileged(text: string): boolean | undefined {
   try {
-    return isObject(JSON.parse(text));
+    const spec: unknown = JSON.parse(text);
+    if (!isObject(spec)) return undefined;
+    return isObject(spec['confinement']) && spec['confinement']['privileged'] === true;
   } catch {
-    return false;
+    return undefined;
   }
 }

@@ -80,7 +80,8 @@ export async function measureServices(
       if (body === undefined) throw unused(service);
       const call = { method: 'POST', path: '/a3s/v1/measure', body, signal } as const;
       const answer = objectOf<Measured>(await client.json(call));
-      measured.push({ service, ...readMeasurement(teeOf(body), answer) });
+      const privileged = objectOf(body['HostConfig'])['Privileged'] === true;
+      measured.push({ service, ...readMeasurement(teeOf(body), answer, { privileged }) });
     }
     printWarnings(context, warningsFor({ Tee: simulatedOf(measured) }));
     const directory = flags.string('policy-out');
