@@ -6,8 +6,8 @@
  *  - *namespaces*: an own file tree that holds the system's programs and what was handed over, own
  *    process ids, own network unless it is the program's job, no capability.
  * Root has both, or the first alone where the kernel refuses user namespaces. An ordinary user has
- * the second; without it a jail is `weak`, and nothing starts unless the user accepts that. Who
- * wants more, requires all features that this user can have.
+ * the second; without it a jail is `weak`, and nothing starts unless the user accepts that. The
+ * user can also require all features that this user can have.
  *
  * @module
  */
