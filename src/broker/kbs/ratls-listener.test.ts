@@ -3,8 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { connect } from '@a3s-box/ratls';
-import { agentSocket, guestSource, policyFor, trusting } from '@a3s-box/ratls/testing';
+import {
+  type AgentServerOptions,
+  agentServer,
+  agentSocket,
+  guestSource,
+  policyFor,
+  trusting,
+} from '@a3s-box/ratls/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keyPin } from '../testing/certificate.ts';
 import { SERVER, startTestBroker, type TestBroker } from '../testing/test-broker.ts';
@@ -25,6 +33,9 @@ afterAll(async () => {
 
 const trust = (changes: Parameters<typeof trusting>[1] = {}) =>
   trusting(broker.running.ports.ratls ?? 0, { peer: 'workload', ...changes });
+
+const connectBroker = () =>
+  connectHttp2(`https://127.0.0.1:${broker.running.ports.ratls}`, { rejectUnauthorized: false });
 
 describe('a broker in a confidential box', () => {
   it('verifies the broker before a guest sends anything, and serves the KBS protocol then', async () => {
@@ -62,10 +73,29 @@ describe('a broker in a confidential box', () => {
     await expect(connect(trust(changes))).rejects.toMatchObject({ code });
   });
 
+  it('rejects a host that passes challenges on to the broker, under the key of its own accepted box', async () => {
+    const passing: AgentServerOptions['override'] = async (stream) => {
+      const session = connectBroker();
+      const passed = session.request({ ':method': 'POST', ':path': '/attest' });
+      stream.pipe(passed);
+      const answer = await text(passed);
+      session.destroy();
+      // Shows that the broker did answer.
+      relayed.push(Object.keys(JSON.parse(answer)));
+      stream.respond({ ':status': 200, 'content-type': 'application/json' });
+      stream.end(answer);
+      return true;
+    };
+    const relayed: string[][] = [];
+    const source = guestSource({ workload: true });
+    await using host = await agentServer({ source, override: passing });
+    const refused = connect(trusting(host.port, { peer: 'workload' }));
+    await expect(refused).rejects.toMatchObject({ code: 'report-data' });
+    expect(relayed).toEqual([expect.arrayContaining(['evidence', 'spec'])]);
+  });
+
   it('holds few requests of one connection at once', async () => {
-    const session = connectHttp2(`https://127.0.0.1:${broker.running.ports.ratls}`, {
-      rejectUnauthorized: false,
-    });
+    const session = connectBroker();
     const [settings] = await once(session, 'remoteSettings');
     expect(settings).toMatchObject({ maxConcurrentStreams: 4 });
     session.destroy();
