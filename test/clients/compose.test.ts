@@ -3,6 +3,7 @@
  * makes networks.
  */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -12,6 +13,7 @@ import { until } from '../e2e/processes.ts';
 
 const APPLICATION = `
 name: shop
+include: [migration.yaml]
 x-base: &base {image: "${BUSYBOX}", init: true, stop_grace_period: 1s}
 services:
   db:
@@ -29,11 +31,6 @@ services:
     restart: unless-stopped
     logging: {driver: json-file, options: {max-size: 1m}}
     healthcheck: {test: "netstat -ltn | grep -q :5432", interval: 1s, retries: 30}
-  migrate:
-    <<: *base
-    network_mode: none
-    command: sh -c 'echo migrated > /data/state'
-    volumes: [{type: volume, source: data, target: /data}]
   web:
     <<: *base
     command: sh -c 'nc database 5432 > /tmp/page; exec httpd -f -p 8080 -h /tmp'
@@ -49,10 +46,13 @@ services:
     labels: {tier: front}
     extra_hosts: ["outside:host-gateway"]
     sysctls: {net.ipv4.ip_default_ttl: 70}
-    volumes: ["data:/data:ro", "./site:/site:ro"]
+    volumes: ["data:/data:ro", "./site:/site:ro", /kept]
+    configs: [{source: inline, target: /inline.conf}]
     healthcheck: {test: [CMD, wget, -qO-, "http://127.0.0.1:8080/page"], interval: 1s, retries: 30}
   client:
-    <<: *base
+    extends: {file: common.yaml, service: patient}
+    build: .
+    develop: {watch: [{action: sync, path: ./site, target: /synced}]}
     command: sh -c 'trap "exit 4" TERM; while :; do sleep 1 & wait $$!; done'
     networks: [front]
   job:
@@ -69,10 +69,26 @@ services:
 networks:
   front: {}
   back: {internal: true, ipam: {config: [{subnet: 10.77.0.0/24, gateway: 10.77.0.1}]}}
-volumes: {data: {labels: {kind: state}}}
 secrets: {token: {file: token}}
-configs: {settings: {file: settings}}
+configs: {settings: {file: settings}, inline: {content: "of $COMPOSE_PROJECT_NAME"}}
 `;
+
+const FILES = {
+  'compose.yaml': APPLICATION,
+  'common.yaml': `services: {patient: {image: "${BUSYBOX}", init: true, stop_grace_period: 30s}}`,
+  'migration.yaml': `
+services:
+  migrate:
+    image: ${BUSYBOX}
+    network_mode: none
+    command: sh -c 'echo migrated > /data/state'
+    volumes: [{type: volume, source: data, target: /data}]
+volumes: {data: {labels: {kind: state}}}
+`,
+  token: 'sesame',
+  settings: 'mode=test',
+  'site/page': 'from the host',
+};
 
 describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
   let installation: Installation;
@@ -85,8 +101,7 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     await actor.prepare();
     project = join(actor.directory, 'project');
     mkdirSync(join(project, 'site'), { recursive: true });
-    const files = { 'compose.yaml': APPLICATION, token: 'sesame', settings: 'mode=test' };
-    for (const [name, text] of Object.entries({ ...files, 'site/page': 'from the host' })) {
+    for (const [name, text] of Object.entries(FILES)) {
       writeFileSync(join(project, name), text);
     }
   });
@@ -123,9 +138,9 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     const page = await fetch(`http://${address}/page`);
     expect(await page.text()).toBe('rows sesame mode=test\n');
     const script =
-      'id -u; hostname; pwd; echo $COLOR; cat /data/state /site/page; cat /proc/sys/net/ipv4/ip_default_ttl; grep -c outside /etc/hosts; touch /data/x 2>/dev/null || echo read-only';
+      'id -u; hostname; pwd; echo $COLOR; cat /data/state /site/page /inline.conf; echo; cat /proc/sys/net/ipv4/ip_default_ttl; grep -c outside /etc/hosts; touch /data/x 2>/dev/null || echo read-only';
     expect(await compose('exec', '--no-TTY', 'web', 'sh', '-c', script)).toBe(
-      '1000\nshop-web\n/tmp\nblue\nmigrated\nfrom the host70\n1\nread-only',
+      '1000\nshop-web\n/tmp\nblue\nmigrated\nfrom the hostof shop\n70\n1\nread-only',
     );
     const inside =
       'ulimit -n; cat /sys/fs/cgroup/pids.max; touch /x 2>/dev/null || touch /scratch/x';
@@ -140,6 +155,8 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
 
   it('leaves alone what is as it should be, and replaces what has changed', async () => {
     const before = { web: await ids('web'), client: await ids('client') };
+    const asRoot = ['exec', '-T', '--user', 'root', 'web'];
+    await compose(...asRoot, 'sh', '-c', 'echo of the first > /kept/note');
     await compose('up', '--detach', '--wait', 'web', 'client');
     expect({ web: await ids('web'), client: await ids('client') }).toEqual(before);
     const changed = APPLICATION.replace('COLOR: blue', 'COLOR: red');
@@ -148,6 +165,8 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     expect(await ids('client')).toEqual(before.client);
     expect(await ids('web')).not.toEqual(before.web);
     expect(await compose('exec', '-T', 'web', 'sh', '-c', 'echo $COLOR')).toBe('red');
+    // The anonymous volume goes on to the next box.
+    expect(await compose(...asRoot, 'cat', '/kept/note')).toBe('of the first');
   });
 
   it('scales a service, and copies, pauses, restarts, kills and removes', async () => {
@@ -169,12 +188,38 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     expect(await ids('client')).toEqual([]);
   });
 
+  it('copies what changes into a service that is watched, and attaches to it until it ends', async () => {
+    await compose('up', '--detach', 'client');
+    const watching = actor.start(['compose', '--project-directory', project, 'watch', '--no-up']);
+    let said = '';
+    watching.stdout?.on('data', (data: Buffer) => {
+      said += data.toString();
+    });
+    await until('compose watches', () => said.includes('Watch enabled'));
+    writeFileSync(join(project, 'site/page'), 'changed');
+    const copied = ['exec', '-T', 'client', 'cat', '/synced/page'];
+    await until('the file is copied', async () => (await run(...copied)).stdout === 'changed');
+    const ended = once(watching, 'exit');
+    watching.kill('SIGINT');
+    await ended;
+    const attached = run('attach', '--no-stdin', 'client');
+    await until('compose is attached', async () => {
+      const { stdout } = await actor.run(['events', '--since', '1m', '--until', '0s']);
+      return stdout.includes('container attach');
+    });
+    await compose('kill', '--signal', 'KILL', 'client');
+    expect((await attached).code).toBe(137);
+  });
+
   it('reports the exit status of a job, and its output', async () => {
     const once = await run('--profile', 'jobs', 'run', '--rm', '--no-TTY', 'job');
     expect({ code: once.code, stdout: once.stdout }).toEqual({ code: 3, stdout: 'counted\n' });
     const up = await run('--profile', 'jobs', 'up', '--exit-code-from', 'job', '--no-deps', 'job');
     expect(up.code).toBe(3);
     expect(up.stdout).toMatch(/job-1 .*counted/);
+    const abort = ['up', '--abort-on-container-exit', '--no-deps', 'job', 'client'];
+    expect((await run('--profile', 'jobs', ...abort)).code).toBe(3);
+    expect(await states()).toContainEqual(expect.stringMatching(/^client exited/));
   });
 
   it('gives a service names of its own for others by links', async () => {
@@ -200,9 +245,13 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     expect(await (await fetch(`http://${address}/page`)).text()).toContain('rows sesame');
   });
 
-  it('leaves no box, network, volume or process of it', async () => {
+  it('leaves no box, network or process of it, and no volume but an anonymous one that it handed on', async () => {
     await compose('--profile', 'jobs', 'down', '--volumes', '--remove-orphans');
     expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');
+    // Compose has named the anonymous volume that it handed on, so Docker keeps it as well.
+    const volumes = await actor.ok(['volume', 'ls', '--quiet']);
+    expect(volumes).toMatch(/^[0-9a-f]{64}$/);
+    await actor.ok(['volume', 'prune', '--force']);
     expect(await actor.ok(['volume', 'ls', '--quiet'])).toBe('');
     expect(await actor.ok(['network', 'ls', '--format', '{{.Name}}'])).toBe('bridge\nnone');
     await expect.poll(() => actor.boxProcesses(), { timeout: 60_000 }).toEqual([]);
