@@ -134,7 +134,9 @@ function boundSessions(server: Http2SecureServer, idle: number): void {
   });
 }
 
-/** A client that sends its body slowly, or not to its end, does not keep what it has sent in memory. */
+/**
+ * A client that sends its body slowly, or not to its end, does not keep what it has sent in memory.
+ */
 function boundBody(stream: ServerHttp2Stream, limit: number | undefined): void {
   if (limit === undefined || stream.endAfterHeaders) return;
   const timer = setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), limit);
