@@ -112,7 +112,7 @@ describe('a release', () => {
       (administration, content) => administration.putSecret(SCOPE, PATH, Buffer.from(content)),
     ],
     ['the volume key', (administration) => administration.createVolumeKey(SCOPE, PATH)],
-  ])('is recorded again where %s was removed and made anew', async (_, make) => {
+  ])('records a release again where %s was removed and made anew', async (_, make) => {
     await prepare();
     await using opened = await open();
     const { administration, broker, entries } = opened;
