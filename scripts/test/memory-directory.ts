@@ -31,9 +31,12 @@ function hasRoom(directory: string): boolean {
   }
 }
 
-/** What Vitest runs before the first test file; it runs what that returns behind the last. */
+/**
+ * What Vitest runs before the first test file, for each project that names it; it runs what that
+ * returns behind the last.
+ */
 export default function setUp(): () => void {
   if (TEMPORARY === tmpdir()) return () => undefined;
-  mkdirSync(TEMPORARY, { mode: 0o755 });
-  return () => rmSync(TEMPORARY, { recursive: true });
+  mkdirSync(TEMPORARY, { mode: 0o755, recursive: true });
+  return () => rmSync(TEMPORARY, { recursive: true, force: true });
 }
