@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readVector } from '../../attestation/src/testing/read-vectors.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const TSC = join(root, 'node_modules/typescript/bin/tsc');
+const TSC = join(root, 'node_modules/@typescript/native/bin/tsc');
 
 interface Manifest {
   readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
