@@ -79,32 +79,29 @@ describe.each(ANY_ACTOR)('the boot set of %s', (name) => {
   });
 });
 
-describe('a host whose processes may have few files open', () => {
-  itInSoak('lets a box walk through more files than its file server may have open', async () => {
-    const actor = new Actor('ordinary user', installation);
-    try {
-      await actor.prepare();
-      await actor.stopServer();
-      const many = join(actor.directory, 'many');
-      for (const part of ['a', 'b']) {
-        mkdirSync(join(many, part), { recursive: true });
-        for (let at = 0; at < 600; at += 1) writeFileSync(join(many, part, String(at)), part);
-      }
-      // The server keeps the limit of the command that starts it.
-      const [program, ...args] = actor.command(['ps', '--quiet']);
-      execFileSync('prlimit', ['--nofile=1024', '--', program, ...args], { env: actor.env });
-      const limits = readFileSync(`/proc/${actor.serverPid()}/limits`, 'utf8');
-      expect(limits).toMatch(/Max open files +1024 +1024 /);
-      const walk = 'find /many -type f | wc -l; cat /many/*/* | wc -c';
-      const run = ['run', '--network', 'none', '-v', `${many}:/many:ro`, BUSYBOX, 'sh', '-c', walk];
-      expect((await actor.ok(run)).split('\n').map(Number)).toEqual([1200, 1200]);
-    } finally {
-      await actor.leave();
+itInSoak('a box walks through more files than its file server may have open', async () => {
+  const actor = new Actor('ordinary user', installation);
+  try {
+    await actor.prepare();
+    await actor.stopServer();
+    const many = join(actor.directory, 'many');
+    for (const part of ['a', 'b']) {
+      mkdirSync(join(many, part), { recursive: true });
+      for (let at = 0; at < 600; at += 1) writeFileSync(join(many, part, String(at)), part);
     }
-    expect(actor.remains()).toEqual([]);
-  });
+    // The server keeps the limit of the command that starts it.
+    const [program, ...args] = actor.command(['ps', '--quiet']);
+    execFileSync('prlimit', ['--nofile=1024', '--', program, ...args], { env: actor.env });
+    const limits = readFileSync(`/proc/${actor.serverPid()}/limits`, 'utf8');
+    expect(limits).toMatch(/Max open files +1024 +1024 /);
+    const walk = 'find /many -type f | wc -l; cat /many/*/* | wc -c';
+    const run = ['run', '--network', 'none', '-v', `${many}:/many:ro`, BUSYBOX, 'sh', '-c', walk];
+    expect((await actor.ok(run)).split('\n').map(Number)).toEqual([1200, 1200]);
+  } finally {
+    await actor.leave();
+  }
+  expect(actor.remains()).toEqual([]);
 });
-
 describe.runIf(process.getuid?.() === 0)('a full disk', () => {
   let actor: Actor;
   const ballast = () => join(actor.home, 'ballast');

@@ -17,5 +17,5 @@ export function itWhere(condition: boolean): typeof it {
   return condition ? it : (NOT_MADE as unknown as typeof it);
 }
 
-/** `it`, in a soak. */
+/** `it`, in a soak. A `describe` needs another test beside it: an empty one fails its file. */
 export const itInSoak: typeof it = itWhere(SOAK);
