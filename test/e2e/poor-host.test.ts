@@ -102,6 +102,7 @@ itInSoak('a box walks through more files than its file server may have open', as
   }
   expect(actor.remains()).toEqual([]);
 });
+
 describe.runIf(process.getuid?.() === 0)('a full disk', () => {
   let actor: Actor;
   const ballast = () => join(actor.home, 'ballast');
