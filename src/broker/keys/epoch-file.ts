@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { narrow } from '../../narrow.ts';
+import { parseJson } from '../../parse-json.ts';
 import type { Entries, KeyFormat } from './held-root-keys.ts';
 
 /** @param name what the text of an epoch is called in the file */
@@ -23,7 +24,7 @@ export function epochFile(
   });
   return {
     parse(text) {
-      const { data } = narrow(document, jsonOf(text));
+      const { data } = narrow(document, parseJson(text));
       const found = data?.epochs as readonly Epoch[] | undefined;
       const entries = new Map(found?.map((each) => [each.epoch, String(each[name])]));
       // An epoch that is there twice is one of two.
@@ -37,12 +38,3 @@ export function epochFile(
 }
 
 type Epoch = { readonly epoch: number } & Readonly<Record<string, string | number>>;
-
-/** Undefined for what is no JSON: the schema refuses it. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}

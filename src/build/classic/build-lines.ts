@@ -9,6 +9,7 @@
 import * as z from 'zod';
 import type { Digest } from '../../oci/digest.ts';
 import { digestText } from '../../oci/digest-text.ts';
+import { parseJson } from '../../parse-json.ts';
 
 /** Lines of progress may be long; what exceeds this is no line with an id. */
 const MAX_LINE = 1024 * 1024;
@@ -81,7 +82,7 @@ export class BuildLines {
   #holds(bytes: Buffer): boolean {
     const text = bytes.toString();
     if (!/"(aux|error|stream)"/.test(text)) return false;
-    const line = Line.safeParse(documentOf(text)).data;
+    const line = Line.safeParse(parseJson(text)).data;
     if (line === undefined) return false;
     if (line.error !== undefined) this.#failed = true;
     const result = Result.safeParse(line.aux);
@@ -99,13 +100,5 @@ export class BuildLines {
     const alone = this.#quiet ? digestText.safeParse(stream.trim()) : undefined;
     if (alone?.success === true) this.#id = alone.data;
     return alone?.success === true;
-  }
-}
-
-function documentOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

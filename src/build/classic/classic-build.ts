@@ -14,6 +14,7 @@ import {
   parseReference,
   withDefaultTag,
 } from '../../oci/reference.ts';
+import { parseJson } from '../../parse-json.ts';
 import type { Credentials } from '../../registry/registry.ts';
 import type { LoadedPolicy } from '../../trust/policy.ts';
 import type { HeldBuilder } from '../held-builder.ts';
@@ -127,7 +128,7 @@ const Arguments = z.record(z.string(), z.string().nullable()).nullable();
 
 /** The client's, with the proxy of steps in place of one that no step could reach. */
 function argumentsOf(text: string, stepProxy: string): string {
-  const given = text === '' ? {} : Arguments.safeParse(documentOf(text)).data;
+  const given = text === '' ? {} : Arguments.safeParse(parseJson(text)).data;
   if (given === undefined) {
     throw new A3sError('invalid-argument', 'Cannot build: its build arguments are no JSON object', {
       remedy: 'Write buildargs as {"NAME": "VALUE"}.',
@@ -135,14 +136,6 @@ function argumentsOf(text: string, stepProxy: string): string {
   }
   const others = Object.entries(given ?? {}).filter(([name]) => !isProxyVariable(name));
   return JSON.stringify({ ...Object.fromEntries(others), ...proxyArguments(stepProxy) });
-}
-
-function documentOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function refuseOutputs(query: URLSearchParams): void {

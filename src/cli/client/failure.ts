@@ -5,6 +5,7 @@
  */
 import type { Problem } from '../../docker-api/problem.ts';
 import { A3sError, ERRORS, type ErrorCode } from '../../errors.ts';
+import { parseJson } from '../../parse-json.ts';
 import { objectOf } from './json.ts';
 
 /** Longest message of the server that is shown. */
@@ -16,7 +17,7 @@ export function isErrorCode(value: unknown): value is ErrorCode {
 
 /** `{message, code?, remedy?}` of an error body, or another answer of the server. */
 export function failureOf(status: number, body: string): A3sError {
-  const { message, code, remedy } = objectOf<Problem>(parse(body));
+  const { message, code, remedy } = objectOf<Problem>(parseJson(body));
   if (typeof message !== 'string') {
     return new A3sError('internal', `The server answered ${status} without saying why`);
   }
@@ -42,14 +43,6 @@ function codeOf(status: number): ErrorCode {
 export function printable(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
   return text.replaceAll('\r\n', '\n').replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, '\u{fffd}');
-}
-
-function parse(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }
 
 /** An error of the connection itself. */

@@ -15,6 +15,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { pipeline } from 'node:stream/promises';
 import * as z from 'zod';
+import { parseJson } from '../../parse-json.ts';
 import type { Vm, VmSpec } from '../engine.ts';
 import { printable } from '../helpers/helper.ts';
 import { keep } from '../probe/keep.ts';
@@ -141,12 +142,4 @@ async function readCache(path: string, key: string): Promise<KrunVerdict | undef
   if (!cached.success || cached.data.key !== key) return undefined;
   const { atLeast, missing } = cached.data;
   return { reason: undefined, atLeast, missing, until: undefined };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -12,6 +12,7 @@ import * as z from 'zod';
 import { renameDurably } from '../../durable.ts';
 import { A3sError } from '../../errors.ts';
 import { narrow } from '../../narrow.ts';
+import { parseJson } from '../../parse-json.ts';
 
 const SCHEMA = 'a3s-box/simulated-guest-file/v1';
 const MAX_BYTES = 16 * 1024;
@@ -83,14 +84,6 @@ async function readPrivate(path: string, file: FileHandle): Promise<string> {
   }
   if (stats.size > MAX_BYTES) throw unusable(path, `it has ${stats.size} bytes`);
   return await file.readFile('utf8');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function unusable(path: string, why: string, cause?: unknown): A3sError {

@@ -20,6 +20,7 @@ import { converterIdentity } from '../../jail/identity.ts';
 import type { JailProgram } from '../../jail/jail.ts';
 import { narrow } from '../../narrow.ts';
 import type { Digest } from '../../oci/digest.ts';
+import { parseJson } from '../../parse-json.ts';
 import { openNameless } from '../content/files.ts';
 import type { SpawnInJail } from '../decoder.ts';
 import type { DiskBudget } from '../disk-budget.ts';
@@ -183,14 +184,6 @@ function judge(text: string, end: string): boolean {
 /** A layer may have produced the text, so it must hold no terminal control characters. */
 function onOneLine(text: string): string {
   return text.replace(/\p{Cc}+/gu, ' ');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function collect(stream: Readable, max: number, onTooMuch: () => void): { text(): string } {

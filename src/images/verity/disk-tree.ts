@@ -13,6 +13,7 @@ import { dirname } from 'node:path';
 import * as z from 'zod';
 import { renameDurably } from '../../durable.ts';
 import { A3sError } from '../../errors.ts';
+import { parseJson } from '../../parse-json.ts';
 import { createDurably } from '../content/files.ts';
 import { Staging } from '../content/staging.ts';
 import { explainDiskError } from '../disk-budget.ts';
@@ -144,14 +145,6 @@ async function readRecord(diskPath: string): Promise<DiskTree | undefined> {
   const text = await readFile(recordPath(diskPath), 'utf8').catch(() => '');
   if (text.length > MAX_RECORD) return undefined;
   return TreeRecord.safeParse(parseJson(text)).data;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function changed(path: string): A3sError {

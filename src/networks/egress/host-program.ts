@@ -14,6 +14,7 @@ import { A3sError } from '../../errors.ts';
 import type { JailProgram } from '../../jail/jail.ts';
 import { spawnInJail } from '../../jail/spawn.ts';
 import { systemCallFilter } from '../../jail/system-calls.ts';
+import { parseJson } from '../../parse-json.ts';
 import { ifMissing } from '../host/if-missing.ts';
 import { type Egress, Refusal } from './egress.ts';
 import {
@@ -319,13 +320,5 @@ async function readSome(path: string): Promise<string> {
     return bytes.toString('utf8', 0, bytesRead);
   } finally {
     await file.close();
-  }
-}
-
-function parseJson(content: string): unknown {
-  try {
-    return JSON.parse(content);
-  } catch {
-    return undefined;
   }
 }

@@ -19,6 +19,7 @@ import { access, readFile, stat } from 'node:fs/promises';
 import { release } from 'node:os';
 import * as z from 'zod';
 import { A3sError } from '../../../errors.ts';
+import { parseJson } from '../../../parse-json.ts';
 import { whenAborted } from '../../deadline.ts';
 import type { Accelerator, VmSpec } from '../../engine.ts';
 import { printable } from '../../helpers/helper.ts';
@@ -228,12 +229,4 @@ async function readCache(path: string, key: string): Promise<Verdict | undefined
   if (!cached.success || cached.data.key !== key) return undefined;
   const { accelerator, reason, until, unsure } = cached.data;
   return { accelerator, reason, until, unsure };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

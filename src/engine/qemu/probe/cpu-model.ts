@@ -11,6 +11,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import * as z from 'zod';
+import { parseJson } from '../../../parse-json.ts';
 import type { Accelerator } from '../../engine.ts';
 import { keep } from '../../probe/keep.ts';
 import { type ProbePlace, withProbe } from '../../probe/probe.ts';
@@ -97,12 +98,4 @@ async function readCache(path: string, key: string): Promise<string | undefined>
   if (text.length > MAX_CACHE) return undefined;
   const cached = Cached.safeParse(parseJson(text));
   return cached.success && cached.data.key === key ? cached.data.digest : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
