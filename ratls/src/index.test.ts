@@ -13,6 +13,7 @@ it('exports exactly the documented names from the ratls entry', () => {
     'canInject',
     'connect',
     'ratlsFetch',
+    'requestOfAgent',
     'serve',
     'workloadReportData',
   ]);

@@ -24,7 +24,13 @@ export {
   type RatlsErrorDetails,
 } from './errors.ts';
 export type { Info } from './protocol/messages.ts';
-export { type AgentOptions, agentEvidence } from './server/agent-evidence.ts';
+export { agentEvidence } from './server/agent-evidence.ts';
+export {
+  type AgentAnswer,
+  type AgentOptions,
+  type AgentRequest,
+  requestOfAgent,
+} from './server/agent-request.ts';
 export type { Application, ClientConnection } from './server/application.ts';
 export type { EvidenceSource, OwnEvidence, OwnIdentity } from './server/evidence-source.ts';
 export {

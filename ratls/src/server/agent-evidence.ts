@@ -3,24 +3,12 @@
  *
  * @module
  */
-import { request } from 'node:http';
 import type * as z from 'zod';
 import { REPORT_DATA_SIZE } from '../binding/report-data.ts';
 import { RatlsError } from '../errors.ts';
 import { AttestAnswer, IdentityAnswer, MAX_ATTEST_ANSWER } from '../protocol/messages.ts';
+import { type AgentOptions, requestOfAgent } from './agent-request.ts';
 import type { EvidenceSource, OwnEvidence, OwnIdentity } from './evidence-source.ts';
-
-/** Where the agent of a confidential box listens for its workload. */
-export const AGENT_SOCKET = '/run/a3s/agent.sock';
-
-const DEFAULT_TIMEOUT = 30_000;
-
-export interface AgentOptions {
-  /** `/run/a3s/agent.sock` where it is not given. */
-  readonly socketPath?: string | undefined;
-  /** Milliseconds that the agent has; 30 000 where it is not given. */
-  readonly timeout?: number | undefined;
-}
 
 /**
  * The agent as a source of evidence. The REPORT_DATA of its reports is SHA-512 over the caller's 64
@@ -70,7 +58,8 @@ async function ask<Schema extends z.ZodType>(
   body?: string,
 ): Promise<z.output<Schema>> {
   try {
-    const { status, text } = await exchange(options, method, path, body);
+    const asked = { method, path, body, longest: MAX_ATTEST_ANSWER };
+    const { status, text } = await requestOfAgent(options, asked);
     if (status !== 200) throw new Error(`status ${status}: ${text.slice(0, 256)}`);
     return schema.parse(JSON.parse(text));
   } catch (cause) {
@@ -80,39 +69,6 @@ async function ask<Schema extends z.ZodType>(
       cause,
     });
   }
-}
-
-interface Exchanged {
-  readonly status: number;
-  readonly text: string;
-}
-
-function exchange(
-  { socketPath = AGENT_SOCKET, timeout = DEFAULT_TIMEOUT }: AgentOptions,
-  method: string,
-  path: string,
-  body: string | undefined,
-): Promise<Exchanged> {
-  return new Promise((resolve, reject) => {
-    const headers = { host: 'a3s', 'content-type': 'application/json' };
-    const signal = AbortSignal.timeout(timeout);
-    const sent = request({ socketPath, method, path, headers, signal }, (response) => {
-      const chunks: Buffer[] = [];
-      let length = 0;
-      response.on('data', (chunk: Buffer) => {
-        length += chunk.length;
-        chunks.push(chunk);
-        if (length > MAX_ATTEST_ANSWER) response.destroy(new Error('it answers with too much'));
-      });
-      response.once('error', reject);
-      response.once('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8');
-        resolve({ status: response.statusCode ?? 0, text });
-      });
-    });
-    sent.once('error', reject);
-    sent.end(body);
-  });
 }
 
 function hex(text: string): Uint8Array {

@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { request } from 'node:http';
+import { requestOfAgent } from '@a3s-box/ratls';
 import * as z from 'zod';
 import { A3sError } from '../../../errors.ts';
 import { narrow } from '../../../narrow.ts';
+import { parseJson } from '../../../parse-json.ts';
 import { KEY_BYTES } from '../aead.ts';
 
 export interface Derived {
@@ -14,7 +15,6 @@ export interface Derived {
   readonly reference: Buffer;
 }
 
-const TIMEOUT_MS = 30_000;
 const MAX_ANSWER = 4096;
 
 const base64 = z.base64().transform((text) => Buffer.from(text, 'base64'));
@@ -43,10 +43,12 @@ export async function deriveAgain(
 }
 
 async function derive(socketPath: string, asked: object): Promise<Derived> {
-  const { status, text } = await post(socketPath, JSON.stringify(asked)).catch((cause: Error) => {
+  const body = JSON.stringify(asked);
+  const request = { method: 'POST', path: '/v1/derive', body, longest: MAX_ANSWER };
+  const { status, text } = await requestOfAgent({ socketPath }, request).catch((cause: Error) => {
     throw refused(`the agent at ${socketPath} does not answer: ${cause.message}`, cause);
   });
-  const document = jsonOf(text);
+  const document = parseJson(text);
   if (status === 200) {
     const { data } = narrow(answer, document);
     if (data !== undefined) return data;
@@ -65,40 +67,4 @@ function refused(reason: string, cause?: unknown): A3sError {
       'rootKey.derived.policy.',
     cause,
   });
-}
-
-function post(
-  socketPath: string,
-  body: string,
-): Promise<{ readonly status: number; readonly text: string }> {
-  return new Promise((resolve, reject) => {
-    const headers = { host: 'a3s', 'content-type': 'application/json' };
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const options = { socketPath, path: '/v1/derive', method: 'POST', headers, signal };
-    const sent = request(options, (response) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      response.on('data', (chunk: Buffer) => {
-        size += chunk.length;
-        chunks.push(chunk);
-        if (size > MAX_ANSWER) response.destroy(new Error('its answer is too long'));
-      });
-      response.once('error', reject);
-      response.once('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8');
-        resolve({ status: response.statusCode ?? 0, text });
-      });
-    });
-    sent.once('error', reject);
-    sent.end(body);
-  });
-}
-
-/** Undefined for what is no JSON: the schema refuses it. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
