@@ -15,6 +15,7 @@ import { PostgresServer } from '../../src/broker/testing/postgres.ts';
 import { describeStore } from '../../src/broker/testing/store-contract.ts';
 import { launchGuest, policyDocument } from '../../src/broker/testing/test-broker.ts';
 import { TestGuest } from '../../src/broker/testing/test-guest.ts';
+import { SOAK } from '../e2e/soak.ts';
 import { BrokerPair } from './broker-pair.ts';
 
 /** Of the schema. */
@@ -170,7 +171,7 @@ describe('a store in PostgreSQL', () => {
 });
 
 describe('two brokers of one PostgreSQL', () => {
-  const GUESTS = process.env['SOAK'] === undefined ? 24 : 200;
+  const GUESTS = SOAK ? 200 : 24;
   const AT_ONCE = 8;
   /** After how many secrets a broker is killed. */
   const KILL_AFTER = 8;

@@ -13,10 +13,11 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { until } from '../e2e/processes.ts';
+import { SOAK } from '../e2e/soak.ts';
 import { BASE, BuildHome, type Ran } from './build-home.ts';
 
 /** In `npm test`; the soak takes as many as a large project has. */
-const MANY = process.env['SOAK'] === undefined ? 2_000 : 100_000;
+const MANY = SOAK ? 100_000 : 2_000;
 const LONG_MS = 600_000;
 const MIB = 1024 * 1024;
 

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { docker } from '../../src/server/testing/docker.ts';
 import { ACTORS, Actor } from '../e2e/actor.ts';
 import { type Installation, install } from '../e2e/installation.ts';
+import { SOAK } from '../e2e/soak.ts';
 import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
 import { CHAPTERS } from './docker-script.ts';
 import { startDockerdService } from './dockerd-service.ts';
@@ -28,7 +29,6 @@ const IMAGE = 'localhost/a3s/busybox:1';
 const CHAPTER_MS = 600_000;
 /** Some of what Docker answers at once, podman never does: it is asked in the soak alone. */
 const PODMAN_MS = 10_000;
-const SOAK = process.env['SOAK'] !== undefined;
 const COMMANDS = CHAPTERS.flatMap(([, commands]) => commands);
 
 let installation: Installation;

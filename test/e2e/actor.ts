@@ -22,6 +22,7 @@ import { readConfig } from '../../src/config.ts';
 import { recordedDirectory } from '../../src/snapshots/memory-directory.ts';
 import type { Installation } from './installation.ts';
 import { processesWith, until } from './processes.ts';
+import { SOAK } from './soak.ts';
 import { scaled, slowHost } from './time-scale.ts';
 
 /** No account of this number exists; none is needed. */
@@ -38,7 +39,7 @@ export const ACTORS: readonly ActorName[] =
  * otherwise with the first. What hangs on who it is is tested with each, always.
  */
 export function testsEverything(name: ActorName): boolean {
-  return name === ACTORS[0] || process.env['SOAK'] !== undefined;
+  return name === ACTORS[0] || SOAK;
 }
 
 /** Who tests what is the same for every user: one of them, and in a soak all. */

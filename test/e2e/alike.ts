@@ -5,7 +5,7 @@
  */
 import type { it } from 'vitest';
 import { type ActorName, testsEverything } from './actor.ts';
-import { itWhere } from './soak.ts';
+import { itWhere } from './it-where.ts';
 
 /** `it`, for this user. */
 export function alikeFor(name: ActorName): typeof it {

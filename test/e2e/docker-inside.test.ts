@@ -5,8 +5,8 @@ import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.t
 import { hostPrograms } from '../images/host-programs.ts';
 import { Actor, ANY_ACTOR } from './actor.ts';
 import { type Installation, install } from './installation.ts';
+import { itInSoak } from './it-where.ts';
 import { until } from './processes.ts';
-import { itInSoak } from './soak.ts';
 import { scaled } from './time-scale.ts';
 
 const IMAGE = 'localhost/a3s/docker:1';

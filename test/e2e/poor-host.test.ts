@@ -18,9 +18,9 @@ import { BOOT_FILES, BootDocument, bootSetId } from '../../src/boot/document.ts'
 import { cpio } from '../../src/boot/make/cpio.ts';
 import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
+import { itInSoak } from './it-where.ts';
 import { until } from './processes.ts';
 import { expectRefusal } from './refusal.ts';
-import { itInSoak } from './soak.ts';
 
 let installation: Installation;
 beforeAll(async () => {

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
+import { itInSoak } from './it-where.ts';
 import { until } from './processes.ts';
-import { itInSoak } from './soak.ts';
 
 /**
  * Counts in a variable, and writes the number down on the disk and in shared memory: often enough

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type StartedRegistry, startRegistry } from '../../src/registry/testing/start-registry.ts';
 import { type Installation, install } from '../e2e/installation.ts';
+import { SOAK } from '../e2e/soak.ts';
 import { buildImage, dockerArchive } from '../images/build-image.ts';
 import { withCareless } from './power/careless.ts';
 import { playCuts } from './power/play-cuts.ts';
 import { seedOf } from './power/random.ts';
 
-const SOAK = process.env['SOAK'] !== undefined;
 const STEPS = SOAK ? 120 : 25;
 const CUTS = Number(process.env['POWER_CUTS'] ?? (SOAK ? 300 : 10));
 
