@@ -120,7 +120,7 @@ describe('a root key that the processor derives', () => {
     ['something else', [200, { more: 1 }], 'gives no key'],
     ['a failure', [500, {}], 'status 500'],
     ['a refusal', [403, { error: { code: 'sealing-policy', message: 'm' } }], 'sealing-policy: m'],
-    ['very much', [200, { key: 'A'.repeat(10_000) }], 'too long'],
+    ['very much', [200, { key: 'A'.repeat(10_000) }], 'too much'],
   ])('refuses an agent that answers with %s', async (_, [status, more], message) => {
     const made = await place(DERIVING, ([, document]) => [status, { ...document, ...more }]);
     await expect(createDerivedKey(made)).rejects.toEqual(refused(message));
