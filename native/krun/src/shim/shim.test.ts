@@ -159,7 +159,7 @@ describe('the shim', () => {
     const process = start(description, { run: 'wait' });
     expect(await process.entered()).toMatchObject({ shutdown: false });
     global.process.kill(process.shimPid, 'SIGTERM');
-    while (!process.errors.includes('cannot ask the guest')) await delay(20);
+    while (!process.errors.includes('cannot ask the guest') || !existsSync(path)) await delay(20);
     expect(await echoed(path, 'still there')).toBe('still there');
     expect(process.record.status).toBeUndefined();
   });
