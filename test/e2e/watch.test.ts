@@ -80,8 +80,12 @@ describe.each(ANY_ACTOR)('a box of %s', (name) => {
     await says('vite change /data/src/old.js');
     makeDirectory(join(app, 'src/deep'));
     await says('vite addDir /data/src/deep');
-    write(join(app, 'src/deep/file.js'), '');
-    await says('vite add /data/src/deep/file.js');
+    // Vite reads a new directory before it watches it, and misses what is added between.
+    await until('it says that file.js was added', async () => {
+      writes += 1;
+      write(join(app, 'src/deep/file.js'), String(writes));
+      return await hasSaid('vite add /data/src/deep/file.js');
+    });
     write(join(app, 'other'), 'longer than before');
     renameSync(join(app, 'other'), join(app, 'new.js'));
     await says('vite change /data/new.js');
