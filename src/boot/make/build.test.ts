@@ -1,10 +1,11 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type BootSet, installBootSet, pinnedBootSet, readBootSet } from '../bootset.ts';
 import { BootDocument, bootSetId } from '../document.ts';
 import {
+  GO_CACHE,
   initrdFiles,
   makeArchive,
   makeCheckout,
@@ -17,20 +18,9 @@ import { buildBootSet } from './build.ts';
 import { buildPlainBootSet } from './build-plain.ts';
 
 let root: string;
-let goCache: string;
-const { PATH: path, GOCACHE: ownGoCache } = process.env;
-
-beforeAll(async () => {
-  // Go's standard library is compiled once for all tests of this file.
-  goCache = await mkdtemp(join(tmpdir(), 'boot-go-'));
-  process.env['GOCACHE'] = goCache;
-});
-
-afterAll(async () => {
-  if (ownGoCache === undefined) delete process.env['GOCACHE'];
-  else process.env['GOCACHE'] = ownGoCache;
-  await rm(goCache, { recursive: true });
-});
+const { PATH: path } = process.env;
+// That of the set-up: Go's standard library is compiled already.
+process.env['GOCACHE'] ??= GO_CACHE;
 
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'boot-'));

@@ -11,6 +11,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syntheticModule } from './synthetic.ts';
 
+/** What Go has compiled for this checkout. */
+export const GO_CACHE = join(import.meta.dirname, '../../../build/cache/go');
+
 export const RELEASE = '6.12.1-test';
 export const NAME = `linux-image-${RELEASE}`;
 /** A file, the name of the module in it, and what it depends on. */
