@@ -296,8 +296,10 @@ describe('the JSON of a bundle', () => {
 
   it('refuses a bundle with any character of its evidence changed', async () => {
     const text = JSON.stringify(bundleJson(attestation));
-    // Every second character is enough, since each base64 character is only part of a byte.
-    for (let index = 0; index < text.length; index += 2) {
+    // Every second character is enough, since each base64 character is only part of a byte; a part
+    // of these is, outside a soak.
+    const step = process.env['SOAK'] === undefined ? 7 : 2;
+    for (let index = 0; index < text.length; index += step) {
       const layer = { mediaType: BUNDLE, content: Buffer.from(flipped(text, index)) };
       const { verdict } = await decide([layer], { attestation: ATTESTATION });
       expect(verdict, `${text.slice(index - 30, index)}>${text[index]}<`).toBe('refused');
