@@ -47,14 +47,16 @@ const LONG_HOSTS = ['test/host/{emulated-host,hosts*,kvm-longer,reboot}.test.ts'
 const OTHER_HOSTS = process.env['SOAK'] === undefined ? LONG_HOSTS : [];
 
 /**
- * The same of applications and Dockerfiles, which need packages of Debian too, and of a database
- * that starts four times.
+ * The same of applications and Dockerfiles, which need packages of Debian too, of databases that
+ * are started again and again, of power cuts while boxes run, and of Docker in a box, which
+ * `builder` has in every run.
  */
-const LONG_CLIENTS = [
+const LONG_FILES = [
   'test/clients/{applications,compose-page,dockerfiles,large-application}.test.ts',
-  'test/e2e/sealed-database.test.ts',
+  'test/clients/testcontainers-databases.test.ts',
+  'test/e2e/{databases,docker-inside,power-cut-boxes,sealed-database}.test.ts',
 ];
-const OTHER_CLIENTS = process.env['SOAK'] === undefined ? LONG_CLIENTS : [];
+const OTHER_FILES = process.env['SOAK'] === undefined ? LONG_FILES : [];
 
 const resolve = { conditions: ['a3s-source'] };
 const ssr = { resolve: { conditions: ['a3s-source'] } };
@@ -120,7 +122,7 @@ export default defineConfig({
           name: 'host',
           expect: WAITING,
           include: HOST,
-          exclude: [...configDefaults.exclude, ...OTHER_CLIENTS],
+          exclude: [...configDefaults.exclude, ...OTHER_FILES],
           globalSetup: ['test/e2e/global-setup.ts'],
           testTimeout: UNIT_MILLISECONDS,
           hookTimeout: UNIT_MILLISECONDS,
@@ -147,7 +149,7 @@ export default defineConfig({
         test: {
           name: 'vm',
           include: ['test/{e2e,clients}/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...PLAIN, ...HOST, ...OTHER_CLIENTS],
+          exclude: [...configDefaults.exclude, ...PLAIN, ...HOST, ...OTHER_FILES],
           globalSetup: ['test/e2e/global-setup.ts'],
           testTimeout: scaled(180_000),
           hookTimeout: scaled(300_000),

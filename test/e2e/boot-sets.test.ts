@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BootDocument } from '../../src/boot/document.ts';
 import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
+import { itInSoak } from './it-where.ts';
 import { expectRefusal } from './refusal.ts';
 
 const POLICY =
@@ -67,7 +68,7 @@ describe.each(ANY_ACTOR)('a boot set, as %s', (name) => {
     expectRefusal(refused, 125, 'boot-set-missing');
   });
 
-  it('launches a box under its ID block, and no box of another shape', async () => {
+  itInSoak('launches a box under its ID block, and no box of another shape', async () => {
     const block = join(elsewhere.directory, 'id.bin');
     await sign(block);
     const bytes = readFileSync(block);

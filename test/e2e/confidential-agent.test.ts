@@ -16,6 +16,7 @@ import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';
 import { diskTree } from '../../src/images/verity/disk-tree.ts';
 import { identityFor } from '../../src/jail/identity.ts';
+import { itInSoak } from './it-where.ts';
 import { closeEngines, openEngine } from './support/engines.ts';
 import { scaled } from './time-scale.ts';
 
@@ -194,25 +195,28 @@ it('runs the box of its launch spec, and lets the host do what the spec permits'
   expect((await vm.exited).reason).toBe('poweroff');
 });
 
-it('freezes a confidential box with permission for signals, and applies init and ulimits', async () => {
-  const text = launchSpecText({
-    ...spec,
-    process: { ...spec.process, args: ['sh', '-c', 'ulimit -n; exec sleep 1000'] },
-    resources: { ulimits: [{ name: 'nofile', soft: 50, hard: 60 }] },
-    init: true,
-    hostMay: ['logs', 'signals', 'stats'],
-  });
-  const { guest } = await boot(digest(text));
-  await guest.putLaunchSpec(text);
-  await guest.startMain();
-  expect(await outputOf(guest)).toBe('50\n');
-  await guest.freeze();
-  await guest.signal('main', 'SIGTERM');
-  expect((await guest.top())[0]).toMatchObject({ pid: 1, name: 'init' });
-  expect((await guest.process('main')).state).toBe('running');
-  await guest.thaw();
-  expect(await guest.ended('main')).toMatchObject({ exitCode: 143, signal: null });
-});
+itInSoak(
+  'freezes a confidential box with permission for signals, and applies init and ulimits',
+  async () => {
+    const text = launchSpecText({
+      ...spec,
+      process: { ...spec.process, args: ['sh', '-c', 'ulimit -n; exec sleep 1000'] },
+      resources: { ulimits: [{ name: 'nofile', soft: 50, hard: 60 }] },
+      init: true,
+      hostMay: ['logs', 'signals', 'stats'],
+    });
+    const { guest } = await boot(digest(text));
+    await guest.putLaunchSpec(text);
+    await guest.startMain();
+    expect(await outputOf(guest)).toBe('50\n');
+    await guest.freeze();
+    await guest.signal('main', 'SIGTERM');
+    expect((await guest.top())[0]).toMatchObject({ pid: 1, name: 'init' });
+    expect((await guest.process('main')).state).toBe('running');
+    await guest.thaw();
+    expect(await guest.ended('main')).toMatchObject({ exitCode: 143, signal: null });
+  },
+);
 
 it('ends, and gives the reason, when the host sends another launch spec', async () => {
   const { vm, guest } = await boot(digest(launchSpecText(spec)));

@@ -5,7 +5,6 @@ import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.t
 import { hostPrograms } from '../images/host-programs.ts';
 import { Actor, ANY_ACTOR } from './actor.ts';
 import { type Installation, install } from './installation.ts';
-import { itInSoak } from './it-where.ts';
 import { until } from './processes.ts';
 import { scaled } from './time-scale.ts';
 
@@ -112,7 +111,7 @@ describe.each(ANY_ACTOR)('Docker in a privileged box of %s', (name) => {
     scaled(SLOW_MS),
   );
 
-  itInSoak(
+  it(
     'connects containers by a bridge, and publishes their ports',
     async () => {
       await script('mkdir /www && echo of the box > /www/file && httpd -p 8000 -h /www');

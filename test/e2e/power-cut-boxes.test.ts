@@ -3,12 +3,9 @@ import { withCareless } from '../host/power/careless.ts';
 import { playCuts } from '../host/power/play-cuts.ts';
 import { seedOf } from '../host/power/random.ts';
 import { type Installation, install } from './installation.ts';
-import { SOAK } from './soak.ts';
 
-const CUTS = Number(process.env['POWER_CUTS'] ?? (SOAK ? 300 : 5));
-const PLAY = SOAK
-  ? ({ vms: 'template-made', steps: 60, cuts: CUTS, startEvery: 5 } as const)
-  : ({ vms: 'template-found', steps: 17, cuts: CUTS, startEvery: 5 } as const);
+const CUTS = Number(process.env['POWER_CUTS'] ?? 300);
+const PLAY = { vms: 'template-made', steps: 60, cuts: CUTS, startEvery: 5 } as const;
 
 let installation: Installation;
 beforeAll(async () => {
@@ -19,7 +16,7 @@ afterAll(() => installation.remove());
 const seed = seedOf();
 
 it(`keeps what boxes wrote and what was made of them wherever the power is cut (A3S_SEED=${seed})`, {
-  timeout: SOAK ? 10_800_000 : 900_000,
+  timeout: 10_800_000,
 }, async () => {
   const given = { installation, seed, remote: new Map<string, string>() };
   expect(await playCuts({ ...given, ...PLAY })).toEqual([]);
@@ -30,7 +27,7 @@ const CARELESS = [
   { which: 'whose logs are not synced', careful: '.datasync()', careless: '.stat()' },
 ];
 
-it.each(SOAK ? CARELESS : [])(
+it.each(CARELESS)(
   `detects a server $which (A3S_SEED=${seed})`,
   {
     timeout: 1_800_000,

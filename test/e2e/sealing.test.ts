@@ -3,7 +3,7 @@
 // user who has no privileges, where there is one to play.
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSimulatedProcessor } from '@a3s-box/attestation/simulated';
@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACTORS } from './actor.ts';
 import { BoxHost, IMAGE, TIMEOUT_MS } from './hostile-host/boxes.ts';
 import { BUSYBOX } from './installation.ts';
+import { itInSoak } from './it-where.ts';
 import { until } from './processes.ts';
 import { BrokerProgram } from './support/broker-program.ts';
 
@@ -163,24 +164,27 @@ describe('an upgradable envelope', () => {
     return block;
   }
 
-  it('opens an upgradable envelope under a later SVN of the same ID key, and under no earlier one', async () => {
-    const flags = boxFlags('upgradable');
-    const [old, later] = [await signed('old', 2), await signed('later', 3)];
-    const policy = await host.measure('old', [...flags, '--id-block', old], COMMAND);
-    await host.run('old', [...flags, '--id-block', old], COMMAND);
-    await host.run('later', [...flags, '--id-block', later], COMMAND);
-    const value = Buffer.from(VALUE);
-    const terms = { purpose: PURPOSE, policy: 'upgradable' } as const;
-    using first = await sessionOf('old', policy);
-    using second = await sessionOf('later', policy);
-    const kept = await first.seal(value, terms, owner.privateKey);
-    expect(Buffer.from(await second.unseal(kept, PURPOSE, owner.privateKey))).toEqual(value);
-    const newer = await second.seal(value, terms, owner.privateKey);
-    const opened = first.unseal(newer, PURPOSE, owner.privateKey);
-    await expect(opened).rejects.toMatchObject({ code: 'sealed-svn', found: 'sealed-svn' });
-    const back = await second.seal(value, { ...terms, minimumSvn: 2 }, owner.privateKey);
-    expect(Buffer.from(await first.unseal(back, PURPOSE, owner.privateKey))).toEqual(value);
-  });
+  itInSoak(
+    'opens an upgradable envelope under a later SVN of the same ID key, and under no earlier one',
+    async () => {
+      const flags = boxFlags('upgradable');
+      const [old, later] = [await signed('old', 2), await signed('later', 3)];
+      const policy = await host.measure('old', [...flags, '--id-block', old], COMMAND);
+      await host.run('old', [...flags, '--id-block', old], COMMAND);
+      await host.run('later', [...flags, '--id-block', later], COMMAND);
+      const value = Buffer.from(VALUE);
+      const terms = { purpose: PURPOSE, policy: 'upgradable' } as const;
+      using first = await sessionOf('old', policy);
+      using second = await sessionOf('later', policy);
+      const kept = await first.seal(value, terms, owner.privateKey);
+      expect(Buffer.from(await second.unseal(kept, PURPOSE, owner.privateKey))).toEqual(value);
+      const newer = await second.seal(value, terms, owner.privateKey);
+      const opened = first.unseal(newer, PURPOSE, owner.privateKey);
+      await expect(opened).rejects.toMatchObject({ code: 'sealed-svn', found: 'sealed-svn' });
+      const back = await second.seal(value, { ...terms, minimumSvn: 2 }, owner.privateKey);
+      expect(Buffer.from(await first.unseal(back, PURPOSE, owner.privateKey))).toEqual(value);
+    },
+  );
 });
 
 describe('a sealed volume', () => {
@@ -199,10 +203,13 @@ describe('a sealed volume', () => {
     expect(start.stderr).toContain(words);
     expect((await host.inspect(box)).State.Error).toContain(words);
   };
-  const isCounted = (box: string) =>
+  /**
+   * Its workload starts after `start`: when the broker has given the key and counted the volume.
+   */
+  const isAtWork = (box: string) =>
     until(
-      `the volume of ${box} is counted`,
-      async () => (await host.inspect(box)).Confidential.SecretsState === 'ready',
+      `the workload of ${box} runs`,
+      async () => (await host.actor.run(['exec', box, 'true'])).code === 0,
     );
   let id: string;
 
@@ -242,27 +249,34 @@ describe('a sealed volume', () => {
     await host.actor.ok(['rm', '--force', 'another']);
   });
 
-  it('refuses the disk of another volume, a cut one and an empty one, and formats none of them', async () => {
+  /** Puts it in the place of the volume, which a start then refuses, and leaves as it is. */
+  const refusesDisk = async (content: Buffer, code: string, words: string) => {
+    const whole = readFileSync(disk('data'));
+    writeFileSync(disk('data'), content);
+    await refused('pinned', code, words);
+    expect(readFileSync(disk('data')).equals(content)).toBe(true);
+    writeFileSync(disk('data'), whole);
+  };
+
+  itInSoak('refuses the disk of another volume, and a cut one, and formats neither', async () => {
     const others = [...flags, '-v', 'other:/data:sealed,init'];
     await host.run('second', others, COMMAND);
     await host.actor.ok(['rm', '--force', 'second']);
+    await refusesDisk(readFileSync(disk('other')), 'volume-refused', '(sealed-purpose)');
     const whole = readFileSync(disk('data'));
-    for (const [content, code, words] of [
-      [readFileSync(disk('other')), 'volume-refused', '(sealed-purpose)'],
-      [whole.subarray(0, whole.length / 2), 'volume-damaged', 'another length'],
-      [Buffer.alloc(whole.length), 'volume-empty', 'has no header'],
-    ] as const) {
-      writeFileSync(disk('data'), content);
-      await refused('pinned', code, words);
-      expect(readFileSync(disk('data')).equals(content)).toBe(true);
-    }
-    writeFileSync(disk('data'), whole);
+    const half = whole.subarray(0, whole.length / 2);
+    await refusesDisk(half, 'volume-damaged', 'another length');
+  });
+
+  it('refuses an empty disk, which it does not format, and takes the volume again', async () => {
+    const empty = Buffer.alloc(statSync(disk('data')).size);
+    await refusesDisk(empty, 'volume-empty', 'has no header');
     await host.actor.ok(['start', 'pinned'], { deadlineMs: TIMEOUT_MS });
     expect(await host.actor.ok(['exec', 'pinned', 'cat', '/data/kept'])).toBe(VALUE);
     await host.actor.ok(['rm', '--force', 'pinned']);
   });
 
-  it(
+  itInSoak(
     'opens a volume with a key of a broker for the next image that it accepts, and for none before',
     async () => {
       await using broker = await BrokerProgram.prepare(host.actor);
@@ -289,7 +303,7 @@ describe('a sealed volume', () => {
         await permit('last', last);
       });
       await host.run('last', made, COMMAND);
-      await isCounted('last');
+      await isAtWork('last');
       const [volume] = await volumesOf('last');
       await host.actor.ok(['exec', 'last', 'sh', '-c', `echo ${VALUE} > /data/kept; sync`]);
       await host.actor.ok(['rm', '--force', 'last']);
@@ -303,7 +317,7 @@ describe('a sealed volume', () => {
       await refused('next', 'volume-key-refused', 'the broker answers kbs-evidence');
       await permit('next', host.at('next.yaml'));
       await host.actor.ok(['start', 'next'], { deadlineMs: TIMEOUT_MS });
-      await isCounted('next');
+      await isAtWork('next');
       expect(await host.actor.ok(['exec', 'next', 'cat', '/data/kept'])).toBe(VALUE);
       expect(JSON.parse(await broker.administer(['counter', 'ls']))).toMatchObject([
         { name: 'default/counters/moved', volume: volume.id, generation: 4 },

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BUSYBOX, type Installation, install } from './installation.ts';
+import { itWhere } from './it-where.ts';
 import { until } from './processes.ts';
+import { SOAK } from './soak.ts';
 import { type ServiceUser, SystemdHost } from './support/systemd-host.ts';
 
 const SERVICE = 'a3s-box.service';
@@ -22,8 +24,12 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
   });
 
   describe.each<ServiceUser>(['root', 'ordinary user'])('a server of %s', (user) => {
+    /** Of the first user, and in a soak of both. */
+    const alike = itWhere(user === 'root' || SOAK);
     const mainPid = () => host.property(user, SERVICE, 'MainPID');
     const restarts = async () => Number(await host.property(user, SERVICE, 'NRestarts'));
+    const names = async () =>
+      (await host.ok(user, ['ps', '--all', '--format', '{{.Names}}'])).split('\n');
     const states = async () =>
       (await host.ok(user, ['ps', '--all', '--format', '{{.Names}} {{.State}}']))
         .split('\n')
@@ -31,6 +37,12 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
 
     beforeAll(async () => {
       await startManager();
+    });
+
+    afterAll(async () => {
+      await host.ok(user, ['rm', '--force', ...(await names())]);
+      await until('no microVM is left', async () => (await host.vmms()).length === 0);
+      await host.manager(user, 'stop', 'a3s-box.socket', SERVICE);
     });
 
     const override = async (name: string, text: string) => {
@@ -65,7 +77,7 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
       });
     });
 
-    it('refuses a second server next to that of systemd', async () => {
+    alike('refuses a second server next to that of systemd', async () => {
       const second = await host.box(user, ['serve']);
       expect(second).toMatchObject({ code: 125 });
       expect(second.stderr).toContain('(server-running)');
@@ -85,7 +97,7 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
       expect(await host.vmms()).toEqual(vmms);
     });
 
-    it('systemd ends a server that no longer answers the watchdog', async () => {
+    alike('systemd ends a server that no longer answers the watchdog', async () => {
       await override('watchdog', 'WatchdogSec=10');
       await host.manager(user, 'daemon-reload');
       await host.manager(user, 'restart', SERVICE);
@@ -104,7 +116,7 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
       expect(await host.ok(user, ['exec', 'kept', 'echo', 'here'])).toBe('here');
     });
 
-    it('restarts boxes by their policy after a reboot', async () => {
+    alike('restarts boxes by their policy after a reboot', async () => {
       expect(await host.manager(user, 'enable', SERVICE)).toMatchObject({ code: 0 });
       await host.ok(user, ['run', '-d', '--name', 'once', ...FOREVER]);
       await host.ok(user, [
@@ -129,9 +141,6 @@ describe.runIf(process.getuid?.() === 0)('systemd', () => {
         before,
       );
       expect(await host.ok(user, ['exec', 'kept', 'echo', 'here'])).toBe('here');
-      await host.ok(user, ['rm', '--force', 'kept', 'once', 'stopped']);
-      await until('no microVM is left', async () => (await host.vmms()).length === 0);
-      await host.manager(user, 'stop', 'a3s-box.socket', SERVICE);
     });
   });
 });
