@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { constants } from 'node:fs';
+import { constants, rmSync } from 'node:fs';
 import {
   appendFile,
   chmod,
@@ -151,6 +151,15 @@ it('reports a change once, and nothing where a time is set to the value that it 
     execFileSync('touch', ['-m', '-r', at(path), at(path)]);
   }
   expect(await reportedBefore('end')).toEqual([]);
+});
+
+it('reports each of several removals, though it looks at the directory after the last one', async () => {
+  await mkdir(at(''));
+  for (const name of ['one', 'two', 'three']) await writeFile(at(name), '');
+  await watchRoot();
+  for (const name of ['one', 'two', 'three']) rmSync(at(name));
+  const removed = [await nextChanges(1), await nextChanges(1), await nextChanges(1)];
+  expect(removed).toEqual([['one'], ['two'], ['three']]);
 });
 
 it('follows no link, and reports the link itself', async () => {

@@ -171,16 +171,18 @@ export class ShareWatch {
     try {
       const changed: string[] = [];
       const gone: string[] = [];
+      // Of the directory itself: what it was told before is no change.
+      const own: string[] = [];
       for (const name of names) {
         const path = name === '' ? directory : below(directory, name);
         if (isTooLong(path)) continue;
         const isThere = name !== '' && (await this.#look(held, name, path, changed));
-        if (!isThere) gone.push(path);
+        if (!isThere) (this.#tree.canBeItself(directory, name) ? own : gone).push(path);
       }
-      // Also an event of the directory itself, whose name means nothing.
-      if (gone.length === 0) return changed;
+      if (gone.length + own.length === 0) return changed;
       const isNew = this.#seen.isNew(directory, await held.stat({ bigint: true }));
-      return isNew ? [...changed, ...gone] : changed;
+      // What is gone is so at its event, though an earlier look at the directory came after it.
+      return isNew ? [...changed, ...gone, ...own] : [...changed, ...gone];
     } finally {
       await held.close();
     }

@@ -30,6 +30,8 @@ const LARGE: ReadonlySet<string> = new Set(['node_modules', '.git']);
 
 interface Node {
   readonly watcher: FSWatcher;
+  /** What Node names in events of the directory itself: the last part of the path it watches. */
+  readonly ownName: string;
   readonly identity: string;
   readonly children: Set<string>;
 }
@@ -67,6 +69,11 @@ export class TreeWatch {
   /** The number of directories that are watched. */
   get size(): number {
     return this.#nodes.size;
+  }
+
+  /** Whether an event of this name can be one of the directory itself. */
+  canBeItself(directory: string, name: string): boolean {
+    return name === '' || name === this.#nodes.get(directory)?.ownName;
   }
 
   /**
@@ -175,7 +182,8 @@ export class TreeWatch {
     const watcher = this.#open(directory, path);
     if (watcher === undefined) return false;
     this.#budget.directories -= 1;
-    this.#nodes.set(path, { watcher, identity, children: new Set() });
+    const ownName = nameOf(pathOf(directory));
+    this.#nodes.set(path, { watcher, ownName, identity, children: new Set() });
     above?.children.add(nameOf(path));
     this.#listener.walked('directory');
     return !this.#closed;
