@@ -15,6 +15,7 @@ import { type BuildCalls, relayGrpc } from './grpc-relay.ts';
 
 const SOLVE = '/moby.buildkit.v1.Control/Solve';
 const STATUS = '/moby.buildkit.v1.Control/Status';
+const PING = '/moby.buildkit.v1.frontend.LLBBridge/Ping';
 const INFO = '/moby.buildkit.v1.Control/Info';
 const GRPC_OK = { ':status': 200, 'content-type': 'application/grpc' } as const;
 
@@ -94,9 +95,12 @@ interface Answer {
 function call(
   { client }: Relayed,
   path: string,
-  { method = 'POST', body = framed(Buffer.alloc(0)) } = {},
+  { method = 'POST', body = framed(Buffer.alloc(0)), headers = {} } = {},
 ): Promise<Answer> {
-  const sent = client.request({ ':method': method, ':path': path }, { endStream: false });
+  const sent = client.request(
+    { ...headers, ':method': method, ':path': path },
+    { endStream: false },
+  );
   let head = {};
   let trailers = {};
   sent.on('response', (headers) => {
@@ -341,7 +345,7 @@ it('opens no builder any more for a client that has left', async () => {
   await relayed.done;
 });
 
-it('asks for the progress of a build when the builder has the build, in whichever order they come', async () => {
+it('asks for the progress of a build, and calls its frontend, when the builder has the build, in whichever order they come', async () => {
   const seen: unknown[] = [];
   const held = signal();
   const holding: BuildCalls = {
@@ -360,18 +364,22 @@ it('asks for the progress of a build when the builder has the build, in whicheve
     (stream) => () => Promise.resolve({ stream, calls: holding }),
   );
   const body = framed(bytesField(1, 'the build'));
-  const before = call(relayed, STATUS, { body });
+  const frontend = { headers: { 'buildkit-controlapi-buildid': 'the build' } };
+  const ping = () => call(relayed, PING, frontend);
+  const before = [call(relayed, STATUS, { body }), ping()];
   const solve = call(relayed, SOLVE, { body });
-  const after = call(relayed, STATUS, { body });
+  const after = [call(relayed, STATUS, { body }), ping()];
   // A call that nothing holds ends after those that came before it have been looked at.
   expect((await call(relayed, INFO)).head).toMatchObject({ 'grpc-status': '0' });
   expect(seen).toEqual([INFO]);
   held.resolve();
-  for (const each of [before, after]) {
+  for (const each of [...before, ...after]) {
     expect((await each).head).toMatchObject({ 'grpc-status': '0' });
   }
   await solve;
-  expect(seen).toEqual([INFO, SOLVE, STATUS, STATUS]);
+  const [info, first, ...others] = seen;
+  expect([info, first]).toEqual([INFO, SOLVE]);
+  expect(others.sort()).toEqual([STATUS, STATUS, PING, PING]);
 });
 
 it('asks for the progress of a build that was refused', async () => {

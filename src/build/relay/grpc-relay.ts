@@ -13,42 +13,26 @@ import {
   connect,
   constants,
   type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
   performServerHandshake,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Duplex, Readable } from 'node:stream';
 import { A3sError } from '../../errors.ts';
-import {
-  type AnswerHead,
-  answerHeaders,
-  failure,
-  framed,
-  GRPC,
-  GrpcError,
-  passedOn,
-  unframed,
-} from '../wire/grpc.ts';
+import { framed, GRPC, GrpcError, passedOn, unframed } from '../wire/grpc.ts';
 import { type BudgetShare, ByteBudget } from './byte-budget.ts';
-import { explained, type RefusedRequests } from './explain.ts';
+import type { RefusedRequests } from './explain.ts';
+import { guarded, HAS_ENDED, MAX_MESSAGE, passAnswer, send, wholeAnswer } from './grpc-answers.ts';
 import { FRONTEND_SOLVE, PASSED, SOLVE, STATUS } from './methods.ts';
 import { refuseBuild } from './refuse-build.ts';
 import { isOver, refuseCall, UnknownMethod } from './refuse-call.ts';
-import { SolveStarts } from './solve-starts.ts';
+import { buildOf, SolveStarts } from './solve-starts.ts';
 
 /** Metadata of the calls of a frontend that runs in the client. */
 const BUILD_ID = 'buildkit-controlapi-buildid';
 
-const HAS_ENDED =
-  'the build broke off, since its builder has ended. Build again: it is started anew';
-const OK = 200;
-const BROKE_OFF = { 'grpc-status': GRPC.unavailable, 'grpc-message': HAS_ENDED };
-
 /** A build has a handful of calls under way; a client may have several builds. */
 const MAX_STREAMS = 128;
-/** BuildKit's own bound on a message. */
-const MAX_MESSAGE = 16 * 1024 * 1024;
 /** Of the calls of all clients. The messages of a build are far smaller than their bound. */
 const BUFFERED = new ByteBudget(4 * MAX_MESSAGE);
 
@@ -184,11 +168,8 @@ async function relayCall(call: Call, calls: BuildCalls): Promise<void> {
     if (path === SOLVE) await relaySolve(call, calls, share);
     else if (path === FRONTEND_SOLVE) await relayFrontend(call, calls, share);
     else if (path === STATUS) await relayStatus(call, share);
-    else if (PASSED.has(path)) {
-      const sent = begin(call);
-      stream.pipe(sent);
-      passAnswer(sent, stream);
-    } else throw new UnknownMethod();
+    else if (PASSED.has(path)) await relayPassed(call);
+    else throw new UnknownMethod();
     // The answer is held until the client has it.
     if (isOver(stream)) share.release();
     else stream.once('close', share.release);
@@ -198,13 +179,32 @@ async function relayCall(call: Call, calls: BuildCalls): Promise<void> {
   }
 }
 
+async function relayPassed(call: Call): Promise<void> {
+  const { stream } = call;
+  await callOfFrontend(call);
+  if (isOver(stream)) return;
+  const sent = begin(call);
+  stream.pipe(sent);
+  passAnswer(sent, stream);
+}
+
 async function relayFrontend(call: Call, calls: BuildCalls, share: BudgetShare): Promise<void> {
+  const ref = await callOfFrontend(call);
   const begun = performance.now();
-  const ref = String(call.headers[BUILD_ID] ?? '');
   const message = await calls.frontendSolve(await messageOf(call.stream, share), ref);
   const sent = begin(call);
   sent.end(framed(message));
   send(call.stream, await wholeAnswer(sent, share), calls.refusedSince(begun));
+}
+
+/**
+ * Returns the build whose frontend calls, once the builder has that build; an empty text where no
+ * frontend does.
+ */
+async function callOfFrontend({ stream, headers, starts }: Call): Promise<string> {
+  const ref = String(headers[BUILD_ID] ?? '');
+  if (ref !== '') await starts.ready(ref, leftOf(stream));
+  return ref;
 }
 
 /** The progress of a build, which the builder has to know by then. */
@@ -212,7 +212,7 @@ async function relayStatus(call: Call, share: BudgetShare): Promise<void> {
   const { stream, starts } = call;
   const left = leftOf(stream);
   const message = await messageOf(stream, share);
-  await starts.ready(message, left);
+  await starts.ready(buildOf(message), left);
   if (isOver(stream)) return;
   const sent = begin(call);
   sent.end(framed(message));
@@ -261,126 +261,6 @@ function begin({ stream, headers, upstream }: Call): ClientHttp2Stream {
     if (!sent.closed) cancel();
   });
   return sent;
-}
-
-/**
- * A listener that ends the call where it throws. Nothing else would catch it, and the control
- * server would end.
- */
-function guarded<T extends readonly unknown[]>(
-  stream: ServerHttp2Stream,
-  listener: (...given: T) => void,
-): (...given: T) => void {
-  return (...given) => {
-    try {
-      listener(...given);
-    } catch {
-      // The client learns of it as an internal error.
-      stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-    }
-  };
-}
-
-/** Carries the answer as it comes. One that breaks off ends with an error in words. */
-function passAnswer(sent: ClientHttp2Stream, stream: ServerHttp2Stream): void {
-  let trailers: OutgoingHttpHeaders = BROKE_OFF;
-  sent.once(
-    'response',
-    guarded(stream, (head: AnswerHead, flags: number) => {
-      if (isOver(stream)) return;
-      if (head[':status'] !== OK) {
-        stream.respond(failure(GRPC.unavailable, otherStatus(head)), { endStream: true });
-        sent.close(constants.NGHTTP2_CANCEL);
-      } else if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) {
-        stream.respond(answerHeaders(head), { endStream: true });
-      } else {
-        stream.respond(answerHeaders(head), { waitForTrailers: true });
-        sent.pipe(stream, { end: false });
-      }
-    }),
-  );
-  sent.once('trailers', (last: IncomingHttpHeaders) => {
-    trailers = answerHeaders(last);
-  });
-  sendTrailersOf(stream, () => trailers);
-  sent.once(
-    'close',
-    guarded(stream, () => {
-      if (isOver(stream)) return;
-      if (stream.headersSent) stream.end();
-      else stream.respond(failure(GRPC.unavailable, HAS_ENDED), { endStream: true });
-    }),
-  );
-}
-
-function sendTrailersOf(stream: ServerHttp2Stream, trailers: () => OutgoingHttpHeaders): void {
-  stream.on(
-    'wantTrailers',
-    guarded(stream, () => {
-      if (!isOver(stream)) stream.sendTrailers(trailers());
-    }),
-  );
-}
-
-function otherStatus(head: IncomingHttpHeaders): string {
-  return `the builder answers with the HTTP status ${head[':status']}`;
-}
-
-interface WholeAnswer {
-  readonly head: IncomingHttpHeaders;
-  readonly body: Buffer;
-  readonly trailers: IncomingHttpHeaders | undefined;
-}
-
-function wholeAnswer(sent: ClientHttp2Stream, share: BudgetShare): Promise<WholeAnswer> {
-  return new Promise((resolve, reject) => {
-    let head: IncomingHttpHeaders | undefined;
-    let trailers: IncomingHttpHeaders | undefined;
-    const chunks: Buffer[] = [];
-    sent.once('response', (headers) => {
-      head = headers;
-      if (headers[':status'] === OK) return;
-      reject(new A3sError('builder-failed', otherStatus(headers)));
-      sent.close(constants.NGHTTP2_CANCEL);
-    });
-    sent.once('trailers', (headers) => {
-      trailers = headers;
-    });
-    let length = 0;
-    sent.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      try {
-        if (length > MAX_MESSAGE) throw new GrpcError(`the answer exceeds ${MAX_MESSAGE} bytes`);
-        share.hold(chunk.length);
-        chunks.push(chunk);
-      } catch (error) {
-        sent.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-        reject(error);
-      }
-    });
-    sent.once('close', () => {
-      if (head !== undefined && sent.rstCode === constants.NGHTTP2_NO_ERROR) {
-        resolve({ head, body: Buffer.concat(chunks), trailers });
-      } else reject(new A3sError('builder-failed', HAS_ENDED));
-    });
-  });
-}
-
-/** @param refused for an error that lacks the reasons */
-function send(
-  stream: ServerHttp2Stream,
-  { head, body, trailers }: WholeAnswer,
-  refused: RefusedRequests,
-): void {
-  if (isOver(stream)) return;
-  const last = explained(trailers ?? head, refused);
-  if (trailers === undefined) {
-    stream.respond(last, { endStream: true });
-    return;
-  }
-  sendTrailersOf(stream, () => last);
-  stream.respond(answerHeaders(head), { waitForTrailers: true });
-  stream.end(body);
 }
 
 /** The one message of a call. */

@@ -1,15 +1,15 @@
 /**
  * Which builds of one client the builder has got.
  *
- * A client asks for the progress of a build while it asks for the build. BuildKit looks for the
- * build for six seconds, and fails what asks for its progress then. The control server may hold a
- * build for longer, as while the cache of another policy is removed.
+ * A client asks for the progress of a build, and makes the first call of its frontend, while it
+ * asks for the build. BuildKit looks for the build for six and for three seconds, and then fails
+ * those calls. The control server may hold a build for longer, as while the cache of another policy
+ * is removed.
  *
  * @module
  */
 import { ProtobufError, readFields, textOf } from '../wire/protobuf.ts';
 
-/** `ref` of a `SolveRequest` and of a `StatusRequest`. */
 const REF = 1;
 /** For a build that has not come yet: the client sends both calls at once. */
 const COMES_MS = 5000;
@@ -20,7 +20,7 @@ export class SolveStarts {
   readonly #comesMs: number;
   /** `ref` of each build, in the order in which they came → resolved once the builder has it. */
   readonly #starts = new Map<string, Promise<void>>();
-  /** Of progress that waits for a build to come. */
+  /** Of calls that wait for a build to come. */
   readonly #arrivals = new Map<string, Set<() => void>>();
 
   constructor(comesMs = COMES_MS) {
@@ -29,7 +29,7 @@ export class SolveStarts {
 
   /** A build has come. Call what is returned when the builder has it, or will not get it. */
   come(message: Buffer): () => void {
-    const ref = refOf(message);
+    const ref = buildOf(message);
     let begun = (): void => undefined;
     const start = new Promise<void>((resolve) => {
       begun = resolve;
@@ -41,9 +41,12 @@ export class SolveStarts {
     return begun;
   }
 
-  /** Waits until the builder may be asked for the progress of a build. */
-  async ready(message: Buffer, left: AbortSignal): Promise<void> {
-    const ref = refOf(message);
+  /**
+   * Waits until the builder may be asked about a build.
+   *
+   * @param ref empty for none, which is not waited for
+   */
+  async ready(ref: string, left: AbortSignal): Promise<void> {
     if (ref !== '' && !this.#starts.has(ref)) await this.#arrival(ref, left);
     await Promise.race([this.#starts.get(ref), aborted(left)]);
   }
@@ -66,7 +69,8 @@ export class SolveStarts {
   }
 }
 
-function refOf(message: Buffer): string {
+/** `ref` of a `SolveRequest` or a `StatusRequest`; empty where there is none. */
+export function buildOf(message: Buffer): string {
   try {
     return textOf(readFields(message), REF);
   } catch (error) {
