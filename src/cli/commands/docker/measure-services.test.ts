@@ -1,5 +1,13 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -150,6 +158,39 @@ describe('compose measure', () => {
     expect(key.stderr).toContain('there is no annotation dev.a3s.deploymnt');
     expect(readdirSync(cwd)).not.toContain('none');
     expect(await boxes()).toEqual([]);
+  });
+
+  it('writes through no link, and into nothing but a directory that is named', async () => {
+    mkdirSync(join(cwd, 'linked'));
+    const victim = join(cwd, 'victim');
+    writeFileSync(victim, 'precious');
+    symlinkSync(victim, join(cwd, 'linked', 'application-policy.yaml'));
+    const linked = await measure('measure', '--policy-out', 'linked');
+    expect(linked).toMatchObject({ status: 125, stdout: '' });
+    expect(linked.stderr).toContain('application-policy.yaml" is not a regular file');
+    expect(readFileSync(victim, 'utf8')).toBe('precious');
+    expect(readdirSync(join(cwd, 'linked'))).toEqual(['application-policy.yaml']);
+    const before = readdirSync(cwd);
+    for (const [path, why] of [
+      ['', '"" is not a directory'],
+      ['victim', '"victim" is not a directory'],
+      ['victim/policies', 'cannot write to'],
+    ] as const) {
+      const done = await measure('measure', '--policy-out', path);
+      expect(done).toMatchObject({ status: 125, stdout: '' });
+      expect(done.stderr).toContain(why);
+    }
+    expect(readdirSync(cwd)).toEqual(before);
+  });
+
+  it('takes a service whose name looks like a flag for a service', async () => {
+    const box = '{image: busybox, network_mode: none, annotations: {dev.a3s.tee: simulate}}';
+    compose(`services: {--dry-run: ${box}, --scale: ${box}}`);
+    const done = await measure('measure', '--format', 'json');
+    expect(JSON.parse(done.stdout)).toMatchObject([
+      { service: '--dry-run' },
+      { service: '--scale' },
+    ]);
   });
 
   it('refuses a flag that it does not have', async () => {

@@ -8,14 +8,10 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Measured } from '../../../docker-api/a3s/launch.ts';
 import { type JsonObject, objectOf, stringOf } from '../../client/json.ts';
 import type { Context } from '../../context.ts';
-import { writeOutput } from '../../files/output-file.ts';
 import { string } from '../../flags/flag.ts';
 import { FlagValues } from '../../flags/flag-values.ts';
 import { canonicalize } from '../../flags/pflag.ts';
@@ -29,6 +25,7 @@ import { APPLICATION_FILE, applicationPolicyText } from './application-policy-te
 import { engineEnvironment } from './engine-environment.ts';
 import { COMPOSE, findPlugin } from './find-plugin.ts';
 import type { MeasureArguments } from './measure-arguments.ts';
+import { policyDirectory, writePolicies } from './policy-directory.ts';
 import { RecordingEngine } from './recording-engine.ts';
 
 const PATH = 'compose measure';
@@ -56,6 +53,8 @@ export async function measureServices(
   if (!['', 'json'].includes(format)) {
     throw new UsageError(`--format: ${JSON.stringify(format)} is not json`);
   }
+  const out = flags.string('policy-out');
+  const directory = out === undefined ? undefined : policyDirectory(context.cwd, out);
   const program = findPlugin(COMPOSE, context.env);
   const client = await context.connect();
   return interruptible(context, async (signal) => {
@@ -70,7 +69,7 @@ export async function measureServices(
     const config = await run(['config', '--format', 'json']);
     if (config.code !== 0) return config.code;
     const { application, services } = confidentialServices(config.stdout, operands);
-    const created = await run(['up', '--no-start', '--no-deps', '--no-build', ...services]);
+    const created = await run(['up', '--no-start', '--no-deps', '--no-build', '--', ...services]);
     if (created.code !== 0) return created.code;
     const measured: MeasuredService[] = [];
     for (const service of services) {
@@ -84,9 +83,8 @@ export async function measureServices(
       measured.push({ service, ...readMeasurement(teeOf(body), answer, { privileged }) });
     }
     printWarnings(context, warningsFor({ Tee: simulatedOf(measured) }));
-    const directory = flags.string('policy-out');
     if (directory !== undefined) {
-      await writePolicies(resolve(context.cwd, directory), application, measured, signal);
+      await writePolicies(directory, filesOf(application, measured), signal);
     }
     context.stdout.write(format === 'json' ? jsonText(measured) : describe(measured));
     return 0;
@@ -162,21 +160,16 @@ function unused(service: string): UsageError {
   });
 }
 
-async function writePolicies(
-  directory: string,
+/** The application policy is the last: it stands for all that it names. */
+function filesOf(
   application: string,
   measured: readonly MeasuredService[],
-  signal: AbortSignal,
-): Promise<void> {
-  await mkdir(directory, { recursive: true });
+): ReadonlyMap<string, string> {
   const names = measured.map(({ service }) => service);
-  const files = [
+  return new Map([
     ...measured.map(({ service, policy }) => [`${service}.yaml`, policy] as const),
     [APPLICATION_FILE, applicationPolicyText(application, names)] as const,
-  ];
-  for (const [name, content] of files) {
-    await writeOutput(join(directory, name), Readable.from([content]), signal);
-  }
+  ]);
 }
 
 function describe(measured: readonly MeasuredService[]): string {
