@@ -138,6 +138,7 @@ describe('measure', () => {
     ['no digest', { ...ANSWER, measurement: '' }],
     ['HOST_DATA of a privileged box', { ...ANSWER, hostData: hostDataOf(HOST_DATA, true) }],
     ['a privileged box', privilegedAnswer()],
+    ['an exception', { ...ANSWER, policy: { allowKnownVulnerable: [MEASUREMENT] } }],
     ['a spec that is no document', { ...ANSWER, spec: 'x', hostData: sha256('x') }],
     ['no launch', { ...ANSWER, launch: null }],
     ['nothing', null],

@@ -65,7 +65,10 @@ export const measure: Command = {
       const answer = await ask(invocation, client, body, { choice, allowed }, signal);
       const tee = confidential.Tee === 'snp' ? 'snp' : 'simulated';
       const privileged = body.HostConfig?.Privileged === true;
-      const measurement = readMeasurement(tee, objectOf<Measured>(answer), { privileged });
+      const measurement = readMeasurement(tee, objectOf<Measured>(answer), {
+        privileged,
+        excepted: allowed !== undefined,
+      });
       printWarnings(context, warningsFor(confidential));
       for (const { target, text } of files(measurement)) {
         await writeOutput(target, Readable.from([text]), signal);

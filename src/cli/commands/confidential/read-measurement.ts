@@ -12,24 +12,27 @@ import type { Measurement } from '../../output/measurement-text.ts';
 import { attestationPolicyText } from '../../output/policy-yaml.ts';
 
 /**
- * @param asked whether the box is to be privileged: no server decides that a policy allows it
+ * @param asked whether the box is to be privileged, and whether a policy of the caller excepts what
+ * is known to be vulnerable: no server decides that the new policy allows either
  * @throws A3sError for an answer in which the spec does not match HOST_DATA, or the request
  */
 export function readMeasurement(
   tee: Measurement['tee'],
   answer: Received<Measured>,
-  asked: { readonly privileged: boolean },
+  asked: { readonly privileged: boolean; readonly excepted: boolean },
 ): Measurement {
   const { launch } = answer;
   const measurement = stringOf(answer.measurement);
   const hostData = stringOf(answer.hostData);
   const spec = stringOf(answer.spec);
   const { privileged } = asked;
+  const excepted = exceptedBy(answer.policy);
   const digest = createHash('sha256').update(spec).digest('hex');
   if (
     !/^[0-9a-f]{96}$/.test(measurement) ||
     hostData !== hostDataOf(digest, privileged) ||
     isPrivileged(spec) !== privileged ||
+    (excepted && !asked.excepted) ||
     !isObject(launch)
   ) {
     throw new A3sError('internal', 'Cannot measure the box: the answer of the server is unusable', {
@@ -37,7 +40,6 @@ export function readMeasurement(
     });
   }
   const simulated = tee === 'simulated';
-  const excepted = exceptedBy(answer.policy);
   const policy = attestationPolicyText({ tee, measurement, hostData, excepted, privileged });
   return { tee, simulated, measurement, hostData, spec, launch, policy };
 }

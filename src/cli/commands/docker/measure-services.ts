@@ -80,7 +80,8 @@ export async function measureServices(
       const call = { method: 'POST', path: '/a3s/v1/measure', body, signal } as const;
       const answer = objectOf<Measured>(await client.json(call));
       const privileged = objectOf(body['HostConfig'])['Privileged'] === true;
-      measured.push({ service, ...readMeasurement(teeOf(body), answer, { privileged }) });
+      const asked = { privileged, excepted: false };
+      measured.push({ service, ...readMeasurement(teeOf(body), answer, asked) });
     }
     printWarnings(context, warningsFor({ Tee: simulatedOf(measured) }));
     if (directory !== undefined) {
