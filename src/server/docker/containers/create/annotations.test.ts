@@ -158,6 +158,8 @@ describe('annotations of a create document', () => {
     [{ 'dev.a3s.': 'y' }, 'unsupported-option', 'there is no annotation dev.a3s.'],
     [{ 'dev.a3s.toString': 'y' }, 'unsupported-option', 'there is no annotation'],
     [{ 'dev.a3s.Tee': 'snp' }, 'unsupported-option', 'there is no annotation dev.a3s.Tee'],
+    [{ 'Dev.A3S.tee': 'snp' }, 'unsupported-option', 'there is no annotation Dev.A3S.tee'],
+    [{ ...TEE, ' dev.a3s.boot': 'x' }, 'unsupported-option', 'there is no annotation'],
     [{ ...TEE, 'dev.a3s.broker': 'https://b.example' }, 'invalid-argument', 'it needs key=SHA256'],
     [{ ...TEE, 'dev.a3s.secret.t': 'from=broker/a/b/c' }, 'invalid-argument', 'belong together'],
     [{ ...TEE, 'dev.a3s.secret.t': 'from=broker/a/b' }, 'invalid-argument', 'repository/type/tag'],

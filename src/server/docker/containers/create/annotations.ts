@@ -58,7 +58,9 @@ export async function readAnnotations(
   const confidential = new Map<string, unknown>();
   const egress = new Map<string, unknown>();
   for (const [key, value] of Object.entries(annotations)) {
-    if (!key.startsWith(PREFIX)) continue;
+    if (!key.trim().toLowerCase().startsWith(PREFIX)) continue;
+    // A note in its place would leave the box plain, or without what was asked for.
+    if (!key.startsWith(PREFIX)) throw unknownKey(key);
     const name = key.slice(PREFIX.length);
     try {
       if (Object.hasOwn(EGRESS, name)) fill(egress, EGRESS[name]?.(value));
@@ -82,9 +84,13 @@ async function confidentialField(name: string, value: string): Promise<object> {
   if (name === SEALER || name.startsWith(`${SEALER}.`)) {
     return { SealerKeys: [await readPublicKey(value)] };
   }
-  throw unsupported(
+  throw unknownKey(`${PREFIX}${name}`);
+}
+
+function unknownKey(key: string): A3sError {
+  return unsupported(
     'HostConfig.Annotations',
-    `there is no annotation ${PREFIX}${name.slice(0, 64)}: see docs/confidential.md for those that exist`,
+    `there is no annotation ${key.slice(0, 72)}: see docs/confidential.md for those that exist`,
   );
 }
 
