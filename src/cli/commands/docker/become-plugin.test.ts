@@ -88,13 +88,16 @@ describe('compose', () => {
     expect((await call('--', 'up')).stdout).toMatch(/^<-->\n<up>\n/);
   });
 
-  it('shows the help of compose itself where nothing but help is asked for', async () => {
-    const { code, stdout } = await call('--help');
-    expect({ code, stdout }).toEqual({
-      code: 0,
-      stdout: expect.stringContaining('docker compose'),
-    });
-  });
+  it.each([[['--help']], [['measure', '--help']]])(
+    'shows the help of compose itself where %j asks for nothing but help',
+    async (args) => {
+      const { code, stdout } = await call(...args);
+      expect({ code, stdout }).toEqual({
+        code: 0,
+        stdout: expect.stringContaining('docker compose'),
+      });
+    },
+  );
 });
 
 describe('build', () => {

@@ -1,15 +1,18 @@
 import type { Command } from '../../command.ts';
+import type { Context } from '../../context.ts';
 import { becomePlugin } from './become-plugin.ts';
 import { COMPOSE } from './find-plugin.ts';
 import { afterMeasure } from './measure-arguments.ts';
 
+const DESCRIPTION = [
+  'Become docker compose, with the boxes of this installation as its containers. All arguments are those of docker compose;',
+  '"a3s-box compose help" lists its commands. One command is our own:',
+  '"a3s-box compose measure [--policy-out DIR] [SERVICE...]" computes what the confidential services will be, and starts none.',
+].join('\n');
+
 export const compose: Command = {
   usage: '[COMMAND] [ARG...]',
-  description: [
-    'Become docker compose, with the boxes of this installation as its containers. All arguments are those of docker compose;',
-    '"a3s-box compose help" lists its commands. One command is our own:',
-    '"a3s-box compose measure [--policy-out DIR] [SERVICE...]" computes what the confidential services will be, and starts none.',
-  ].join('\n'),
+  description: DESCRIPTION,
   flags: [],
   operands: { min: 0, max: Number.POSITIVE_INFINITY },
   passThrough: true,
@@ -17,7 +20,18 @@ export const compose: Command = {
   async run(invocation) {
     const measuring = afterMeasure(invocation.operands);
     if (measuring === undefined) return becomePlugin(COMPOSE, invocation.operands, invocation);
+    if (measuring.after.includes('--help')) return printHelp(invocation.context);
     const { measureServices } = await import('./measure-services.ts');
     return measureServices(invocation.context, measuring);
   },
 };
+
+/** That of `compose`, which describes `measure` too. */
+async function printHelp(context: Context): Promise<number> {
+  const { commandHelp } = await import('../../help/command-help.ts');
+  const { helpWidth } = await import('../../output/help-width.ts');
+  context.stdout.write(
+    commandHelp('compose', { ...compose, description: DESCRIPTION }, helpWidth(context)),
+  );
+  return 0;
+}

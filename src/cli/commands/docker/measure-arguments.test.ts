@@ -4,6 +4,7 @@ import { afterMeasure } from './measure-arguments.ts';
 it.each([
   [['measure'], [], []],
   [['-f', 'measure', 'measure', 'api'], ['-f', 'measure'], ['api']],
+  [['-p', '--help', 'measure'], ['-p', '--help'], []],
   [
     ['--file=a', '-p', 'x', '--dry-run', 'measure', '--policy-out', 'd'],
     ['--file=a', '-p', 'x', '--dry-run'],
@@ -13,9 +14,9 @@ it.each([
   expect(afterMeasure(args)).toEqual({ before, after });
 });
 
-it.each([[[]], [['up', 'measure']], [['-f', 'measure']], [['--file', 'x', 'config']], [['-f']]])(
-  'leaves %j to docker compose',
-  (args) => {
-    expect(afterMeasure(args)).toBeUndefined();
-  },
-);
+it.each([
+  ...[[[]], [['up', 'measure']], [['-f', 'measure']], [['--file', 'x', 'config']], [['-f']]],
+  ...[[['--help', 'measure']], [['-p', 'x', '-v', 'measure']]],
+])('leaves %j to docker compose', (args) => {
+  expect(afterMeasure(args)).toBeUndefined();
+});

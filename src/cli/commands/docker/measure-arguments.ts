@@ -10,6 +10,9 @@ const WITH_VALUE: ReadonlySet<string> = new Set([
   ...['--workdir', '--ansi', '--parallel', '--progress'],
 ]);
 
+/** With these before its command, docker compose answers by itself. */
+const ANSWERED: ReadonlySet<string> = new Set(['-h', '--help', '-v', '--version']);
+
 export interface MeasureArguments {
   /** What docker compose takes before its command. */
   readonly before: readonly string[];
@@ -19,7 +22,10 @@ export interface MeasureArguments {
 /** Undefined where the command is another one. */
 export function afterMeasure(args: readonly string[]): MeasureArguments | undefined {
   let at = 0;
-  while (args[at]?.startsWith('-') === true) at += WITH_VALUE.has(args[at] ?? '') ? 2 : 1;
+  for (let flag = args[at]; flag?.startsWith('-') === true; flag = args[at]) {
+    if (ANSWERED.has(flag)) return undefined;
+    at += WITH_VALUE.has(flag) ? 2 : 1;
+  }
   if (args[at] !== 'measure') return undefined;
   return { before: args.slice(0, at), after: args.slice(at + 1) };
 }
