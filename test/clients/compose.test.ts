@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Actor, type Result } from '../e2e/actor.ts';
 import { BUSYBOX, type Installation, install } from '../e2e/installation.ts';
 import { until } from '../e2e/processes.ts';
+import { SOAK } from '../e2e/soak.ts';
 
 const APPLICATION = `
 name: shop
@@ -153,6 +154,33 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     );
   });
 
+  it('shows projects, services, images, statistics and events', async () => {
+    const [found] = JSON.parse(await compose('ls', '--format', 'json'));
+    expect(found).toMatchObject({ Name: 'shop', Status: 'running(3)' });
+    expect(await lines('config', '--services')).toEqual(['client', 'db', 'migrate', 'web']);
+    const [repository, tag] = BUSYBOX.split(':');
+    const image = { ContainerName: 'shop-web-1', Repository: repository, Tag: tag };
+    expect(JSON.parse(await compose('images', '--format', 'json', 'web'))).toMatchObject([image]);
+    const statistics = ['stats', '--no-stream', '--format', '{{.Name}} {{.PIDs}}', 'client'];
+    expect(await compose(...statistics)).toMatch(/shop-client-1 [1-9]/);
+    expect(await compose('version', '--short')).toMatch(/^2\./);
+    const events = actor.start(['compose', '--project-directory', project, 'events', '--json']);
+    let said = '';
+    events.stdout?.on('data', (data: Buffer) => {
+      said += data.toString();
+    });
+    // Compose asks for events from now on, and does not say when it has.
+    await until('it has reported an event', async () => {
+      await compose('exec', '-T', 'client', 'true');
+      return said.includes('exec_start');
+    });
+    const [line = ''] = said.split('\n');
+    expect(JSON.parse(line)).toMatchObject({ service: 'client', attributes: { image: BUSYBOX } });
+    const ended = once(events, 'exit');
+    events.kill('SIGINT');
+    await ended;
+  });
+
   it('leaves alone what is as it should be, and replaces what has changed', async () => {
     const before = { web: await ids('web'), client: await ids('client') };
     const asRoot = ['exec', '-T', '--user', 'root', 'web'];
@@ -167,6 +195,10 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     expect(await compose('exec', '-T', 'web', 'sh', '-c', 'echo $COLOR')).toBe('red');
     // The anonymous volume goes on to the next box.
     expect(await compose(...asRoot, 'cat', '/kept/note')).toBe('of the first');
+    if (!SOAK) return;
+    const anew = ['--renew-anon-volumes', '--force-recreate', '--no-deps'];
+    await compose('up', '--detach', '--wait', ...anew, 'web');
+    expect((await run(...asRoot, 'cat', '/kept/note')).code).not.toBe(0);
   });
 
   it('scales a service, and copies, pauses, restarts, kills and removes', async () => {
@@ -186,22 +218,34 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     await compose('kill', '--signal', 'KILL', 'client');
     await compose('rm', '--force', 'client');
     expect(await ids('client')).toEqual([]);
+    await compose('create', '--no-build', 'client');
+    expect(await states()).toContain('client created ');
+    await compose('scale', '--no-deps', 'client=0');
+    expect(await lines('ps', '--all', '--quiet', 'client')).toEqual([]);
   });
 
-  it('copies what changes into a service that is watched, and attaches to it until it ends', async () => {
+  it.each([
+    ['watch', ['watch', '--no-up']],
+    ...(SOAK ? [['up --watch', ['up', '--watch', 'client']] as const] : []),
+  ])('copies what changes into a service under %s', async (name, command) => {
     await compose('up', '--detach', 'client');
-    const watching = actor.start(['compose', '--project-directory', project, 'watch', '--no-up']);
+    const watching = actor.start(['compose', '--project-directory', project, ...command]);
     let said = '';
     watching.stdout?.on('data', (data: Buffer) => {
       said += data.toString();
     });
     await until('compose watches', () => said.includes('Watch enabled'));
-    writeFileSync(join(project, 'site/page'), 'changed');
+    writeFileSync(join(project, 'site/page'), name);
     const copied = ['exec', '-T', 'client', 'cat', '/synced/page'];
-    await until('the file is copied', async () => (await run(...copied)).stdout === 'changed');
+    await until('the file is copied', async () => (await run(...copied)).stdout === name);
     const ended = once(watching, 'exit');
     watching.kill('SIGINT');
     await ended;
+  });
+
+  it('attaches to a service, and waits for it, until it ends', async () => {
+    await compose('up', '--detach', 'client');
+    const waiting = run('wait', 'client');
     const attached = run('attach', '--no-stdin', 'client');
     await until('compose is attached', async () => {
       const { stdout } = await actor.run(['events', '--since', '1m', '--until', '0s']);
@@ -209,6 +253,7 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     });
     await compose('kill', '--signal', 'KILL', 'client');
     expect((await attached).code).toBe(137);
+    expect((await waiting).code).toBe(137);
   });
 
   it('reports the exit status of a job, and its output', async () => {
@@ -217,6 +262,8 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     const up = await run('--profile', 'jobs', 'up', '--exit-code-from', 'job', '--no-deps', 'job');
     expect(up.code).toBe(3);
     expect(up.stdout).toMatch(/job-1 .*counted/);
+    const logs = ['logs', '--no-color', '--no-log-prefix', 'job'];
+    expect(await compose('--profile', 'jobs', ...logs)).toMatch(/counted$/);
     const abort = ['up', '--abort-on-container-exit', '--no-deps', 'job', 'client'];
     expect((await run('--profile', 'jobs', ...abort)).code).toBe(3);
     expect(await states()).toContainEqual(expect.stringMatching(/^client exited/));
@@ -245,12 +292,22 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     expect(await (await fetch(`http://${address}/page`)).text()).toContain('rows sesame');
   });
 
-  it('leaves no box, network or process of it, and no volume but an anonymous one that it handed on', async () => {
+  it('removes the boxes of services that the file has no more', async () => {
+    const other = `name: shop
+services: {other: {image: "${BUSYBOX}", command: sleep 1000, init: true, network_mode: none}}`;
+    writeFileSync(join(project, 'other.yaml'), other);
+    const file = ['--file', join(project, 'other.yaml')];
+    await compose(...file, 'up', '--detach', '--remove-orphans');
+    expect(await actor.ok(['ps', '--all', '--format', '{{.Names}}'])).toBe('shop-other-1');
+  });
+
+  it('leaves no box, network or process of it, and no volumes but anonymous ones that it handed on', async () => {
     await compose('--profile', 'jobs', 'down', '--volumes', '--remove-orphans');
     expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');
-    // Compose has named the anonymous volume that it handed on, so Docker keeps it as well.
+    // Compose has named the anonymous volume that it handed on, so Docker keeps it as well, and
+    // removes no volume of an orphan.
     const volumes = await actor.ok(['volume', 'ls', '--quiet']);
-    expect(volumes).toMatch(/^[0-9a-f]{64}$/);
+    expect(volumes).toMatch(/^[0-9a-f]{64}(\n[0-9a-f]{64})?$/);
     await actor.ok(['volume', 'prune', '--force']);
     expect(await actor.ok(['volume', 'ls', '--quiet'])).toBe('');
     expect(await actor.ok(['network', 'ls', '--format', '{{.Name}}'])).toBe('bridge\nnone');
