@@ -26,12 +26,8 @@ export const compose: Command = {
   },
 };
 
-/** That of `compose`, which describes `measure` too. */
-async function printHelp(context: Context): Promise<number> {
-  const { commandHelp } = await import('../../help/command-help.ts');
-  const { helpWidth } = await import('../../output/help-width.ts');
-  context.stdout.write(
-    commandHelp('compose', { ...compose, description: DESCRIPTION }, helpWidth(context)),
-  );
+/** Of `compose`, which describes `measure` too. */
+function printHelp({ stdout }: Context): number {
+  stdout.write(`\nUsage:  a3s-box compose ${compose.usage}\n\n${DESCRIPTION}\n`);
   return 0;
 }
