@@ -78,7 +78,7 @@ async function sessionOf(box: string, policy: string): Promise<RatlsSession> {
   });
 }
 
-describe('an exact envelope', () => {
+describe('an envelope', () => {
   let policy: string;
   let envelope: Buffer;
   beforeAll(async () => {
@@ -152,9 +152,7 @@ describe('an exact envelope', () => {
     expect(cli.stderr).toContain('(sealed-spec)');
     await host.actor.ok(['rm', '--force', 'other']);
   });
-});
 
-describe('an upgradable envelope', () => {
   async function signed(name: string, svn: number): Promise<string> {
     const block = host.at(`${name}.id`);
     const command = ['boot', 'sign', '--key', 'env://KEY', '--tee', 'simulate', '-o', block];
