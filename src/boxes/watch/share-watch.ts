@@ -171,7 +171,7 @@ export class ShareWatch {
     try {
       const changed: string[] = [];
       const gone: string[] = [];
-      // Of the directory itself: what it was told before is no change.
+      // Of the directory itself: only where it differs from the last look is there a change.
       const own: string[] = [];
       for (const name of names) {
         const path = name === '' ? directory : below(directory, name);
