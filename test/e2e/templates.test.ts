@@ -13,7 +13,8 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BootDocument, bootSetId } from '../../src/boot/document.ts';
-import { Actor, ANY_ACTOR } from './actor.ts';
+import { ACTORS, Actor } from './actor.ts';
+import { alikeFor } from './alike.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 
@@ -23,8 +24,10 @@ beforeAll(async () => {
 });
 afterAll(() => installation.remove());
 
-describe.each(ANY_ACTOR)('templates of %s', (name) => {
+describe.each(ACTORS)('templates of %s', (name) => {
   let actor: Actor;
+  /** For what no user of the host makes a difference to. */
+  const alike = alikeFor(name);
   beforeAll(async () => {
     actor = new Actor(name, installation);
     await actor.load('busybox');
@@ -83,7 +86,7 @@ describe.each(ANY_ACTOR)('templates of %s', (name) => {
     expect(await list()).toBe(`${key} 1 on disk`);
   });
 
-  it('drops a damaged template, boots the box, and makes a new template', async () => {
+  alike('drops a damaged template, boots the box, and makes a new template', async () => {
     const key = await onlyKey();
     await actor.stopServer();
     flip(join(directory(), key, 'ram'), 1_000_000);
@@ -96,45 +99,51 @@ describe.each(ANY_ACTOR)('templates of %s', (name) => {
     await actor.ok(['rm', '--force', 'cold', 'warm']);
   });
 
-  it('remakes templates after an upgrade, and removes old ones with the last box that needs them', async () => {
-    const before = await onlyKey();
-    expect(await startOf('old')).toBe(`template ${before}`);
-    await actor.stopServer();
-    const upgraded = { env: { A3S_BOOT: anotherBootSet(installation.root) } };
-    await actor.ok(['info'], upgraded);
-    await until('the new one is there', async () => (await list()).includes(' 1 on disk'));
-    expect(await list()).toContain(`${before} 1 in use`);
-    await actor.ok(['rm', '--force', 'old']);
-    const started = await startOf('new');
-    expect(started).toMatch(/^template [0-9a-f]{64}$/);
-    expect(started).not.toContain(before);
-    await actor.ok(['rm', '--force', 'new']);
-    await actor.stopServer();
-    await actor.ok(['info'], upgraded);
-    await until('the old one is gone', async () => !(await list()).includes(before));
-    expect(await events('stale')).toBe(`stale ${before} nothing asks for it any more`);
-    expect(await actor.ok(['template', 'prune', '--force'])).toMatch(/^Deleted Templates:\n/);
-    await actor.stopServer();
-  });
+  alike(
+    'remakes templates after an upgrade, and removes old ones with the last box that needs them',
+    async () => {
+      const before = await onlyKey();
+      expect(await startOf('old')).toBe(`template ${before}`);
+      await actor.stopServer();
+      const upgraded = { env: { A3S_BOOT: anotherBootSet(installation.root) } };
+      await actor.ok(['info'], upgraded);
+      await until('the new one is there', async () => (await list()).includes(' 1 on disk'));
+      expect(await list()).toContain(`${before} 1 in use`);
+      await actor.ok(['rm', '--force', 'old']);
+      const started = await startOf('new');
+      expect(started).toMatch(/^template [0-9a-f]{64}$/);
+      expect(started).not.toContain(before);
+      await actor.ok(['rm', '--force', 'new']);
+      await actor.stopServer();
+      await actor.ok(['info'], upgraded);
+      await until('the old one is gone', async () => !(await list()).includes(before));
+      expect(await events('stale')).toBe(`stale ${before} nothing asks for it any more`);
+      expect(await actor.ok(['template', 'prune', '--force'])).toMatch(/^Deleted Templates:\n/);
+      await actor.stopServer();
+    },
+  );
 
-  it('leaves nothing of a template in the making when the server stops or is killed', async () => {
-    await actor.ok(['template', 'prune', '--force']);
-    for (const end of ['stop', 'kill']) {
-      const warming = actor.run(['template', 'warm']);
-      await until('a microVM runs', () => actor.vmms().length === 1);
-      if (end === 'stop') await actor.stopServer();
-      else await actor.killServer();
-      expect((await warming).code).not.toBe(0);
-      await until('the server is gone', () => actor.serverPid() === undefined);
-      // The next server ends what a killed one left.
-      expect(await list()).toBe('');
-      await until('no microVM is left', () => actor.boxProcesses().length === 0);
-      expect(readdirSync(directory())).toEqual([]);
-      expect(readdirSync(actor.runtimeDir).filter((each) => /^[0-9a-f]{12}$/.test(each))).toEqual(
-        [],
-      );
-    }
-  });
+  alike(
+    'leaves nothing of a template in the making when the server stops or is killed',
+    async () => {
+      await actor.ok(['template', 'prune', '--force']);
+      for (const end of ['stop', 'kill']) {
+        const warming = actor.run(['template', 'warm']);
+        await until('a microVM runs', () => actor.vmms().length === 1);
+        if (end === 'stop') await actor.stopServer();
+        else await actor.killServer();
+        expect((await warming).code).not.toBe(0);
+        await until('the server is gone', () => actor.serverPid() === undefined);
+        // The next server ends what a killed one left.
+        expect(await list()).toBe('');
+        await until('no microVM is left', () => actor.boxProcesses().length === 0);
+        expect(readdirSync(directory())).toEqual([]);
+        expect(readdirSync(actor.runtimeDir).filter((each) => /^[0-9a-f]{12}$/.test(each))).toEqual(
+          [],
+        );
+      }
+    },
+  );
 });
 
 /** As an upgrade brings one: it differs by a word for the kernel that means nothing to it. */
