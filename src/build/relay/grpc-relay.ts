@@ -181,7 +181,7 @@ async function relayCall(call: Call, calls: BuildCalls): Promise<void> {
 
 async function relayPassed(call: Call): Promise<void> {
   const { stream } = call;
-  await callOfFrontend(call);
+  await buildOfFrontend(call);
   if (isOver(stream)) return;
   const sent = begin(call);
   stream.pipe(sent);
@@ -189,7 +189,7 @@ async function relayPassed(call: Call): Promise<void> {
 }
 
 async function relayFrontend(call: Call, calls: BuildCalls, share: BudgetShare): Promise<void> {
-  const ref = await callOfFrontend(call);
+  const ref = await buildOfFrontend(call);
   const begun = performance.now();
   const message = await calls.frontendSolve(await messageOf(call.stream, share), ref);
   const sent = begin(call);
@@ -201,7 +201,7 @@ async function relayFrontend(call: Call, calls: BuildCalls, share: BudgetShare):
  * Returns the build whose frontend calls, once the builder has that build; an empty text where no
  * frontend does.
  */
-async function callOfFrontend({ stream, headers, starts }: Call): Promise<string> {
+async function buildOfFrontend({ stream, headers, starts }: Call): Promise<string> {
   const ref = String(headers[BUILD_ID] ?? '');
   if (ref !== '') await starts.ready(ref, leftOf(stream));
   return ref;
