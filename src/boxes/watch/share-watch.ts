@@ -181,7 +181,7 @@ export class ShareWatch {
       }
       if (gone.length + own.length === 0) return changed;
       const isNew = this.#seen.isNew(directory, await held.stat({ bigint: true }));
-      // What is gone is so at its event, though an earlier look at the directory came after it.
+      // A name that is gone is a change even then: the last look may have seen several removals.
       return isNew ? [...changed, ...gone, ...own] : [...changed, ...gone];
     } finally {
       await held.close();
