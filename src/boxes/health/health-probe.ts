@@ -125,7 +125,7 @@ class Probe {
     const guest = await this.#running.guest();
     this.#started = true;
     this.#running.probes.add(this.#id);
-    const launched = guest.launch(this.#id, process, signal, { group: true });
+    const launched = guest.launch(this.#id, process, signal);
     const exit = await launched
       .then(async (started) => {
         this.#tell(`exec_start: ${this.#command.join(' ')}`);
@@ -171,7 +171,10 @@ class Probe {
     return await exited;
   }
 
-  /** Kills the probe, with all that it started. */
+  /**
+   * Kills the probe's own process. As in Docker, what it has started goes on: PostgreSQL as the
+   * main process takes a child that was killed for a crash of its own, and ends all connections.
+   */
   async kill(running: Promise<unknown>): Promise<void> {
     if (!this.#started || this.#running.signal.aborted) return;
     const gone = running.then(

@@ -127,7 +127,7 @@ describe('a health check', () => {
       ...{ args: ['probe'], user: 'nobody', cwd: '/work', terminal: false, stdin: false },
       env: expect.arrayContaining(['A=b', 'FROM_IMAGE=yes']),
     });
-    expect([...(home.agents.get(id)?.grouped ?? [])]).not.toEqual([]);
+    expect(home.agents.get(id)?.grouped).toEqual(new Set());
   });
 
   it('kills a hanging health check at its timeout, and bounds its output', async () => {
@@ -222,7 +222,7 @@ describe('a health check', () => {
     probe.outcome = 'hang';
     const guest = await home.runtime.running.expect(id).guest();
     const process = { args: ['probe'], env: [], cwd: '/', user: '', terminal: false, stdin: false };
-    await guest.launch('probeleft', process, new AbortController().signal, { group: true });
+    await guest.launch('probeleft', process, new AbortController().signal);
     await home.crash();
     await home.start();
     const left = async () => {
