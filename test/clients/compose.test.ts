@@ -4,7 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Actor, type Result } from '../e2e/actor.ts';
@@ -53,7 +53,10 @@ services:
   client:
     extends: {file: common.yaml, service: patient}
     build: .
-    develop: {watch: [{action: sync, path: ./site, target: /synced}]}
+    develop:
+      watch:
+        - {action: sync, path: ./site, target: /synced}
+        - {action: sync+restart, path: ./program, target: /program}
     command: sh -c 'trap "exit 4" TERM; while :; do sleep 1 & wait $$!; done'
     networks: [front]
   job:
@@ -89,6 +92,7 @@ volumes: {data: {labels: {kind: state}}}
   token: 'sesame',
   settings: 'mode=test',
   'site/page': 'from the host',
+  'program/main': 'first',
 };
 
 describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
@@ -101,7 +105,7 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     actor = new Actor('root', installation);
     await actor.prepare();
     project = join(actor.directory, 'project');
-    mkdirSync(join(project, 'site'), { recursive: true });
+    for (const name of ['site', 'program']) mkdirSync(join(project, name), { recursive: true });
     for (const [name, text] of Object.entries(FILES)) {
       writeFileSync(join(project, name), text);
     }
@@ -236,8 +240,17 @@ describe.runIf(process.geteuid?.() === 0)('docker compose', () => {
     });
     await until('compose watches', () => said.includes('Watch enabled'));
     writeFileSync(join(project, 'site/page'), name);
-    const copied = ['exec', '-T', 'client', 'cat', '/synced/page'];
-    await until('the file is copied', async () => (await run(...copied)).stdout === name);
+    const copied = async (path: string) =>
+      (await run('exec', '-T', 'client', 'cat', path)).stdout === name;
+    await until('the file is copied', () => copied('/synced/page'));
+    const startedAt = async () =>
+      await actor.ok(['inspect', '--format', '{{.State.StartedAt}}', ...(await ids('client'))]);
+    const before = await startedAt();
+    // As editors do: compose removes the first name from the box, and copies the second.
+    writeFileSync(join(project, 'program/temporary'), name);
+    renameSync(join(project, 'program/temporary'), join(project, 'program/main'));
+    await until('the replaced file is copied', () => copied('/program/main'));
+    await until('the service is started again', async () => (await startedAt()) !== before);
     const ended = once(watching, 'exit');
     watching.kill('SIGINT');
     await ended;

@@ -104,16 +104,19 @@ function checkActive({ definition: { id }, state: { status } }: Box): void {
   throw notRunning(id);
 }
 
-/** @throws A3sError `conflict` for one that was started, `box-not-running` */
+/** @throws A3sError `box-not-running` */
 export function checkStartable(rt: Pick<RunServices, 'store' | 'running'>, exec: Exec): RunningBox {
   const running = rt.running.expect(exec.boxId);
   if (running.run !== exec.run) throw notRunning(exec.boxId);
   checkActive(rt.store.expect(exec.boxId));
-  if (exec.state !== 'created') {
-    const state = exec.state === 'running' ? 'already running' : 'already exited';
-    throw new A3sError('conflict', `Error: Exec command ${exec.id} is ${state}`);
-  }
   return running;
+}
+
+/** @throws A3sError `conflict` where the exec was started before */
+export function expectNotStarted({ id, state }: Exec): void {
+  if (state === 'created') return;
+  const found = state === 'running' ? 'is already running' : 'has already run';
+  throw new A3sError('conflict', `Error: Exec command ${id} ${found}`);
 }
 
 /**
@@ -167,6 +170,7 @@ async function start(
   size: TerminalSize | undefined,
 ): Promise<Started> {
   const running = checkStartable(rt, exec);
+  expectNotStarted(exec);
   exec.state = 'running';
   try {
     expectAbsolute(exec.process.cwd);

@@ -110,11 +110,19 @@ it('accepts field names of exec start in any case, and null as absent', async ()
 
 /** What a client reads after it started an exec with the document `start`. */
 async function started(create: object, start: object): Promise<{ type: string; bytes: Buffer }> {
+  return await startOf(await made(create), start);
+}
+
+async function made(create: object): Promise<string> {
   const { body } = await home.call('POST', `/containers/${box}/exec`, create);
+  return (body as { Id: string }).Id;
+}
+
+async function startOf(exec: string, start: object): Promise<{ type: string; bytes: Buffer }> {
   const text = JSON.stringify(start);
   const socket = connect(home.config.socket);
   socket.write(
-    `POST /v1.45/exec/${(body as { Id: string }).Id}/start HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
+    `POST /v1.45/exec/${exec}/start HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
   );
   const all = await buffer(socket);
   const end = all.indexOf('\r\n\r\n');
@@ -167,4 +175,20 @@ it('gives a privileged exec all capabilities, and shows it', async () => {
       ProcessConfig: { privileged: Privileged },
     });
   }
+});
+
+it('answers a second start as Docker: in the stream, or with 409 where it is detached', async () => {
+  const exec = await made({ AttachStdout: true, Cmd: ['sleep', 'infinity'] });
+  const detached = () => home.call('POST', `/exec/${exec}/start`, { Detach: true });
+  expect(await detached()).toMatchObject({ status: 200 });
+  const running = `Error: Exec command ${exec} is already running`;
+  expect(framesIn((await startOf(exec, { Detach: false })).bytes)).toEqual([[1, `${running}\r\n`]]);
+  expect(await detached()).toMatchObject({ status: 409, body: { message: running } });
+});
+
+it('says in the stream of a second start that an exec has ended', async () => {
+  const exec = await made({ AttachStdout: true, Cmd: ['echo', 'once'] });
+  expect(framesIn((await startOf(exec, {})).bytes)).toEqual([[1, 'once\n']]);
+  const ended = `Error: Exec command ${exec} has already run\r\n`;
+  expect((await startOf(exec, { Tty: true })).bytes.toString()).toBe(ended);
 });

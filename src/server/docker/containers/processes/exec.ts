@@ -141,8 +141,9 @@ function outputOf(client: ClientStream): ClientStream {
 }
 
 /**
- * As Docker does, the failure to start a program is written to its output. Its exit code is on
- * record.
+ * As Docker does, the failure to start a program is written to its output, also where it was
+ * started before: docker compose starts what it is attached to a second time, and takes any other
+ * answer for a failure of the program. The exit code is on record.
  */
 async function startShown(
   rt: ExecHost,
@@ -154,7 +155,8 @@ async function startShown(
     await startAttached(rt, exec, size, client);
   } catch (error) {
     if (!(error instanceof A3sError)) throw error;
-    await client.write(1, Buffer.from(`exec failed: ${error.message}\r\n`));
+    const said = error.code === 'conflict' ? error.message : `exec failed: ${error.message}`;
+    await client.write(1, Buffer.from(`${said}\r\n`));
   }
 }
 
