@@ -126,6 +126,22 @@ describe('annotations of a create document', () => {
     });
   });
 
+  it.each(['dev.a3s.tee', 'Dev.A3S.Egress', 'dev.a3s.secret.token', 'dev.a3s.sealer.2'])(
+    'the label %s is refused, since it would leave the box as it is',
+    async (key) => {
+      expect(await refusal({ Labels: { [key]: 'snp' } })).toMatchObject({
+        code: 'invalid-argument',
+        message: `the label ${key} does nothing: it is an annotation`,
+      });
+    },
+  );
+
+  it('labels may say what annotations say, and anything else', async () => {
+    const both = { 'dev.a3s.egress': 'allow:example.org:tcp:443' };
+    const Labels = { ...both, 'dev.a3s.note': 'x', 'dev.a3s.builder': 'y' };
+    await created({ ...annotated(both), Labels });
+  });
+
   it('annotations of other products are notes', async () => {
     const annotations = { 'io.example/x': 'y', 'dev.a3s': 'z', 'dev.a3sx.tee': 'snp' };
     const found = await created(annotated(annotations));

@@ -78,6 +78,32 @@ export async function readAnnotations(
   };
 }
 
+/**
+ * Refuses labels that are annotations in the wrong place: the box would be plain.
+ *
+ * @throws A3sError `invalid-argument`
+ */
+export function refuseLabels(
+  labels: Readonly<Record<string, string>>,
+  annotations: Readonly<Record<string, string>>,
+): void {
+  for (const key of Object.keys(labels)) {
+    const folded = key.trim().toLowerCase();
+    if (!folded.startsWith(PREFIX) || Object.hasOwn(annotations, folded)) continue;
+    if (!isField(folded.slice(PREFIX.length))) continue;
+    throw new A3sError(
+      'invalid-argument',
+      `the label ${key.slice(0, 96)} does nothing: it is an annotation`,
+      { remedy: 'Use --annotation, or write it below "annotations" in a Compose file.' },
+    );
+  }
+}
+
+function isField(name: string): boolean {
+  if (Object.hasOwn(EGRESS, name) || Object.hasOwn(CONFIDENTIAL, name)) return true;
+  return name.startsWith(SECRET) || name === SEALER || name.startsWith(`${SEALER}.`);
+}
+
 async function confidentialField(name: string, value: string): Promise<object> {
   if (Object.hasOwn(CONFIDENTIAL, name)) return CONFIDENTIAL[name]?.(value) ?? {};
   if (name.startsWith(SECRET)) return { Secrets: [await secretOf(name, value)] };

@@ -18,7 +18,7 @@ import { parseRequest } from '../../../http/parse.ts';
 import { egressRequest } from '../../egress-request.ts';
 import { egressSecrets } from '../../egress-secrets.ts';
 import { goObject } from '../../go-document.ts';
-import { readAnnotations } from './annotations.ts';
+import { readAnnotations, refuseLabels } from './annotations.ts';
 import { confidentialRequest } from './confidential-request.ts';
 import { healthRequest, healthWarnings } from './create-health.ts';
 import { limitsOf, withoutSwap } from './create-limits.ts';
@@ -90,6 +90,7 @@ export async function parseCreate(body: unknown): Promise<ParsedCreate> {
   });
   const { HostConfig: host } = config;
   const annotated = await readAnnotations(host.Annotations);
+  refuseLabels(config.Labels, host.Annotations);
   const confidential = confidentialRequest(
     onlyOne('Confidential', config.Confidential, annotated.confidential),
   );
