@@ -28,13 +28,16 @@ function inOneLine(text: string): string {
   return text.replaceAll(/\p{C}/gu, '?');
 }
 
-function wordOf({ accepted, code, verdict }: ServiceVerdict): string {
+function wordOf({ accepted, code, undecided, verdict }: ServiceVerdict): string {
   if (accepted) return 'accepted';
-  return `rejected (${code}): ${REASONS[code] ?? verdict?.error?.message ?? ''}`;
+  return `${undecided === true ? 'undecided' : 'rejected'} (${code}): ${REASONS[code] ?? verdict?.error?.message ?? ''}`;
 }
 
-function conclusion({ application, accepted, simulated }: ApplicationVerdict): string {
+function conclusion({ application, accepted, simulated, services }: ApplicationVerdict): string {
   const name = inOneLine(application);
+  if (!accepted && services.every((each) => each.accepted || each.undecided === true)) {
+    return `Undecided: not every box of ${name} answered.`;
+  }
   if (!accepted) return `Rejected: ${name} is not what the policy asks for.`;
   const word = simulated === true ? 'Accepted as a SIMULATED application' : 'Accepted';
   return `${word}: each confidential box of ${name} proved that it is what the policy asks for.`;

@@ -13,6 +13,8 @@ export interface ServiceVerdict {
   readonly accepted: boolean;
   /** As of a box; or `no-box`, `unnamed-service`, `same-instance`. */
   readonly code: string;
+  /** Present and true where the box did not answer, so that it is neither accepted nor rejected. */
+  readonly undecided?: true;
   readonly verdict?: BoxVerdict;
 }
 

@@ -40,7 +40,8 @@ beforeAll(async () => {
     const [, id = ''] = /boxes\/([0-9a-f]{64})\/ratls$/.exec(request.url ?? '') ?? [];
     const guest = connect(agentOf.get(id)?.port ?? 0, '127.0.0.1');
     socket.pipe(guest).pipe(socket);
-    for (const end of [socket, guest]) end.on('error', () => guest.destroy());
+    guest.on('error', () => socket.destroy());
+    socket.on('error', () => guest.destroy());
   });
   server.listen(SOCKET);
   await once(server, 'listening');
@@ -138,6 +139,24 @@ describe('attest app', () => {
     application({ api: 'api.yaml', db: 'api.yaml' });
     boxes = [summary(ONE, 'api', 'a'), summary(ONE, 'db', 'b')];
     expect(await attest()).toMatchObject({ status: 1 });
+  });
+
+  it('shows a box that does not answer as undecided, and what it knows of the others', async () => {
+    agentOf = new Map([[TWO, agents[1]]]);
+    boxes = [summary(ONE, 'api', 'a'), summary(TWO, 'api', 'b')];
+    const done = await attest('--timeout=1s');
+    expect(done).toMatchObject({ status: 2 });
+    expect(done.stdout).toMatch(/api +a +undecided \([a-z-]+\): .+\napi +b +accepted\n\nUndecided/);
+    application({ api: 'other.yaml' });
+    const rejected = await attest('--json', '--timeout=1s');
+    expect(rejected).toMatchObject({ status: 1 });
+    expect(JSON.parse(rejected.stdout)).toMatchObject({
+      accepted: false,
+      services: [
+        { box: 'a', accepted: false, undecided: true, verdict: { checks: [] } },
+        { box: 'b', accepted: false, code: 'appraisal' },
+      ],
+    });
   });
 
   it('prints names of boxes in one line, whatever the host sends', async () => {

@@ -14,7 +14,7 @@ import { SIMULATED_BANNER } from '../attest/verdict/verdict-text.ts';
 import { describeApplication } from './application-text.ts';
 import type { ApplicationVerdict, ServiceVerdict } from './application-verdict.ts';
 import { attestTarget } from './attest-target.ts';
-import type { BoxVerdict } from './box-verdict.ts';
+import { type BoxVerdict, undecidedBox } from './box-verdict.ts';
 import { anchorsOf, type Library, PEER_FLAGS, type Trust } from './peer-flags.ts';
 import { undecided } from './undecided.ts';
 
@@ -31,7 +31,7 @@ export const attestApp: Command = {
     'its service, as "a3s-box compose measure --policy-out" writes them. The application is accepted if each service of the',
     'policy has a box that runs, each of those is accepted and another guest, and no confidential box of the application is of another service.',
     'Which boxes there are is what the host says; plain boxes prove nothing, and are not looked at.',
-    'Exits with 0 if the application is accepted, 1 if it is rejected, 2 if that cannot be decided.',
+    'Exits with 0 if the application is accepted, 1 if it is rejected, 2 if that cannot be decided: a box that does not answer is no reason to reject.',
   ].join('\n'),
   flags: byName([
     ...FLAGS,
@@ -63,7 +63,11 @@ async function run(invocation: Invocation): Promise<number> {
       if (own.length === 0) services.push({ service, box: '', accepted: false, code: 'no-box' });
       for (const { box, id } of own) {
         const request = { context, library, target: id, trust: { ...anchors, policy }, signal };
-        const verdict = await attestTarget(request);
+        const verdict = await attestTarget(request).catch((cause: unknown) => {
+          // The others are asked all the same.
+          if (signal.aborted) throw cause;
+          return undecidedBox(id, cause);
+        });
         services.push(verdictOf({ service, box }, verdict, instances));
       }
     }
@@ -81,8 +85,15 @@ async function run(invocation: Invocation): Promise<number> {
     } else {
       context.stdout.write(describeApplication(verdict));
     }
-    return verdict.accepted ? 0 : 1;
+    return statusOf(services);
   });
+}
+
+/** What is rejected decides, whatever could not be decided beside it. */
+function statusOf(services: readonly ServiceVerdict[]): 0 | 1 | 2 {
+  const refused = services.filter(({ accepted }) => !accepted);
+  if (refused.length === 0) return 0;
+  return refused.every(({ undecided }) => undecided === true) ? 2 : 1;
 }
 
 /** The host may lead to one guest for several boxes: each counts once. */
@@ -93,7 +104,8 @@ function verdictOf(
 ): ServiceVerdict {
   const instance = verdict.box?.instance;
   if (!verdict.accepted || instance === undefined) {
-    return { service, box, accepted: false, code: verdict.code, verdict };
+    const { code, undecided } = verdict;
+    return { service, box, accepted: false, code, ...(undecided && { undecided }), verdict };
   }
   if (instances.has(instance)) {
     return { service, box, accepted: false, code: 'same-instance', verdict };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { failureOf } from '../attest/json-failure.ts';
 import type { Library } from './peer-flags.ts';
 
 type RatlsError = InstanceType<Library['RatlsError']>;
@@ -23,6 +24,8 @@ export interface BoxVerdict {
   /** `accepted`, or the code of the first check that failed. */
   readonly code: string;
   readonly target: string;
+  /** Present and true where nothing was checked: the box did not answer. */
+  readonly undecided?: true;
   /** Present and true for simulated evidence alone. */
   readonly simulated?: true;
   readonly checks: readonly BoxCheck[];
@@ -78,6 +81,12 @@ export function rejectedBox(target: string, error: RatlsError, simulated: boolea
     checks: [...staged('session', checks), ...staged('policy', appraisal?.checks ?? [])],
     error: { message, expected, found, remedy },
   };
+}
+
+/** Not accepted, and not rejected either. */
+export function undecidedBox(target: string, cause: unknown): BoxVerdict {
+  const { code, error } = failureOf(cause);
+  return { accepted: false, code, target, undecided: true, checks: [], error };
 }
 
 function staged(
