@@ -14,7 +14,7 @@ export { PolicyError } from '../policy-error.ts';
 export const APPLICATION_POLICY_SCHEMA = 'a3s-box/application-policy/v1';
 
 const MAX_SERVICES = 256;
-const APPLICATION = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+const APPLICATION = /^[a-z0-9][a-z0-9_-]{0,254}$/;
 const SERVICE = /^[A-Za-z0-9._-]{1,128}$/;
 /** It has no slash, and is no directory. */
 const FILE = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,160}$/;

@@ -29,3 +29,12 @@ export function afterMeasure(args: readonly string[]): MeasureArguments | undefi
   if (args[at] !== 'measure') return undefined;
   return { before: args.slice(0, at), after: args.slice(at + 1) };
 }
+
+/** Whether docker compose reads a Compose file from its standard input. */
+export function readsInput({ before }: MeasureArguments): boolean {
+  return before.some(
+    (word, at) =>
+      /^(-f=?|--file=)-$/.test(word) ||
+      (word === '-' && /^(-f|--file)$/.test(before[at - 1] ?? '')),
+  );
+}

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { parseApplicationPolicy } from '@a3s-box/policies/application-policy';
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
@@ -82,10 +83,18 @@ function compose(text: string): void {
 }
 
 function measure(...args: readonly string[]): Promise<Transcript> {
+  return measureWith({}, ...args);
+}
+
+function measureWith(
+  more: { readonly stdin?: Readable },
+  ...args: readonly string[]
+): Promise<Transcript> {
   return transcript(home.config.socket, ['compose', ...args], {
     cwd,
     home: cwd,
     env: { PATH: process.env['PATH'] ?? '' },
+    ...more,
   });
 }
 
@@ -181,6 +190,39 @@ describe('compose measure', () => {
       expect(done.stderr).toContain(why);
     }
     expect(readdirSync(cwd)).toEqual(before);
+  });
+
+  it('replaces its policies, and no other file of their names', async () => {
+    for (const round of [1, 2]) {
+      expect(await measure('measure', '--policy-out', 'twice'), `${round}`).toMatchObject({
+        status: 0,
+      });
+    }
+    const box = '{image: busybox, network_mode: none, annotations: {dev.a3s.tee: simulate}}';
+    const file = `services: {compose: ${box}}`;
+    compose(file);
+    const done = await measure('measure', '--policy-out', '.');
+    expect(done).toMatchObject({ status: 125, stdout: '' });
+    expect(done.stderr).toContain('compose.yaml" exists, and is no policy');
+    expect(readFileSync(join(cwd, 'compose.yaml'), 'utf8')).toBe(file);
+  });
+
+  it.each([[['-f', '-']], [['--file=-']], [['-f-']]])(
+    'reads the Compose file from standard input with %j',
+    async (flags) => {
+      compose('services: {}');
+      const stdin = Readable.from([Buffer.from(FILE)]);
+      const done = await measureWith({ stdin }, ...flags, 'measure', '--format=json', 'api');
+      expect(JSON.parse(done.stdout)).toMatchObject([{ service: 'api' }]);
+    },
+  );
+
+  it('refuses the name of an application that no policy may have', async () => {
+    const name = 'x'.repeat(256);
+    const done = await measure('--project-name', name, 'measure', '--policy-out', 'long');
+    expect(done).toMatchObject({ status: 125, stdout: '' });
+    expect(done.stderr).toContain('is no name of an application');
+    expect(readdirSync(cwd)).not.toContain('long');
   });
 
   it('takes a service whose name looks like a flag for a service', async () => {

@@ -8,7 +8,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import type { Measured } from '../../../docker-api/a3s/launch.ts';
 import { type JsonObject, objectOf, stringOf } from '../../client/json.ts';
 import type { Context } from '../../context.ts';
@@ -24,7 +24,7 @@ import { readMeasurement } from '../confidential/read-measurement.ts';
 import { APPLICATION_FILE, applicationPolicyText } from './application-policy-text.ts';
 import { engineEnvironment } from './engine-environment.ts';
 import { COMPOSE, findPlugin } from './find-plugin.ts';
-import type { MeasureArguments } from './measure-arguments.ts';
+import { type MeasureArguments, readsInput } from './measure-arguments.ts';
 import { policyDirectory, writePolicies } from './policy-directory.ts';
 import { RecordingEngine } from './recording-engine.ts';
 
@@ -35,6 +35,8 @@ const FLAGS = [
 ];
 const TEE = 'dev.a3s.tee';
 const SERVICE_LABEL = 'com.docker.compose.service';
+/** As a policy has them. */
+const APPLICATION = /^[a-z0-9][a-z0-9_-]{0,254}$/;
 /** As Compose has them. */
 const SERVICE = /^[A-Za-z0-9._-]{1,128}$/;
 
@@ -43,12 +45,10 @@ interface MeasuredService extends Measurement {
 }
 
 /** Returns the exit status: docker compose's own where that fails. */
-export async function measureServices(
-  context: Context,
-  { before, after }: MeasureArguments,
-): Promise<number> {
-  const { flags: given, operands } = canonicalize(PATH, FLAGS, after, true);
-  const flags = new FlagValues(PATH, FLAGS, given);
+export async function measureServices(context: Context, given: MeasureArguments): Promise<number> {
+  const { before, after } = given;
+  const { flags: values, operands } = canonicalize(PATH, FLAGS, after, true);
+  const flags = new FlagValues(PATH, FLAGS, values);
   const format = flags.string('format') ?? '';
   if (!['', 'json'].includes(format)) {
     throw new UsageError(`--format: ${JSON.stringify(format)} is not json`);
@@ -57,6 +57,8 @@ export async function measureServices(
   const directory = out === undefined ? undefined : policyDirectory(context.cwd, out);
   const program = findPlugin(COMPOSE, context.env);
   const client = await context.connect();
+  // docker compose runs twice.
+  const input = readsInput(given) ? await buffer(context.stdin) : undefined;
   return interruptible(context, async (signal) => {
     await using engine = await RecordingEngine.listen((await context.config()).socket);
     const run = (args: readonly string[]): Promise<Ended> =>
@@ -64,6 +66,7 @@ export async function measureServices(
         cwd: context.cwd,
         env: engineEnvironment(context.env, engine.socket),
         stderr: context.stderr,
+        input,
         signal,
       });
     const config = await run(['config', '--format', 'json']);
@@ -102,15 +105,20 @@ async function runCompose(
   args: readonly string[],
   {
     stderr,
+    input,
     ...options
   }: {
     readonly cwd: string;
     readonly env: Record<string, string>;
     readonly stderr: NodeJS.WritableStream;
+    readonly input: Buffer | undefined;
     readonly signal: AbortSignal;
   },
 ): Promise<Ended> {
-  const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'] });
+  // It need not read it.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
   child.stderr.pipe(stderr, { end: false });
   const stdout = text(child.stdout);
   const [code] = (await once(child, 'close')) as [number | null];
@@ -143,7 +151,14 @@ function confidentialServices(
   if (taken !== undefined) {
     throw new UsageError(`no service may have the name of the file ${APPLICATION_FILE}`);
   }
-  return { application: stringOf(name), services: chosen };
+  const application = stringOf(name);
+  if (!APPLICATION.test(application)) {
+    throw new UsageError(`${JSON.stringify(application)} is no name of an application`, {
+      remedy:
+        'Give it another with --project-name: at most 255 lower-case letters, digits, _ and -.',
+    });
+  }
+  return { application, services: chosen };
 }
 
 function teeOf(body: JsonObject): Measurement['tee'] {

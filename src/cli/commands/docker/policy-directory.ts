@@ -3,12 +3,15 @@
  *
  * @module
  */
-import { lstatSync, statSync } from 'node:fs';
+import { lstatSync, readFileSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { writeOutput } from '../../files/output-file.ts';
 import { UsageError } from '../../usage-error.ts';
+
+/** A line of every policy. */
+const POLICY = /^\s*"?schema"?\s*:\s*"?a3s-box\/(attestation|application)-policy\//m;
 
 /**
  * The absolute path. The directory need not exist.
@@ -31,8 +34,8 @@ function statOf(path: string) {
 }
 
 /**
- * Services of a Compose file name the files, so nothing but a regular file is replaced: a link
- * would lead out of the directory.
+ * Services of a Compose file name the files, so nothing but a policy is replaced: a link would lead
+ * out of the directory, and a service may have the name of another file.
  *
  * @param files by name
  * @throws UsageError where that cannot be done; then none is written
@@ -49,8 +52,11 @@ export async function writePolicies(
   }
   for (const name of files.keys()) {
     const path = join(directory, name);
-    if (lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? true) continue;
-    throw new UsageError(`--policy-out: ${JSON.stringify(path)} is not a regular file`, {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found === undefined) continue;
+    if (found.isFile() && POLICY.test(readFileSync(path, 'utf8'))) continue;
+    const why = found.isFile() ? 'exists, and is no policy' : 'is not a regular file';
+    throw new UsageError(`--policy-out: ${JSON.stringify(path)} ${why}`, {
       remedy: 'Remove it, or name another directory.',
     });
   }
