@@ -7,10 +7,11 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
+import { itInSoak } from './it-where.ts';
 import { until } from './processes.ts';
 
 let installation: Installation;
@@ -24,6 +25,13 @@ const LOADER = realpathSync('/lib64/ld-linux-x86-64.so.2');
 /** A program of Debian's that shell scripts wait for changes with. */
 const INOTIFYWAIT = '/usr/bin/inotifywait';
 const MODULES = join(import.meta.dirname, '../../node_modules');
+
+/** What a box runs the Node of the host with, and the modules of this project. */
+const NODE_MOUNTS = [
+  ...['-v', `${dirname(LOADER)}:/host/lib:ro`, '-v', `${MODULES}:/host/node_modules:ro`],
+  ...['-v', `${realpathSync(process.execPath)}:/host/node:ro`],
+];
+const NODE = [`/host/lib/${basename(LOADER)}`, '--library-path', '/host/lib', '/host/node'];
 
 describe.each(ANY_ACTOR)('a box of %s', (name) => {
   let actor: Actor;
@@ -50,16 +58,10 @@ describe.each(ANY_ACTOR)('a box of %s', (name) => {
     makeDirectory(join(app, 'src'));
     write(join(app, 'src/old.js'), 'one');
     copyFileSync(join(import.meta.dirname, 'watch-program.mjs'), join(app, 'watch.mjs'));
-    const mounts = [
-      ...['-v', `${app}:/data`, '-v', `${MODULES}:/host/node_modules:ro`],
-      ...['-v', `${dirname(LOADER)}:/host/lib:ro`],
-      ...['-v', `${realpathSync(process.execPath)}:/host/node:ro`],
-    ];
-    const loader = `/host/lib/${LOADER.slice(dirname(LOADER).length + 1)}`;
+    const mounts = [...NODE_MOUNTS, '-v', `${app}:/data`];
     await actor.ok([
       ...['run', '-d', '--name', 'node', '--network', 'none', '-m', '1g', ...mounts, BUSYBOX],
-      ...[loader, '--library-path', '/host/lib', '/host/node', '/data/watch.mjs'],
-      ...['/data', '/host/node_modules'],
+      ...[...NODE, '/data/watch.mjs', '/data', '/host/node_modules'],
     ]);
     const hasSaid = async (line: string): Promise<boolean> => {
       const { stdout, stderr } = await actor.run(['logs', 'node']);
@@ -96,6 +98,44 @@ describe.each(ANY_ACTOR)('a box of %s', (name) => {
     );
   });
 
+  // Starts of Node take many seconds under emulation.
+  itInSoak('has nodemon start a server again when the host changes its program', async () => {
+    const app = join(actor.directory, 'served');
+    makeDirectory(app);
+    const program = (line: string): string =>
+      `console.log('${line}'); setInterval(() => {}, 1000);`;
+    write(join(app, 'app.js'), program('first'));
+    await actor.ok([
+      ...['run', '-d', '--name', 'nodemon', '--network', 'none', '-m', '1g', ...NODE_MOUNTS],
+      ...['-v', `${app}:/data`, '-w', '/data', BUSYBOX],
+      ...[...NODE, '/host/node_modules/nodemon/bin/nodemon.js'],
+      ...['--exec', NODE.join(' '), 'app.js'],
+    ]);
+    const says = (line: string, deadlineMs?: number): Promise<void> => {
+      const hasSaid = async (): Promise<boolean> =>
+        (await actor.run(['logs', 'nodemon'])).stdout.split('\n').includes(line);
+      return until(`it says ${line}`, hasSaid, deadlineMs);
+    };
+    await says('first');
+    // The host begins to watch a second after the box has started, and nodemon after that.
+    let changes = 0;
+    await until('nodemon starts the changed program', async () => {
+      changes += 1;
+      write(join(app, 'app.js'), program(`change ${changes}`));
+      return await says(`change ${changes}`, 20_000).then(
+        () => true,
+        () => false,
+      );
+    });
+    // As editors save: a new file takes the place of the old one.
+    write(join(app, 'app.js~'), program('replaced'));
+    renameSync(join(app, 'app.js~'), join(app, 'app.js'));
+    await says('replaced');
+    // Of the processes with this program, one is nodemon itself.
+    const running = "ps | grep -c '[h]ost/node app.js'";
+    expect(await actor.ok(['exec', 'nodemon', 'sh', '-c', running])).toBe('2');
+  });
+
   it('wakes inotifywait of Debian, by which a script restarts a program', async () => {
     const app = join(actor.directory, 'script');
     makeDirectory(app);
@@ -104,7 +144,7 @@ describe.each(ANY_ACTOR)('a box of %s', (name) => {
       ...['-v', `${app}:/data`, '-v', `${dirname(LOADER)}:/host/lib:ro`],
       ...['-v', `${INOTIFYWAIT}:/host/inotifywait:ro`],
     ];
-    const loader = `/host/lib/${LOADER.slice(dirname(LOADER).length + 1)}`;
+    const loader = `/host/lib/${basename(LOADER)}`;
     // What is changed while the program runs is seen too: the watch begins before it.
     const script = `${loader} --library-path /host/lib /host/inotifywait -q -m -e modify /data |
       while read -r where; do sh /data/program.sh; done`;
