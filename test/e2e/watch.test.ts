@@ -13,7 +13,6 @@ import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { itInSoak } from './it-where.ts';
 import { until } from './processes.ts';
-import { itInSoak } from './soak.ts';
 
 let installation: Installation;
 beforeAll(async () => {

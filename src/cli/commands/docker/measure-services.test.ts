@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough } from 'node:stream';
 import { promisify } from 'node:util';
 import { parseApplicationPolicy } from '@a3s-box/policies/application-policy';
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
@@ -87,7 +87,7 @@ function measure(...args: readonly string[]): Promise<Transcript> {
 }
 
 function measureWith(
-  more: { readonly stdin?: Readable },
+  more: { readonly stdin?: PassThrough },
   ...args: readonly string[]
 ): Promise<Transcript> {
   return transcript(home.config.socket, ['compose', ...args], {
@@ -211,7 +211,7 @@ describe('compose measure', () => {
     'reads the Compose file from standard input with %j',
     async (flags) => {
       compose('services: {}');
-      const stdin = Readable.from([Buffer.from(FILE)]);
+      const stdin = new PassThrough().end(FILE);
       const done = await measureWith({ stdin }, ...flags, 'measure', '--format=json', 'api');
       expect(JSON.parse(done.stdout)).toMatchObject([{ service: 'api' }]);
     },
