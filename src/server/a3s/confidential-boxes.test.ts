@@ -190,7 +190,7 @@ describe('creating a confidential box', () => {
     });
   });
 
-  it('publishes the RA-TLS port by its name, for confidential boxes alone', async () => {
+  it('publishes the RA-TLS port by its name and shows its number to clients of Docker', async () => {
     const ports = {
       HostConfig: { PortBindings: { 'ratls/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] } },
     };
@@ -204,9 +204,10 @@ describe('creating a confidential box', () => {
     expect(home.host.vm(id)?.spec.nic?.ports).toMatchObject([{ boxPort: 4433 }]);
     const shown = await inspect(id);
     expect(shown['NetworkSettings']).toMatchObject({
-      Ports: { 'ratls/tcp': [{ HostIp: '127.0.0.1' }] },
+      Ports: { '4433/tcp': [{ HostIp: '127.0.0.1' }] },
     });
-    expect(shown['Config']).toMatchObject({ ExposedPorts: { 'ratls/tcp': {} } });
+    expect(shown['HostConfig']).toMatchObject({ PortBindings: { '4433/tcp': [{}] } });
+    expect(shown['Config']).toMatchObject({ ExposedPorts: { '4433/tcp': {} } });
     expect(await listed(id)).toMatchObject({ Ports: [{ PrivatePort: 4433, Name: 'ratls' }] });
   });
 });

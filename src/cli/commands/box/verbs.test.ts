@@ -76,7 +76,7 @@ describe('port', () => {
       { HostIp: '127.0.0.1', HostPort: '18081' },
     ],
     '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '32768' }],
-    'ratls/tcp': [{ HostIp: '127.0.0.1', HostPort: '8443' }],
+    '4433/tcp': [{ HostIp: '127.0.0.1', HostPort: '8443' }],
     '81/tcp': null,
   };
 
@@ -88,9 +88,19 @@ describe('port', () => {
     ['port web 80', '0.0.0.0:32768\n'],
     ['port web 8080/tcp', '0.0.0.0:18080\n127.0.0.1:18081\n'],
     ['container port web ratls', '127.0.0.1:8443\n'],
-  ])('prints the published ports for: %s', async (line, stdout) => {
-    server.answers.set('GET /containers/web/json', { json: { NetworkSettings: { Ports } } });
+    ['port web 4433', '127.0.0.1:8443\n'],
+  ])('prints the published ports of a confidential box for: %s', async (line, stdout) => {
+    const json = { NetworkSettings: { Ports }, Confidential: { Tee: 'simulate' } };
+    server.answers.set('GET /containers/web/json', { json });
     expect(await a3s(line)).toMatchObject({ status: 0, stdout });
+  });
+
+  it('names a port of a plain box by its number alone', async () => {
+    server.answers.set('GET /containers/web/json', {
+      json: { NetworkSettings: { Ports }, Confidential: null },
+    });
+    expect((await a3s('port web')).stdout).toContain('\n4433/tcp -> 127.0.0.1:8443\n');
+    expect(await a3s('port web ratls')).toMatchObject({ status: 1, stdout: '' });
   });
 
   it.each([

@@ -1,9 +1,19 @@
 import type { ContainerInspect } from '../../../../docker-api/containers/container.ts';
 import { A3sError } from '../../../../errors.ts';
 import { segment } from '../../../client/client.ts';
-import { objectOf, objectsOf, stringOf } from '../../../client/json.ts';
+import {
+  type JsonObject,
+  objectOf,
+  objectsOf,
+  type Received,
+  stringOf,
+} from '../../../client/json.ts';
 import type { Command } from '../../../command.ts';
 import { UsageError } from '../../../usage-error.ts';
+import { RATLS_PORT } from '../../../values/port.ts';
+
+/** RA-TLS is served here, as documents of Docker name it. */
+const SERVED = '4433/tcp';
 
 export const port: Command = {
   usage: 'BOX [PRIVATE_PORT[/PROTO]]',
@@ -15,7 +25,7 @@ export const port: Command = {
     const client = await context.connect();
     const path = `/containers/${segment(box)}/json`;
     const document = objectOf<ContainerInspect>(await client.json({ method: 'GET', path }));
-    const ports = objectOf(objectOf(document.NetworkSettings).Ports);
+    const ports = shownPorts(document);
     if (key === undefined) {
       const names = Object.keys(ports).sort(byNumber);
       const lines = names.flatMap((name) =>
@@ -24,7 +34,7 @@ export const port: Command = {
       context.stdout.write(lines.join(''));
       return 0;
     }
-    const found = hosts(ports[key]);
+    const found = hosts(ports[key] ?? (key === SERVED ? ports[RATLS_PORT] : undefined));
     if (found.length === 0) {
       throw new A3sError('invalid-argument', `No public port '${key}' published for ${box}`, {
         remedy: `See all of them with a3s-box port ${box}.`,
@@ -34,6 +44,14 @@ export const port: Command = {
     return 0;
   },
 };
+
+/** By name: the port where a confidential box serves RA-TLS has one besides its number. */
+function shownPorts({ NetworkSettings, Confidential }: Received<ContainerInspect>): JsonObject {
+  const { [SERVED]: served, ...others } = objectOf<JsonObject>(objectOf(NetworkSettings).Ports);
+  if (served === undefined) return others;
+  const isConfidential = Confidential !== null && Confidential !== undefined;
+  return { ...others, [isConfidential ? RATLS_PORT : SERVED]: served };
+}
 
 /** `80`, `80/tcp`, `ratls`. */
 function parsePrivatePort(text: string): string {

@@ -9,7 +9,7 @@ import type { Box, Port } from '../../../../boxes/record/box.ts';
 import { BOX_DISK } from '../../../../boxes/record/limits.ts';
 import type { HostConfigShown, LimitsShown } from '../../../../docker-api/containers/container.ts';
 import { securityShown } from './inspect-security.ts';
-import { networkName, portName } from './show.ts';
+import { networkName } from './show.ts';
 import { longMounts, shortMounts, shortTmpfs } from './show-mounts.ts';
 
 type HostConfig = HostConfigShown;
@@ -24,7 +24,7 @@ export function hostConfigOf(box: Box): HostConfig {
     ContainerIDFile: definition.containerIdFile ?? '',
     LogConfig: { Type: logging.driver, Config: logging.options },
     NetworkMode: networkName(box),
-    PortBindings: byBoxPort(box, ports),
+    PortBindings: byBoxPort(ports),
     RestartPolicy: { Name: restart.name, MaximumRetryCount: restart.maximumRetryCount },
     AutoRemove: definition.autoRemove,
     VolumeDriver: definition.volumeDriver ?? '',
@@ -99,12 +99,11 @@ function rate(value: number) {
 }
 
 export function byBoxPort(
-  box: Box,
   ports: readonly Port[],
 ): Record<string, { HostIp: string; HostPort: string }[]> {
   const result: Record<string, { HostIp: string; HostPort: string }[]> = {};
   for (const { boxPort, protocol, hostIp, hostPort, hostPortEnd } of ports) {
-    const key = `${portName(box, boxPort)}/${protocol}`;
+    const key = `${boxPort}/${protocol}`;
     const bindings = result[key] ?? [];
     const last = hostPortEnd === undefined ? '' : `-${hostPortEnd}`;
     bindings.push({ HostIp: hostIp, HostPort: hostPort === 0 ? '' : `${hostPort}${last}` });

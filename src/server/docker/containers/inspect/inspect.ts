@@ -16,10 +16,11 @@ import { type Route, route } from '../../../http/route.ts';
 import { showEgress } from '../../egress-request.ts';
 import { showEgressSecrets } from '../../egress-secrets.ts';
 import { flag, noBody, query } from '../../query.ts';
+import { withProtocol } from '../create/create-ports.ts';
 import { byBoxPort, hostConfigOf } from './inspect-host-config.ts';
 import { mountsOf } from './inspect-parts.ts';
 import { sizesOf } from './list.ts';
-import { dockerStatus, hasVm, portName, publishedPorts, ZERO_TIME } from './show.ts';
+import { dockerStatus, hasVm, publishedPorts, ZERO_TIME } from './show.ts';
 import { showConfidential } from './show-confidential.ts';
 import { healthOf } from './show-health.ts';
 import { addressOf, endpointsOf } from './show-networks.ts';
@@ -166,12 +167,7 @@ function configOf(box: Box): Inspect['Config'] {
 }
 
 function exposedPorts(box: Box): Record<string, Record<string, never>> {
-  return Object.fromEntries(
-    box.definition.exposedPorts.map((port) => {
-      const [number = '', protocol = 'tcp'] = port.split('/');
-      return [`${portName(box, Number(number))}/${protocol}`, {}];
-    }),
-  );
+  return Object.fromEntries(box.definition.exposedPorts.map((port) => [withProtocol(port), {}]));
 }
 
 /** Ports that a running box exposes, each without a port of the host. */
@@ -186,7 +182,7 @@ function networkOf(rt: Pick<Runtime, 'networks'>, box: Box): Inspect['NetworkSet
     Bridge: '',
     SandboxID: '',
     SandboxKey: '',
-    Ports: { ...unpublished(box), ...byBoxPort(box, publishedPorts(box)) },
+    Ports: { ...unpublished(box), ...byBoxPort(publishedPorts(box)) },
     ...addressOf(box),
     MacAddress: addressed ? (box.definition.mac ?? '') : '',
     Networks: endpointsOf(rt, box),

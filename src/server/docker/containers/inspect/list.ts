@@ -16,7 +16,14 @@ import { type Route, route } from '../../../http/route.ts';
 import { flag, noBody, optionalInt, query } from '../../query.ts';
 import { mountsOf } from './inspect-parts.ts';
 import { type ListFilters, listFilters, listTests } from './list-filters.ts';
-import { dockerStatus, hasVm, networkName, portName, publishedPorts, statusText } from './show.ts';
+import {
+  dockerStatus,
+  hasVm,
+  isRatlsPort,
+  networkName,
+  publishedPorts,
+  statusText,
+} from './show.ts';
 import { summarizeConfidential } from './show-confidential.ts';
 import { endpointsOf } from './show-networks.ts';
 
@@ -106,7 +113,7 @@ function summary(rt: Pick<Runtime, 'networks' | 'volumes'>, box: Box, now: numbe
         PrivatePort: boxPort,
         PublicPort: hostPort,
         Type: protocol,
-        ...(portName(box, boxPort) === 'ratls' ? { Name: 'ratls' as const } : {}),
+        ...(isRatlsPort(box, boxPort) ? { Name: 'ratls' as const } : {}),
       })),
       ...(hasVm(box) ? exposed : []),
     ],

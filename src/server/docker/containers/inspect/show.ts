@@ -93,10 +93,12 @@ export function publishedPorts(box: Box): readonly Port[] {
   return hasVm(box) ? box.state.ports : [];
 }
 
-/** The name of a port of the box. A port of the guest's own service has the service's name. */
-export function portName(box: Box, boxPort: number): string {
-  const isService = box.definition.confidential !== undefined && boxPort === RATLS_PORT;
-  return isService ? 'ratls' : String(boxPort);
+/**
+ * Whether the guest itself serves RA-TLS at this port of the box. Documents of Docker have its
+ * number: some clients read nothing else.
+ */
+export function isRatlsPort({ definition: { confidential } }: Box, boxPort: number): boolean {
+  return confidential !== undefined && boxPort === RATLS_PORT;
 }
 
 export function bindText(bind: Box['definition']['binds'][number]): string {
