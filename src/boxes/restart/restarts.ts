@@ -22,6 +22,8 @@ export class Restarts {
   readonly #slots: Semaphore;
   /** Boxes that wait to be started because the host was rebooted. */
   readonly #afterReboot = new Set<string>();
+  /** How many users restart a box now. */
+  readonly #asked = new Map<string, number>();
   #starts: PolicyStarts = { restart: async () => undefined, afterReboot: async () => undefined };
   #held = false;
 
@@ -76,6 +78,23 @@ export class Restarts {
   /** The box must not be started: a user wants it to rest. */
   drop(id: string): void {
     this.#afterReboot.delete(id);
+  }
+
+  /** Restarts a running box for a user. */
+  async asked(id: string, restart: () => Promise<void>): Promise<void> {
+    this.#asked.set(id, (this.#asked.get(id) ?? 0) + 1);
+    try {
+      await restart();
+    } finally {
+      const left = (this.#asked.get(id) ?? 1) - 1;
+      if (left > 0) this.#asked.set(id, left);
+      else this.#asked.delete(id);
+    }
+  }
+
+  /** Whether a user restarts the box now, which ran before. */
+  isAsked(id: string): boolean {
+    return this.#asked.has(id);
   }
 
   /** Does the work as one of few at a time. Does not do it where the server ends first. */

@@ -28,7 +28,11 @@ export async function restartBox(
 ): Promise<void> {
   // Checked first, since a stop without a start would make the policy rest.
   expectHostStays(rt);
-  await stopBox(rt, id, { signal, timeoutSeconds, keep: true });
-  await startBox(rt, id, options);
+  const restart = async (): Promise<void> => {
+    await stopBox(rt, id, { signal, timeoutSeconds, keep: true });
+    await startBox(rt, id, options);
+  };
+  if (rt.running.get(id) === undefined) await restart();
+  else await rt.restarts.asked(id, restart);
   publish(rt, rt.store.expect(id), 'restart');
 }

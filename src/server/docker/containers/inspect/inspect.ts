@@ -45,7 +45,7 @@ export const INSPECT_ROUTES: readonly Route<InspectRoutesHost>[] = [
 type Inspect = ContainerInspect;
 
 /** What an inspection needs of the server. */
-export type InspectHost = Pick<Runtime, 'home' | 'execs' | 'networks' | 'volumes'>;
+export type InspectHost = Pick<Runtime, 'home' | 'execs' | 'networks' | 'volumes' | 'restarts'>;
 
 export function inspectBox(rt: InspectHost, box: Box): Inspect {
   const { definition } = box;
@@ -55,7 +55,7 @@ export function inspectBox(rt: InspectHost, box: Box): Inspect {
     Created: definition.createdAt,
     Path: path,
     Args: args,
-    State: stateOf(box),
+    State: stateOf(rt, box),
     Image: definition.image.id,
     // Docker has no such fields: the last decision about the image, and the one at create.
     Trust: trustOf(box) ?? null,
@@ -104,10 +104,16 @@ function engineOf({ definition: { engine } }: Box): Inspect['Engine'] {
   return { Name: engine.name, Reason: reason[engine.by] };
 }
 
-function stateOf(box: Box): Inspect['State'] {
+/**
+ * A box that a user restarts is shown as running. Docker's inspection waits for the start, and
+ * docker compose follows no container any longer that has died and does not run.
+ */
+function stateOf({ restarts }: Pick<Runtime, 'restarts'>, box: Box): Inspect['State'] {
   const { state } = box;
-  const status = dockerStatus(state);
-  const running = hasVm(box);
+  const found = dockerStatus(state);
+  const isBetween = found === 'exited' && restarts.isAsked(box.definition.id);
+  const status = isBetween ? 'running' : found;
+  const running = isBetween || hasVm(box);
   return {
     Status: status,
     // Docker, too, shows a restarting container as running.

@@ -8,6 +8,7 @@ import { A3sError } from '../../../../errors.ts';
 import { RESTARTS_AT_ONCE } from '../../../serve.ts';
 import { TestHome } from '../../../testing/home.ts';
 import { allow, deny } from '../../../testing/signed-images.ts';
+import { inspectBox } from '../inspect/inspect.ts';
 
 let home: TestHome;
 beforeEach(async () => {
@@ -227,6 +228,25 @@ describe('a restart by a user', () => {
     expect((await home.call('POST', `/containers/${id}/restart?t=5`)).status).toBe(204);
     expect(state(id)).toMatchObject({ status: 'running', run: 3, restartCount: 0 });
     expect(seen).toEqual(['kill', 'die', 'stop', 'start', 'restart']);
+  });
+
+  it('shows a box as running when it ends for a restart, and as exited when that fails', async () => {
+    const id = await running('no', 1);
+    const { events } = home.runtime;
+    const publish = events.publish.bind(events);
+    const shown: unknown[] = [];
+    events.publish = (type, action, box, attributes) => {
+      if (action === 'die') {
+        shown.push(inspectBox(home.runtime, home.runtime.store.expect(id)).State);
+      }
+      publish(type, action, box, attributes);
+    };
+    home.trust.rules = [deny('**')];
+    expect((await home.call('POST', `/containers/${id}/restart`)).status).toBe(403);
+    expect(shown).toMatchObject([{ Status: 'running', Running: true, Restarting: false }]);
+    expect((await home.call('GET', `/containers/${id}/json`)).body).toMatchObject({
+      State: { Status: 'exited', Running: false },
+    });
   });
 
   it('restarts with a signal, also a box that does not run or has --rm', async () => {
