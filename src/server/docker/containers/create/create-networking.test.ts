@@ -32,7 +32,7 @@ const inspect = async (id: string) =>
 describe('a box in a user-defined network', () => {
   it('records the aliases, the address and the hardware address of a box in a user-defined network', async () => {
     const endpoint = {
-      ...{ Aliases: ['one', 'two', 'one'], MacAddress: '02:00:00:00:00:0A' },
+      ...{ Aliases: ['one', '_two', 'one'], MacAddress: '02:00:00:00:00:0A' },
       IPAMConfig: { IPv4Address: '10.1.2.7' },
       // Compose says the address twice; what a server reports has no effect.
       ...{ IPAddress: '10.1.2.7', Gateway: '10.1.2.250', DNSNames: ['x'] },
@@ -42,7 +42,7 @@ describe('a box in a user-defined network', () => {
       kind: 'user',
       endpoints: [
         {
-          ...{ network, name: 'db', aliases: ['one', 'two'] },
+          ...{ network, name: 'db', aliases: ['one', '_two'] },
           ...{ address: '10.1.2.7', mac: '02:00:00:00:00:0a' },
         },
       ],

@@ -21,8 +21,11 @@ import {
 
 const ENDPOINTS = 'NetworkingConfig.EndpointsConfig';
 
-/** Of a DNS label, or several: aliases become names in the network. */
-const ALIAS = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,252}$/;
+/**
+ * Of a DNS label, or several: aliases become names in the network. A service of Compose, whose name
+ * is one, may begin with an underscore.
+ */
+const ALIAS = /^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,252}$/;
 
 const MacText = z.string().max(64);
 
