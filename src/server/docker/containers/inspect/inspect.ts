@@ -4,6 +4,7 @@
  * @module
  */
 import { join } from 'node:path';
+import { firstHealth } from '../../../../boxes/health/health-state.ts';
 import { trustOf } from '../../../../boxes/policy/trust-record.ts';
 import { type Box, commandOf } from '../../../../boxes/record/box.ts';
 import { boxDirectory } from '../../../../boxes/record/directories.ts';
@@ -114,6 +115,8 @@ function stateOf({ restarts }: Pick<Runtime, 'restarts'>, box: Box): Inspect['St
   const isBetween = found === 'exited' && restarts.isAsked(box.definition.id);
   const status = isBetween ? 'running' : found;
   const running = isBetween || hasVm(box);
+  // docker compose takes a box without it for one that nothing checks.
+  const health = state.status === 'starting' ? firstHealth(box.definition) : state.health;
   return {
     Status: status,
     // Docker, too, shows a restarting container as running.
@@ -127,7 +130,7 @@ function stateOf({ restarts }: Pick<Runtime, 'restarts'>, box: Box): Inspect['St
     Error: state.error,
     StartedAt: state.startedAt ?? ZERO_TIME,
     FinishedAt: (running ? undefined : state.finishedAt) ?? ZERO_TIME,
-    ...(state.health === undefined ? {} : { Health: healthOf(state.health) }),
+    ...(health === undefined ? {} : { Health: healthOf(health) }),
   };
 }
 

@@ -3,6 +3,7 @@ import { FakeProbe } from '../../../../guest/testing/fake-probe.ts';
 import { TestHome } from '../../../testing/home.ts';
 import { lyingAgent, saying } from '../../../testing/hostile-agent.ts';
 import { FakeImages, TEST_IMAGE } from '../../../testing/images.ts';
+import { inspectBox } from '../inspect/inspect.ts';
 
 const MILLISECOND = 1_000_000;
 const TIMEOUT = { timeout: 20_000 };
@@ -70,6 +71,15 @@ function events(): string[] {
 }
 
 describe('a health check', () => {
+  it('is shown to be starting while the box boots again', async () => {
+    const { state, ...box } = home.runtime.store.expect(await start());
+    const booting = { ...state, status: 'starting', health: undefined, restartCount: 1 } as const;
+    expect(inspectBox(home.runtime, { ...box, state: booting }).State).toMatchObject({
+      ...{ Status: 'restarting', Running: true },
+      Health: { Status: 'starting', FailingStreak: 0, Log: [] },
+    });
+  });
+
   it('reports a box healthy, unhealthy and healthy again, with an event each time', async () => {
     const seen = events();
     probe.output = 'fine\n';
