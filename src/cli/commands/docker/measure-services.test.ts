@@ -87,7 +87,7 @@ function measure(...args: readonly string[]): Promise<Transcript> {
 }
 
 function measureWith(
-  more: { readonly stdin?: PassThrough },
+  more: { readonly stdin?: PassThrough; readonly env?: Readonly<Record<string, string>> },
   ...args: readonly string[]
 ): Promise<Transcript> {
   return transcript(home.config.socket, ['compose', ...args], {
@@ -151,6 +151,23 @@ describe('compose measure', () => {
     expect(none).toMatchObject({ status: 125, stdout: '' });
     expect(none.stderr).toContain('no service of this application is confidential');
     expect(none.stderr).toContain('dev.a3s.tee');
+  });
+
+  it('runs no program that a Compose file names as the provider of a service', async () => {
+    const annotations = { 'dev.a3s.tee': 'simulate' };
+    const api = { provider: { type: './program' }, annotations };
+    const directory = mkdtempSync(join(cwd, 'newer-'));
+    const config = JSON.stringify({ name: 'shop', services: { api } });
+    // Version 2.36 is the first that has providers.
+    const script = `#!/bin/sh\necho "$*" >> ${directory}/called\necho '${config}'\n`;
+    writeFileSync(join(directory, 'docker-compose'), script, { mode: 0o755 });
+    const env = { PATH: `${directory}:${process.env['PATH']}` };
+    expect(await measureWith({ env }, 'measure')).toMatchObject({
+      ...{ status: 125, stdout: '' },
+      stderr: expect.stringContaining('"api" has a provider'),
+    });
+    const called = readFileSync(join(directory, 'called'), 'utf8');
+    expect(called).toBe('--progress quiet config --format json\n');
   });
 
   it('says what is wrong in words of docker compose, or of the server', async () => {

@@ -151,6 +151,15 @@ function confidentialServices(
   if (taken !== undefined) {
     throw new UsageError(`no service may have the name of the file ${APPLICATION_FILE}`);
   }
+  const provided = chosen.find(
+    (service) => objectOf(objectOf(services)[service])['provider'] !== undefined,
+  );
+  if (provided !== undefined) {
+    // docker compose would run it, to measure what a stranger wrote.
+    throw new UsageError(
+      `${JSON.stringify(provided)} has a provider, which is a program, and no box`,
+    );
+  }
   const application = stringOf(name);
   if (!APPLICATION.test(application)) {
     throw new UsageError(`${JSON.stringify(application)} is no name of an application`, {
