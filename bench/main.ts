@@ -26,6 +26,7 @@ import { fork } from './benchmarks/fork.ts';
 import { fs } from './benchmarks/fs.ts';
 import { instructions } from './benchmarks/instructions.ts';
 import { lifecycle } from './benchmarks/lifecycle.ts';
+import { net } from './benchmarks/net.ts';
 import { pull } from './benchmarks/pull.ts';
 import { restore } from './benchmarks/restore.ts';
 import { runPool } from './benchmarks/run-pool.ts';
@@ -54,6 +55,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   cliStart,
   density,
   fs,
+  net,
   sealedVolume,
   pull,
   verify,

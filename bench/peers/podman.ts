@@ -125,6 +125,13 @@ export class Podman {
     return this.ok(['create', '--cgroup-parent', `/${basename(this.#directory)}`, ...args]);
   }
 
+  /** Runs another program where podman runs, as a client or a server of its containers. */
+  async beside(command: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.#ask(command);
+    if (code === 0) return stdout.trimEnd();
+    throw new Error(`${command.join(' ')}: ${code}\n${stdout}${stderr}`);
+  }
+
   #podman(args: readonly string[]): readonly string[] {
     const at = (name: string): string => join(this.#directory, name);
     const storage = ['--root', at('root'), '--runroot', at('run'), '--storage-driver', 'overlay'];
