@@ -71,7 +71,7 @@ function events(): string[] {
 }
 
 describe('a health check', () => {
-  it('is shown to be starting while the box boots again', async () => {
+  it('reports the health of a box as starting while it boots again', async () => {
     const { state, ...box } = home.runtime.store.expect(await start());
     const booting = { ...state, status: 'starting', health: undefined, restartCount: 1 } as const;
     expect(inspectBox(home.runtime, { ...box, state: booting }).State).toMatchObject({
