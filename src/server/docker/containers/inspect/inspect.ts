@@ -17,7 +17,6 @@ import { type Route, route } from '../../../http/route.ts';
 import { showEgress } from '../../egress-request.ts';
 import { showEgressSecrets } from '../../egress-secrets.ts';
 import { flag, noBody, query } from '../../query.ts';
-import { withProtocol } from '../create/create-ports.ts';
 import { byBoxPort, hostConfigOf } from './inspect-host-config.ts';
 import { mountsOf } from './inspect-parts.ts';
 import { sizesOf } from './list.ts';
@@ -176,7 +175,9 @@ function configOf(box: Box): Inspect['Config'] {
 }
 
 function exposedPorts(box: Box): Record<string, Record<string, never>> {
-  return Object.fromEntries(box.definition.exposedPorts.map((port) => [withProtocol(port), {}]));
+  return Object.fromEntries(
+    box.definition.exposedPorts.map((port) => [port.includes('/') ? port : `${port}/tcp`, {}]),
+  );
 }
 
 /** Ports that a running box exposes, each without a port of the host. */
