@@ -57,6 +57,8 @@ export interface ConfidentialBoot {
   readonly vcpuType: VcpuType;
   /** Revision of launch specs that its agent reads. */
   readonly launchSpec: number;
+  /** Names of the kernel modules in the initrd. */
+  readonly modules: readonly string[];
   /** POLICY of the launch. */
   readonly policy: bigint;
 }
@@ -99,7 +101,7 @@ function confidentialBoot(
   document: AnyBootDocument,
 ): ConfidentialBoot | undefined {
   if (!('confidential' in document)) return undefined;
-  const { commandLines, vcpuType, launchSpec = 1, policy } = document.confidential;
+  const { commandLines, vcpuType, launchSpec = 1, modules, policy } = document.confidential;
   return {
     firmwarePath: join(directory, 'OVMF.fd'),
     firmwareDigest: document.files['OVMF.fd'].sha256,
@@ -108,6 +110,7 @@ function confidentialBoot(
     commandLines,
     vcpuType,
     launchSpec,
+    modules: modules.map(({ name }) => name),
     policy: BigInt(policy),
   };
 }

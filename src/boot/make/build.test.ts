@@ -122,6 +122,7 @@ test('lists in the confidential initrd the modules of each use with their depend
     'modules/order.changes':
       'dm_crypt.ko\nshared.ko\ndm_integrity.ko\nauthenc.ko\nxts.ko\naesni_intel.ko\nsha256_ssse3.ko\n',
     'modules/order.snp': 'shared.ko\ntsm.ko\nsev_guest.ko\n',
+    'modules/order.tun': 'tun.ko\n',
   });
   // The confidential initrd and the plain one have different init programs.
   expect(files.get('init')).not.toBe(initrdFiles(set.initrdPath).get('init'));

@@ -38,6 +38,7 @@ export const MODULE_PROFILES = {
     changes: ['dm_crypt', 'dm_integrity', 'authenc', 'xts', 'aesni_intel', 'sha256_ssse3'],
     // It does not load where there is no secure processor.
     snp: ['sev_guest'],
+    tun: ['tun'],
   },
 } as const satisfies Record<string, Partial<Record<ModuleUse, readonly string[]>>>;
 
