@@ -48,7 +48,8 @@ export const SERVER_ERROR = {
     status: 500,
     exitCode: 125,
     lasting: true,
-    meaning: 'The guest was not launched with the launch spec of its box.',
+    meaning:
+      'The guest was not launched with the launch spec of its box, or has no room for what it says.',
     remedy: 'Start the box again; where it stays, do not trust the host.',
   },
   'volume-damaged': {

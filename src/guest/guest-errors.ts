@@ -41,6 +41,7 @@ const ROWS = {
   'launch-spec-malformed': { status: 400, code: 'launch-spec-mismatch' },
   'launch-spec-mismatch': { status: 403, code: 'launch-spec-mismatch' },
   'verity-mismatch': { status: 500, code: 'verity-mismatch' },
+  'changes-too-small': { status: 500, code: 'launch-spec-mismatch' },
   'tee-unavailable': { status: 500, code: 'tee-unavailable' },
   // Of sealed volumes.
   'volume-empty': { status: 409, code: 'volume-empty' },

@@ -132,7 +132,7 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 // How many tests each has at least: none of them may go missing unseen.
 it.each([
   ['dm', 12],
-  ['box/layers', 6],
+  ['box/layers', 8],
   ['secrets', 17],
   ['workload', 10],
 ])('passes the Go tests of package %s in a guest', async (name, tests) => {

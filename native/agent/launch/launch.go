@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/layers"
 	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/dm"
@@ -280,6 +281,10 @@ func (l *Launch) take(spec *spec.Spec, digest [32]byte) error {
 	var refused *dm.VerityError
 	if errors.As(err, &refused) {
 		return &server.Error{Code: "verity-mismatch", Message: err.Error()}
+	}
+	var small *layers.SizeError
+	if errors.As(err, &small) {
+		return &server.Error{Code: "changes-too-small", Message: err.Error()}
 	}
 	return err
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/box"
+	"a3s.dev/box/agent/box/layers"
 	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/dm"
@@ -335,11 +336,16 @@ func TestAProcessorThatDoesNotAnswerIsNotBelieved(t *testing.T) {
 	}
 }
 
-func TestALayerThatIsAnotherHasItsCode(t *testing.T) {
+func TestADiskThatIsAnotherHasItsCode(t *testing.T) {
 	text := vector(t, "small")
 	l := launchOf(t, text)
 	l.box.refuse = errors.Join(errors.New("layer"), &dm.VerityError{Reason: "the disk has another root"})
 	if _, err := l.Take(text); codeOf(err) != "verity-mismatch" || l.Spec() != nil {
+		t.Errorf("got %v", err)
+	}
+	l = launchOf(t, text)
+	l.box.refuse = &layers.DeviceError{Kind: "changes on", Name: "encrypted-disk", Cause: &layers.SizeError{Asked: 2, Room: 1}}
+	if _, err := l.Take(text); codeOf(err) != "changes-too-small" || l.Spec() != nil {
 		t.Errorf("got %v", err)
 	}
 	l = launchOf(t, text)

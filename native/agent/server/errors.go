@@ -43,6 +43,7 @@ var statuses = map[string]int{
 	"launch-spec-malformed":    400,
 	"launch-spec-mismatch":     403,
 	"verity-mismatch":          500,
+	"changes-too-small":        500,
 	"tee-unavailable":          500,
 	"volume-empty":             409,
 	"volume-refused":           403,
@@ -66,6 +67,7 @@ var statuses = map[string]int{
 var rules = map[string]string{
 	"host-not-permitted":     "hostMay",
 	"verity-mismatch":        "rootfs.layers",
+	"changes-too-small":      "rootfs.changesBytes",
 	"volume-empty":           "volumes",
 	"volume-refused":         "volumes",
 	"volume-damaged":         "volumes",

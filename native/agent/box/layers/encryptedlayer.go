@@ -16,13 +16,17 @@ import (
 const EncryptedOptions = DiskOptions + ",inode_readahead_blks=0"
 
 // mountEncrypted makes an encrypted disk with a new filesystem, and ignores what the host has put
-// on it. Its key ends with the guest.
-func mountEncrypted(dir, disk string) error {
+// on it. Its key ends with the guest. The host chooses how large the disk is, so what was asked for
+// bounds the filesystem.
+func mountEncrypted(dir, disk string, asked *int64) error {
 	encrypted, err := dm.Encrypt("changes", disk)
 	if err != nil {
 		return err
 	}
-	err = format(encrypted)
+	var bytes int64
+	if bytes, err = sizeWithin(asked, encrypted.Bytes); err == nil {
+		err = format(encrypted.Path, bytes)
+	}
 	if err == nil {
 		err = syscall.Mount(encrypted.Path, dir, "ext4", DiskFlags, EncryptedOptions)
 	}
@@ -32,18 +36,18 @@ func mountEncrypted(dir, disk string) error {
 	return nil
 }
 
-func format(encrypted *dm.Encrypted) error {
+func format(path string, bytes int64) error {
 	var seed ext4.Seed
 	for _, part := range [][]byte{seed.UUID[:], seed.Hash[:]} {
 		if err := linux.Secret(part); err != nil {
 			return err
 		}
 	}
-	device, err := os.OpenFile(encrypted.Path, os.O_WRONLY, 0)
+	device, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	err = ext4.Format(device, encrypted.Bytes, seed)
+	err = ext4.Format(device, bytes, seed)
 	return errors.Join(err, device.Sync(), device.Close())
 }
 

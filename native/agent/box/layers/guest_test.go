@@ -133,6 +133,41 @@ func TestGuestChangesInMemoryAreBounded(t *testing.T) {
 	}
 }
 
+func TestGuestChangesHaveTheSizeThatTheyWereGiven(t *testing.T) {
+	serial, size := "changes", int64(32<<20)
+	for _, changes := range []spec.Changes{{Kind: spec.ChangesMemory, Bytes: &size}, {Kind: spec.ChangesEncrypted, Serial: &serial, Bytes: &size}} {
+		changesForTest(t, changes, 128<<20)
+		var stat syscall.Statfs_t
+		if err := syscall.Statfs(ChangesDir, &stat); err != nil || int64(stat.Blocks)*stat.Bsize > size || int64(stat.Blocks)*stat.Bsize < size/2 {
+			t.Errorf("%s has %d blocks of %d bytes, %v", changes.Kind, stat.Blocks, stat.Bsize, err)
+		}
+		if err := os.WriteFile(ChangesDir+"/x", make([]byte, size), 0o600); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("a full one is %v", err)
+		}
+		if err := UnmountChanges(ChangesDir); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"changes", "changes-integrity"} {
+			// Changes in memory have none.
+			_ = dm.Device{Name: name}.Remove()
+		}
+	}
+}
+
+func TestGuestChangesForWhichThereIsNoRoomAreRefused(t *testing.T) {
+	disks, err := ListDisks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	serial, size := "changes", int64(1<<40)
+	var small *SizeError
+	for _, changes := range []spec.Changes{{Kind: spec.ChangesMemory, Bytes: &size}, {Kind: spec.ChangesEncrypted, Serial: &serial, Bytes: &size}} {
+		if err := MountChanges(ChangesDir, changes, disks, 64<<20); !errors.As(err, &small) || small.Asked != size {
+			t.Errorf("%s: got %v", changes.Kind, err)
+		}
+	}
+}
+
 func TestGuestEncryptedChangesAreReadBack(t *testing.T) {
 	serial := "changes"
 	changesForTest(t, spec.Changes{Kind: spec.ChangesEncrypted, Serial: &serial}, 64<<20)

@@ -35,9 +35,9 @@ func MountChanges(dir string, changes spec.Changes, disks map[string]string, mem
 	var err error
 	switch changes.Kind {
 	case spec.ChangesMemory:
-		err = mountMemory(dir, memory)
+		err = mountMemory(dir, changes.Bytes, memory)
 	case spec.ChangesEncrypted:
-		err = mountEncrypted(dir, disks[*changes.Serial])
+		err = mountEncrypted(dir, disks[*changes.Serial], changes.Bytes)
 	default:
 		err = syscall.Mount(disks[*changes.Serial], dir, "ext4", DiskFlags, DiskOptions)
 	}
@@ -53,9 +53,36 @@ func MountChanges(dir string, changes spec.Changes, disks map[string]string, mem
 }
 
 // mountMemory gives the tmpfs half of the memory that the box may take, and leaves the other half
-// to its processes: a program can handle a full disk, and is killed when memory has run out.
-func mountMemory(dir string, memory int64) error {
-	return syscall.Mount("tmpfs", dir, "tmpfs", DiskFlags, "mode=755,size="+strconv.FormatInt(memory/2, 10))
+// to its processes: a program can handle a full disk, and is killed when memory has run out. A
+// launch spec that asks for a size asks for at most half of what it gives the box.
+func mountMemory(dir string, asked *int64, memory int64) error {
+	bytes := memory / 2
+	if asked != nil {
+		var err error
+		if bytes, err = sizeWithin(asked, memory); err != nil {
+			return err
+		}
+	}
+	return syscall.Mount("tmpfs", dir, "tmpfs", DiskFlags, "mode=755,size="+strconv.FormatInt(bytes, 10))
+}
+
+// SizeError is a writable layer for which there is not enough room.
+type SizeError struct{ Asked, Room int64 }
+
+func (e *SizeError) Error() string {
+	return "there is room for " + strconv.FormatInt(e.Room, 10) + " bytes, and it has to have " + strconv.FormatInt(e.Asked, 10)
+}
+
+// sizeWithin is how large a file system is made: as large as was asked for, or as there is room
+// for.
+func sizeWithin(asked *int64, room int64) (int64, error) {
+	if asked == nil {
+		return room, nil
+	}
+	if *asked > room {
+		return 0, &SizeError{*asked, room}
+	}
+	return *asked, nil
 }
 
 // remountDeadline bounds the wait for the last writer of a disk.

@@ -1,8 +1,9 @@
 package spec
 
-// Equal says whether both name the same place to write to.
+// Equal says whether both name the same place to write to, of the same size.
 func (c Changes) Equal(other Changes) bool {
-	return c.Kind == other.Kind && (c.Kind == ChangesMemory || *c.Serial == *other.Serial)
+	sized := c.Bytes == other.Bytes || c.Bytes != nil && other.Bytes != nil && *c.Bytes == *other.Bytes
+	return sized && c.Kind == other.Kind && (c.Kind == ChangesMemory || *c.Serial == *other.Serial)
 }
 
 // EqualButMAC compares all but the MAC address, which any network can be given.

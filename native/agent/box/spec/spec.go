@@ -86,6 +86,9 @@ const (
 type Changes struct {
 	Kind   string  `json:"kind"`
 	Serial *string `json:"serial"`
+	// Bytes is the size of the file system in memory or on an encrypted disk; nil is what there is
+	// room for.
+	Bytes *int64 `json:"-"`
 }
 
 // Process is a process of the box.
