@@ -48,7 +48,8 @@ func (s *Spec) confinement() spec.Confinement {
 	confinement := spec.Confinement{
 		Capabilities: s.Confinement.Capabilities, NoNewPrivileges: s.Confinement.NoNewPrivileges, Seccomp: s.Confinement.Seccomp,
 		MaskedPaths: s.Confinement.MaskedPaths, ReadonlyPaths: slices.Clone(s.Confinement.ReadonlyPaths),
-		Groups: s.Confinement.Groups, OOMScore: s.Confinement.OOMScore,
+		Groups: s.Confinement.Groups, OOMScore: s.Confinement.OOMScore, SeccompProfile: s.Confinement.SeccompProfile,
+		Devices: s.Confinement.Devices, DeviceRules: s.Confinement.DeviceRules,
 	}
 	if s.IsPrivileged() {
 		confinement.Privileged = s.Confinement.Privileged
@@ -69,6 +70,7 @@ func (s *Spec) rootfs() spec.Rootfs {
 		serial := changesSerial
 		rootfs.Changes = spec.Changes{Kind: spec.ChangesEncrypted, Serial: &serial}
 	}
+	rootfs.Changes.Bytes = s.Rootfs.ChangesBytes
 	for index, layer := range s.Rootfs.Layers {
 		verity := &spec.Verity{Bytes: layer.Bytes, Root: digest(layer.Root), Salt: sha256.Sum256([]byte(layer.DiffID))}
 		rootfs.Layers = append(rootfs.Layers, spec.Layer{Serial: layerSerial + strconv.Itoa(index), Verity: verity})

@@ -62,8 +62,25 @@ func TestAPrivilegedSpecGivesTheBoxItsGuest(t *testing.T) {
 
 func TestABoxHasTheOptionsOfItsSpec(t *testing.T) {
 	for name, has := range map[string]func(b *spec.Spec) bool{
-		"groups":      func(b *spec.Spec) bool { return slices.Equal(*b.Confinement.Groups, []string{"audio", "42"}) },
-		"oom-score":   func(b *spec.Spec) bool { return *b.Confinement.OOMScore == -1000 },
+		"groups":    func(b *spec.Spec) bool { return slices.Equal(*b.Confinement.Groups, []string{"audio", "42"}) },
+		"oom-score": func(b *spec.Spec) bool { return *b.Confinement.OOMScore == -1000 },
+		"seccomp-own": func(b *spec.Spec) bool {
+			return b.Confinement.Seccomp == spec.SeccompProfile && b.Confinement.SeccompProfile.Rules[0].Names[0] == "mkdir"
+		},
+		"devices": func(b *spec.Spec) bool { return slices.Equal(*b.Confinement.Devices, []string{"fuse", "net/tun"}) },
+		"devices-privileged": func(b *spec.Spec) bool {
+			return slices.Equal(*b.Confinement.Devices, []string{"net/tun"}) && slices.Contains(b.Uses(), spec.UseTun)
+		},
+		"device-rules": func(b *spec.Spec) bool {
+			return len(*b.Confinement.DeviceRules) == 10 && *(*b.Confinement.DeviceRules)[1].Minor == 64 && b.Confinement.OpensNodes()
+		},
+		"changes-bytes": func(b *spec.Spec) bool {
+			return b.Rootfs.Changes.Kind == spec.ChangesEncrypted && *b.Rootfs.Changes.Bytes == 8<<40
+		},
+		"changes-bytes-memory": func(b *spec.Spec) bool {
+			return b.Rootfs.Changes.Kind == spec.ChangesMemory && *b.Rootfs.Changes.Bytes == 32<<20
+		},
+		"small":       func(b *spec.Spec) bool { return b.Rootfs.Changes.Bytes == nil && b.Confinement.Devices == nil },
 		"domainname":  func(b *spec.Spec) bool { return *b.Domainname == "example.com" },
 		"sysctls-two": func(b *spec.Spec) bool { return len(*b.Sysctls) == 2 && (*b.Sysctls)[1].Path == "net/core/somaxconn" },
 	} {

@@ -27,6 +27,8 @@ const (
 	maxInjectors    = 64
 	maxDeadline     = 86400
 	blockBytes      = 4096
+	minChanges      = 32 << 20
+	maxChanges      = 8 << 40
 )
 
 // Parse reads a launch spec. It accepts one text for each spec, so that the digest of the bytes
@@ -79,6 +81,7 @@ func (c *checks) spec(s *Spec) {
 	seals := s.Sealing != SealingNone || s.Volumes != nil
 	c.that(!s.IsPrivileged() || !seals, "confinement.privileged", "does not belong to a box that seals, or has sealed volumes")
 	c.resources(&s.Resources)
+	c.changes(s)
 	c.directories(s.Directories)
 	c.tmpfs(s.Tmpfs)
 	c.nested(spec.CheckShm(s.ShmBytes))
@@ -127,6 +130,17 @@ func (c *checks) rootfs(r *Rootfs) {
 	c.that(r.Changes == ChangesMemory || r.Changes == ChangesEncryptedDisk, "rootfs.changes", "must be memory or encrypted-disk")
 }
 
+// changes takes no size in memory that would leave processes less than half of it.
+func (c *checks) changes(s *Spec) {
+	bytes, memory := s.Rootfs.ChangesBytes, s.Resources.MemoryBytes
+	if bytes == nil {
+		return
+	}
+	c.between(*bytes, minChanges, maxChanges, "rootfs.changesBytes")
+	fits := s.Rootfs.Changes != ChangesMemory || memory != nil && *bytes <= *memory/2
+	c.that(fits, "rootfs.changesBytes", "must be at most half of resources.memoryBytes")
+}
+
 func (c *checks) process(p *Process) {
 	c.between(int64(len(p.Args)), 1, maxList, "process.args")
 	for _, argument := range p.Args {
@@ -154,8 +168,8 @@ func (c *checks) confinement(f *Confinement) {
 		allowed := f.Privileged != nil || !slices.Contains(guestCapabilities, name)
 		c.that(allowed, "confinement.capabilities", "holds "+name+", which is good for the whole guest")
 	}
-	known := f.Seccomp == spec.SeccompDefault || f.Seccomp == spec.SeccompUnconfined
-	c.that(known, "confinement.seccomp", "must be default or unconfined")
+	c.seccomp(f)
+	c.devices(f)
 	c.that(f.Privileged == nil || *f.Privileged, "confinement.privileged", "must be true or absent")
 	c.paths(f.MaskedPaths, "confinement.maskedPaths")
 	c.paths(f.ReadonlyPaths, "confinement.readonlyPaths")

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/strictjson"
 )
 
@@ -88,6 +89,12 @@ func TestParseNamesWhatIsWrong(t *testing.T) {
 		"directories-bytes":     "directories: must be sorted, each once",
 		"directories-none":      "directories: must be from 1 to 256",
 		"layer-bytes-odd":       "rootfs.layers[0].bytes: must be a multiple of 4096",
+		"device-rules-misc":     "confinement.deviceRules[1]: must open no device by which the box could reach its guest",
+		"devices-processor":     "confinement.devices: must be of fuse and net/tun",
+		"seccomp-missing":       "confinement.seccompProfile: is missing",
+		"seccomp-notify":        "confinement.seccompProfile: holds what is not an action",
+		"seccomp-decimal-zero":  "confinement.seccompProfile.rules[0].conditions: holds a number in another spelling",
+		"changes-bytes-half":    "rootfs.changesBytes: must be at most half of resources.memoryBytes",
 		"ports":                 `unknown key "ports"`,
 		"key-twice-other-value": `key "network" occurs twice`,
 		"space":                 "is not in canonical form (RFC 8785)",
@@ -128,6 +135,33 @@ func TestParseRefusesCapabilitiesOverTheGuest(t *testing.T) {
 		if _, err := Parse(text); err == nil || err.Error() != want {
 			t.Errorf("%s: got %v", name, err)
 		}
+	}
+}
+
+// No rule may open the secure processor or the agent's port, whatever numbers the kernel has given
+// them, and all rules that open neither are taken.
+func TestParseRefusesRulesForWhatTheKernelNumbers(t *testing.T) {
+	refused := func(major, minor int64, access string) bool {
+		return !isWithinBox(spec.DeviceRule{Kind: spec.DeviceChar, Major: &major, Minor: &minor, Access: access})
+	}
+	for major := range int64(600) {
+		for _, minor := range []int64{0, 1, 3, 5, 127, 128, 254, 255, 256, 1 << 20} {
+			want := 234 <= major && major <= 254 || 384 <= major && major <= 511 || major == 1 && minor == 1 ||
+				major == 10 && (minor < 128 || minor > 254)
+			if refused(major, minor, "r") != want || refused(major, minor, "wm") != want || refused(major, minor, "m") {
+				t.Errorf("%d:%d", major, minor)
+			}
+		}
+	}
+}
+
+// Only the agent knows what a profile becomes.
+func TestParseRefusesAProfileThatIsTooLongForTheKernel(t *testing.T) {
+	rule := `{"action":{"kind":"errno","value":1},"conditions":[{"index":0,"op":"eq","value":"1","valueTwo":"0"}],"names":["mkdir"]}`
+	text := bytes.Replace(textOf(t, "seccomp-own-least"), []byte(`"rules":[]`), []byte(`"rules":[`+rule+strings.Repeat(","+rule, 999)+`]`), 1)
+	want := "confinement.seccompProfile: takes more than 4096 instructions, the kernel's limit"
+	if _, err := Parse(text); err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
 	}
 }
 

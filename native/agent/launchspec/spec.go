@@ -1,7 +1,10 @@
 // Package launchspec reads launch specs: what a confidential box is, as its relying parties see it.
 package launchspec
 
-import "a3s.dev/box/agent/box/spec"
+import (
+	"a3s.dev/box/agent/box/spec"
+	"a3s.dev/box/agent/seccomp"
+)
 
 // Schema is the value of Spec.Schema.
 const Schema = "a3s-box/launch-spec/v1"
@@ -57,6 +60,10 @@ type Confinement struct {
 	// Groups and OOMScore are those of a box spec; nil is none, and 0.
 	Groups   *[]string `json:"groups"`
 	OOMScore *int64    `json:"oomScoreAdj"`
+	// SeccompProfile, Devices and DeviceRules are those of a box spec; nil is none.
+	SeccompProfile *seccomp.Profile   `json:"seccompProfile"`
+	Devices        *[]string          `json:"devices"`
+	DeviceRules    *[]spec.DeviceRule `json:"deviceRules"`
 	// Privileged gives the workload all of the guest, its secure processor included; nil is false.
 	Privileged *bool `json:"privileged"`
 }
@@ -78,6 +85,9 @@ type Rootfs struct {
 	Layers   []Layer `json:"layers"`
 	Changes  string  `json:"changes"`
 	Readonly bool    `json:"readonly"`
+	// ChangesBytes is the size of the file system that changes go to; nil is what there is room
+	// for.
+	ChangesBytes *int64 `json:"changesBytes"`
 }
 
 // Layer is an EROFS image of Bytes bytes, and behind it its dm-verity tree.

@@ -56,15 +56,23 @@ const relativePath = text
   });
 
 /** What becomes of a system call. */
-export const SeccompAction = z.strictObject({
-  kind: z.enum(['allow', 'log', 'errno', 'trace', 'trap', 'kill-thread', 'kill-process']),
-  /** The error number of `errno`, or what a tracer reads of `trace`; otherwise 0. */
-  value: z.int().min(0).max(65_535),
-});
+export const SeccompAction = z
+  .strictObject({
+    kind: z.enum(['allow', 'log', 'errno', 'trace', 'trap', 'kill-thread', 'kill-process']),
+    /** The error number of `errno`, or what a tracer reads of `trace`; otherwise 0. */
+    value: z.int().min(0).max(65_535),
+  })
+  .refine(({ kind, value }) => value === 0 || kind === 'errno' || kind === 'trace', {
+    error: 'has a value that says nothing',
+  });
 export type SeccompAction = z.infer<typeof SeccompAction>;
 
 /** 64 bits are more than a number of JSON has. */
-const decimal = z.string().regex(/^\d{1,20}$/);
+const decimal = z
+  .string()
+  .refine((digits) => /^\d{1,20}$/.test(digits) && BigInt(digits) < 2n ** 64n, {
+    error: 'must be a decimal number of at most 64 bits',
+  });
 
 /**
  * A profile of system calls. x86_64 is always in it; a call of an architecture that is not ends its

@@ -47,6 +47,7 @@ function reasonOf(bytes: Uint8Array): string {
 }
 
 const FULL = parseLaunchSpec(vector('full'));
+const OWN_PROFILE = parseLaunchSpec(vector('seccomp-own')).confinement;
 
 describe('parseLaunchSpec', () => {
   it.each(vectors.map((each) => [each.name, each] as const))(
@@ -72,6 +73,10 @@ describe('parseLaunchSpec', () => {
     ['secrets-unsorted', 'sorted by name'],
     ['no-injector', 'must name injectors, or allow any'],
     ['variable-twice', 'a variable of its own'],
+    ['device-rules-misc', 'must open no device by which the box could reach its guest'],
+    ['seccomp-missing', 'must be there for the profile of that name'],
+    ['seccomp-decimal-zero', 'must have numbers in one spelling'],
+    ['changes-bytes-half', 'must be at most half of resources.memoryBytes'],
     ['odd-layer', 'rootfs.layers.0.bytes: must be a multiple of 4096'],
   ])('refuses the launch spec %s with the reason: %s', (name, reason) => {
     expect(reasonOf(vector(name))).toContain(reason);
@@ -141,6 +146,16 @@ describe('launchSpecText', () => {
       { ...FULL, stopSignal: 'SIGINT' },
       { ...FULL, network: 'none' },
       { ...FULL, confinement: { ...FULL.confinement, seccomp: 'unconfined' } },
+      { ...FULL, confinement: { ...FULL.confinement, ...OWN_PROFILE } },
+      { ...FULL, confinement: { ...FULL.confinement, devices: ['fuse'] } },
+      {
+        ...FULL,
+        confinement: {
+          ...FULL.confinement,
+          deviceRules: [{ kind: 'char', major: 188, access: 'r' }],
+        },
+      },
+      { ...FULL, rootfs: { ...FULL.rootfs, changesBytes: 2 ** 25 } },
       { ...FULL, resources: {} },
       { ...FULL, directories: ['/data'] },
       {

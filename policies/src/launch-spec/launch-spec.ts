@@ -9,10 +9,11 @@
  */
 import * as z from 'zod';
 import { absolutePath } from './absolute-path.ts';
-import { BoxSpec, Confinement, ProcessSpec, Resources } from './box-spec.ts';
+import { BoxSpec, ProcessSpec, Resources } from './box-spec.ts';
 import { BrokerEndpoint, brokerResource } from './broker.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { LaunchEgress } from './egress.ts';
+import { LaunchConfinement } from './launch-confinement.ts';
 import { MAX_SEALED_VOLUMES, SealedVolume } from './sealed-volume.ts';
 import { shmBytes, Tmpfs } from './tmpfs.ts';
 
@@ -48,37 +49,6 @@ const Layer = z.strictObject({
     .refine((bytes) => bytes % 4096 === 0, { error: 'must be a multiple of 4096' }),
   /** Root of the dm-verity tree: format 1, SHA-256, blocks of 4096 bytes. */
   root: sha256,
-});
-
-/**
- * Capabilities over the whole guest, and so over its secure processor: only privileged boxes have
- * them.
- */
-const GUEST_CAPABILITIES: ReadonlySet<string> = new Set([
-  'CAP_BPF',
-  'CAP_PERFMON',
-  'CAP_SYS_ADMIN',
-  'CAP_SYS_MODULE',
-  'CAP_SYS_PTRACE',
-  'CAP_SYS_RAWIO',
-]);
-
-/** What a box spec may have besides, no launch spec has. */
-const LaunchConfinement = Confinement.pick({
-  capabilities: true,
-  noNewPrivileges: true,
-  maskedPaths: true,
-  readonlyPaths: true,
-  // Since revision 10.
-  groups: true,
-  oomScoreAdj: true,
-}).extend({
-  seccomp: z.enum(['default', 'unconfined']),
-  /**
-   * Gives the workload all of the guest, its secure processor included. HOST_DATA and the measured
-   * command line say so too. Absent is false. Since revision 9.
-   */
-  privileged: z.literal(true).optional(),
 });
 
 /**
@@ -159,6 +129,16 @@ const LaunchSpecFields = z.strictObject({
      * key that never leaves the guest.
      */
     changes: z.enum(['memory', 'encrypted-disk']),
+    /**
+     * The size of the file system of the writable layer. The agent makes it no larger, and refuses
+     * a disk that has no room for it. Absent: half of the memory, or what the disk has room for.
+     * Since revision 11.
+     */
+    changesBytes: z
+      .int()
+      .min(32 * 2 ** 20)
+      .max(8 * 2 ** 40)
+      .optional(),
     readonly: z.boolean(),
   }),
   process: ProcessSpec.omit({ size: true }),
@@ -167,11 +147,7 @@ const LaunchSpecFields = z.strictObject({
   /** `nic`: one network card that leads to the host; its address is a constant of the agent. */
   network: z.enum(['none', 'nic']),
   /** The agent makes the kernel's own files read-only whether or not they are listed. */
-  confinement: LaunchConfinement.refine(
-    ({ capabilities, privileged }) =>
-      privileged === true || !capabilities.some((name) => GUEST_CAPABILITIES.has(name)),
-    { error: 'capabilities must not be good for the whole guest' },
-  ),
+  confinement: LaunchConfinement,
   /** No core dump leaves the workload's memory in a file. */
   resources: Resources.refine(
     ({ ulimits = [] }) => ulimits.every(({ name, hard }) => name !== 'core' || hard === 0),
@@ -301,6 +277,11 @@ export const LaunchSpec = LaunchSpecFields.refine(
       error: 'does not belong to a box that seals, or has sealed volumes',
       path: ['confinement', 'privileged'],
     },
+  )
+  .refine(
+    ({ rootfs: { changes, changesBytes = 0 }, resources: { memoryBytes = 0 } }) =>
+      changes !== 'memory' || changesBytes <= memoryBytes / 2,
+    { error: 'must be at most half of resources.memoryBytes', path: ['rootfs', 'changesBytes'] },
   )
   .refine(({ network, egress }) => network !== 'none' || egress === undefined, {
     error: 'does not belong to a box without a network',

@@ -15,6 +15,14 @@ describe('differingFields', () => {
     [{ a: [] }, { a: {} }, [['a', '[]', '{}']]],
     [{}, JSON.parse('{"__proto__":{"x":1}}'), [['__proto__', undefined, '{"x":1}']]],
     [
+      { confinement: { seccomp: 'default' } },
+      { confinement: { seccomp: 'profile', seccompProfile: { x86: true } } },
+      [
+        ['confinement.seccomp', '"default"', '"profile"'],
+        ['confinement.seccompProfile', undefined, '{"x86":true}'],
+      ],
+    ],
+    [
       { b: 1, a: 1 },
       { b: 2, a: 2 },
       [

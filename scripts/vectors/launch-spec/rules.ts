@@ -9,6 +9,8 @@ import { canonicalJson } from '../../../policies/src/launch-spec/canonical-json.
 import type { LaunchSpec } from '../../../policies/src/launch-spec/launch-spec.ts';
 import type { LaunchSpecVector } from '../format.ts';
 import { BROKER_ACCEPTED, BROKER_RULES } from './broker.ts';
+import { CHANGES_ACCEPTED, CHANGES_RULES } from './changes.ts';
+import { DEVICE_RULES, DEVICES_ACCEPTED } from './devices.ts';
 import { DIRECTORY_RULES, numbered } from './directories.ts';
 import { EGRESS_ACCEPTED, EGRESS_RULES } from './egress.ts';
 import { OPTION_RULES, OPTIONS_ACCEPTED } from './options.ts';
@@ -16,6 +18,7 @@ import { PRIVILEGED_ACCEPTED, PRIVILEGED_RULES } from './privileged.ts';
 import { type Change, RESOURCE_RULES, type Refused, ulimit } from './resources.ts';
 import { SEALED_VOLUMES_ACCEPTED, SEALED_VOLUMES_RULES } from './sealed-volumes.ts';
 import { SEALING_ACCEPTED, SEALING_RULES } from './sealing.ts';
+import { SECCOMP_ACCEPTED, SECCOMP_RULES } from './seccomp.ts';
 import { NO_TEXT, OTHER_TEXTS } from './texts.ts';
 import { TMPFS_ACCEPTED, TMPFS_RULES } from './tmpfs.ts';
 
@@ -149,6 +152,7 @@ const REFUSED: readonly Refused[] = [
   ['layer-null', 'Null instead of a layer.', ['rootfs.layers.0', null]],
   ['changes-disk', 'A disk that the host can read.', ['rootfs.changes', 'disk']],
   ['changes-object', 'As a plain box says it.', ['rootfs.changes', { kind: 'memory' }]],
+  ...CHANGES_RULES,
   ['readonly-text', 'A word for a truth value.', ['rootfs.readonly', 'true']],
   ['readonly-number', 'A number for a truth value.', ['rootfs.readonly', 1]],
   ['args-none', 'No program.', ['process.args', []]],
@@ -182,10 +186,10 @@ const REFUSED: readonly Refused[] = [
   ['capability-rawio', 'For the whole guest.', ['confinement.capabilities', ['CAP_SYS_RAWIO']]],
   ['capabilities-65', '65 of them.', ['confinement.capabilities', Array(65).fill('CAP_CHOWN')]],
   ['seccomp-path', 'A profile of the host’s.', ['confinement.seccomp', '/etc/seccomp.json']],
-  ['seccomp-profile', 'As a plain box says it.', ['confinement.seccomp', 'profile']],
-  ['confinement-devices', 'A plain box’s alone.', ['confinement.devices', ['fuse']]],
   ...PRIVILEGED_RULES,
   ...OPTION_RULES,
+  ...DEVICE_RULES,
+  ...SECCOMP_RULES,
   ['masked-relative', 'Not from the root.', ['confinement.maskedPaths', ['proc/kcore']]],
   ['masked-257', '257 of them.', ['confinement.maskedPaths', Array(257).fill('/x')]],
   ['readonly-relative', 'Not from the root.', ['confinement.readonlyPaths', ['']]],
@@ -290,7 +294,9 @@ export function launchSpecRuleVectors(): LaunchSpecVector[] {
     ...SEALED_VOLUMES_ACCEPTED.map(([name, comment, ...changes]) =>
       accepted(name, comment, ...changes),
     ),
-    ...OPTIONS_ACCEPTED.map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
+    ...[...OPTIONS_ACCEPTED, ...DEVICES_ACCEPTED, ...SECCOMP_ACCEPTED, ...CHANGES_ACCEPTED].map(
+      ([name, comment, ...changes]) => accepted(name, comment, ...changes),
+    ),
     ...PRIVILEGED_ACCEPTED.map(([name, comment, ...changes]) =>
       accepted(name, comment, ...changes),
     ),

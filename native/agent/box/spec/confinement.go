@@ -16,8 +16,10 @@ const (
 	// maxDeviceNumber is above all numbers of the kernel's, which have 12 and 20 bits.
 	maxDeviceNumber = 1<<31 - 1
 	maxSysctls      = 256
-	maxOOMScore     = 1000
-	maxDomain       = 64
+	// maxProfile bounds the rules of a seccomp profile, and the names of each.
+	maxProfile  = 4096
+	maxOOMScore = 1000
+	maxDomain   = 64
 )
 
 func (c *checks) confinement(confinement *Confinement) {
@@ -26,7 +28,7 @@ func (c *checks) confinement(confinement *Confinement) {
 		_, known := capability.Number(name)
 		c.that(known, "confinement.capabilities", "holds what is not a capability")
 	}
-	c.seccomp(confinement)
+	c.seccomp(confinement.Seccomp, confinement.SeccompProfile)
 	for field, paths := range map[string][]string{
 		"confinement.maskedPaths": confinement.MaskedPaths, "confinement.readonlyPaths": confinement.ReadonlyPaths,
 	} {
@@ -48,6 +50,13 @@ func (c *checks) confinement(confinement *Confinement) {
 	}
 }
 
+// CheckDeviceRules checks the rules for devices of a document.
+func CheckDeviceRules(rules []DeviceRule) error {
+	c := &checks{}
+	c.deviceRules(rules)
+	return c.err
+}
+
 func (c *checks) deviceRules(rules []DeviceRule) {
 	c.that(len(rules) <= maxRules, "confinement.deviceRules", "has too many entries")
 	for index, rule := range rules {
@@ -67,20 +76,39 @@ func isAccess(text string) bool {
 	return text != "" && len(text) <= 3 && strings.Trim(text, "rwm") == ""
 }
 
-func (c *checks) seccomp(confinement *Confinement) {
-	switch confinement.Seccomp {
+// CheckSeccomp checks the seccomp profile of a document, which is nil where it is a named one.
+func CheckSeccomp(name string, profile *seccomp.Profile) error {
+	c := &checks{}
+	c.seccomp(name, profile)
+	return c.err
+}
+
+func (c *checks) seccomp(name string, profile *seccomp.Profile) {
+	switch name {
 	case SeccompDefault, SeccompUnconfined:
-		c.that(confinement.SeccompProfile == nil, "confinement.seccompProfile", "belongs to no other profile")
+		c.that(profile == nil, "confinement.seccompProfile", "belongs to no other profile")
 	case SeccompProfile:
-		if confinement.SeccompProfile == nil {
+		if profile == nil {
 			c.that(false, "confinement.seccompProfile", "is missing")
 			return
 		}
-		if _, err := seccomp.Compile(confinement.SeccompProfile); err != nil {
-			c.that(false, "confinement.seccompProfile", err.Error())
-		}
+		c.profile(profile)
 	default:
 		c.that(false, "confinement.seccomp", "must be default, unconfined or profile")
+	}
+}
+
+func (c *checks) profile(profile *seccomp.Profile) {
+	c.that(len(profile.Rules) <= maxProfile, "confinement.seccompProfile.rules", "has too many entries")
+	for index, rule := range profile.Rules {
+		field := "confinement.seccompProfile.rules[" + strconv.Itoa(index) + "].names"
+		c.that(len(rule.Names) <= maxProfile, field, "has too many entries")
+	}
+	if c.err != nil {
+		return
+	}
+	if _, err := seccomp.Compile(profile); err != nil {
+		c.that(false, "confinement.seccompProfile", err.Error())
 	}
 }
 

@@ -61,18 +61,16 @@ func (s *Spec) Uses() []string {
 	var uses []string
 	// A plain box may get a card while it runs; by then no driver is loaded any more. The layers of
 	// a confidential one have a hash tree.
-	plain := s.Pod || len(s.Rootfs.Layers) > 0 && s.Rootfs.Layers[0].Verity == nil
-	if s.Network.Kind == NetworkNIC || plain {
+	isLayered := s.Pod || len(s.Rootfs.Layers) > 0
+	isChecked := !s.Pod && isLayered && s.Rootfs.Layers[0].Verity != nil
+	if s.Network.Kind == NetworkNIC || isLayered && !isChecked {
 		uses = append(uses, UseNIC)
 	}
 	if s.Rootfs.Changes.Kind == ChangesEncrypted || slices.ContainsFunc(s.Mounts, isSealed) {
 		uses = append(uses, UseChanges)
 	}
-	if s.Confinement.IsPrivileged() {
-		// The initrd of confidential boxes has no such drivers.
-		if !s.Pod && len(s.Rootfs.Layers) > 0 && s.Rootfs.Layers[0].Verity != nil {
-			return uses
-		}
+	// The initrd of confidential boxes has no drivers of containers.
+	if s.Confinement.IsPrivileged() && !isChecked {
 		return append(uses, UseTun, UseContainers)
 	}
 	if devices := s.Confinement.Devices; devices != nil && slices.Contains(*devices, tunDevice) {

@@ -22,6 +22,10 @@ func TestDriversAreLoadedForWhatABoxAsksFor(t *testing.T) {
 		"a privileged confidential box": {spec.Spec{
 			Rootfs: spec.Rootfs{Layers: []spec.Layer{{Verity: &spec.Verity{}}}}, Confinement: spec.Confinement{Privileged: &privileged},
 		}, nil},
+		"/dev/net/tun of a privileged confidential box": {spec.Spec{
+			Rootfs:      spec.Rootfs{Layers: []spec.Layer{{Verity: &spec.Verity{}}}},
+			Confinement: spec.Confinement{Privileged: &privileged, Devices: &[]string{"net/tun"}},
+		}, []string{spec.UseTun}},
 		"another device": {spec.Spec{Confinement: devices("fuse")}, nil},
 	} {
 		if got := c.box.Uses(); !slices.Equal(got, c.want) {
