@@ -7,12 +7,12 @@ import { A3sError } from '../../errors.ts';
 import type { Bind, BoxDefinition, VolumeMount } from '../record/box.ts';
 import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import type { Limits } from '../record/limits.ts';
-import { confinementOf } from '../spec/confinement/confinement.ts';
 import { checkUserNetwork } from '../spec/network-spec.ts';
+import { boxMemory } from '../spec/resources.ts';
 
 /** The parts of a request that a confidential box may not have. */
 export interface CheckedParts
-  extends Pick<BoxDefinition, 'storage' | 'limits' | 'security' | 'names'> {
+  extends Pick<BoxDefinition, 'storage' | 'limits' | 'memoryBytes' | 'security' | 'names'> {
   readonly network: BoxDefinition['network'];
   readonly ports: readonly unknown[];
   readonly env: readonly string[];
@@ -50,15 +50,7 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
       { remedy: 'Leave out --mount type=image: put the files into the image.' },
     );
   }
-  if (request.storage !== undefined) {
-    throw new A3sError(
-      'unsupported-option',
-      'Cannot create the box: --storage-opt is not supported for a confidential box: no launch spec says how large its writable layer is',
-      {
-        remedy: 'Leave the option out. Changes in memory take at most half of what --memory says.',
-      },
-    );
-  }
+  checkStorage(request, asked);
   const { network } = request;
   checkUserNetwork({ network, confidential: true, fork: false });
   checkRates(request.limits, asked.changes);
@@ -74,19 +66,27 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
   }
 }
 
+/** @throws A3sError `invalid-argument` */
+function checkStorage(
+  { storage, memoryBytes }: Pick<CheckedParts, 'storage' | 'memoryBytes'>,
+  { changes }: Pick<ConfidentialRequest, 'changes'>,
+): void {
+  const most = Math.floor(boxMemory(memoryBytes) / 2);
+  if (storage === undefined || changes !== 'memory' || storage.bytes <= most) return;
+  throw new A3sError(
+    'invalid-argument',
+    `Cannot create the box: a writable layer of ${storage.bytes} bytes is more than half of its memory, ${most} bytes, in which it keeps its changes`,
+    { remedy: 'Add --changes encrypted-disk, or more --memory.' },
+  );
+}
+
 /**
- * A launch spec has capabilities, `no_new_privs`, the two named profiles, the protected paths,
- * groups, the OOM score, the domain, settings of the kernel, and whether the box is privileged.
- * What it has no word for, its relying parties would not see.
+ * What a launch spec has no word for, the relying parties of the box would not see.
  *
  * @throws A3sError `unsupported-option` with the option's name
  */
-function checkWords({ security, names }: Pick<CheckedParts, 'security' | 'names'>): void {
-  const { seccomp } = confinementOf({ ...security, privileged: false });
+function checkWords({ names }: Pick<CheckedParts, 'names'>): void {
   const refused: readonly (readonly [string, boolean])[] = [
-    ['Devices', security.devices.length > 0],
-    ['DeviceCgroupRules', security.deviceRules.length > 0],
-    ['SecurityOpt seccomp', seccomp === 'profile'],
     ['Dns', names.servers.length > 0],
     ['DnsOptions', names.options.length > 0],
     ['DnsSearch', names.search.length > 0],

@@ -11,6 +11,7 @@ import type { Image } from '../../images/image.ts';
 import { type BoxDefinition, stopSignalOf } from '../record/box.ts';
 import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import type { Services } from '../services/services.ts';
+import { confinementOf, DRIVEN_DEVICE } from '../spec/confinement/confinement.ts';
 import { askedCpus, vmCpus } from '../spec/resources.ts';
 import { signalName } from '../spec/signal.ts';
 import { DEFAULT_HOSTNAME, launchSpecOf, type SpecifiedBox } from './launch-spec.ts';
@@ -45,6 +46,11 @@ const WITH_EGRESS = 7;
 const WITH_PRIVILEGED = 9;
 /** The one that added `groups`, `oomScoreAdj`, `domainname` and `sysctls`. */
 const WITH_OPTIONS = 10;
+/** The one that added `devices`, `deviceRules`, `seccompProfile` and `changesBytes`. */
+const WITH_DEVICES = 11;
+
+/** The module of the one device whose driver is loaded for the box alone. */
+const DRIVER = 'tun';
 
 /** A request, merged with its image. */
 type PlannedBox = Omit<SpecifiedBox, 'hostname' | 'stopSignal'> & Pick<BoxDefinition, 'stopSignal'>;
@@ -77,6 +83,7 @@ export async function planConfidential(
   checkBroker(asked, boot, bootSet);
   checkEgress(planned, boot, bootSet);
   checkSecurity(planned, boot, bootSet);
+  checkDriver(planned, boot, bootSet);
   const layers = await rt.images.verityLayers(image);
   const volumes = boot.launchSpec < WITH_DIRECTORIES ? [] : image.config.volumes;
   const { spec, text, digest } = launchSpecOf(
@@ -225,11 +232,11 @@ function checkEgress(
 
 /** @throws A3sError `unsupported-option` */
 function checkSecurity(
-  { security }: PlannedBox,
+  { security, storage }: PlannedBox,
   { launchSpec }: ConfidentialBoot,
   bootSet: string,
 ): void {
-  const { groupAdd, oomScoreAdj, domainname, sysctls } = security;
+  const { groupAdd, oomScoreAdj, domainname, sysctls, devices, deviceRules } = security;
   const hasOptions =
     groupAdd.length > 0 ||
     oomScoreAdj !== 0 ||
@@ -238,6 +245,10 @@ function checkSecurity(
   const asked: readonly (readonly [string, number, boolean])[] = [
     ['privileges', WITH_PRIVILEGED, security.privileged],
     ['groups, OOM scores, domains and settings of the kernel', WITH_OPTIONS, hasOptions],
+    ['devices', WITH_DEVICES, devices.length > 0],
+    ['rules for devices', WITH_DEVICES, deviceRules.length > 0 && !security.privileged],
+    ['seccomp profiles', WITH_DEVICES, confinementOf(security).seccomp === 'profile'],
+    ['sizes of the writable layer', WITH_DEVICES, storage !== undefined],
   ];
   const [what] = asked.find(([, since, isAsked]) => isAsked && launchSpec < since) ?? [];
   if (what === undefined) return;
@@ -245,6 +256,24 @@ function checkSecurity(
     'unsupported-option',
     `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support ${what} of confidential boxes`,
     { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
+  );
+}
+
+/**
+ * The agent would refuse the box at its start.
+ *
+ * @throws A3sError `unsupported-option`
+ */
+function checkDriver(
+  { security: { devices } }: PlannedBox,
+  { modules }: ConfidentialBoot,
+  bootSet: string,
+): void {
+  if (modules.includes(DRIVER) || !devices.some(({ path }) => path === DRIVEN_DEVICE)) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} has no driver for ${DRIVEN_DEVICE} of confidential boxes`,
+    { remedy: 'Run npm run setup, which makes a boot set that has it.' },
   );
 }
 

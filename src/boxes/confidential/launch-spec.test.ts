@@ -187,6 +187,19 @@ describe('launchSpecOf', () => {
       launchSpecOf(BOX, { ...IMAGE, manifestDigest: `sha256:${'0'.repeat(64)}` }, ASKED),
       launchSpecOf(BOX, { ...IMAGE, layers: [...IMAGE.layers, ...IMAGE.layers] }, ASKED),
       launchSpecOf(BOX, { ...IMAGE, volumes: ['/data'] }, ASKED),
+      ...[
+        { storage: { bytes: 2 ** 26, options: { size: '64m' } } },
+        { security: { ...NO_SECURITY, devices: [{ path: '/dev/fuse', permissions: 'rwm' }] } },
+        { security: { ...NO_SECURITY, deviceRules: ['c 188:* r'] } },
+        { security: { ...NO_SECURITY, deviceRules: ['c 188:* rw'] } },
+        { security: { ...NO_SECURITY, securityOpt: ['seccomp=unconfined'] } },
+        ...['ALLOW', 'LOG'].map((action) => ({
+          security: {
+            ...NO_SECURITY,
+            securityOpt: [`seccomp={"defaultAction":"SCMP_ACT_${action}"}`],
+          },
+        })),
+      ].map((parts) => launchSpecOf({ ...BOX, ...parts }, IMAGE, ASKED)),
       launchSpecOf(BOX, IMAGE, { ...ASKED, hostMay: ['stats'] }),
       launchSpecOf(BOX, IMAGE, { ...ASKED, deployment: 'db' }),
       launchSpecOf(BOX, IMAGE, { ...ASKED, changes: 'encrypted-disk' }),

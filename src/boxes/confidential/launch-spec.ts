@@ -11,7 +11,7 @@ import { A3sError } from '../../errors.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import type { ConfidentialRequest, SecretRequest } from '../record/confidential-request.ts';
 import { mainProcess } from '../spec/box-spec.ts';
-import { confinementOf } from '../spec/confinement/confinement.ts';
+import { belowDev, confinementOf } from '../spec/confinement/confinement.ts';
 import { memoryMounts } from '../spec/memory-mounts.ts';
 import { resourcesOf } from '../spec/resources.ts';
 import { sysctlsOf } from '../spec/sysctls.ts';
@@ -39,7 +39,9 @@ export type SpecifiedBox = Pick<
   | 'security'
   | 'network'
 > &
-  Partial<Pick<BoxDefinition, 'init' | 'tmpfs' | 'shmBytes' | 'readonlyRootfs' | 'egress'>> & {
+  Partial<
+    Pick<BoxDefinition, 'init' | 'tmpfs' | 'shmBytes' | 'readonlyRootfs' | 'storage' | 'egress'>
+  > & {
     readonly stopSignal: string;
     /** Sealed volumes, with their ids. */
     readonly sealedVolumes?: Parameters<typeof specifiedVolumes>[0];
@@ -80,12 +82,13 @@ export function launchSpecOf(
     rootfs: {
       layers: image.layers.map(({ diffId, bytes, root }) => ({ diffId, bytes, root })),
       changes: asked.changes,
+      ...(box.storage === undefined ? {} : { changesBytes: box.storage.bytes }),
       readonly: box.readonlyRootfs === true,
     },
     process: { ...process, env },
     stopSignal: box.stopSignal,
     network: box.network === 'none' ? 'none' : 'nic',
-    confinement: confinementOf(box.security),
+    confinement: confidentialConfinement(box.security),
     resources: resourcesOf(box),
     hostMay: [...new Set(asked.hostMay)].sort(),
     secrets: asked.secrets.map(secretOf).sort((a, b) => (a.name < b.name ? -1 : 1)),
@@ -109,6 +112,18 @@ export function launchSpecOf(
   }
   const text = specText(parsed.data);
   return { spec: parsed.data, text, digest: createHash('sha256').update(text).digest('hex') };
+}
+
+/** A privileged box too says its devices, since the agent loads a driver for one of them. */
+function confidentialConfinement(security: SpecifiedBox['security']) {
+  const devices = devicesOf(security);
+  const { devices: _, ...confinement } = confinementOf(security);
+  return { ...confinement, ...(devices.length === 0 ? {} : { devices }) };
+}
+
+/** Sorted by their paths, each once. */
+function devicesOf({ devices }: SpecifiedBox['security']): readonly string[] {
+  return [...new Set(devices.map(belowDev))].sort();
 }
 
 function kernelOf({ domainname, sysctls }: SpecifiedBox['security']) {

@@ -11,13 +11,13 @@ import type { ConfidentialBoot } from '../../boot/bootset.ts';
 import type { ConfidentialLaunch, Disk, VmSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image, VerityLayer } from '../../images/image.ts';
-import type { JailIdentity } from '../../jail/jail.ts';
 import { BLANK_DISK_BYTES } from '../../templates/blank-disk.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';
 import { type ConfidentialDefinition, hostDataOfBox } from '../record/confidential.ts';
 import { boxDirectory, runtimeDirectory } from '../record/directories.ts';
 import type { Services } from '../services/services.ts';
 import { askedCpus, hostLimitsOf, vmCpus, vmMemory } from '../spec/resources.ts';
+import { encryptedDiskBytes } from './encrypted-disk.ts';
 import { confidentialBoot } from './launch-plan.ts';
 import { commandLineOf } from './measurement.ts';
 
@@ -126,14 +126,16 @@ export function describeConfidential(
  */
 export async function renewChanges(
   rt: Pick<Services, 'home'>,
-  id: string,
-  { uid, gid }: JailIdentity,
+  { id, identity, storage }: Pick<BoxDefinition, 'id' | 'identity' | 'storage'>,
 ): Promise<void> {
+  const { uid, gid } = identity;
   const path = writableLayerPath(rt, id);
   await rm(path, { force: true });
   const file = await open(path, 'wx', 0o600);
   try {
-    await file.truncate(BLANK_DISK_BYTES);
+    await file.truncate(
+      storage === undefined ? BLANK_DISK_BYTES : encryptedDiskBytes(storage.bytes),
+    );
   } finally {
     await file.close();
   }

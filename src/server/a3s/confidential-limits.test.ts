@@ -1,5 +1,7 @@
+import { statSync } from 'node:fs';
 import { hostDataOf } from '@a3s-box/policies/host-data';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encryptedDiskBytes } from '../../boxes/confidential/encrypted-disk.ts';
 import { TestHome } from '../testing/home.ts';
 import { allowConfidential } from '../testing/signed-images.ts';
 
@@ -76,6 +78,80 @@ describe('a confidential box', () => {
     expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
   });
 
+  it('puts devices, rules for devices, a profile and the size of the writable layer into the launch spec', async () => {
+    const id = await running(
+      { Changes: 'encrypted-disk' },
+      {
+        Devices: ['/dev/net/tun', '/dev/fuse'].map((PathOnHost) => ({ PathOnHost })),
+        ...{ DeviceCgroupRules: ['c 10:229 rwm', 'c 188:* r'], StorageOpt: { size: '1G' } },
+        SecurityOpt: ['seccomp={"defaultAction":"SCMP_ACT_LOG"}'],
+      },
+    );
+    expect(JSON.parse(definition(id).confidential?.launchSpec ?? '')).toMatchObject({
+      rootfs: { changes: 'encrypted-disk', changesBytes: 2 ** 30 },
+      confinement: {
+        devices: ['fuse', 'net/tun'],
+        deviceRules: [
+          { kind: 'char', major: 10, minor: 229, access: 'rwm' },
+          { kind: 'char', major: 188, access: 'r' },
+        ],
+        ...{ seccomp: 'profile', seccompProfile: { default: { kind: 'log', value: 0 } } },
+      },
+    });
+    const disk = home.host.vm(id)?.spec.disks.find(({ serial }) => serial === 'changes');
+    expect(statSync(disk?.path ?? '').size).toBe(encryptedDiskBytes(2 ** 30));
+  });
+
+  it('puts devices of a privileged box into its launch spec, and no rules for devices', async () => {
+    const id = await running(
+      {},
+      {
+        ...{ Privileged: true, DeviceCgroupRules: ['a *:* rwm'] },
+        Devices: [{ PathOnHost: '/dev/net/tun' }],
+      },
+    );
+    const spec: unknown = JSON.parse(definition(id).confidential?.launchSpec ?? '');
+    expect(spec).toMatchObject({ confinement: { devices: ['net/tun'], privileged: true } });
+    expect(spec).not.toMatchObject({ confinement: { deviceRules: expect.anything() } });
+  });
+
+  it('keeps changes of a given size in memory up to half of the memory', async () => {
+    const asked = (size: string) => ({
+      ...{ Image: 'busybox', Cmd: ['true'], Confidential: { Tee: 'simulate' } },
+      HostConfig: { Memory: 128 * MIB, StorageOpt: { size } },
+    });
+    const { body } = await home.call('POST', '/containers/create', asked('64m'));
+    const { launchSpec = '' } = definition((body as { Id: string }).Id).confidential ?? {};
+    expect(JSON.parse(launchSpec)).toMatchObject({
+      rootfs: { changes: 'memory', changesBytes: 64 * MIB },
+    });
+    expect(await home.call('POST', '/containers/create', asked('65m'))).toMatchObject({
+      status: 400,
+      body: { code: 'invalid-argument', remedy: expect.stringContaining('encrypted-disk') },
+    });
+  });
+
+  it('refuses /dev/net/tun where the boot set has no driver for it', async () => {
+    const { boot } = home;
+    home.boot = {
+      ...boot,
+      confidential: boot.confidential && { ...boot.confidential, modules: [] },
+    };
+    const asked = (PathOnHost: string) => ({
+      ...{ Image: 'busybox', Cmd: ['true'], Confidential: { Tee: 'simulate' } },
+      HostConfig: { Devices: [{ PathOnHost }] },
+    });
+    try {
+      expect(await home.call('POST', '/containers/create', asked('/dev/net/tun'))).toMatchObject({
+        status: 400,
+        body: { code: 'unsupported-option', message: expect.stringContaining('/dev/net/tun') },
+      });
+      expect((await home.call('POST', '/containers/create', asked('/dev/fuse'))).status).toBe(201);
+    } finally {
+      home.boot = boot;
+    }
+  });
+
   it('says in the launch spec, HOST_DATA and the command line that it is privileged', async () => {
     const id = await running({}, { Privileged: true });
     const { launchSpec = '', specDigest = '' } = definition(id).confidential ?? {};
@@ -94,6 +170,10 @@ describe('a confidential box', () => {
     [9, { HostConfig: { OomScoreAdj: 1 } }],
     [9, { HostConfig: { Sysctls: { 'net.core.somaxconn': '9' } } }],
     [9, { Domainname: 'example.com' }],
+    [10, { HostConfig: { Devices: [{ PathOnHost: '/dev/fuse' }] } }],
+    [10, { HostConfig: { DeviceCgroupRules: ['c 188:* r'] } }],
+    [10, { HostConfig: { SecurityOpt: ['seccomp={"defaultAction":"SCMP_ACT_ALLOW"}'] } }],
+    [10, { HostConfig: { StorageOpt: { size: '64m' } } }],
   ])('refuses what a boot set of revision %d does not know: %j', async (launchSpec, asked) => {
     const { boot } = home;
     const confidential = boot.confidential && { ...boot.confidential, launchSpec };

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { identityFor } from '../../../src/jail/identity.ts';
 import { HostileHost, linesOf, specOf } from './host.ts';
 
+const MIB = 2 ** 20;
 const DISK_BYTES = 140 * 2 ** 20;
 /** Writes what only the guest knew before, a megabyte of it. */
 const SCRIPT = [
@@ -51,5 +52,22 @@ it('encrypts the writable layer against the host, and does not reuse it in a lat
   expect(two).not.toBe(one);
   const disk = readFileSync(changes);
   for (const text of [one, two, '/kept']) expect(disk.includes(text), text).toBe(false);
+  await rm(changes);
+});
+
+it('refuses a writable layer that has no room for the size of the launch spec, and ends', async () => {
+  const layer = await host.layer('sized');
+  const { rootfs, ...rest } = specOf([layer], SCRIPT, 'encrypted-disk');
+  const admitted = launchSpecText({ ...rest, rootfs: { ...rootfs, changesBytes: 140 * MIB } });
+  const changes = join(host.root, 'small');
+  await writeFile(changes, '');
+  await truncate(changes, DISK_BYTES);
+  const { uid, gid } = identityFor(process.geteuid?.() ?? 0, process.getegid?.() ?? 0, []);
+  if (process.geteuid?.() === 0) await chown(changes, uid, gid);
+  const { vm, guest } = await host.launch({ disks: [layer.path], admitted, changes });
+  const refused = guest.putLaunchSpec(admitted);
+  await expect(refused).rejects.toMatchObject({ code: 'launch-spec-mismatch' });
+  await expect(refused).rejects.toThrow('and it has to have 146800640');
+  expect(await vm.exited).toMatchObject({ reason: 'poweroff' });
   await rm(changes);
 });

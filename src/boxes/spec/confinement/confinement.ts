@@ -110,6 +110,7 @@ function seccompOf(
   return { seccomp: 'profile', seccompProfile };
 }
 
-function belowDev({ path }: Security['devices'][number]): string {
+/** The path of a device below `/dev`. */
+export function belowDev({ path }: Security['devices'][number]): string {
   return path.slice('/dev/'.length);
 }

@@ -97,7 +97,7 @@ async function launchMeasured(
   const { id, identity, bootSet } = definition;
   const parts = await findConfidential(rt, { ...definition, confidential }, image);
   await makeRuntimeDirectory(runtimeDirectory(rt, id), identity);
-  if (confidential.changes === 'encrypted-disk') await renewChanges(rt, id, identity);
+  if (confidential.changes === 'encrypted-disk') await renewChanges(rt, definition);
   const planned: ConfidentialState = {
     hostData: hostDataOfBox(confidential),
     policy: `0x${parts.boot.policy.toString(16)}`,
