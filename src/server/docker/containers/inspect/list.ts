@@ -66,9 +66,18 @@ export async function listBoxes(rt: ListHost, options: ListOptions, now: number)
   return await Promise.all(
     found.map(async (box): Promise<Summary> => {
       const sizes = usage === undefined ? {} : await sizesOrNone(rt, box, usage);
-      return { ...summary(rt, box, now), ...sizes };
+      return { ...summary(rt, box, now), Image: await imageOf(rt, box), ...sizes };
     }),
   );
+}
+
+/**
+ * As in Docker, the name that the box was created with, or the image's id once that means another.
+ */
+async function imageOf({ images }: Pick<Runtime, 'images'>, { definition }: Box): Promise<string> {
+  const { id, reference } = definition.image;
+  const found = await images.resolve(reference).catch(() => undefined);
+  return found?.id === id ? reference : id;
 }
 
 /** What a box takes on disk, beside its image and with it. */
@@ -93,7 +102,11 @@ function runs({ state }: Box): boolean {
   return ['running', 'paused', 'restarting'].includes(dockerStatus(state));
 }
 
-function summary(rt: Pick<Runtime, 'networks' | 'volumes'>, box: Box, now: number): Summary {
+function summary(
+  rt: Pick<Runtime, 'networks' | 'volumes'>,
+  box: Box,
+  now: number,
+): Omit<Summary, 'Image'> {
   const { definition, state } = box;
   const published = publishedPorts(box);
   const names = new Set(published.map(({ boxPort, protocol }) => `${boxPort}/${protocol}`));
@@ -103,7 +116,6 @@ function summary(rt: Pick<Runtime, 'networks' | 'volumes'>, box: Box, now: numbe
   return {
     Id: definition.id,
     Names: [`/${box.name}`],
-    Image: definition.image.reference,
     ImageID: definition.image.id,
     Command: shown(commandOf(definition)),
     Created: Math.floor(Date.parse(definition.createdAt) / 1000),
