@@ -144,6 +144,11 @@ describe('a profile is refused', () => {
       /args\.0\.value/,
     ],
     [
+      'has a value that is no number',
+      call({ action: 'SCMP_ACT_TRAP', args: [{ ...argument, value: 'one' }] }),
+      /args\.0\.value/,
+    ],
+    [
       'has a value of 65 bits',
       `{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["a"],"action":"SCMP_ACT_TRAP","args":[{"index":0,"value":18446744073709551616,"op":"SCMP_CMP_EQ"}]}]}`,
       /args\.0\.value/,

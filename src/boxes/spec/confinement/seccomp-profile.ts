@@ -60,8 +60,7 @@ const errnoRet = z.int().min(0).max(65_535).nullish();
 /** 64 bits, as text: `quoteValues` has made it one. */
 const value = z
   .string()
-  .regex(/^\d{1,20}$/)
-  .refine((digits) => BigInt(digits) < 2n ** 64n)
+  .refine((digits) => /^\d{1,20}$/.test(digits) && BigInt(digits) < 2n ** 64n)
   .default('0');
 
 const Filter = z
