@@ -85,6 +85,18 @@ export function matchesLabel(labels: Readonly<Record<string, string>>, filter: s
 }
 
 /**
+ * Whether a name has a part; `^` and `$` bind it to the beginning and the end. Docker takes a
+ * regular expression here. Its other special characters are ordinary ones.
+ */
+export function matchesName(name: string, filter: string): boolean {
+  const [, start, part = '', end] = /^(\^?)(.*?)(\$?)$/s.exec(filter) ?? [];
+  if (start && end) return name === part;
+  if (start) return name.startsWith(part);
+  if (end) return name.endsWith(part);
+  return name.includes(part);
+}
+
+/**
  * Matches `*` with any text without a slash, and `?` with one such character. The time is bounded
  * by the product of both lengths.
  */

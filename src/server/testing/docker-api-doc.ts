@@ -49,10 +49,12 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
   'POST /images/{name}/push':
     '`signatures` pushes the signatures and attestations of the image as well',
   'GET /images/{name}/json': '`Origins` is an additional field',
-  'GET /networks': 'each box has a network `bridge` of its own; there is no network `host`',
+  'GET /networks':
+    'each box has a network `bridge` of its own; there is no network `host`; the filter `name` is as for boxes',
   'GET /networks/{id}': 'there are no services, which `verbose` would show',
   'POST /networks/create':
     'the driver is `bridge`, with one IPv4 subnet; see [networks](networks.md) for its options',
+  'GET /volumes': 'the filter `name` is as for boxes',
   'POST /volumes/create': 'the driver is `local`; its options are those of disks and `o=bind`',
   'POST /build':
     'names, `pull` and the result are the server’s, all else the builder’s; `outputs` is refused; 501 where there is no [builder](build.md)',

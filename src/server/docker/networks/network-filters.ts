@@ -7,7 +7,7 @@ import type { Runtime } from '../../../boxes/runtime.ts';
 import { A3sError } from '../../../errors.ts';
 import type { NetworkRecord } from '../../../networks/network.ts';
 import { isPredefined } from '../../../networks/networks.ts';
-import { type Filters, filterFlag, matchesLabel, matchesLabels } from '../filters.ts';
+import { type Filters, filterFlag, matchesLabel, matchesLabels, matchesName } from '../filters.ts';
 import { parsePruneTime } from '../prune-time.ts';
 import type { AnyNetwork } from './describe-network.ts';
 
@@ -36,7 +36,7 @@ export function listTest(
     // Docker never calls a predefined network unused.
     const used = builtin || networks.endpointsOf(network.id).length > 0;
     return (
-      (name?.some((value) => network.name.includes(value)) ?? true) &&
+      (name?.some((value) => matchesName(network.name, value)) ?? true) &&
       (id?.some((value) => network.id.includes(value)) ?? true) &&
       (driver?.includes(network.driver) ?? true) &&
       (scope?.includes('local') ?? true) &&

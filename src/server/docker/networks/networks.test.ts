@@ -165,6 +165,7 @@ describe('the routes of networks', () => {
     await make('web');
     home.runtime.networks.attach(await idOf('web'), await home.create(['true']));
     expect(await list({ name: ['d'] })).toEqual(['bridge', 'db']);
+    expect(await list({ name: ['^d'] })).toEqual(['db']);
     expect(await list({ id: [(await idOf('db')).slice(0, 20)] })).toEqual(['db']);
     expect(await list({ driver: ['null'] })).toEqual(['none']);
     expect(await list({ label: ['tier=db'] })).toEqual(['db']);

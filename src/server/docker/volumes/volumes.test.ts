@@ -81,6 +81,8 @@ describe('the routes of volumes', () => {
     await make({ Name: 'two' });
     await withMounts({ Binds: ['two:/data'] });
     expect(await list({ name: ['on'] })).toEqual(['one']);
+    expect(await list({ name: ['^two$'] })).toEqual(['two']);
+    expect(await list({ name: ['^wo', 'on$', 'o.e'] })).toEqual([]);
     expect(await list({ label: ['tier=db'] })).toEqual(['one']);
     expect(await list({ dangling: ['true'] })).toEqual(['one']);
     expect(await list({ dangling: ['false'] })).toEqual(['two']);

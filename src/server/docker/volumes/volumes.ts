@@ -15,7 +15,14 @@ import type { Volume } from '../../../volumes/volume.ts';
 import { empty, json } from '../../http/answer.ts';
 import { EMPTY } from '../../http/replies.ts';
 import { type Route, route } from '../../http/route.ts';
-import { type Filters, filterFlag, filters, matchesLabel, matchesLabels } from '../filters.ts';
+import {
+  type Filters,
+  filterFlag,
+  filters,
+  matchesLabel,
+  matchesLabels,
+  matchesName,
+} from '../filters.ts';
 import { goBody } from '../go-document.ts';
 import { flag, noBody, query } from '../query.ts';
 import { parseDriver } from './driver.ts';
@@ -139,7 +146,7 @@ function listTest(rt: Pick<Runtime, 'volumes'>, wanted: ListFilters): (volume: V
     (unused === undefined || (rt.volumes.usersOf(volume.name).length === 0) === unused) &&
     (driver?.includes('local') ?? true) &&
     label.every((each) => matchesLabel(volume.labels, each)) &&
-    (name?.some((value) => volume.name.includes(value)) ?? true);
+    (name?.some((value) => matchesName(volume.name, value)) ?? true);
 }
 
 type PruneFilters = Filters<(typeof PRUNE_FILTERS)[number]>;

@@ -8,7 +8,7 @@ import type { Runtime } from '../../../../boxes/runtime.ts';
 import { DOCKER_STATUSES } from '../../../../docker-api/containers/container.ts';
 import { A3sError } from '../../../../errors.ts';
 import type { Image } from '../../../../images/image.ts';
-import { type Filters, filters, matchesLabel } from '../../filters.ts';
+import { type Filters, filters, matchesLabel, matchesName } from '../../filters.ts';
 import { dockerStatus, healthWord, ownName, publishedPorts } from './show.ts';
 
 const KEYS = [
@@ -53,7 +53,8 @@ export async function listTests(
     if (values !== undefined) tests.push((box) => values.some((value) => test(box, value)));
   };
   any(id, (box, value) => box.definition.id.startsWith(value));
-  any(name?.map(nameTest), (box, test) => test(box.name));
+  // As in Docker, a name may have its slash.
+  any(name, (box, value) => matchesName(box.name, value.replace(/^(\^?)\//, '$1')));
   // Every label must match.
   for (const value of label ?? []) tests.push((box) => matchesLabel(box.definition.labels, value));
   const statuses = [...DOCKER_STATUSES, 'dead'];
@@ -121,19 +122,6 @@ function checked(
   const odd = values?.find((value) => !known.includes(value));
   if (odd !== undefined) throw invalid(filter, odd);
   return values;
-}
-
-/**
- * A part of the name; `^` and `$` bind it to the beginning and the end. Docker takes a regular
- * expression here. Its other special characters are ordinary ones in this filter.
- */
-function nameTest(filter: string): (name: string) => boolean {
-  const [, start, part = '', end] = /^(\^?)(.*?)(\$?)$/s.exec(filter) ?? [];
-  const wanted = part.replace(/^\//, '');
-  if (start && end) return (name) => name === wanted;
-  if (start) return (name) => name.startsWith(wanted);
-  if (end) return (name) => name.endsWith(wanted);
-  return (name) => name.includes(wanted);
 }
 
 function hasExited(box: Box, exitCode: number): boolean {
