@@ -248,10 +248,10 @@ describe('a box with volumes', () => {
   it('gives a box the mounts of another box at the places that are free', async () => {
     const Binds = ['data:/data', '/tmp:/tmp:ro', 'other:/other'];
     const source = await withMounts({ Binds });
-    const given = { VolumesFrom: [`${source}:ro`], Binds: ['own:/other'] };
+    const given = { VolumesFrom: [`${source}:z,ro`], Binds: ['own:/other'] };
     const id = await withMounts(given);
     const { Mounts, HostConfig } = await inspect(id);
-    expect(HostConfig).toMatchObject({ Binds: ['own:/other'], VolumesFrom: [`${source}:ro`] });
+    expect(HostConfig).toMatchObject({ Binds: ['own:/other'], VolumesFrom: [`${source}:z,ro`] });
     expect(Mounts).toHaveLength(3);
     expect(Mounts).toEqual(
       expect.arrayContaining([
@@ -265,6 +265,8 @@ describe('a box with volumes', () => {
   it.each([
     [{ VolumesFrom: ['gone'] }, 404, 'No such container: gone'],
     [{ VolumesFrom: ['a:b:c'] }, 400, 'malformed volumes-from'],
+    [{ VolumesFrom: ['a:ro,nocopy'] }, 400, 'invalid mode: ro,nocopy'],
+    [{ VolumesFrom: ['a:rprivate'] }, 400, 'invalid mode: rprivate'],
     [{ Binds: ['a/b:/data'] }, 400, 'includes invalid characters'],
     [{ Binds: ['data:/data:shared'] }, 400, 'shared'],
     [{ Binds: ['/tmp:/data:nocopy'] }, 400, 'invalid mode: nocopy'],
@@ -276,6 +278,11 @@ describe('a box with volumes', () => {
       { Mounts: [{ Type: 'bind', Source: '/gone/x', Target: '/a' }] },
       400,
       'does not exist: /gone/x',
+    ],
+    [
+      { Mounts: [{ Type: 'volume', Target: '/a', ReadOnly: true }] },
+      400,
+      'must not set ReadOnly mode when using anonymous volumes',
     ],
     [{ Mounts: [{ Type: 'image', Target: '/a' }] }, 400, 'image'],
     [{ Mounts: [{ Type: 'what', Target: '/a' }] }, 400, 'mount type unknown'],
@@ -307,7 +314,7 @@ describe('a box with volumes', () => {
   it('takes no more access from --volumes-from than the other box has, and the last box wins', async () => {
     const first = await withMounts({ Binds: ['/tmp:/both:ro', 'one:/data'] });
     const second = await withMounts({ Binds: ['two:/data'] });
-    const id = await withMounts({ VolumesFrom: [`${first}:rw`, second] });
+    const id = await withMounts({ VolumesFrom: [`${first}:rw`, `${second}:Z`] });
     const { Mounts } = await inspect(id);
     expect(Mounts).toHaveLength(2);
     expect(Mounts).toEqual(

@@ -90,6 +90,20 @@ function modeWords(mode: string): readonly string[] {
   return words;
 }
 
+/**
+ * Whether a mode of `--volumes-from` asks for less access. As in Docker, it may have labels and
+ * consistency, and says nothing of propagation and copies.
+ *
+ * @throws A3sError `invalid-argument`, `unsupported-option`
+ */
+export function isReadOnlyMode(mode: string): boolean {
+  const words = modeWords(mode);
+  if (words.some((word) => MODES[word] === 'propagation' || MODES[word] === 'copy')) {
+    throw invalidMode(mode);
+  }
+  return words.includes('ro');
+}
+
 /** @throws A3sError `invalid-argument` for a path that no volume can be at */
 export function volumePath(path: string): string {
   const target = mountPoint(path);

@@ -22,7 +22,7 @@ import { A3sError } from '../../../../../errors.ts';
 import { checkVolumeName } from '../../../../../volumes/volume.ts';
 import { parseDriver } from '../../../volumes/driver.ts';
 import { unsupported } from '../unsupported-options.ts';
-import { parseBind, volumePath } from './create-binds.ts';
+import { isReadOnlyMode, parseBind, volumePath } from './create-binds.ts';
 import { sealedOptions } from './create-sealed.ts';
 import { longTmpfs, shortTmpfs } from './create-tmpfs.ts';
 
@@ -76,15 +76,13 @@ export function checkSubpaths(
   throw new A3sError('invalid-argument', 'VolumeOptions.Subpath needs API v1.45 or newer');
 }
 
-/** `box[:ro|rw]`. */
+/** `box[:mode]`. What is not read-only is as the other box has it. */
 function parseMountsFrom(text: string): MountsFrom {
   const [box = '', mode, ...more] = text.split(':');
   if (box === '' || more.length > 0) {
     throw new A3sError('invalid-argument', `malformed volumes-from: ${text.slice(0, 128)}`);
   }
-  if (mode === undefined) return { text, box, readonly: undefined };
-  if (mode === 'ro' || mode === 'rw') return { text, box, readonly: mode === 'ro' };
-  throw new A3sError('invalid-argument', `invalid mode: ${mode.slice(0, 64)}`);
+  return { text, box, readonly: mode === undefined ? undefined : isReadOnlyMode(mode) };
 }
 
 function parseMount(
@@ -168,6 +166,9 @@ function longVolume(
   const { NoCopy = false, Labels = {}, DriverConfig, Subpath = '' } = VolumeOptions ?? {};
   if (Subpath !== '' && Source === '') {
     throw invalid('must not set Subpath when using anonymous volumes');
+  }
+  if (ReadOnly && Source === '') {
+    throw invalid('must not set ReadOnly mode when using anonymous volumes');
   }
   const subpath = subpathOf(Subpath, 'volume', invalid);
   const { sealed, rest } = sealedOptions(DriverConfig?.Options ?? {});
