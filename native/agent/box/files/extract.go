@@ -63,7 +63,7 @@ func (t Tree) Extract(ctx context.Context, text string, options ExtractOptions, 
 	if err != nil {
 		return err
 	}
-	if err := e.all(tar.NewReader(archive)); err != nil {
+	if err := e.all(readHeaders(archive)); err != nil {
 		return err
 	}
 	// What follows the last entry: the checksum of a compressed archive too.
@@ -104,19 +104,19 @@ func (t Tree) writable(fd int) error {
 	}
 }
 
-func (e *extraction) all(archive *tar.Reader) error {
+func (e *extraction) all(archive *headers) error {
 	for {
 		if err := e.ctx.Err(); err != nil {
 			return err
 		}
-		header, err := archive.Next()
+		header, err := archive.next()
 		if errors.Is(err, io.EOF) {
 			return e.times.leave(e, "")
 		}
 		if err != nil {
 			return archiveError(err)
 		}
-		if err := e.entry(archive, header); err != nil {
+		if err := e.entry(archive.archive, header); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -157,6 +158,38 @@ func TestLinksWithinTheRootAreFollowedWhereTheRootIsTheDestination(t *testing.T)
 	if _, err := os.Lstat(dir + "/workdir/new"); err != nil {
 		t.Error(err)
 	}
+}
+
+// sparse makes an archive of one file with a map of some number of blocks, in GNU's old format.
+func sparse(blocks int) []byte {
+	var header [512]byte
+	for at, field := range map[int]string{0: "sparse", 100: "0000644\x00", 108: "0000000\x00", 116: "0000000\x00", 124: "00000000000\x00",
+		136: "00000000000\x00", 148: "        ", 156: "S", 257: "ustar  \x00", 482: "\x01", 483: "00000000000\x00"} {
+		copy(header[at:], field)
+	}
+	sum := 0
+	for _, each := range header {
+		sum += int(each)
+	}
+	copy(header[148:], fmt.Sprintf("%06o\x00 ", sum))
+	block := append(bytes.Repeat([]byte("00000000000\x00"), 42), 1, 0, 0, 0, 0, 0, 0, 0)
+	return append(header[:], bytes.Repeat(block, blocks)...)
+}
+
+func TestTheMapOfASparseFileIsBounded(t *testing.T) {
+	tree, _ := treeForTest(t)
+	expectCode(t, extract(tree, "/workdir", ExtractOptions{}, sparse(maxHeader/512)), CodeInvalid, "a header of more than 4 MiB")
+	// As long as that may be the content of a file, and the headers of several.
+	large := entry("large", tar.TypeReg, "")
+	large.Size = maxHeader + 1
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	for range 2 {
+		must(t, w.WriteHeader(&large))
+		_, err := w.Write(make([]byte, large.Size))
+		must(t, err)
+	}
+	must(t, w.Close(), extract(tree, "/workdir", ExtractOptions{}, out.Bytes()))
 }
 
 func TestADamagedArchiveLeavesNoPartOfAFile(t *testing.T) {
