@@ -176,7 +176,9 @@ func (e *extraction) checkKind(name string, header *tar.Header) error {
 		}
 	case tar.TypeSymlink:
 		// An absolute target leads nowhere before somebody follows it, and no later entry does.
-		if header.Linkname == "" || !path.IsAbs(header.Linkname) && leavesRoot(path.Join(path.Dir(name), header.Linkname)) {
+		// Above the root there is nothing: `..` stays there.
+		isWithin := e.walk == inRoot || path.IsAbs(header.Linkname) || !leavesRoot(path.Join(path.Dir(name), header.Linkname))
+		if header.Linkname == "" || !isWithin {
 			return refused("invalid symlink " + strconv.Quote(e.at(name)) + " -> " + strconv.Quote(header.Linkname))
 		}
 	case tar.TypeChar, tar.TypeBlock:
@@ -324,7 +326,11 @@ func (e *extraction) hardLink(header *tar.Header, parent int, base string) error
 		return err
 	}
 	defer syscall.Close(from)
-	return linux.LinkAt(from, path.Base(target), parent, base)
+	err = linux.LinkAt(from, path.Base(target), parent, base)
+	if errors.Is(err, syscall.EXDEV) {
+		return &Error{CodeInvalid, "cannot link to " + strconv.Quote(e.at(target)) + ": it is in another mount"}
+	}
+	return err
 }
 
 // directory gives a directory its attributes; its time when all that it has was extracted.

@@ -160,6 +160,22 @@ func TestLinksWithinTheRootAreFollowedWhereTheRootIsTheDestination(t *testing.T)
 	}
 }
 
+func TestALinkWithTooManyParentsEndsAtTheRoot(t *testing.T) {
+	tree, dir := treeForTest(t)
+	must(t, extract(tree, "/", ExtractOptions{}, pack(t, entry("workdir/up", tar.TypeSymlink, "../../../etc"), entry("workdir/up/new", tar.TypeReg, ""))))
+	if content, err := os.ReadFile(dir + "/etc/new"); err != nil || string(content) != "data" {
+		t.Errorf("got %q %v", content, err)
+	}
+}
+
+func TestAHardLinkToAnotherMountIsRefusedByName(t *testing.T) {
+	tree, dir := treeForTest(t)
+	mounted(t, dir+"/etc", "", 0)
+	must(t, os.WriteFile(dir+"/etc/file", nil, 0o600))
+	expectCode(t, extract(tree, "/", ExtractOptions{}, pack(t, entry("hard", tar.TypeLink, "etc/file"))), CodeInvalid,
+		`cannot link to "/etc/file": it is in another mount`)
+}
+
 // sparse makes an archive of one file with a map of some number of blocks, in GNU's old format.
 func sparse(blocks int) []byte {
 	var header [512]byte
