@@ -16,6 +16,14 @@ describe('changes', () => {
     [['ENV A=1 B="two words" C=x\\ y'], { Env: ['A=1', 'B=two words', 'C=x y'] }],
     [['ENV A one  "two"'], { Env: ['A=one  two'] }],
     [['ENV A=1', 'ENV A=2 B=$A', `ENV B=${braced('A')}$B`], { Env: ['A=2', 'B=21'] }],
+    [
+      ['ENV A= B=1', `USER ${braced('A:-x')}${braced('A-y')}${braced(`C-"$B ${braced('C:-}')}"`)}`],
+      { Env: ['A=', 'B=1'], User: 'x1 }' },
+    ],
+    [
+      ['ENV A= B=1', `USER ${braced('A:+x')}${braced('A+y')}${braced('B:+z')}${braced('B:?no')}`],
+      { Env: ['A=', 'B=1'], User: 'yz1' },
+    ],
     [['ENV A=\'$B\' C=\\$D E="\\$F"'], { Env: ['A=$B', 'C=$D', 'E=$F'] }],
     [['LABEL a.b=c d="e f"'], { Labels: { 'a.b': 'c', d: 'e f' } }],
     [
@@ -61,7 +69,15 @@ describe('changes', () => {
     ['ENV =1', 'invalid-argument', /ENV names can not be blank/],
     ['ENV A="x', 'invalid-argument', /a quote is not closed/],
     ["ENV A='x", 'invalid-argument', /a quote is not closed/],
-    [`ENV A=${braced('B:-c')}`, 'invalid-argument', /a variable is a name/],
+    [`ENV A=${braced('B#c')}`, 'invalid-argument', /a variable is a name/],
+    [`ENV A=${braced('B:-c').slice(0, -1)}`, 'invalid-argument', /a variable is a name/],
+    [
+      `ENV A=${braced('B:-').slice(0, -1).repeat(10_000)}`,
+      'invalid-argument',
+      /more than 32 variables in each other/,
+    ],
+    [`ENV A=${braced('B:?')}`, 'invalid-argument', /B: not allowed to be unset/],
+    [`ENV A=${braced('B?give B')}`, 'invalid-argument', /B: give B/],
     ['EXPOSE 0', 'invalid-argument', /a port is a number/],
     ['EXPOSE 70000', 'invalid-argument', /a port is a number/],
     [`EXPOSE${' 1-65535'.repeat(2)}`, 'invalid-argument', /it names too many ports/],

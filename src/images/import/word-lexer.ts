@@ -10,6 +10,10 @@ import { A3sError } from '../../errors.ts';
 const MAX_EXPANDED = 64 * 1024;
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*/;
+/** Variables in the braces of others. */
+const MAX_NESTED = 32;
+const OPERATOR = /^(?:}|:?[-+?])/;
+const UNREADABLE = 'a variable is a name after $, which may be in braces';
 
 /** Splits at white space outside quotes, and expands each word. */
 export function splitWords(text: string, variables: ReadonlyMap<string, string>): string[] {
@@ -27,6 +31,7 @@ class WordLexer {
   #at = 0;
   /** Characters that came from the values of variables. */
   #expanded = 0;
+  #nested = 0;
 
   constructor(text: string, variables: ReadonlyMap<string, string>) {
     this.#text = text;
@@ -96,15 +101,43 @@ class WordLexer {
   }
 
   #variable(): string {
-    const rest = this.#text.slice(this.#at);
-    const braced = rest.startsWith('{');
-    const name = NAME.exec(braced ? rest.slice(1) : rest)?.[0];
-    if (!braced && name === undefined) return '$';
-    if (braced && (name === undefined || rest[name.length + 1] !== '}')) {
-      throw malformed(this.#text, 'a variable is a name after $, which may be in braces');
+    const braced = this.#text[this.#at] === '{';
+    if (braced) this.#at += 1;
+    const name = NAME.exec(this.#text.slice(this.#at))?.[0];
+    if (name === undefined) {
+      if (braced) throw malformed(this.#text, UNREADABLE);
+      return '$';
     }
-    this.#at += (name?.length ?? 0) + (braced ? 2 : 0);
-    const value = this.#variables.get(name ?? '') ?? '';
+    this.#at += name.length;
+    const value = this.#variables.get(name);
+    if (braced) return this.#braced(name, value);
+    return this.#expand(value ?? '');
+  }
+
+  /** What follows a name in braces: their end, or what to use instead, as in a shell. */
+  #braced(name: string, value: string | undefined): string {
+    const operator = OPERATOR.exec(this.#text.slice(this.#at))?.[0];
+    if (operator === undefined) throw malformed(this.#text, UNREADABLE);
+    this.#at += operator.length;
+    if (operator === '}') return this.#expand(value ?? '');
+    const isSet = operator.startsWith(':')
+      ? value !== undefined && value !== ''
+      : value !== undefined;
+    this.#nested += 1;
+    if (this.#nested > MAX_NESTED) {
+      throw malformed(this.#text, `it has more than ${MAX_NESTED} variables in each other`);
+    }
+    const word = this.#word((character) => character === '}');
+    if (this.#at >= this.#text.length) throw malformed(this.#text, UNREADABLE);
+    this.#nested -= 1;
+    this.#at += 1;
+    if (operator.endsWith('+')) return isSet ? word : '';
+    if (isSet) return this.#expand(value ?? '');
+    if (operator.endsWith('-')) return word;
+    throw malformed(this.#text, `${name}: ${word === '' ? 'not allowed to be unset' : word}`);
+  }
+
+  #expand(value: string): string {
     this.#expanded += value.length;
     if (this.#expanded > MAX_EXPANDED) {
       throw malformed(this.#text, `its variables stand for more than ${MAX_EXPANDED} characters`);
