@@ -108,7 +108,7 @@ describe('a profile is refused', () => {
   const call = (more: object) => ({ ...ALLOW, syscalls: [{ names: ['a'], ...more }] });
   it.each([
     ['is no JSON', '{', /^Decoding seccomp profile failed: /],
-    ['is no object', '[]', /expected object/],
+    ['is no object', '[]', /failed: Invalid input: expected object/],
     ['has no default', { syscalls: [{ names: ['a'], action: 'SCMP_ACT_ALLOW' }] }, /string {2}is/],
     ['has an unknown default', { defaultAction: 'SCMP_ACT_X' }, /SCMP_ACT_X is not a valid action/],
     ['has an unknown action', call({ action: 'SCMP_ACT_FOO' }), /not a valid action for seccomp/],

@@ -152,7 +152,8 @@ function parse(text: string): Document {
   const result = Document.safeParse(found);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw invalid(`${issue?.path.join('.')}: ${issue?.message}`);
+  // The document itself has no path.
+  throw invalid([...(issue?.path.length ? [issue.path.join('.')] : []), issue?.message].join(': '));
 }
 
 /**
