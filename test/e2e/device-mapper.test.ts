@@ -23,6 +23,8 @@ const MARKER = `a3s-plaintext-${randomBytes(8).toString('hex')}`;
 /** Two of the file system's groups, the second one small. */
 const CHANGES_BYTES = 140 * 2 ** 20;
 const DATA_BLOCKS = 300;
+/** The end of what a guest said that did not end. */
+const SHOWN = 4096;
 
 let root: string;
 let modules: LoadedModules;
@@ -94,7 +96,7 @@ async function makeTestInitrd(name: string): Promise<void> {
 async function testInGuest(name: string): Promise<string> {
   await makeTestInitrd(name);
   const boot = await readBootSet(process.env['A3S_BOOT'] ?? resolve('dist/boot'));
-  const { stdout } = await run(
+  const running = run(
     'qemu-system-x86_64',
     [
       ...['-M', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '512'],
@@ -113,6 +115,9 @@ async function testInGuest(name: string): Promise<string> {
       ]),
     ],
     { timeout: 160_000, killSignal: 'SIGKILL', maxBuffer: 2 ** 24 },
+  );
+  const { stdout } = await running.catch((error: { readonly stdout?: string }) =>
+    expect.fail(`the guest did not end by itself: ${error.stdout?.slice(-SHOWN)}`),
   );
   return stdout.replaceAll('\r', '');
 }

@@ -134,14 +134,14 @@ func TestGuestChangesInMemoryAreBounded(t *testing.T) {
 }
 
 func TestGuestChangesHaveTheSizeThatTheyWereGiven(t *testing.T) {
-	serial, size := "changes", int64(32<<20)
+	serial, size := "changes", int64(16<<20)
 	for _, changes := range []spec.Changes{{Kind: spec.ChangesMemory, Bytes: &size}, {Kind: spec.ChangesEncrypted, Serial: &serial, Bytes: &size}} {
 		changesForTest(t, changes, 128<<20)
 		var stat syscall.Statfs_t
 		if err := syscall.Statfs(ChangesDir, &stat); err != nil || int64(stat.Blocks)*stat.Bsize > size || int64(stat.Blocks)*stat.Bsize < size/2 {
 			t.Errorf("%s has %d blocks of %d bytes, %v", changes.Kind, stat.Blocks, stat.Bsize, err)
 		}
-		if err := os.WriteFile(ChangesDir+"/x", make([]byte, size), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		if err := os.WriteFile(ChangesDir+"/x", make([]byte, 2*size), 0o600); !errors.Is(err, syscall.ENOSPC) {
 			t.Errorf("a full one is %v", err)
 		}
 		if err := UnmountChanges(ChangesDir); err != nil {
