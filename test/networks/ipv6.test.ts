@@ -219,7 +219,8 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
     const seen: string[] = [];
     db.watch((frame) => {
       const message = readIcmp6(frame);
-      // The router asks whether it has its own address alone, from none: no frame here comes from it.
+      // The router asks whether it has its own address alone, from none: no frame here comes from
+      // it.
       if (message === undefined || message.from === NO_ADDRESS) return;
       seen.push(`${message.type} ${message.from}`);
     });
