@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { A3sError } from '../../../errors.ts';
 import type { Command, Invocation } from '../../command.ts';
 import { InputError } from '../../files/input-error.ts';
 import { jsonText } from '../../output/json-text.ts';
@@ -26,7 +27,7 @@ export function failureOf(error: unknown): Failure {
     const { code, expected, found, remedy } = error;
     return { code, error: { message, expected, found, remedy } };
   }
-  if (error instanceof UsageError) {
+  if (error instanceof UsageError || error instanceof A3sError) {
     return { code: error.code, error: { message, remedy: error.remedy } };
   }
   return { code: 'internal', error: { message } };
