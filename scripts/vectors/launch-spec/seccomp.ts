@@ -44,7 +44,9 @@ export const SECCOMP_RULES: readonly Refused[] = [
   wrong('x32-missing', 'Every key is written out.', { x32: undefined }),
   wrong('name-long', '65 characters.', { rules: [{ ...RULE, names: ['x'.repeat(65)] }] }),
   wrong('name-nul', 'NUL in a name.', { rules: [{ ...RULE, names: ['a\0'] }] }),
-  wrong('rules-4097', '4097 of them.', { rules: Array(4097).fill({ ...RULE, names: [] }) }),
+  wrong('rules-4097', '4097 of them.', {
+    rules: Array(4097).fill({ names: [], action: ALLOW, conditions: [] }),
+  }),
   condition('index', 'A call has six arguments.', { index: 6 }),
   condition('op', 'An unknown comparison.', { op: 'in' }),
   condition('number', 'Not as text.', { value: 1 }),
