@@ -1,8 +1,15 @@
 import { once } from 'node:events';
+import { rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
+import {
+  GenericContainer,
+  getContainerRuntimeClient,
+  type StartedTestContainer,
+  Wait,
+} from 'testcontainers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACTORS, Actor } from '../e2e/actor.ts';
 import { BUSYBOX, type Installation, install } from '../e2e/installation.ts';
@@ -10,6 +17,8 @@ import { type Overheard, overhear } from './overheard.ts';
 
 /** What it waits for has two minutes, whatever else the host is busy with. */
 const STARTUP_MS = 120_000;
+const CONFIDENTIAL =
+  'images: [{ pattern: "**", allowUnsigned: true, allowUnsignedConfidential: true }]';
 const SERVER = 'echo hello > /tmp/index.html; echo serving; exec httpd -f -p 8080 -h /tmp';
 
 let installation: Installation;
@@ -144,6 +153,27 @@ describe('testcontainers', () => {
     await expect(sh('true').withIpcMode('host').start()).rejects.toThrow('HostConfig.IpcMode');
     expect(await boxes()).toBe('');
     await expect.poll(() => actor.boxProcesses(), { timeout: STARTUP_MS }).toEqual([]);
+  });
+
+  it('testcontainers asks for a confidential box by annotations', async () => {
+    const { container } = await getContainerRuntimeClient();
+    const create = (annotations: Readonly<Record<string, string>>) => {
+      const HostConfig = { NetworkMode: 'none', Annotations: annotations };
+      return container.create({ Image: BUSYBOX, Cmd: ['true'], HostConfig });
+    };
+    const policy = join(actor.home, 'image-policy.yaml');
+    writeFileSync(policy, CONFIDENTIAL, { mode: 0o644 });
+    try {
+      const { id } = await create({ 'dev.a3s.tee': 'simulate', 'dev.a3s.host-may': 'logs' });
+      const [shown] = JSON.parse(await actor.ok(['inspect', id]));
+      expect(shown.Confidential).toMatchObject({ Tee: 'simulate', HostMay: ['logs'] });
+      await actor.ok(['rm', id]);
+      await expect(create({ 'dev.a3s.te': 'simulate' })).rejects.toThrow(
+        /no annotation dev\.a3s\.te/,
+      );
+    } finally {
+      rmSync(policy);
+    }
   });
 
   it('testcontainers sets limits that are enforced', async () => {
