@@ -13,11 +13,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { controlGroups, removeGroup } from '../../test/clients/control-groups.ts';
+import { writePodmanConfiguration } from '../../test/clients/podman-configuration.ts';
 import { BUSYBOX } from '../../test/e2e/installation.ts';
 import { until } from '../../test/e2e/processes.ts';
 
@@ -54,18 +55,10 @@ ip link set lo up
 "$@"
 exit $?`;
 
-/** Nothing of the host's configuration: figures of two machines are of the same podman. */
-const CONFIGURATION = `[engine]
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-[containers]
-log_driver = "k8s-file"
-`;
-
 export class Podman {
   readonly #peer: ChildProcess;
   readonly #directory: string;
+  readonly #configuration: string;
   readonly #waiting = new Map<number, (answer: PeerAnswer) => void>();
   /** Settles when everything inside is gone, with what was said there last. */
   readonly #ended: Promise<string>;
@@ -73,7 +66,7 @@ export class Podman {
 
   private constructor(directory: string) {
     this.#directory = directory;
-    writeFileSync(join(directory, 'containers.conf'), CONFIGURATION);
+    this.#configuration = writePodmanConfiguration(directory);
     const namespaces = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
     const node = [
       process.execPath,
@@ -143,7 +136,7 @@ export class Podman {
     const env = {
       PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin',
       HOME: this.#directory,
-      CONTAINERS_CONF: join(this.#directory, 'containers.conf'),
+      CONTAINERS_CONF: this.#configuration,
       PODMAN_IGNORE_CGROUPSV1_WARNING: '1',
     };
     const question: PeerQuestion = { id, program, args, env, deadlineMs: COMMAND_MS };

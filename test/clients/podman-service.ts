@@ -3,19 +3,12 @@
  *
  * @module
  */
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Engine, type EngineService, startEngine } from './engine-service.ts';
+import { writePodmanConfiguration } from './podman-configuration.ts';
 
-/** Nothing of the host's configuration. */
-const CONFIGURATION = `[engine]
-runtime = "runc"
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-[containers]
-log_driver = "k8s-file"
-default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
-`;
+/** Limits of its containers, whatever those of the host are. */
+const LIMITS = 'default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]';
 
 const PODMAN: Engine = {
   name: 'podman',
@@ -23,14 +16,14 @@ const PODMAN: Engine = {
   controlGroup: () => 'libpod_parent',
   command: (directory) => {
     const at = (name: string): string => join(directory, name);
-    writeFileSync(at('containers.conf'), CONFIGURATION);
+    const configuration = writePodmanConfiguration(directory, [LIMITS]);
     const socket = at('podman.sock');
     const storage = ['--root', at('root'), '--runroot', at('run'), '--storage-driver', 'overlay'];
     const service = ['system', 'service', '--time=0', `unix://${socket}`];
     return {
       words: ['podman', '--runtime', 'runc', ...storage, ...service],
       socket,
-      env: { CONTAINERS_CONF: at('containers.conf'), PODMAN_IGNORE_CGROUPSV1_WARNING: '1' },
+      env: { CONTAINERS_CONF: configuration, PODMAN_IGNORE_CGROUPSV1_WARNING: '1' },
     };
   },
 };
