@@ -11,6 +11,7 @@ it('exports exactly the documented names from the ratls entry', () => {
     'SERVE_LIMITS',
     'agentEvidence',
     'canInject',
+    'clientOf',
     'connect',
     'ratlsFetch',
     'requestOfAgent',

@@ -32,6 +32,8 @@ export {
   requestOfAgent,
 } from './server/agent-request.ts';
 export type { Application, ClientConnection } from './server/application.ts';
+export { clientOf } from './server/client-address.ts';
+export type { ClientLimits } from './server/clients.ts';
 export type { EvidenceSource, OwnEvidence, OwnIdentity } from './server/evidence-source.ts';
 export {
   type RatlsServer,

@@ -16,6 +16,7 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import { type Application, answer } from './application.ts';
 import { type Attester, attest } from './attest.ts';
+import { type ClientLimits, Clients } from './clients.ts';
 import type { EvidenceSource } from './evidence-source.ts';
 import { RateLimit } from './rate-limit.ts';
 import { fail } from './streams.ts';
@@ -34,6 +35,8 @@ export interface ServeLimits {
   /** Rates of challenges: of one connection, and of all together. */
   readonly attestations: { readonly burst: number; readonly perSecond: number };
   readonly allAttestations: { readonly burst: number; readonly perSecond: number };
+  /** Of one address of IPv4, or 64 bits of IPv6. Absent: one client may hold everything. */
+  readonly client?: ClientLimits | undefined;
 }
 
 export const SERVE_LIMITS: ServeLimits = {
@@ -72,7 +75,9 @@ export async function serve(app: Application, options: ServeOptions): Promise<Ra
   const { selfSigned } = await import('./self-signed.ts');
   const own = await selfSigned(source);
   const server = secureServer(own, limits);
-  const attester = { source, spki: own.spki, permits: permission(limits) };
+  const clients = limits.client && new Clients(limits.client);
+  if (clients !== undefined) server.on('connection', (socket) => clients.admit(socket));
+  const attester = { source, spki: own.spki, permits: permission(limits, clients) };
   server.on('stream', (stream, headers) => {
     stream.on('error', () => {});
     boundBody(stream, limits.request);
@@ -143,15 +148,19 @@ function boundBody(stream: ServerHttp2Stream, limit: number | undefined): void {
   for (const over of ['end', 'close']) stream.once(over, () => clearTimeout(timer));
 }
 
-/** One bucket for each connection, removed with it, and one for all. */
-function permission({ attestations, allAttestations }: ServeLimits): Attester['permits'] {
+/** One bucket for each connection, removed with it, one for each client, and one for all. */
+function permission(
+  { attestations, allAttestations }: ServeLimits,
+  clients: Clients | undefined,
+): Attester['permits'] {
   const all = new RateLimit(allAttestations);
   const each = new WeakMap<object, RateLimit>();
   return ({ session }) => {
     if (session === undefined) return false;
     const own = each.get(session) ?? new RateLimit(attestations);
     each.set(session, own);
-    return own.take() && all.take();
+    const ofClient = () => clients?.takeAttestation(session.socket?.remoteAddress) ?? true;
+    return own.take() && ofClient() && all.take();
   };
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { RequestListener } from 'node:http';
+import { clientOf } from '@a3s-box/ratls';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { A3sError, ERRORS } from '../../errors.ts';
@@ -14,7 +15,7 @@ import { type Administration, type DocumentKind, MAX_SECRET } from '../core/admi
 import type { Broker } from '../core/broker.ts';
 import { readBody, readJsonBody } from '../http/body.ts';
 import type { Metrics } from '../http/metrics.ts';
-import { clientOf, type RateLimiter } from '../http/rate-limit.ts';
+import type { RateLimiter } from '../http/rate-limit.ts';
 import type { Sessions } from '../kbs/sessions.ts';
 import type { Rotation } from '../vault/rotation.ts';
 import { type Access, authorize, pinOf } from './access.ts';

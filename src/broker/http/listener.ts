@@ -7,8 +7,8 @@ import { createServer, type RequestListener, type Server, type ServerOptions } f
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
+import { clientOf } from '@a3s-box/ratls';
 import { A3sError } from '../../errors.ts';
-import { clientOf } from './rate-limit.ts';
 
 export interface ListenAddress {
   readonly host: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clientOf, RateLimiter } from './rate-limit.ts';
+import { RateLimiter } from './rate-limit.ts';
 
 const LIMITS = { perSecond: 10, burst: 20, allPerSecond: 100 };
 
@@ -50,22 +50,5 @@ describe('the limits on requests', () => {
     served('a', 20);
     pass(-5000);
     expect(served('a', 10)).toBe(0);
-  });
-});
-
-describe('the client of an address', () => {
-  it.each([
-    ['192.0.2.7', '192.0.2.7'],
-    ['::ffff:192.0.2.7', '192.0.2.7'],
-    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
-    ['2001:db8:1:2::99', '2001:db8:1:2::/64'],
-    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-    ['::1', '0:0:0:0::/64'],
-  ])('takes %s for %s', (address, client) => {
-    expect(clientOf(address)).toBe(client);
-  });
-
-  it('takes all clients without an address for one', () => {
-    expect(clientOf(undefined)).toBe('unknown');
   });
 });

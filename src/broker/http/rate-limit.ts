@@ -3,8 +3,6 @@
  *
  * @module
  */
-import { isIPv6 } from 'node:net';
-
 export interface RateLimits {
   readonly perSecond: number;
   /** How many a client may ask at once. */
@@ -65,19 +63,4 @@ function refill(bucket: Bucket, perSecond: number, most: number, now: number): v
   const passed = Math.max(0, now - bucket.at);
   bucket.tokens = Math.min(most, bucket.tokens + (passed * perSecond) / 1000);
   bucket.at = now;
-}
-
-/** One client: an address of IPv4, or the 64 bits of IPv6 that one host can choose within. */
-export function clientOf(address: string | undefined): string {
-  if (address === undefined) return 'unknown';
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!isIPv6(address)) return address;
-  const [plain = ''] = address.split('%');
-  const [head = '', tail] = plain.split('::');
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : 8 - left.length - right.length;
-  const groups = [...left, ...Array.from({ length: zeros }, () => '0'), ...right];
-  return `${groups.slice(0, 4).join(':')}::/64`;
 }

@@ -4,12 +4,13 @@
  * @module
  */
 import type { RequestListener } from 'node:http';
+import { clientOf } from '@a3s-box/ratls';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { A3sError, ERRORS } from '../../errors.ts';
 import { readJsonBody } from '../http/body.ts';
 import type { Metrics } from '../http/metrics.ts';
-import { clientOf, type RateLimiter } from '../http/rate-limit.ts';
+import type { RateLimiter } from '../http/rate-limit.ts';
 import { DEFAULT_TENANT } from '../record/resource-path.ts';
 import type { Caller, Guests } from './guests.ts';
 import { Tokens } from './token.ts';

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -99,6 +100,19 @@ describe('a broker in a confidential box', () => {
     const [settings] = await once(session, 'remoteSettings');
     expect(settings).toMatchObject({ maxConcurrentStreams: 4 });
     session.destroy();
+  });
+
+  it('takes 32 connections of one client, and serves others meanwhile', async () => {
+    const port = broker.running.ports.ratls ?? 0;
+    const held = Array.from({ length: 33 }, () => {
+      return connectTcp({ host: '127.0.0.1', port, localAddress: '127.0.0.2' }).resume();
+    });
+    await Promise.race(held.map((one) => once(one, 'close')));
+    const session = await connect(trust());
+    expect((await session.fetch('/a3s/v1/guests-key')).status).toBe(200);
+    session.close();
+    expect(held.filter((one) => one.closed)).toHaveLength(1);
+    for (const one of held) one.destroy();
   });
 
   it('starts no broker over RA-TLS where no agent gives evidence', async () => {

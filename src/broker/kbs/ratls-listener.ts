@@ -29,6 +29,10 @@ const LIMITS = {
   connections: CONNECTIONS,
   streams: GUEST_CONNECTIONS.connections / CONNECTIONS,
   request: REQUEST_MS,
+  client: {
+    connections: GUEST_CONNECTIONS.connectionsOfClient,
+    attestations: { burst: 16, perSecond: 4 },
+  },
 };
 
 /** @throws A3sError `broker-config` where it cannot listen, or there is no agent */
