@@ -34,7 +34,7 @@ func (s *Spec) Box() *spec.Spec {
 			Terminal: s.Process.Terminal, Stdin: s.Process.Stdin,
 		},
 		Network: s.network(), Confinement: s.confinement(), Resources: s.Resources, Init: s.Init,
-		Directories: s.Directories, Tmpfs: s.Tmpfs, ShmBytes: s.ShmBytes, Mounts: s.mounts(), Domainname: s.Domainname, Sysctls: s.Sysctls,
+		Directories: s.Directories, Tmpfs: s.Tmpfs, ShmBytes: s.ShmBytes, Mounts: s.mounts(), Domainname: s.Domainname, Sysctls: s.Sysctls, Hosts: s.Hosts,
 	}
 }
 
@@ -93,8 +93,18 @@ func (s *Spec) network() spec.Network {
 	}
 	own := func(text string) *string { return &text }
 	size, prefix := int64(mtu), int64(prefixLength)
-	return spec.Network{
+	network := spec.Network{
 		Kind: spec.NetworkNIC, MTU: &size, Address: own(address), PrefixLength: &prefix, Gateway: own(gateway),
 		Nameservers: &[]string{nameserver}, Search: &[]string{},
 	}
+	if resolver := s.Resolver; resolver != nil {
+		if resolver.Nameservers != nil {
+			network.Nameservers = resolver.Nameservers
+		}
+		if resolver.Search != nil {
+			network.Search = resolver.Search
+		}
+		network.Options = resolver.Options
+	}
+	return network
 }

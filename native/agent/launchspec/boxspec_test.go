@@ -80,7 +80,18 @@ func TestABoxHasTheOptionsOfItsSpec(t *testing.T) {
 		"changes-bytes-memory": func(b *spec.Spec) bool {
 			return b.Rootfs.Changes.Kind == spec.ChangesMemory && *b.Rootfs.Changes.Bytes == 32<<20
 		},
-		"small":       func(b *spec.Spec) bool { return b.Rootfs.Changes.Bytes == nil && b.Confinement.Devices == nil },
+		"small": func(b *spec.Spec) bool { return b.Rootfs.Changes.Bytes == nil && b.Confinement.Devices == nil },
+		"hosts-two": func(b *spec.Spec) bool {
+			return len(*b.Hosts) == 2 && (*b.Hosts)[1] == spec.Host{Name: "web.example", Address: "fd00::1"}
+		},
+		"resolver-all": func(b *spec.Spec) bool {
+			n := b.Network
+			return slices.Equal(*n.Nameservers, []string{"9.9.9.9", "1.1.1.1"}) && slices.Equal(*n.Search, []string{"example.com", "_tcp.example"}) &&
+				slices.Equal(*n.Options, []string{"ndots:2", "rotate"})
+		},
+		"resolver-search": func(b *spec.Spec) bool {
+			return slices.Equal(*b.Network.Nameservers, []string{"10.0.2.3"}) && len(*b.Network.Search) == 1 && b.Network.Options == nil
+		},
 		"domainname":  func(b *spec.Spec) bool { return *b.Domainname == "example.com" },
 		"sysctls-two": func(b *spec.Spec) bool { return len(*b.Sysctls) == 2 && (*b.Sysctls)[1].Path == "net/core/somaxconn" },
 	} {

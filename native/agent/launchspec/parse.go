@@ -92,6 +92,8 @@ func (c *checks) spec(s *Spec) {
 	c.volumes(s)
 	c.broker(s)
 	c.egress(s)
+	c.hosts(s.Hosts)
+	c.resolver(s)
 }
 
 // sealing takes an absent list as the only way to say that nobody seals from outside.

@@ -39,6 +39,17 @@ type Spec struct {
 	// Domainname and Sysctls are those of a box spec; nil is none.
 	Domainname *string        `json:"domainname"`
 	Sysctls    *[]spec.Sysctl `json:"sysctls"`
+	// Hosts are those of a box spec; nil is none.
+	Hosts *[]spec.Host `json:"hosts"`
+	// Resolver is nil where names are resolved as in a box that asks for nothing.
+	Resolver *Resolver `json:"resolver"`
+}
+
+// Resolver is what a box asks for of its resolver; what is nil is as in one that asks for nothing.
+type Resolver struct {
+	Nameservers *[]string `json:"nameservers"`
+	Search      *[]string `json:"search"`
+	Options     *[]string `json:"options"`
 }
 
 // Values of Spec.Sealing: which keys are derived for the workload, and for the holders of the keys

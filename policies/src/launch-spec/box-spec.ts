@@ -284,27 +284,29 @@ const Host = z.strictObject({
   address: z.union([ipv4, z.ipv6()]),
 });
 
+export const Nic = z.strictObject({
+  kind: z.literal('nic'),
+  /** MAC address by which the agent finds the device, lower case. */
+  mac: z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/),
+  mtu: z.int().min(576).max(65_535),
+  address: ipv4,
+  prefixLength: z.int().min(1).max(32),
+  gateway: ipv4,
+  /** Programs read the first three. */
+  nameservers: z.array(ipv4).max(16),
+  /** Domains for the resolver's `search` line. */
+  search: z.array(z.string().regex(/^[A-Za-z0-9._-]{1,253}$/)).max(32),
+  /** The resolver's `options` line, such as `ndots:0`. Absent is none. */
+  options: z
+    .array(z.string().regex(/^[A-Za-z0-9:._-]{1,64}$/))
+    .max(32)
+    .optional(),
+});
+
 const Network = z.discriminatedUnion('kind', [
   /** Loopback only. */
   z.strictObject({ kind: z.literal('none') }),
-  z.strictObject({
-    kind: z.literal('nic'),
-    /** MAC address by which the agent finds the device, lower case. */
-    mac: z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/),
-    mtu: z.int().min(576).max(65_535),
-    address: ipv4,
-    prefixLength: z.int().min(1).max(32),
-    gateway: ipv4,
-    /** Programs read the first three. */
-    nameservers: z.array(ipv4).max(16),
-    /** Domains for the resolver's `search` line. */
-    search: z.array(z.string().regex(/^[A-Za-z0-9._-]{1,253}$/)).max(32),
-    /** The resolver's `options` line, such as `ndots:0`. Absent is none. */
-    options: z
-      .array(z.string().regex(/^[A-Za-z0-9:._-]{1,64}$/))
-      .max(32)
-      .optional(),
-  }),
+  Nic,
 ]);
 
 export const BoxSpec = z.strictObject({

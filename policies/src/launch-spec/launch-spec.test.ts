@@ -163,6 +163,8 @@ describe('launchSpecText', () => {
         tmpfs: [{ destination: '/run', readonly: false, sizeBytes: 4096, flags: ['exec'] }],
       },
       { ...FULL, shmBytes: 4096 },
+      { ...FULL, hosts: [{ name: 'db', address: '10.1.2.3' }] },
+      { ...FULL, resolver: { nameservers: ['9.9.9.9'] } },
       { ...FULL, hostMay: [] },
       { ...FULL, secrets: [] },
       { ...FULL, secretsDeadline: 601 },

@@ -14,6 +14,7 @@ import { BrokerEndpoint, brokerResource } from './broker.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { LaunchEgress } from './egress.ts';
 import { LaunchConfinement } from './launch-confinement.ts';
+import { LaunchHosts, LaunchResolver } from './launch-names.ts';
 import { MAX_SEALED_VOLUMES, SealedVolume } from './sealed-volume.ts';
 import { shmBytes, Tmpfs } from './tmpfs.ts';
 
@@ -246,6 +247,10 @@ const LaunchSpecFields = z.strictObject({
    * is none. Since revision 7.
    */
   egress: LaunchEgress.optional(),
+  /** More lines of `/etc/hosts`. Absent is none. Since revision 12. */
+  hosts: LaunchHosts.optional(),
+  /** Absent: the DNS server of the host's translator alone. Since revision 12. */
+  resolver: LaunchResolver.optional(),
 });
 
 export const LaunchSpec = LaunchSpecFields.refine(
@@ -286,6 +291,10 @@ export const LaunchSpec = LaunchSpecFields.refine(
   .refine(({ network, egress }) => network !== 'none' || egress === undefined, {
     error: 'does not belong to a box without a network',
     path: ['egress'],
+  })
+  .refine(({ network, resolver }) => network !== 'none' || resolver === undefined, {
+    error: 'does not belong to a box without a network',
+    path: ['resolver'],
   });
 /** A validated launch spec. */
 export type LaunchSpec = z.infer<typeof LaunchSpec>;

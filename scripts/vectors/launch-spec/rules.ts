@@ -13,6 +13,7 @@ import { CHANGES_ACCEPTED, CHANGES_RULES } from './changes.ts';
 import { DEVICE_RULES, DEVICES_ACCEPTED } from './devices.ts';
 import { DIRECTORY_RULES, numbered } from './directories.ts';
 import { EGRESS_ACCEPTED, EGRESS_RULES } from './egress.ts';
+import { NAME_RULES, NAMES_ACCEPTED } from './names.ts';
 import { OPTION_RULES, OPTIONS_ACCEPTED } from './options.ts';
 import { PRIVILEGED_ACCEPTED, PRIVILEGED_RULES } from './privileged.ts';
 import { type Change, RESOURCE_RULES, type Refused, ulimit } from './resources.ts';
@@ -188,6 +189,7 @@ const REFUSED: readonly Refused[] = [
   ['seccomp-path', 'A profile of the host’s.', ['confinement.seccomp', '/etc/seccomp.json']],
   ...PRIVILEGED_RULES,
   ...OPTION_RULES,
+  ...NAME_RULES,
   ...DEVICE_RULES,
   ...SECCOMP_RULES,
   ['masked-relative', 'Not from the root.', ['confinement.maskedPaths', ['proc/kcore']]],
@@ -294,9 +296,10 @@ export function launchSpecRuleVectors(): LaunchSpecVector[] {
     ...SEALED_VOLUMES_ACCEPTED.map(([name, comment, ...changes]) =>
       accepted(name, comment, ...changes),
     ),
-    ...[...OPTIONS_ACCEPTED, ...DEVICES_ACCEPTED, ...SECCOMP_ACCEPTED, ...CHANGES_ACCEPTED].map(
-      ([name, comment, ...changes]) => accepted(name, comment, ...changes),
-    ),
+    ...[
+      ...[...OPTIONS_ACCEPTED, ...DEVICES_ACCEPTED, ...SECCOMP_ACCEPTED],
+      ...[...CHANGES_ACCEPTED, ...NAMES_ACCEPTED],
+    ].map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
     ...PRIVILEGED_ACCEPTED.map(([name, comment, ...changes]) =>
       accepted(name, comment, ...changes),
     ),

@@ -176,6 +176,27 @@ func (c *checks) network(network *Network) {
 	c.resolver(*network.Nameservers, *network.Search, network.Options, "network.")
 }
 
+// CheckResolver checks what a launch spec has of a resolver; nil is nothing.
+func CheckResolver(nameservers, search, options *[]string, prefix string) error {
+	c := &checks{}
+	c.resolver(entries(nameservers), entries(search), options, prefix)
+	return c.err
+}
+
+func entries(list *[]string) []string {
+	if list == nil {
+		return nil
+	}
+	return *list
+}
+
+// CheckHosts checks the lines of a launch spec.
+func CheckHosts(hosts *[]Host) error {
+	c := &checks{}
+	c.hosts(hosts)
+	return c.err
+}
+
 func (c *checks) resolver(nameservers, search []string, options *[]string, prefix string) {
 	c.that(len(nameservers) <= maxNameservers, prefix+"nameservers", "has too many entries")
 	for _, server := range nameservers {
