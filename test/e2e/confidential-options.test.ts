@@ -27,6 +27,7 @@ done 2>&1 | sort -u
 mkdir /tmp/x 2>&1 | sed 's/.*: //'
 test $(df -k / | awk 'END { print $2 }') -le 65536 && echo sized
 dd if=/dev/zero of=/full bs=1M count=80 2>&1 | grep -o 'No space left on device'
+grep -w db /etc/hosts | tr -s '[:blank:]' ' '
 echo end
 exec sleep 1000`;
 
@@ -50,7 +51,7 @@ it('gives a confidential box its devices, profile and writable layer, and nothin
     ...['--tee', 'simulate', '--host-may', 'logs', '--network', 'none', '--cap-add', 'NET_ADMIN'],
     ...['--device', '/dev/net/tun'],
     ...['--device-cgroup-rule', 'c 10:229 r', '--security-opt', `seccomp=${profile}`],
-    ...['--changes', 'encrypted-disk', '--storage-opt', 'size=64m'],
+    ...['--changes', 'encrypted-disk', '--storage-opt', 'size=64m', '--add-host', 'db:10.1.2.3'],
   ];
   const box = [BUSYBOX, 'sh', '-c', SCRIPT];
   const measured = JSON.parse(await actor.ok(['measure', ...flags, '--format', 'json', ...box]));

@@ -8,6 +8,7 @@ import type { Bind, BoxDefinition, VolumeMount } from '../record/box.ts';
 import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import type { Limits } from '../record/limits.ts';
 import { checkUserNetwork } from '../spec/network-spec.ts';
+import { asksForHost, HOST_GATEWAY } from '../spec/resolver.ts';
 import { boxMemory } from '../spec/resources.ts';
 
 /** The parts of a request that a confidential box may not have. */
@@ -54,7 +55,7 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
   const { network } = request;
   checkUserNetwork({ network, confidential: true, fork: false });
   checkRates(request.limits, asked.changes);
-  checkWords(request);
+  checkHosts(request);
   checkPrivileged(request, asked);
   for (const { name, variable } of asked.secrets) {
     if (variable === undefined || !request.env.some((entry) => isNamed(entry, variable))) continue;
@@ -81,23 +82,16 @@ function checkStorage(
 }
 
 /**
- * What a launch spec has no word for, the relying parties of the box would not see.
+ * An address that this host has would make the launch spec another one on every host.
  *
- * @throws A3sError `unsupported-option` with the option's name
+ * @throws A3sError `unsupported-option`
  */
-function checkWords({ names }: Pick<CheckedParts, 'names'>): void {
-  const refused: readonly (readonly [string, boolean])[] = [
-    ['Dns', names.servers.length > 0],
-    ['DnsOptions', names.options.length > 0],
-    ['DnsSearch', names.search.length > 0],
-    ['ExtraHosts', names.hosts.length > 0],
-  ];
-  const [name] = refused.find(([, asked]) => asked) ?? [];
-  if (name === undefined) return;
+function checkHosts({ names }: Pick<CheckedParts, 'names'>): void {
+  if (!asksForHost(names)) return;
   throw new A3sError(
     'unsupported-option',
-    `Cannot create the box: ${name} is not supported for a confidential box: its launch spec, by which relying parties know it, has no word for it`,
-    { remedy: 'Leave the option out.' },
+    `Cannot create the box: ExtraHosts: ${HOST_GATEWAY} is not supported for a confidential box: its launch spec has addresses, and none that each host chooses`,
+    { remedy: 'Give the address itself.' },
   );
 }
 

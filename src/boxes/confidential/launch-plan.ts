@@ -14,6 +14,7 @@ import type { Services } from '../services/services.ts';
 import { confinementOf, DRIVEN_DEVICE } from '../spec/confinement/confinement.ts';
 import { askedCpus, vmCpus } from '../spec/resources.ts';
 import { signalName } from '../spec/signal.ts';
+import { namesOf } from './launch-names.ts';
 import { DEFAULT_HOSTNAME, launchSpecOf, type SpecifiedBox } from './launch-spec.ts';
 import { launchRecordFor } from './measurement.ts';
 
@@ -48,6 +49,8 @@ const WITH_PRIVILEGED = 9;
 const WITH_OPTIONS = 10;
 /** The one that added `devices`, `deviceRules`, `seccompProfile` and `changesBytes`. */
 const WITH_DEVICES = 11;
+/** The one that added `hosts` and `resolver`. */
+const WITH_NAMES = 12;
 
 /** The module of the one device whose driver is loaded for the box alone. */
 const DRIVER = 'tun';
@@ -83,6 +86,7 @@ export async function planConfidential(
   checkBroker(asked, boot, bootSet);
   checkEgress(planned, boot, bootSet);
   checkSecurity(planned, boot, bootSet);
+  checkNames(planned, boot, bootSet);
   checkDriver(planned, boot, bootSet);
   const layers = await rt.images.verityLayers(image);
   const volumes = boot.launchSpec < WITH_DIRECTORIES ? [] : image.config.volumes;
@@ -255,6 +259,16 @@ function checkSecurity(
   throw new A3sError(
     'unsupported-option',
     `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support ${what} of confidential boxes`,
+    { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
+  );
+}
+
+/** @throws A3sError `unsupported-option` */
+function checkNames(box: PlannedBox, { launchSpec }: ConfidentialBoot, bootSet: string): void {
+  if (launchSpec >= WITH_NAMES || Object.keys(namesOf(box)).length === 0) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support DNS options and host names of confidential boxes`,
     { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
   );
 }

@@ -17,6 +17,7 @@ import { resourcesOf } from '../spec/resources.ts';
 import { sysctlsOf } from '../spec/sysctls.ts';
 import { specifiedDirectories } from '../spec/volumes.ts';
 import { callerDigest } from './caller-key.ts';
+import { namesOf } from './launch-names.ts';
 import { specifiedVolumes } from './sealed-volumes.ts';
 
 /** The host name of a box that was given none. An id would be the host's choice. */
@@ -40,7 +41,10 @@ export type SpecifiedBox = Pick<
   | 'network'
 > &
   Partial<
-    Pick<BoxDefinition, 'init' | 'tmpfs' | 'shmBytes' | 'readonlyRootfs' | 'storage' | 'egress'>
+    Pick<
+      BoxDefinition,
+      'init' | 'tmpfs' | 'shmBytes' | 'readonlyRootfs' | 'storage' | 'egress' | 'names'
+    >
   > & {
     readonly stopSignal: string;
     /** Sealed volumes, with their ids. */
@@ -102,6 +106,7 @@ export function launchSpecOf(
     ...specifiedVolumes(box.sealedVolumes ?? []),
     ...kernelOf(box.security),
     ...(box.egress === undefined ? {} : { egress: box.egress }),
+    ...namesOf(box),
   });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

@@ -78,6 +78,53 @@ describe('a confidential box', () => {
     expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
   });
 
+  it('puts name servers, search domains, options and host names into the launch spec', async () => {
+    const asked = {
+      ...{ Dns: ['9.9.9.9', '1.1.1.1'], DnsSearch: ['example.com'], DnsOptions: ['ndots:2'] },
+      ExtraHosts: ['web:FD00::0001', 'db:10.9.9.9', 'db:10.1.2.3'],
+    };
+    const id = await running({}, asked);
+    expect(JSON.parse(definition(id).confidential?.launchSpec ?? '')).toMatchObject({
+      hosts: [
+        { name: 'db', address: '10.9.9.9' },
+        { name: 'db', address: '10.1.2.3' },
+        { name: 'web', address: 'fd00::1' },
+      ],
+      resolver: {
+        nameservers: ['9.9.9.9', '1.1.1.1'],
+        search: ['example.com'],
+        options: ['ndots:2'],
+      },
+    });
+    const shown = await home.call('GET', `/containers/${id}/json`);
+    expect(shown.body).toMatchObject({ HostConfig: asked });
+  });
+
+  it.each([
+    [{ DnsSearch: ['.'] }, {}],
+    [{ NetworkMode: 'none', Dns: ['9.9.9.9'] }, {}],
+    [
+      { NetworkMode: 'none', ExtraHosts: ['db:10.1.2.3'] },
+      { hosts: [{ name: 'db', address: '10.1.2.3' }] },
+    ],
+  ])('says of %j in the launch spec what has an effect: %j', async (asked, said) => {
+    const id = await running({}, asked);
+    const spec = JSON.parse(definition(id).confidential?.launchSpec ?? '');
+    expect({ hosts: spec.hosts, resolver: spec.resolver }).toEqual({ ...said });
+  });
+
+  it('refuses host-gateway, which is another address on every host', async () => {
+    expect(
+      await home.call('POST', '/containers/create', {
+        ...{ Image: 'busybox', Cmd: ['true'], Confidential: { Tee: 'simulate' } },
+        HostConfig: { ExtraHosts: ['host:host-gateway'] },
+      }),
+    ).toMatchObject({
+      status: 400,
+      body: { code: 'unsupported-option', message: expect.stringContaining('host-gateway') },
+    });
+  });
+
   it('puts devices, rules for devices, a profile and the size of the writable layer into the launch spec', async () => {
     const id = await running(
       { Changes: 'encrypted-disk' },
@@ -174,6 +221,8 @@ describe('a confidential box', () => {
     [10, { HostConfig: { DeviceCgroupRules: ['c 188:* r'] } }],
     [10, { HostConfig: { SecurityOpt: ['seccomp={"defaultAction":"SCMP_ACT_ALLOW"}'] } }],
     [10, { HostConfig: { StorageOpt: { size: '64m' } } }],
+    [11, { HostConfig: { Dns: ['9.9.9.9'] } }],
+    [11, { HostConfig: { ExtraHosts: ['db:10.1.2.3'] } }],
   ])('refuses what a boot set of revision %d does not know: %j', async (launchSpec, asked) => {
     const { boot } = home;
     const confidential = boot.confidential && { ...boot.confidential, launchSpec };

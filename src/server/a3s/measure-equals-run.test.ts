@@ -99,6 +99,13 @@ const host = any({
   Memory: mostly(fc.constantFrom(0, 6 * 2 ** 20, 64 * 2 ** 20 + 1), 1),
   NanoCpus: mostly(fc.constantFrom(0, 10_000_000, 500_000_001, 1_000_000_000), 1),
   NetworkMode: mostly(fc.constantFrom('default', 'none'), 'host'),
+  Dns: fc.array(fc.constantFrom('9.9.9.9', '1.1.1.1'), { maxLength: 3 }),
+  DnsOptions: fc.array(mostly(fc.constantFrom('rotate', 'ndots:2'), 'a b'), { maxLength: 2 }),
+  DnsSearch: fc.array(mostly(fc.constantFrom('.', 'example.com'), '/'), { maxLength: 2 }),
+  ExtraHosts: fc.array(
+    mostly(fc.constantFrom('b:10.1.2.3', 'a:FD00::01', 'b:10.0.0.1'), 'a:host-gateway'),
+    { maxLength: 4 },
+  ),
 });
 const confidential = any({
   HostMay: fc.array(fc.constantFrom(...HOST_PERMISSIONS), { maxLength: 8 }),
