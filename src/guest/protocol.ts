@@ -65,6 +65,15 @@ export const Exit = z.object({
 });
 export type Exit = z.infer<typeof Exit>;
 
+const numericId = z.int().min(0).max(0xffff_ffff);
+
+/** Who a main process was started as, by the numbers of its box. */
+const ProcessUser = z.object({
+  uid: numericId,
+  gid: numericId,
+  groups: z.array(numericId).max(1024),
+});
+
 export const Process = z.object({
   id: ProcessId,
   /** `waiting`: it was started, and some of its secrets are missing. */
@@ -76,6 +85,8 @@ export const Process = z.object({
   /** Bytes of output so far, and how many of them the host has acknowledged. */
   written: count,
   acknowledged: count,
+  /** Of a main process that was started; absent with older agents, or with too many groups. */
+  user: ProcessUser.optional(),
 });
 export type Process = z.infer<typeof Process>;
 

@@ -49,6 +49,18 @@ func TestFurtherGroupsAreThoseOfEveryProcess(t *testing.T) {
 	}
 }
 
+func TestTheUserOfTheMainProcessIsTold(t *testing.T) {
+	h := start(t, strings.Replace(confined(`"groups":["77"]`), `"user":""`, `"user":"app"`, 1))
+	const want = `"user":{"uid":1000,"gid":1000,"groups":[1000,2000,77]}`
+	if _, text := h.call("GET", "/v1/processes/main", nil); !strings.Contains(text, want) {
+		t.Errorf("got %s", text)
+	}
+	h.run("e", script("true"))
+	if _, text := h.call("GET", "/v1/processes/e", nil); strings.Contains(text, `"user"`) {
+		t.Errorf("got %s", text)
+	}
+}
+
 func TestAGroupThatTheImageDoesNotHaveIsRefused(t *testing.T) {
 	h := prepared(t, confined(`"groups":["nope"]`))
 	status, text := h.call("POST", "/v1/processes/main/start", nil)

@@ -81,5 +81,19 @@ func appendReport(to []byte, report process.Report) []byte {
 	to = appendExit(append(to, `,"exit":`...), report.Exit)
 	to = strconv.AppendUint(append(to, `,"written":`...), report.Written, 10)
 	to = strconv.AppendUint(append(to, `,"acknowledged":`...), report.Acknowledged, 10)
-	return append(to, '}')
+	return append(appendUser(to, report.User), '}')
+}
+
+// appendUser appends the key with its value, unless there is none.
+func appendUser(to []byte, user *process.User) []byte {
+	if user == nil {
+		return to
+	}
+	to = strconv.AppendUint(append(to, `,"user":{"uid":`...), uint64(user.UID), 10)
+	to = strconv.AppendUint(append(to, `,"gid":`...), uint64(user.GID), 10)
+	to = append(to, `,"groups":[`...)
+	for index, group := range user.Groups {
+		to = strconv.AppendUint(separate(to, index), uint64(group), 10)
+	}
+	return append(to, `]}`...)
 }

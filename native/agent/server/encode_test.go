@@ -54,6 +54,7 @@ func TestDocumentsAreJSON(t *testing.T) {
 	for _, report := range []process.Report{
 		{ID: "main", State: process.StateCreated},
 		{ID: "a", State: process.StateRunning, Pid: 7, StartedAt: &at, Written: 1<<53 - 1, Acknowledged: 1},
+		{ID: "main", State: process.StateRunning, Pid: 1, StartedAt: &at, User: &process.User{UID: 1000, GID: 7, Groups: []uint32{7, 2000}}},
 		{ID: "b", State: process.StateExited, Pid: 8, StartedAt: &at, Exit: exit},
 	} {
 		sameAsJSON(t, appendReport(nil, report), report)

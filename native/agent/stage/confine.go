@@ -12,10 +12,16 @@ import (
 
 // confine makes this thread what the workload's process has to be, and finds the program as that
 // user.
-func confine(request *ExecRequest, stdio *stdio) (path string, err error) {
+func confine(request *ExecRequest, stdio *stdio, reply reply) (path string, err error) {
 	user, err := resolveUser(request.User, request.Groups)
 	if err != nil {
 		return "", err
+	}
+	if request.Main {
+		// Before the filter, which need not let a message pass.
+		if err := reply.user(user); err != nil {
+			return "", err
+		}
 	}
 	if err := stdio.chown(user.UID); err != nil {
 		return "", err

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"syscall"
+
+	"a3s.dev/box/agent/users"
 )
 
 // Codes of a refusal, as in docs/guest-protocol.md.
@@ -34,6 +36,8 @@ const (
 	MessageRefused = 'x'
 	// MessageTerminal carries the master of the terminal as a descriptor.
 	MessageTerminal = 't'
+	// MessageUser is followed by the numbers of main's user, group and supplementary groups.
+	MessageUser = 'u'
 	// MessageReady is followed by the id of the child in the agent's pid namespace, zero for main.
 	MessageReady = 'r'
 	// MessagePid is followed by the id that the process has inside the box.
@@ -59,6 +63,22 @@ func (r reply) send(kind byte, payload []byte, rights []byte) error {
 
 func (r reply) ready(pid int) error {
 	return r.send(MessageReady, binary.LittleEndian.AppendUint32(nil, uint32(pid)), nil)
+}
+
+// maxToldGroups bounds the groups of a user that the agent, and so the host, is told of.
+const maxToldGroups = 1024
+
+// user writes who main is, unless there are more groups than the agent is told of.
+func (r reply) user(user users.User) error {
+	if len(user.Groups) > maxToldGroups {
+		return nil
+	}
+	message := binary.LittleEndian.AppendUint32(nil, user.UID)
+	message = binary.LittleEndian.AppendUint32(message, user.GID)
+	for _, group := range user.Groups {
+		message = binary.LittleEndian.AppendUint32(message, group)
+	}
+	return r.send(MessageUser, message, nil)
 }
 
 // refuse writes why the process is not started. Where the socket fails, the agent sees the stage

@@ -108,7 +108,7 @@ func stage(reply reply) error {
 	if err != nil {
 		return err
 	}
-	path, err := confine(request, stdio)
+	path, err := confine(request, stdio, reply)
 	if err != nil {
 		return err
 	}

@@ -210,6 +210,9 @@ describe('a container', () => {
       },
       resources: { memoryBytes: 2 ** 26, cpuWeight: 1 },
     });
+    expect((await statusOf(id))?.user?.linux).toMatchObject({
+      ...{ uid: 7n, gid: 8n, supplementalGroups: [8n] },
+    });
     await expect(start(id)).rejects.toMatchObject({ code: FAILED_PRECONDITION });
   });
 

@@ -52,7 +52,15 @@ export function containerStatusOf({ definition, state }: Container): Answer<cri.
       ...{ recursiveReadOnly: recursive, propagation: MountPropagation.PROPAGATION_PRIVATE },
     })),
     stopSignal: signalNumber(definition.stopSignal),
+    ...userOf(state),
   };
+}
+
+/** Of one that was started. */
+function userOf({ user }: Container['state']): Pick<Answer<cri.ContainerStatus>, 'user'> {
+  if (user === undefined) return {};
+  const supplementalGroups = user.groups.map(BigInt);
+  return { user: { linux: { uid: BigInt(user.uid), gid: BigInt(user.gid), supplementalGroups } } };
 }
 
 /** Its number in CRI's enumeration; none for a signal that an image gives by its number. */

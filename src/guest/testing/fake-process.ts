@@ -6,7 +6,7 @@
 import { EventEmitter, once } from 'node:events';
 import { constants } from 'node:os';
 import type { ProcessSpec } from '@a3s-box/policies';
-import type { Exit, Process, TerminalSize } from '../protocol.ts';
+import { type Exit, MAIN, type Process, type TerminalSize } from '../protocol.ts';
 import { FakeOutput } from './fake-output.ts';
 
 /** The name of a signal, which is given by it or by its number. */
@@ -98,6 +98,7 @@ export class FakeProcess {
       exit: this.#exit,
       written: this.output.written,
       acknowledged: this.output.acknowledged,
+      ...(this.id === MAIN && this.#startedAt !== null ? { user: userOf(this.spec) } : {}),
     };
   }
 
@@ -222,4 +223,10 @@ export class FakeProcess {
       outOfMemory: () => this.#die('SIGKILL', true),
     };
   }
+}
+
+/** Names are root's: the fake agent has no accounts. */
+function userOf({ user }: ProcessSpec): Process['user'] {
+  const [uid = 0, gid = 0] = user.split(':').map((id) => Number(id) || 0);
+  return { uid, gid, groups: [gid] };
 }

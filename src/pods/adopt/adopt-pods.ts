@@ -184,7 +184,7 @@ function isAdopted(
     return false;
   }
   if (status === 'starting') {
-    rt.pods.advanceContainer(id, 'started', { startedAt: timestamp(now()) });
+    rt.pods.advanceContainer(id, 'started', { startedAt: timestamp(now()), user: main.user });
   }
   return true;
 }

@@ -8,6 +8,7 @@ import { authorizeImage } from '../../boxes/policy/authorize-image.ts';
 import { now, timestamp } from '../../boxes/record/clock.ts';
 import { pinnedImage } from '../../boxes/record/pinned-image.ts';
 import { A3sError } from '../../errors.ts';
+import type { Process } from '../../guest/protocol.ts';
 import type { RunningPod } from '../launch/running-pod.ts';
 import type { ContainerOutput } from '../logs/container-output.ts';
 import type { PodHost } from '../pod-host.ts';
@@ -44,12 +45,12 @@ export async function startContainer(rt: PodHost, id: string): Promise<void> {
       const layers = await rt.images.bootLayers(image);
       const disk = containerDisk(rt, container.definition);
       await rt.podMounts.add(pod, id, container.definition.mounts);
-      await enterGuest(
+      const { user } = await enterGuest(
         running,
         container,
         describeContainer(container.definition, { layers, disk }),
       );
-      rt.pods.advanceContainer(id, 'started', { startedAt: timestamp(now()) });
+      rt.pods.advanceContainer(id, 'started', { startedAt: timestamp(now()), user });
     } catch (error) {
       await output?.close();
       // A server that stops leaves it to the next one.
@@ -74,12 +75,12 @@ async function enterGuest(
   running: RunningPod,
   { definition: { id } }: Container,
   { disks, spec }: ReturnType<typeof describeContainer>,
-): Promise<void> {
+): Promise<Process> {
   const guest = await running.guest();
   await running.vm.attachDisks(diskName(id), disks);
   const container = guest.container(id);
   await container.put(spec, running.signal);
-  await container.startMain(running.signal);
+  return await container.startMain(running.signal);
 }
 
 async function undoStart(

@@ -76,6 +76,8 @@ export type ContainerDefinition = z.infer<typeof ContainerDefinition>;
 export const ContainerRecordState = z.strictObject({
   status: z.enum(CONTAINER_STATUSES),
   startedAt: z.string().optional(),
+  /** Who its main process was started as; absent where the agent did not tell. */
+  user: z.strictObject({ uid: z.int(), gid: z.int(), groups: z.array(z.int()) }).optional(),
   finishedAt: z.string().optional(),
   exitCode: z.int(),
   /**

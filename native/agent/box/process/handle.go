@@ -61,6 +61,16 @@ type Report struct {
 	Exit         *Exit   `json:"exit"`
 	Written      uint64  `json:"written"`
 	Acknowledged uint64  `json:"acknowledged"`
+	// User is nil for all but a main process that was started.
+	User *User `json:"user,omitempty"`
+}
+
+// User is who a process was started as, by the numbers of the box.
+type User struct {
+	UID uint32 `json:"uid"`
+	GID uint32 `json:"gid"`
+	// Groups are the supplementary groups, the primary one among them.
+	Groups []uint32 `json:"groups"`
 }
 
 // Handle is a process of the box, with its streams. Its states are created, running and exited, in
@@ -74,6 +84,7 @@ type Handle struct {
 	state     string
 	pid       int
 	startedAt *string
+	user      *User
 	exit      *Exit
 	child     *reaper.Child
 	terminal  *os.File
@@ -97,7 +108,7 @@ func (h *Handle) Report() Report {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	written, acknowledged := h.Output.Position()
-	return Report{h.ID, h.state, h.pid, h.startedAt, h.exit, written, acknowledged}
+	return Report{h.ID, h.state, h.pid, h.startedAt, h.exit, written, acknowledged, h.user}
 }
 
 // PidOfAgent is the id of a process that was started, as the agent sees it.
@@ -177,6 +188,7 @@ func (h *Handle) run(s *started, streams *streams, oomKilled func(status syscall
 	h.state = StateRunning
 	h.pid = s.pid
 	h.startedAt = timestamp()
+	h.user = s.user
 	h.child = s.child
 	h.terminal = s.terminal
 	h.mu.Unlock()

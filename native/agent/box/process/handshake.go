@@ -20,6 +20,8 @@ type started struct {
 	pid int
 	// terminal is the master of its terminal, or nil.
 	terminal *os.File
+	// user is nil where the stage does not tell.
+	user *User
 }
 
 // Stage is a stage process that waits for its exec request.
@@ -80,6 +82,7 @@ type replies struct {
 	pid, child int
 	terminal   *os.File
 	refusal    *stage.Refusal
+	user       *User
 }
 
 // fail returns an error after it has closed the descriptor that the stage has sent.
@@ -121,6 +124,8 @@ func (r *replies) read(message, rights []byte) error {
 		r.refusal = &stage.Refusal{Code: code, Message: text}
 	case kind == stage.MessageTerminal:
 		return r.takeTerminal(rights)
+	case kind == stage.MessageUser && len(body) >= 8 && len(body)%4 == 0:
+		r.user = readUser(body)
 	case kind == stage.MessageReady && len(body) == 4:
 		r.ready = true
 		r.child = int(binary.LittleEndian.Uint32(body))
@@ -133,6 +138,14 @@ func (r *replies) read(message, rights []byte) error {
 		return errReply
 	}
 	return nil
+}
+
+func readUser(numbers []byte) *User {
+	user := &User{UID: binary.LittleEndian.Uint32(numbers), GID: binary.LittleEndian.Uint32(numbers[4:])}
+	for at := 8; at < len(numbers); at += 4 {
+		user.Groups = append(user.Groups, binary.LittleEndian.Uint32(numbers[at:]))
+	}
+	return user
 }
 
 func (r *replies) takeTerminal(rights []byte) error {

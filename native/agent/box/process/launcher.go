@@ -78,7 +78,7 @@ func (l *Launcher) start(w *Stage, request *stage.ExecRequest, place stage.Place
 		<-w.child.Done()
 		return nil, r.fail(&stage.Refusal{Code: stage.SetupFailed, Message: "the stage ended: " + describe(w.child.Status())})
 	}
-	return &started{child: workload, pid: r.pid, terminal: r.terminal}, nil
+	return &started{child: workload, pid: r.pid, terminal: r.terminal, user: r.user}, nil
 }
 
 // spawn starts a stage, whose descriptors are the namespaces that it has to enter.
