@@ -40,11 +40,11 @@ const INPUTS: SimulatedLaunch['inputs'] = {
 
 type Secrets = LaunchSpec['secrets'];
 
-/** A launch spec; what varies are its deployment, its secrets and its sealing. */
+/** A launch spec; what varies are its deployment, its secrets, and what the last argument says. */
 export function specText(
   deployment = 'test',
   secrets: Secrets = [],
-  sealing: Pick<LaunchSpec, 'sealing' | 'sealers'> = { sealing: 'none' },
+  more: Partial<LaunchSpec> = {},
 ): string {
   return launchSpecText(
     LaunchSpec.parse({
@@ -78,7 +78,8 @@ export function specText(
       hostMay: [],
       secrets,
       secretsDeadline: 600,
-      ...sealing,
+      sealing: 'none',
+      ...more,
     }),
   );
 }

@@ -53,6 +53,25 @@ describe('a3s-box broker pin', () => {
     const { status, stdout, stderr } = await pin('policy.json');
     expect({ status, stdout }).toEqual({ status: 0, stdout: `${keyPin(SERVER.cert)}\n` });
     expect(stderr).toContain('SIMULATED');
+    expect(stderr).not.toContain('host-may');
+  });
+
+  it.each([
+    [['exec', 'logs'], '(exec)'],
+    [['attach', 'files'], '(attach, files)'],
+    [['logs', 'signals', 'stats'], undefined],
+  ] as const)('warns where the launch spec lets the host do %j', async (hostMay, warned) => {
+    const spec = specText('test', [], { hostMay: [...hostMay] });
+    const evidence = guestSource({ workload: true, spec });
+    const app = { fetch: () => Response.json({ sha256: 'a'.repeat(64) }) };
+    const other = await serve(app, { evidence, host: '127.0.0.1', port: 0 });
+    const digest = createHash('sha256').update(spec).digest('hex');
+    const named = [...SIMULATED, `--expect-spec=${digest}`];
+    const { status, stdout, stderr } = await pin('any.json', named, other.port);
+    await other.close();
+    expect({ status, stdout }).toEqual({ status: 0, stdout: `${'a'.repeat(64)}\n` });
+    if (warned === undefined) expect(stderr).not.toContain('WARNING: the launch spec');
+    else expect(stderr).toContain(`what the broker can ${warned}`);
   });
 
   it.each([

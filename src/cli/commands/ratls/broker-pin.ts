@@ -11,6 +11,8 @@ import { withSession } from './with-session.ts';
 
 const GUESTS_KEY = '/a3s/v1/guests-key';
 const MAX_ANSWER = 1024;
+/** Permissions of the host with which it reads and does whatever the broker can. */
+const AS_THE_BROKER: readonly string[] = ['attach', 'exec', 'files'];
 const PIN = /^[0-9a-f]{64}$/;
 
 export const brokerPin: Command = {
@@ -19,6 +21,7 @@ export const brokerPin: Command = {
     'Challenge a secret broker that is a confidential box over RA-TLS (guests.ratls of broker.yaml),',
     'hold its fresh evidence against a policy, and print the key by which boxes know it:',
     'run --broker https://HOST,key=… takes it. Nothing is printed of a broker that is rejected.',
+    'Warns where the launch spec lets the host read what the broker has (--host-may of its box).',
     'Exits with 0 if the broker is accepted, 1 if it is rejected, 2 if that cannot be decided.',
   ].join('\n'),
   flags: byName(PEER_FLAGS),
@@ -47,6 +50,7 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
       const request = { context, library, target, trust, signal };
       const pin = await withSession(request, async (session) => {
         if (session.peer.simulated) context.stderr.write(SIMULATED_BANNER);
+        context.stderr.write(warningOf(session.peer.spec));
         return pinOf(session, signal);
       });
       context.stdout.write(`${pin}\n`);
@@ -58,6 +62,18 @@ async function run({ context, flags, operands }: Invocation): Promise<number> {
       return 1;
     }
   });
+}
+
+/** Of what the launch spec of the broker lets its host do, which the policy has accepted. */
+function warningOf({ hostMay }: Session['peer']['spec']): string {
+  const found = hostMay.filter((permission) => AS_THE_BROKER.includes(permission));
+  if (found.length === 0) return '';
+  const may = found.join(', ');
+  return [
+    `WARNING: the launch spec lets the host of this broker do what the broker can (${may}).`,
+    'It can read secrets, and the key below. Run the broker without these --host-may, and pin again.',
+    '',
+  ].join('\n');
 }
 
 async function pinOf(session: Session, signal: AbortSignal): Promise<string> {
