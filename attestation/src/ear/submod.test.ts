@@ -1,4 +1,5 @@
 import { parseAttestationPolicy } from '@a3s-box/policies/attestation-policy';
+import { hostDataOf } from '@a3s-box/policies/host-data';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -28,6 +29,8 @@ const { evidence, options } = readVector('hardware/genoa-v5');
 const REPORT = verify(evidence, { now: options.now });
 const CODES = Object.keys(APPRAISAL_CHECKS) as AppraisalCode[];
 const KEY = Uint8Array.of(1, 2, 3);
+const PLAIN = { hostData: 'ab'.repeat(32) };
+const PRIVILEGED = { hostData: hostDataOf(PLAIN.hostData, true) };
 
 /** An appraisal in which every check passes but those named. */
 function appraisalOf(named: Named): Appraisal {
@@ -40,7 +43,8 @@ function appraisalOf(named: Named): Appraisal {
 
 type Named = Partial<Record<AppraisalCode, AppraisalCheck['verdict']>>;
 
-const verdictsFor = (named: Named): Verdicts => verdictsOf(appraisalOf(named), {});
+const verdictsFor = (named: Named, box = PLAIN): Verdicts =>
+  verdictsOf(appraisalOf(named), box, {});
 
 /** A real appraisal of a report, by a policy for it alone; `undated` compares no REPORT_DATA. */
 function realAppraisal(report: VerifiedReport, age: 'dated' | 'undated' = 'dated'): Appraisal {
@@ -78,6 +82,19 @@ describe('what an attestation result says of verified evidence', () => {
       status: 'warning',
       vector: { executables: 33, hardware: 2, 'runtime-opaque': 2 },
     });
+  });
+
+  it('warns of the configuration of a privileged box that the policy allows', () => {
+    const allowed = { privileged: 'skipped' } as const;
+    expect(submodOf(verdictsFor(allowed, PRIVILEGED))).toMatchObject({
+      status: 'warning',
+      vector: { configuration: 32 },
+    });
+    expect(submodOf(verdictsFor(allowed)).vector.configuration).toBe(2);
+    const refused = submodOf(verdictsFor({ privileged: 'failed' }, PRIVILEGED));
+    expect(refused.vector.configuration).toBe(96);
+    const simulated = simulatedSubmod(appraisalOf(allowed), PRIVILEGED, {});
+    expect(simulated.vector.configuration).toBe(32);
   });
 
   it.each(['measurement', 'id-key', 'author-key'] as const)(
@@ -158,9 +175,9 @@ describe('what an attestation result says, whatever the verdicts', () => {
 
   it('affirms nothing of simulated evidence', () => {
     fc.assert(
-      fc.property(verdicts, (named) => {
+      fc.property(verdicts, fc.constantFrom(PLAIN, PRIVILEGED), (named, box) => {
         const appraisal = appraisalOf(named as Named);
-        const { status, vector } = simulatedSubmod(appraisal, {});
+        const { status, vector } = simulatedSubmod(appraisal, box, {});
         expect(status).toBe('contraindicated');
         expect(Object.values(vector).map(tierOf)).not.toContain('affirming');
       }),

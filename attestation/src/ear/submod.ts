@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isPrivilegedHostData } from '@a3s-box/policies/host-data';
 import type { Appraisal, AppraisalCode } from '../appraise/appraisal-checks.ts';
 import { demandAppraisalOf } from '../appraise/appraised-report.ts';
 import { VerifiedReport } from '../verify/verified-report.ts';
@@ -81,6 +82,12 @@ const FAILED: Readonly<Record<AppraisalCode, readonly [EarVectorClaim, 96 | 97]>
 const UNRECOGNISED_EXECUTABLES = 33;
 
 /**
+ * "Exposes known vulnerabilities": the workload of a privileged box can pass for the agent. A
+ * warning though the policy allows it: a reader of the result does not see the policy.
+ */
+const PRIVILEGED_CONFIGURATION = 32;
+
+/**
  * What a result says of a guest whose evidence was verified.
  *
  * @throws TypeError unless `verify` made the report, and `appraise` the appraisal
@@ -96,17 +103,18 @@ export function earSubmod(
     throw new TypeError('Cannot issue: the report must be one that verify() gave.');
   }
   demandAppraisalOf(report, appraisal);
-  const verdicts = verdictsOf(appraisal, details);
+  const verdicts = verdictsOf(appraisal, report.claims, details);
   return noted(submodOf(verdicts, details), verdicts);
 }
 
 /** What verdicts mean. Not for callers of the package, who could make up the verdicts. */
 export function submodOf(verdicts: Verdicts, details: SubmodDetails = {}): EarSubmod {
-  const { passed, failed } = verdicts;
+  const { passed, failed, privileged } = verdicts;
   const approved = passed.has('measurement') || passed.has('id-key') || passed.has('author-key');
   const vector: EarVector = {
     ...(passed.has('chip-allow') ? { 'instance-identity': 2 } : {}),
     ...(passed.has('host-data') ? { configuration: 2 } : {}),
+    ...(privileged ? { configuration: PRIVILEGED_CONFIGURATION } : {}),
     executables: approved ? 3 : UNRECOGNISED_EXECUTABLES,
     hardware: 2,
     'runtime-opaque': 2,
@@ -134,23 +142,40 @@ export function refusedSubmod(details: Pick<SubmodDetails, 'policyIds'> = {}): E
  * What a result says of a simulated guest, whatever a policy accepts: the hardware is not one, and
  * the host reads all of its memory. Nothing is affirmed.
  */
-export function simulatedSubmod(appraisal: Appraisal, details: SubmodDetails): EarSubmod {
-  const verdicts = verdictsOf(appraisal, details);
-  const vector: EarVector = { ...failures(verdicts.failed), hardware: 97, 'runtime-opaque': 96 };
+export function simulatedSubmod(
+  appraisal: Appraisal,
+  claims: GuestClaims,
+  details: SubmodDetails,
+): EarSubmod {
+  const verdicts = verdictsOf(appraisal, claims, details);
+  const vector: EarVector = {
+    ...(verdicts.privileged ? { configuration: PRIVILEGED_CONFIGURATION } : {}),
+    ...failures(verdicts.failed),
+    hardware: 97,
+    'runtime-opaque': 96,
+  };
   return { status: 'contraindicated', vector, ...bound(verdicts, details) };
 }
 
-/** The checks that passed, and those that failed. */
+/** The checks that passed, those that failed, and what no check says where a policy allows it. */
 export interface Verdicts {
   readonly passed: ReadonlySet<AppraisalCode>;
   readonly failed: ReadonlySet<AppraisalCode>;
+  readonly privileged: boolean;
 }
 
-export function verdictsOf({ checks }: Appraisal, { failed = [] }: SubmodDetails): Verdicts {
+type GuestClaims = Pick<VerifiedReport['claims'], 'hostData'>;
+
+export function verdictsOf(
+  { checks }: Appraisal,
+  { hostData }: GuestClaims,
+  { failed = [] }: SubmodDetails,
+): Verdicts {
   const codesOf = (wanted: string): readonly AppraisalCode[] =>
     checks.filter(({ verdict }) => verdict === wanted).map(({ code }) => code);
   const all = new Set([...codesOf('failed'), ...failed]);
-  return { passed: new Set(codesOf('passed').filter((code) => !all.has(code))), failed: all };
+  const passed = new Set(codesOf('passed').filter((code) => !all.has(code)));
+  return { passed, failed: all, privileged: isPrivilegedHostData(hostData) };
 }
 
 /** Notes where nothing dates the evidence: such a result answers no nonce. */

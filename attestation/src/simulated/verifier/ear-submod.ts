@@ -25,5 +25,5 @@ export function simulatedEarSubmod(
     throw new TypeError('Cannot issue: the report must be one that verifySimulated() gave.');
   }
   demandAppraisalOf(report, appraisal);
-  return simulatedSubmod(appraisal, details);
+  return simulatedSubmod(appraisal, report.claims, details);
 }
