@@ -44,7 +44,10 @@ describe('bash', () => {
   it.each([
     ['a3s-box ru', ['run']],
     ['a3s-box container re', ['rename', 'restart']],
-    ['a3s-box run --mem', ['--memory', '--memory-reservation', '--memory-swap']],
+    [
+      'a3s-box run --mem',
+      ['--memory', '--memory-reservation', '--memory-swap', '--memory-swappiness'],
+    ],
     ['a3s-box box ls --no-t', ['--no-trunc']],
     ['a3s-box container list --no-t', ['--no-trunc']],
     // Names of boxes in a state that the command accepts.

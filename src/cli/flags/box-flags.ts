@@ -14,8 +14,6 @@ import { SECURITY_FLAGS } from './security-flags.ts';
 
 const ADDRESS = 'a box has one address of each family in a network';
 const VM = 'a box is a microVM, and shares no namespace or device with the host';
-const WEIGHT = 'disks are limited by rate, with --device-read-bps and its like';
-const MEMORY = 'the kernel of a box decides, and it has no swap';
 const WINDOWS = 'it is for Windows';
 
 /** The flags of both. */
@@ -43,6 +41,7 @@ const COMMON: readonly Flag[] = [
   string('hostname', 'Host name of the box', { short: 'h' }),
   bool('init', 'Run an init inside the box that forwards signals and reaps processes'),
   bool('interactive', 'Keep STDIN open even if not attached', { short: 'i' }),
+  string('isolation', 'Isolation technology: default, which is the only one'),
   list('label', 'Set meta data on a box', { short: 'l' }),
   list('label-file', 'Read in a line delimited file of labels', { value: 'file' }),
   string('log-driver', 'Logging driver of the box: json-file (default), local or none'),
@@ -97,7 +96,6 @@ const ONLY_RUN: readonly Flag[] = [
 /** Docker's other flags, each with the reason for its refusal. */
 const REFUSED: readonly Flag[] = [
   ...REFUSED_LIMIT_FLAGS,
-  refused('blkio-weight-device', WEIGHT, 'list'),
   refused('cgroup-parent', VM),
   refused('cpu-count', WINDOWS),
   refused('cpu-percent', WINDOWS),
@@ -105,10 +103,7 @@ const REFUSED: readonly Flag[] = [
   refused('gpus', VM),
   refused('io-maxbandwidth', WINDOWS),
   refused('io-maxiops', WINDOWS),
-  refused('isolation', WINDOWS),
   refused('link-local-ip', ADDRESS, 'list'),
-  refused('memory-swappiness', MEMORY),
-  refused('oom-kill-disable', MEMORY, 'bool'),
 ];
 
 export const CREATE_FLAGS: readonly Flag[] = byName([

@@ -44,6 +44,18 @@ describe('flags of run and create', () => {
         BlkioDeviceWriteIOps: [{ Path: '/dev/root', Rate: 100 }],
       },
     ],
+    // The server discards these, with Docker's warnings.
+    [
+      ['--blkio-weight=500', '--blkio-weight-device', '/dev/sda:10', '--kernel-memory', '64m'],
+      {
+        ...{ BlkioWeight: 500, BlkioWeightDevice: [{ Path: '/dev/sda', Weight: 10 }] },
+        KernelMemory: 64 * 1024 ** 2,
+      },
+    ],
+    [
+      ['--memory-swappiness', '60', '--oom-kill-disable', '--isolation=default'],
+      { MemorySwappiness: 60, OomKillDisable: true, Isolation: 'default' },
+    ],
     [['--restart', 'always'], { RestartPolicy: { Name: 'always', MaximumRetryCount: 0 } }],
     [
       ['--restart', 'on-failure:3'],
@@ -242,7 +254,11 @@ describe('flags of run and create', () => {
     ['--expose 5000-4000', 'invalid range format for --expose: 5000-4000'],
     ['--expose 80/icmp', 'invalid port format for --expose: 80/icmp'],
     ['-p 8000-8002:80-81', 'Invalid ranges specified for container and host Ports'],
-    ['--blkio-weight 10', 'unsupported flag --blkio-weight for run'],
+    ['--cpuset-mems 0', 'unsupported flag --cpuset-mems for run'],
+    ['--blkio-weight-device /dev/sda', 'bad format: /dev/sda'],
+    ['--blkio-weight-device sda:10', 'bad format for device path: sda:10'],
+    ['--blkio-weight-device /dev/sda:9', 'invalid weight for device: /dev/sda:9'],
+    ['--memory-swappiness 101', 'Valid memory swappiness range is 0-100'],
     ['-a foo', 'valid streams are STDIN, STDOUT and STDERR'],
     ['-d -a stdout', 'conflicting options: cannot specify both --attach and --detach'],
     [`--cidfile ${directory}`, 'box ID file found'],

@@ -49,6 +49,11 @@ describe('the network of a box', () => {
     ],
     [['--network', 'db', '--network', 'web'], 'db', { db: {}, web: {} }],
     [['--network', 'name=db,gw-priority=-3'], 'db', { db: { GwPriority: -3 } }],
+    [
+      ['--network', 'name=db,driver-opt=A.b=c=d,driver-opt=e='],
+      'db',
+      { db: { DriverOpts: { 'a.b': 'c=d', e: '' } } },
+    ],
     // The server refuses this, with its reason.
     [['--network-alias', 'a'], 'default', { default: { Aliases: ['a'] } }],
   ])('sends the flags %j', async (args, mode, endpoints) => {
@@ -64,7 +69,7 @@ describe('the network of a box', () => {
   it.each([
     [['--network', 'host'], 'unsupported network host'],
     [['--network', 'name=container:x'], 'unsupported network container:x'],
-    [['--network', 'name=db,driver-opt=a=b'], 'unsupported driver-opt of --network'],
+    [['--network', 'name=db,driver-opt=a'], 'invalid key value pair in driver options'],
     [['--network', 'name=db,gw-priority=x'], 'invalid gw-priority x'],
     [['--network', 'name=db,ip='], 'invalid field ip='],
     [['--network', 'name=db,x'], 'invalid field x'],

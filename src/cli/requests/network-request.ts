@@ -48,6 +48,7 @@ function withFlags(network: NetworkFlag, flags: FlagValues): NetworkFlag {
     ip6: ip6 || network.ip6,
     mac: mac || network.mac,
     priority: network.priority,
+    driverOptions: network.driverOptions,
   };
 }
 
@@ -63,11 +64,13 @@ function conflict(
   });
 }
 
-function hasSettings({ aliases, ip, ip6, mac, priority }: NetworkFlag): boolean {
-  return aliases.length > 0 || ip + ip6 !== '' || mac !== '' || priority !== 0;
+function hasSettings(network: NetworkFlag): boolean {
+  const [, endpoint] = endpointOf(network);
+  return Object.keys(endpoint).length > 0;
 }
 
-function endpointOf({ name, aliases, ip, ip6, mac, priority }: NetworkFlag): [string, object] {
+function endpointOf(network: NetworkFlag): [string, object] {
+  const { name, aliases, ip, ip6, mac, priority, driverOptions } = network;
   return [
     name,
     {
@@ -82,6 +85,7 @@ function endpointOf({ name, aliases, ip, ip6, mac, priority }: NetworkFlag): [st
           }),
       ...(mac === '' ? {} : { MacAddress: mac }),
       ...(priority === 0 ? {} : { GwPriority: priority }),
+      ...(Object.keys(driverOptions).length === 0 ? {} : { DriverOpts: driverOptions }),
     },
   ];
 }

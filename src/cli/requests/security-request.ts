@@ -35,6 +35,7 @@ export function securityRequest({
     Devices: given(flags.parsedList('device', parseDevice)),
     GroupAdd: given(flags.list('group-add')),
     IpcMode: flags.string('ipc'),
+    Isolation: flags.string('isolation'),
     // The server has all paths unmasked where the lists are empty, and Docker's own where there are
     // none.
     MaskedPaths: unmasked ? [] : undefined,

@@ -1,5 +1,6 @@
 /**
- * `--device-read-bps PATH:RATE` and similar flags. A box writes to one disk, which is its root.
+ * `--device-read-bps PATH:RATE`, `--blkio-weight-device PATH:WEIGHT` and similar flags. A box
+ * writes to one disk, which is its root.
  *
  * @module
  */
@@ -22,6 +23,25 @@ export function parseOperationRate(text: string): DeviceRate {
   return parse(text, '<device-path>:<number>. Number must be a positive integer', (rate) =>
     /^\d{1,15}$/.test(rate) ? Number(rate) : Number.NaN,
   );
+}
+
+export interface DeviceWeight {
+  readonly Path: string;
+  readonly Weight: number;
+}
+
+/**
+ * Such as `/dev/sda:500`; of any device, since the server discards it.
+ *
+ * @throws RangeError in Docker's words
+ */
+export function parseDeviceWeight(text: string): DeviceWeight {
+  const [, Path, weight = ''] = /^([^:]*):([^:]*)$/.exec(text) ?? [];
+  if (Path === undefined) throw new RangeError(`bad format: ${text}`);
+  if (!Path.startsWith('/dev/')) throw new RangeError(`bad format for device path: ${text}`);
+  const Weight = /^\d{1,4}$/.test(weight) ? Number(weight) : -1;
+  if (Weight === 0 || (Weight >= 10 && Weight <= 1000)) return { Path, Weight };
+  throw new RangeError(`invalid weight for device: ${text}`);
 }
 
 function parse(text: string, format: string, read: (rate: string) => number): DeviceRate {

@@ -1,6 +1,6 @@
 /**
  * `--network`: a name, or in the long form `name=NAME,alias=ALIAS,ip=ADDRESS,mac-address=ADDRESS`,
- * `ip6=ADDRESS` and `gw-priority=NUMBER`.
+ * `ip6=ADDRESS`, `gw-priority=NUMBER` and `driver-opt=KEY=VALUE`.
  *
  * @module
  */
@@ -15,20 +15,24 @@ export interface NetworkFlag {
   readonly mac: string;
   /** Of the networks of a box the highest is its way out; 0: not asked for. */
   readonly priority: number;
+  /** By their keys. */
+  readonly driverOptions: Readonly<Record<string, string>>;
 }
 
 const LONG = /^\w+=.*/;
 /** Docker's keys that a network of boxes does not have. */
-const UNSUPPORTED: readonly string[] = ['driver-opt', 'link-local-ip'];
+const UNSUPPORTED: readonly string[] = ['link-local-ip'];
 
 /** @throws RangeError in Docker's words; UsageError for what boxes cannot have */
 export function parseNetwork(text: string): NetworkFlag {
   if (!LONG.test(text)) {
-    return checked({ name: text, aliases: [], ip: '', ip6: '', mac: '', priority: 0 });
+    const nothing = { aliases: [], ip: '', ip6: '', mac: '', priority: 0, driverOptions: {} };
+    return checked({ name: text, ...nothing });
   }
   let [name, ip, ip6, mac] = ['', '', '', ''];
   let priority = 0;
   const aliases: string[] = [];
+  const options: string[] = [];
   for (const field of parseCsvRecord(text)) {
     const equals = field.indexOf('=');
     const key = field.slice(0, Math.max(equals, 0)).trim().toLowerCase();
@@ -40,11 +44,23 @@ export function parseNetwork(text: string): NetworkFlag {
     else if (key === 'ip6') ip6 = value;
     else if (key === 'mac-address') mac = value;
     else if (key === 'gw-priority') priority = priorityOf(value);
+    else if (key === 'driver-opt') options.push(value);
     else if (UNSUPPORTED.includes(key)) throw unsupported(`${key} of --network`);
     else throw new RangeError(`invalid field key ${key}`);
   }
   if (name === '') throw new RangeError('network name/id is not specified');
-  return checked({ name, aliases, ip, ip6, mac, priority });
+  const driverOptions = driverOptionsOf(options);
+  return checked({ name, aliases, ip, ip6, mac, priority, driverOptions });
+}
+
+/** @throws RangeError in Docker's words for what is not `KEY=VALUE` */
+export function driverOptionsOf(options: readonly string[]): Readonly<Record<string, string>> {
+  const pairs = options.map((option) => {
+    const equals = option.indexOf('=');
+    if (equals <= 0) throw new RangeError('invalid key value pair in driver options');
+    return [option.slice(0, equals).trim().toLowerCase(), option.slice(equals + 1).trim()];
+  });
+  return Object.fromEntries(pairs);
 }
 
 function priorityOf(value: string): number {

@@ -120,7 +120,7 @@ describe('update', () => {
   it('update sends only the given settings', async () => {
     server.answers.set('POST /containers/one/update', { json: { Warnings: ['watch out'] } });
     const line =
-      'update -m 512m --memory-swap -1 --memory-reservation 64m --cpus 1.5 -c 512 --cpu-period 100000 --cpu-quota 50000 --cpuset-cpus 0-1 --pids-limit -1 --restart on-failure:3 one';
+      'update -m 512m --memory-swap -1 --memory-reservation 64m --cpus 1.5 -c 512 --cpu-period 100000 --cpu-quota 50000 --cpuset-cpus 0-1 --pids-limit -1 --restart on-failure:3 --blkio-weight 10 --kernel-memory 64m one';
     expect(await a3s(line)).toMatchObject({
       status: 0,
       stdout: 'one\n',
@@ -136,13 +136,14 @@ describe('update', () => {
       CpuQuota: 50_000,
       CpusetCpus: '0-1',
       PidsLimit: -1,
+      ...{ BlkioWeight: 10, KernelMemory: 64 * 1024 * 1024 },
       RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 3 },
     });
   });
 
   it.each([
     ['update one', 1, 'you must provide one or more flags when using this command'],
-    ['update --blkio-weight 10 one', 125, 'unsupported flag --blkio-weight for update'],
+    ['update --cpuset-mems 0 one', 125, 'unsupported flag --cpuset-mems for update'],
     ['update --restart sometimes one', 125, "unknown policy 'sometimes'"],
     [
       'update --restart always:3 one',

@@ -1,6 +1,7 @@
 import { segment } from '../../client/client.ts';
 import type { Command } from '../../command.ts';
 import { byName, int, list, refused, string } from '../../flags/flag.ts';
+import { driverOptionsOf } from '../../values/network.ts';
 
 export const connectNetwork: Command = {
   usage: '[OPTIONS] NETWORK BOX',
@@ -11,7 +12,7 @@ export const connectNetwork: Command = {
     string('ip', 'IPv4 address', { value: 'address' }),
     string('ip6', 'IPv6 address', { value: 'address' }),
     int('gw-priority', 'Highest gw-priority provides the default gateway'),
-    refused('driver-opt', 'endpoints have no options', 'list'),
+    list('driver-opt', 'Option that is shown, and that no driver reads', { value: 'key=value' }),
     refused('link-local-ip', 'a box has one address of each family in a network', 'list'),
   ]),
   operands: { min: 2, max: 2 },
@@ -25,6 +26,9 @@ export const connectNetwork: Command = {
           IPv4Address: flags.string('ip') ?? '',
           ...(flags.given('ip6') ? { IPv6Address: flags.string('ip6') ?? '' } : {}),
         },
+        ...(flags.given('driver-opt')
+          ? { DriverOpts: driverOptionsOf(flags.list('driver-opt')) }
+          : {}),
         ...(flags.given('gw-priority') ? { GwPriority: flags.int('gw-priority') } : {}),
       },
     };

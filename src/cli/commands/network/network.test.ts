@@ -232,6 +232,10 @@ describe('network connect and disconnect', () => {
     expect(JSON.parse(server.calls.at(-1)?.body ?? '')).toMatchObject({
       EndpointConfig: { Links: ['main:db'] },
     });
+    expect(await a3s(['connect', '--driver-opt', 'a=b', 'db', 'box'])).toMatchObject({ status: 0 });
+    expect(JSON.parse(server.calls.at(-1)?.body ?? '')).toMatchObject({
+      EndpointConfig: { DriverOpts: { a: 'b' } },
+    });
     server.answers.set('POST /networks/db/disconnect', OK);
     expect(await a3s(['disconnect', '-f', 'db', 'box'])).toMatchObject({ status: 0, stdout: '' });
     expect(JSON.parse(server.calls.at(-1)?.body ?? '')).toEqual({ Container: 'box', Force: true });
