@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type * as z from 'zod';
 import { linkedSignal } from '../async/linked-signal.ts';
@@ -174,7 +175,8 @@ export class Builds {
         return solve.message;
       },
       solve: async (message, signal) => {
-        const solve = readSolve(message, held.builder.stepProxy);
+        const key = randomBytes(8).toString('hex');
+        const solve = readSolve(message, held.builder.stepProxy, key);
         requireResultNames(solve.names);
         await this.#refuseLayouts(solve.hasLayouts);
         // Its result is removed from the builder though its client is gone.

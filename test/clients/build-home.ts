@@ -109,11 +109,14 @@ export class BuildHome {
     const record = join(this.home.config.home, 'build/default.policy');
     if (!existsSync(record) || !readFileSync(record, 'utf8').endsWith('\nclassic')) return;
     rmSync(record);
+    const leases = this.ctr('leases', 'ls', '--quiet').split('\n');
+    for (const lease of leases) if (lease !== '') this.ctr('leases', 'rm', lease);
+  }
+
+  /** Runs containerd's client against the builder. */
+  ctr(...words: readonly string[]): string {
     const socket = join(dirname(this.service.socket), 'run/containerd/containerd.sock');
-    const ctr = (...words: readonly string[]): string =>
-      execFileSync('ctr', ['-a', socket, '-n', 'moby', ...words], { encoding: 'utf8' });
-    const leases = ctr('leases', 'ls', '--quiet').split('\n');
-    for (const lease of leases) if (lease !== '') ctr('leases', 'rm', lease);
+    return execFileSync('ctr', ['-a', socket, '-n', 'moby', ...words], { encoding: 'utf8' });
   }
 
   #run(

@@ -204,6 +204,15 @@ it('gives two builds of one result at once the same image, and keeps none of it'
   expect(await build.inBuilder(['images', '--all', '--quiet'])).toBe('');
 });
 
+it('removes the results that a server left which was killed', async () => {
+  await build.inBuilder(['build', '--tag', 'left:1', build.context(BASE)]);
+  const id = (await build.inBuilder(['images', '--quiet', '--no-trunc'])).trim();
+  build.ctr('images', 'tag', 'docker.io/library/left:1', `a3s-result-left@${id}`);
+  build.ctr('images', 'rm', 'docker.io/library/left:1');
+  succeeded(await build.docker(['build', '-t', 'next:1', build.context(BASE)]));
+  expect(build.ctr('images', 'ls', '--quiet')).toBe('');
+});
+
 it('runs two builds of one name at once, and the name means one of them', async () => {
   const contexts = [1, 2].map((n) => build.context(`${BASE}ENV N=${n}\n`));
   const all = contexts.map((context) => build.docker(['build', '-t', 'twice:1', context]));

@@ -89,7 +89,10 @@ export async function askBuilder<T>(
 
 const Listed = z.array(z.looseObject({ RepoTags: z.array(z.string()).nullish() }));
 
-/** Removes every name in the builder, since a name there could stand for an image in a `FROM`. */
+/**
+ * Removes every name in the builder, since a name there could stand for an image in a `FROM`. Those
+ * of results are among them, which a server left that was killed.
+ */
 export async function removeNames(builder: Builder, signal: AbortSignal): Promise<void> {
   await inTime(signal, REMOVE_MS, async (signal) => {
     const asked = { method: 'GET', path: '/images/json', signal } as const;

@@ -15,7 +15,7 @@ import {
 } from './solve.ts';
 
 const PROXY = 'http://proxy.test:1';
-const readSolve = (message: Buffer) => solveOf(message, PROXY);
+const readSolve = (message: Buffer) => solveOf(message, PROXY, 'key');
 const readFrontendSolve = (message: Buffer) => frontendSolve(message, PROXY);
 
 /** The field of a text, or of the fields of a message. */
@@ -34,7 +34,8 @@ const exporter = (type: string, attrs: Readonly<Record<string, string>>): Buffer
     ]),
   );
 
-const given = { 'dangling-name-prefix': 'moby-dangling', unpack: 'false' };
+/** @param name what the result's name begins with */
+const given = (name: string) => ({ 'dangling-name-prefix': name, unpack: 'false' });
 
 const DIGEST = `sha256:${'1'.repeat(64)}`;
 
@@ -51,8 +52,9 @@ it('takes the names of a result out of the call, and keeps all else', () => {
     Buffer.concat([
       ...kept,
       ...[bytesField(3, 'image'), mapEntry(4, 'x', 'y')],
-      ...[exporter('image', { x: 'y', ...given }), bytesField(99, 'unknown')],
-      ...Object.entries(given).map(([key, value]) => mapEntry(4, key, value)),
+      exporter('image', { x: 'y', ...given('a3s-result-key-6') }),
+      bytesField(99, 'unknown'),
+      ...Object.entries(given('a3s-result-key')).map(([key, value]) => mapEntry(4, key, value)),
     ]),
   );
 });
@@ -221,7 +223,7 @@ it('takes a source policy for a layout, since it could make one of any source', 
 it('gives the response the names of the client, and the id that the image has here', () => {
   const response = Buffer.concat([
     mapEntry(1, 'containerimage.digest', DIGEST),
-    mapEntry(1, 'image.name', 'moby-dangling'),
+    mapEntry(1, 'image.name', 'a3s-result-key'),
   ]);
   expect(resultDigest(response)).toBe(DIGEST);
   const named = readFields(namedResponse(response, 'a,b:1', 'sha256:id'));

@@ -2,8 +2,9 @@
  * The call that runs a build, `Control/Solve` of BuildKit's API, and that of its frontend,
  * `LLBBridge/Solve`: what the control server reads of them, and what it changes.
  *
- * A result is stored in the builder without a name. So no name in the builder can stand for an
- * image in a `FROM`, and two builds of one name do not meet; the image store gives the names.
+ * A result is stored in the builder under a name that means nothing, and that no other result has.
+ * So no name in the builder can stand for an image in a `FROM`, and two builds do not meet, whatever
+ * their names and digests; the image store gives the names.
  *
  * @module
  */
@@ -54,8 +55,11 @@ const RESPONSE = 1;
 /** Exporters whose result stays in the builder. */
 const IMAGE = 'image';
 const STORING = ['moby', IMAGE];
-/** As Docker's daemon calls an image without a name, before its digest. */
-const NAMELESS = 'moby-dangling';
+/**
+ * What the names of results begin with, before their digests. BuildKit looks whether a name is there
+ * and makes it afterwards, so that one of two builds of a digest would fail under one name.
+ */
+const RESULT_NAME = 'a3s-result-';
 /** Attributes of exporters that name the result there, or would prepare it to run there. */
 const TAKEN = ['name', 'dangling-name-prefix', 'name-canonical', 'unpack'];
 
@@ -96,11 +100,12 @@ export interface Solve {
 
 /**
  * @param stepProxy URL of the proxy for the steps of the build
+ * @param key of this build alone: letters and digits
  * @throws ProtobufError; A3sError `invalid-reference`, `unsupported-option` for a result or a cache
  *   that the builder would push, for a cache that is not from a registry, and for steps in the
  *   builder's network
  */
-export function readSolve(message: Buffer, stepProxy: string): Solve {
+export function readSolve(message: Buffer, stepProxy: string, key: string): Solve {
   const fields = readFields(message);
   const exporters = exportersOf(fields);
   const names = new Set<string>();
@@ -114,10 +119,11 @@ export function readSolve(message: Buffer, stepProxy: string): Solve {
   checkCache(fields.filter(({ number }) => number === SOLVE.cache));
   const frontendAttrs = mapOf(fields, SOLVE.frontendAttrs);
   const olderStores = STORING.includes(textOf(fields, SOLVE.exporter));
-  const kept = withoutProxies(fields, SOLVE.frontendAttrs).flatMap((field) =>
-    rewritten(field, olderStores),
+  // One build may have several results, of one digest.
+  const kept = withoutProxies(fields, SOLVE.frontendAttrs).flatMap((field, n) =>
+    rewritten(field, olderStores, `${RESULT_NAME}${key}-${n}`),
   );
-  if (olderStores) kept.push(...given(SOLVE.exporterAttrs));
+  if (olderStores) kept.push(...given(SOLVE.exporterAttrs, `${RESULT_NAME}${key}`));
   return {
     ref: textOf(fields, SOLVE.ref),
     message: Buffer.concat([
@@ -225,7 +231,7 @@ function exporterOf(content: Buffer | undefined): Exporter {
  *
  * Results are encoded anew, so the builder reads nothing in them that was not read here.
  */
-function rewritten(field: Field, olderStores: boolean): readonly Buffer[] {
+function rewritten(field: Field, olderStores: boolean, prefix: string): readonly Buffer[] {
   const { number, content, encoded } = field;
   if (content === undefined) return [encoded];
   if (olderStores && number === SOLVE.exporter) return [bytesField(number, IMAGE)];
@@ -239,14 +245,14 @@ function rewritten(field: Field, olderStores: boolean): readonly Buffer[] {
   const parts = [
     bytesField(EXPORTER.type, stores ? IMAGE : type),
     ...kept.map(([key, value]) => mapEntry(EXPORTER.attrs, key, value)),
-    ...(stores ? given(EXPORTER.attrs) : []),
+    ...(stores ? given(EXPORTER.attrs, prefix) : []),
   ];
   return [bytesField(number, Buffer.concat(parts))];
 }
 
 /** Attributes of every result that stays in the builder. */
-function given(attrs: number): readonly Buffer[] {
-  return [mapEntry(attrs, 'dangling-name-prefix', NAMELESS), mapEntry(attrs, 'unpack', 'false')];
+function given(attrs: number, prefix: string): readonly Buffer[] {
+  return [mapEntry(attrs, 'dangling-name-prefix', prefix), mapEntry(attrs, 'unpack', 'false')];
 }
 
 /**
