@@ -163,6 +163,16 @@ describe('an --env-file with NODE_OPTIONS in it', () => {
     delete cli.env['NODE_OPTIONS'];
   });
 
+  it('has the server that serve becomes serve the streams of CRI where it is told to', async () => {
+    writeFileSync(join(cli.directory, 'server.cjs'), 'console.log(JSON.stringify(process.argv))');
+    const streams = ['--cri-stream-address', '[::1]:0', '--cri-stream-cert', '/tls.crt'];
+    expect((await run(cli.bundle, 'serve', '--cri', '/c.sock', ...streams)).stdout).toContain(
+      '"--foreground","--cri","/c.sock","--cri-stream-address=[::1]:0","--cri-stream-cert","/tls.crt"]',
+    );
+    const alone = await run(cli.bundle, 'serve', ...streams);
+    expect(alone.stderr).toContain('--cri-stream-address, -cert and -key go with --cri');
+  });
+
   it('requires all features of a jail of the server that serve --jail require becomes, and takes no other word', async () => {
     writeFileSync(join(cli.directory, 'server.cjs'), 'console.log(process.env.A3S_JAIL)');
     expect(await run(cli.bundle, 'serve', '--jail', 'require')).toMatchObject({

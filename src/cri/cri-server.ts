@@ -8,6 +8,7 @@ import { criFailure } from './failure.ts';
 import type { GrpcHandler } from './grpc/library.ts';
 import type { CriHost } from './host.ts';
 import { criServices } from './services.ts';
+import type { StreamAddress } from './streaming/stream-address.ts';
 import { StreamingServer } from './streaming/streaming-server.ts';
 
 /** Kubelet has two connections, and tools one each. */
@@ -45,10 +46,10 @@ export class CriServer {
     });
   }
 
-  /** @param release the version of this product */
-  static async open(rt: CriHost, release: string): Promise<CriServer> {
+  /** @param release the version of this product @param streams where the streaming server listens */
+  static async open(rt: CriHost, release: string, streams?: StreamAddress): Promise<CriServer> {
     const { grpcHandler } = await import('#grpc');
-    const streaming = await StreamingServer.listen(rt.log);
+    const streaming = await StreamingServer.listen(rt.log, streams);
     const handle = grpcHandler(criServices(rt, streaming, release), {
       shutdown: rt.shutdown,
       failure: (error, method) => {

@@ -8,6 +8,7 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { CriServer } from '../cri/cri-server.ts';
 import type { CriHost } from '../cri/host.ts';
+import type { StreamAddress } from '../cri/streaming/stream-address.ts';
 import { A3sError } from '../errors.ts';
 import { listenPrivately, MAX_SOCKET_PATH } from './http/socket.ts';
 import { VERSION } from './version.ts';
@@ -48,8 +49,12 @@ async function isDeadSocket(path: string): Promise<boolean> {
  *
  * @throws A3sError `invalid-argument`, also where something came to the path since it was checked
  */
-export async function serveCri(rt: CriHost, path: string): Promise<ServedCri> {
-  const cri = await CriServer.open(rt, VERSION);
+export async function serveCri(
+  rt: CriHost,
+  path: string,
+  streams?: StreamAddress,
+): Promise<ServedCri> {
+  const cri = await CriServer.open(rt, VERSION, streams);
   try {
     await listenPrivately(cri.server, path, async (made) => {
       if (await isDeadSocket(path)) await rm(path, { force: true });

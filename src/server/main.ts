@@ -9,6 +9,7 @@ import { setFlagsFromString } from 'node:v8';
 import type { Logger } from '../boxes/services/services.ts';
 import { Dialer } from '../build/egress/dialer.ts';
 import { type Config, readConfig, readyDescriptor } from '../config.ts';
+import { readStreamAddress } from '../cri/streaming/stream-address.ts';
 import { Engines } from '../engine/engines.ts';
 import { KrunEngine } from '../engine/krun/krun-engine.ts';
 import { QemuEngine } from '../engine/qemu/qemu-engine.ts';
@@ -50,6 +51,9 @@ async function main(): Promise<void> {
         foreground: { type: 'boolean' },
         restore: { type: 'boolean' },
         cri: { type: 'string' },
+        'cri-stream-address': { type: 'string' },
+        'cri-stream-cert': { type: 'string' },
+        'cri-stream-key': { type: 'string' },
         'cni-conf-dir': { type: 'string' },
         'cni-bin-dir': { type: 'string' },
       },
@@ -61,7 +65,13 @@ async function main(): Promise<void> {
       config: values['cni-conf-dir'] ?? CNI.config,
       plugins: values['cni-bin-dir'] ?? CNI.plugins,
     };
-    await run(announcer, { afterReboot: values.restore === true, cri: values.cri }, cni);
+    const criStreams = readStreamAddress({
+      address: values['cri-stream-address'],
+      cert: values['cri-stream-cert'],
+      key: values['cri-stream-key'],
+    });
+    const afterReboot = values.restore === true;
+    await run(announcer, { afterReboot, cri: values.cri, criStreams }, cni);
   } catch (error) {
     status = await announcer.failed(error);
   }
@@ -70,7 +80,7 @@ async function main(): Promise<void> {
 
 async function run(
   announcer: Announcer,
-  asked: Pick<ServeOptions, 'afterReboot' | 'cri'>,
+  asked: Pick<ServeOptions, 'afterReboot' | 'cri' | 'criStreams'>,
   cni: CniDirectories,
 ): Promise<void> {
   const uid = process.geteuid?.() ?? 0;

@@ -35,6 +35,7 @@ import { Builds } from '../build/builds.ts';
 import { BuildEgress } from '../build/egress/build-egress.ts';
 import { BoxBuilders } from '../builders/box-builders.ts';
 import type { Config } from '../config.ts';
+import type { StreamAddress } from '../cri/streaming/stream-address.ts';
 import { identityFor } from '../jail/identity.ts';
 import { hostSubnets } from '../networks/host-subnets.ts';
 import { NetworkRecords } from '../networks/records.ts';
@@ -80,6 +81,8 @@ export interface ServeOptions {
   readonly listening?: readonly ActivatedSocket[] | undefined;
   /** The path of a socket for Kubernetes' CRI, absolute. Absent: CRI is not served. */
   readonly cri?: string | undefined;
+  /** Where the streams of CRI are served. Absent: on the loopback. */
+  readonly criStreams?: StreamAddress | undefined;
   /** Whether file servers keep the owners that boxes give to files. Absent: root's do. */
   readonly keepOwners?: boolean | undefined;
 }
@@ -200,7 +203,7 @@ async function serveRuntime(
       given.map(({ descriptor }) => descriptor),
     );
     if (options.cri !== undefined) {
-      cri = await serveCri(rt, options.cri);
+      cri = await serveCri(rt, options.cri, options.criStreams);
       rt.log.info('serving CRI', { socket: options.cri });
     }
     rt.log.info('serving', { pid: process.pid, boxes: rt.store.list().length });

@@ -22,7 +22,7 @@ beforeEach(async () => {
   errors = own;
   time = 0;
   const log = { error: (_: string, error: unknown) => void own.push(error) };
-  server = await StreamingServer.listen(log, 0, new Tokens<StreamTarget>(() => time));
+  server = await StreamingServer.listen(log, undefined, new Tokens<StreamTarget>(() => time));
 });
 
 afterEach(async () => {

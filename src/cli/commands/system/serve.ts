@@ -11,6 +11,17 @@ export const serve: Command = {
   flags: [
     bool('restore', 'Start the boxes whose restart policy asks for it, as after a reboot'),
     string('cri', "Serve Kubernetes' CRI on this unix socket as well", { value: 'socket' }),
+    string(
+      'cri-stream-address',
+      'Where exec, attach and port-forward are served (default: 127.0.0.1:0)',
+      {
+        value: 'address:port',
+      },
+    ),
+    string('cri-stream-cert', 'Serve them by TLS, with this certificate chain in PEM', {
+      value: 'file',
+    }),
+    string('cri-stream-key', 'The private key of that certificate, in PEM', { value: 'file' }),
     string('cni-conf-dir', 'Where the network of pods is configured (default: /etc/cni/net.d)', {
       value: 'directory',
     }),
@@ -33,8 +44,9 @@ export const serve: Command = {
     const options = [
       ...(flags.bool('restore') ? ['--restore'] : []),
       ...criOptions(context.cwd, flags.string('cri')),
+      ...streamOptions(context.cwd, (name) => flags.string(name)),
       ...['cni-conf-dir', 'cni-bin-dir'].flatMap((name) =>
-        directoryOption(context.cwd, name, flags.string(name)),
+        pathOption(context.cwd, name, flags.string(name), 'a directory'),
       ),
     ];
     const { env, descriptors } = serviceEnvironment(asked);
@@ -52,8 +64,23 @@ function criOptions(cwd: string, given: string | undefined): string[] {
   return ['--cri', resolve(cwd, path)];
 }
 
-function directoryOption(cwd: string, name: string, given: string | undefined): string[] {
+/** The address is checked by the server, with its certificate. */
+function streamOptions(cwd: string, flag: (name: string) => string | undefined): string[] {
+  const address = flag('cri-stream-address');
+  const asked = [
+    ...(address === undefined ? [] : [`--cri-stream-address=${address}`]),
+    ...['cri-stream-cert', 'cri-stream-key'].flatMap((name) =>
+      pathOption(cwd, name, flag(name), 'a file'),
+    ),
+  ];
+  if (asked.length > 0 && flag('cri') === undefined) {
+    throw new UsageError('--cri-stream-address, -cert and -key go with --cri');
+  }
+  return asked;
+}
+
+function pathOption(cwd: string, name: string, given: string | undefined, kind: string): string[] {
   if (given === undefined) return [];
-  if (given === '') throw new UsageError(`--${name} takes the path of a directory`);
+  if (given === '') throw new UsageError(`--${name} takes the path of ${kind}`);
   return [`--${name}`, resolve(cwd, given)];
 }

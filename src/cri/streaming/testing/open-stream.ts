@@ -19,15 +19,19 @@ export const WEB_SOCKET_HEADERS = [
   'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
 ];
 
-/** @param early bytes that are sent behind the request at once */
+/**
+ * @param early bytes that are sent behind the request at once
+ * @param secured a connection to use in place of a new one
+ */
 export async function openStream(
   url: string,
   headers: readonly string[],
   method = 'POST',
   early: Buffer = Buffer.alloc(0),
+  secured?: Socket,
 ): Promise<OpenedStream> {
   const { hostname, port, pathname } = new URL(url);
-  const socket = connect(Number(port), hostname);
+  const socket = secured ?? connect(Number(port), hostname);
   socket.on('error', () => undefined);
   const head = `${method} ${pathname} HTTP/1.1\r\nHost: a\r\n${headers.join('\r\n')}\r\n\r\n`;
   socket.write(Buffer.concat([Buffer.from(head), early]));
