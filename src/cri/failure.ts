@@ -37,10 +37,22 @@ const KUBELET_NAMES: Partial<Record<ErrorCode, string>> = {
   'registry-unreachable': 'RegistryUnavailable',
 };
 
+/** What clients of CRI do about errors that all of this server's clients get. */
+const REMEDIES: Partial<Record<ErrorCode, string>> = {
+  'no-such-image': 'Pull it first: crictl pull IMAGE',
+  'image-in-use':
+    'Remove what was made of it first: crictl ps -a shows containers, and a3s-box ps -a shows boxes.',
+  'no-such-container': 'crictl ps -a shows the containers that there are.',
+  'no-such-pod': 'crictl pods shows the pods that there are.',
+  'registry-unauthorized':
+    'Correct the image pull secret of the pod, or the credentials: crictl pull --creds USER:PASSWORD IMAGE',
+};
+
 /** The client gets no details of an unexpected error. */
 export function criFailure(error: unknown): CriFailure {
   if (error instanceof A3sError) {
-    const { code, remedy } = error;
+    const { code } = error;
+    const remedy = REMEDIES[code] ?? error.remedy;
     const { status, unlogged = false } = ERRORS[code];
     const name = KUBELET_NAMES[code];
     const text = remedy === undefined ? error.message : `${error.message}\n${remedy}`;

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ImageService, RuntimeService } from './grpc/library.ts';
@@ -14,4 +14,28 @@ it('the page on Kubernetes says of every method whether it works', () => {
   expect(Object.fromEntries([...rows].map(([, name, state]) => [name, state]))).toEqual(
     Object.fromEntries(names.map((name) => [name, REFUSED.includes(name) ? 'refused' : 'works'])),
   );
+});
+
+/** Those of cri-tools' `crictl`. */
+const CRICTL = [
+  ...['attach', 'checkpoint', 'completion', 'config', 'create', 'events', 'exec', 'imagefsinfo'],
+  ...['images', 'info', 'inspect', 'inspecti', 'inspectp', 'logs', 'metricdescs', 'metricsp'],
+  ...['pods', 'port-forward', 'ps', 'pull', 'rm', 'rmi', 'rmp', 'run', 'runp', 'runtime-config'],
+  ...['start', 'stats', 'statsp', 'stop', 'stopp', 'update', 'update-runtime-config', 'version'],
+];
+
+it('no remedy and no page names a command that crictl does not have', () => {
+  const root = join(import.meta.dirname, '../..');
+  const sources = ['src/cri', 'src/pods'].flatMap((directory) =>
+    readdirSync(join(root, directory), { encoding: 'utf8', recursive: true })
+      .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+      .map((file) => join(directory, file)),
+  );
+  const named = ['docs/kubernetes.md', ...sources].flatMap((file) => {
+    const text = readFileSync(join(root, file), 'utf8');
+    const uses = text.matchAll(/\bcrictl (?:--\S+ \S+ )*([a-z-]+)/g);
+    return [...uses].map(([, command = '']) => ({ file, command }));
+  });
+  expect(named.length).toBeGreaterThan(15);
+  expect(named.filter(({ command }) => !CRICTL.includes(command))).toEqual([]);
 });

@@ -68,6 +68,6 @@ function eventOf(pods: Changes, { kind, id, pod }: PodChange): Answer<cri.Contai
 
 function late(): A3sError {
   return new A3sError('conflict', 'The client was too slow: events were lost', {
-    remedy: 'List pods and containers, and ask for events again.',
+    remedy: 'List pods and containers (crictl pods, crictl ps -a), and ask for events again.',
   });
 }

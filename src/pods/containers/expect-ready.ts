@@ -12,6 +12,6 @@ export function expectReady(rt: { readonly pods: PodStore }, id: string): Pod {
   const pod = rt.pods.expectPod(id);
   if (pod.state.status === 'ready') return pod;
   throw new A3sError('conflict', `The pod ${id} is not ready: it is ${pod.state.status}`, {
-    remedy: 'Remove it, and run another one.',
+    remedy: 'Remove it (crictl rmp POD), and run another one (crictl runp POD.json).',
   });
 }

@@ -66,7 +66,7 @@ function expectCreated(rt: Pick<PodHost, 'pods'>, id: string): Container {
   const { status } = container.state;
   if (status === 'created') return container;
   throw new A3sError('conflict', `Cannot start the container ${id}: it is ${status}`, {
-    remedy: 'Create another one.',
+    remedy: 'Create another one: crictl create POD CONTAINER.json POD.json',
   });
 }
 

@@ -13,6 +13,7 @@ import { mayBeInGuest } from '../record/states.ts';
 
 /** Time for the end of a container after SIGKILL. */
 const KILL_MS = 30_000;
+const STOP_POD = 'Stop its pod, which ends its microVM: crictl stopp POD';
 
 /**
  * Sends the stop signal to the main process, and SIGKILL after the timeout. Returns when the record
@@ -44,7 +45,7 @@ export async function stopContainer(
   if (await settles(followed, KILL_MS, signal)) return expectEnded(rt, id);
   signal?.throwIfAborted();
   throw new A3sError('agent-timeout', `The container ${id} did not end after SIGKILL`, {
-    remedy: 'Stop its pod, which ends its microVM.',
+    remedy: STOP_POD,
   });
 }
 
@@ -83,7 +84,7 @@ async function followedLater(
     'agent-timeout',
     `Cannot stop the container ${id}: its guest does not answer`,
     {
-      remedy: 'Stop its pod, which ends its microVM.',
+      remedy: STOP_POD,
     },
   );
 }

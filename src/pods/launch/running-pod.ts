@@ -91,7 +91,7 @@ export class RunningPods {
     const running = this.#pods.get(id);
     if (running !== undefined) return running;
     throw new A3sError('conflict', `The pod ${id} is not ready`, {
-      remedy: 'Remove it; Kubernetes makes another one.',
+      remedy: 'Remove it (crictl rmp POD); Kubernetes makes another one.',
     });
   }
 

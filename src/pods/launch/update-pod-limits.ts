@@ -34,7 +34,7 @@ export async function updatePodLimits(
       throw new A3sError(
         'invalid-argument',
         `Cannot give the pod ${vmCpus(limits.nanoCpus)} processors: its microVM was started with ${cpus}`,
-        { remedy: 'Run another pod with more.' },
+        { remedy: 'Run another pod with more: crictl runp POD.json' },
       );
     }
     const { ulimits: _, ...resources } = resourcesOf({ ...limits, limits: NO_LIMITS });

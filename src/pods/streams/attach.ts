@@ -29,7 +29,7 @@ export async function attachToContainer(
   const output = pod.outputs.get(id);
   if (output === undefined) {
     throw new A3sError('conflict', `The output of container ${id} is not followed at the moment`, {
-      remedy: 'Attach again.',
+      remedy: 'Attach again: crictl attach CONTAINER',
     });
   }
   const ended = new AbortController();
