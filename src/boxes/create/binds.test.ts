@@ -49,6 +49,32 @@ describe('a bind source', () => {
   });
 });
 
+describe('a bind source whose mounts below are to be left out, or to stay writable', () => {
+  const without = (source: string, below: 'disabled' | 'writable') =>
+    bindPaths([
+      { source, destination: '/d', readonly: true, long: { createMountpoint: false, below } },
+    ]);
+
+  it.each(['disabled', 'writable'] as const)(
+    'is shared where there are none: %s',
+    async (below) => {
+      expect((await without(root, below)).shares).toHaveLength(1);
+    },
+  );
+
+  it.each(['disabled', 'writable'] as const)(
+    'is refused where there are some: %s',
+    async (below) => {
+      await expect(without('/', below)).rejects.toMatchObject({
+        code: 'unsupported-option',
+        message: expect.stringMatching(
+          new RegExp(`^Cannot mount / with bind-recursive=${below}: something .* at /.+, and`),
+        ),
+      });
+    },
+  );
+});
+
 describe('a bind source at a later start', () => {
   const recorded = (source: string) =>
     recordSources([{ source, destination: '/d', readonly: false }]);

@@ -9,6 +9,7 @@ import type { BoxSpec } from '@a3s-box/policies';
 import { SHARED_FILE, type Share } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import { makeDirectories, makeDirectoriesUnlinked } from '../../make-directories.ts';
+import { mountTable } from '../../networks/host/mount-table.ts';
 import type { Bind } from '../record/box.ts';
 import { bindTag } from '../spec/bind-tag.ts';
 import { mountPoint } from '../spec/volumes.ts';
@@ -123,10 +124,27 @@ export async function bindPaths(binds: readonly Bind[]): Promise<BoundPaths> {
     const file = kind === 'file' ? { file: SHARED_FILE } : {};
     await checkPlace(source, realPath);
     const path = realPath ?? source;
+    if (long?.below !== undefined) expectNothingBelow(path, long.below);
     shares.push({ tag, path, readonly, ...(realPath === undefined ? {} : { resolved: true }) });
     mounts.push({ kind: 'virtiofs', tag, destination, readonly, ...file });
   }
   return { shares, mounts };
+}
+
+/**
+ * A file server serves a source with all that is mounted below it, and under one access.
+ *
+ * @throws A3sError `unsupported-option`
+ */
+function expectNothingBelow(path: string, below: string): void {
+  const inside = path === '/' ? path : `${path}/`;
+  const found = mountTable().find((mount) => mount.path !== '/' && mount.path.startsWith(inside));
+  if (found === undefined) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot mount ${path} with bind-recursive=${below}: something is mounted below it, at ${found.path}, and would be in the box as the source is`,
+    { remedy: 'Unmount it, mount a directory without mounts, or leave bind-recursive out.' },
+  );
 }
 
 /**

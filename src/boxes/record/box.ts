@@ -41,7 +41,16 @@ const Bind = z.strictObject({
   /** It is of another box, by `--volumes-from`. */
   inherited: z.literal(true).optional(),
   /** It was given in the long form, `--mount`. */
-  long: z.strictObject({ createMountpoint: z.boolean() }).optional(),
+  long: z
+    .strictObject({
+      createMountpoint: z.boolean(),
+      /**
+       * What is mounted below the source is left out, or stays writable. Either is so where nothing
+       * is, and a box does not start where something is.
+       */
+      below: z.enum(['disabled', 'writable']).optional(),
+    })
+    .optional(),
 });
 /** A host path that appears in the box. */
 export type Bind = z.infer<typeof Bind>;

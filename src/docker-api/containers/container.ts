@@ -76,7 +76,13 @@ const MountAsked = z.strictObject({
   Source: z.string().optional(),
   Target: z.string(),
   ReadOnly: z.literal(true).optional(),
-  BindOptions: z.strictObject({ CreateMountpoint: z.literal(true) }).optional(),
+  BindOptions: z
+    .strictObject({
+      CreateMountpoint: z.literal(true).optional(),
+      NonRecursive: z.literal(true).optional(),
+      ReadOnlyNonRecursive: z.literal(true).optional(),
+    })
+    .optional(),
   VolumeOptions: z
     .strictObject({ NoCopy: z.literal(true).optional(), Subpath: z.string().optional() })
     .optional(),

@@ -180,7 +180,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   ),
   Mounts: {
     ...differs(
-      'bind mounts, volumes, images and tmpfs; options of the driver `local` are those of disks and `o=bind`',
+      'bind mounts, without recursion only where nothing is mounted below the source; volumes, images and tmpfs; options of the driver `local` are those of disks and `o=bind`',
       [
         { Type: 'bind', Source: '/tmp', Target: '/data' },
         { Type: 'tmpfs', Target: '/memory', TmpfsOptions: { SizeBytes: 4096, Mode: 0o1770 } },
@@ -194,7 +194,6 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
     refused: [
       [{ Type: 'cluster', Source: 'x', Target: '/data' }],
       [{ Type: 'bind', Source: '/tmp', Target: '/data', BindOptions: { Propagation: 'shared' } }],
-      [{ Type: 'bind', Source: '/tmp', Target: '/data', BindOptions: { NonRecursive: true } }],
     ],
   },
   ConsoleSize: {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Box } from '../../../../boxes/record/box.ts';
+import type { Bind, Box } from '../../../../boxes/record/box.ts';
 import type { HostConfigShown } from '../../../../docker-api/containers/container.ts';
 import { bindText } from './show.ts';
 
@@ -22,6 +22,15 @@ export function shortMounts({ binds, volumeMounts }: Box['definition']): string[
   ];
 }
 
+function bindOptions({ createMountpoint, below }: NonNullable<Bind['long']>) {
+  const options = {
+    ...(createMountpoint ? { CreateMountpoint: true as const } : {}),
+    ...(below === 'disabled' ? { NonRecursive: true as const } : {}),
+    ...(below === 'writable' ? { ReadOnlyNonRecursive: true as const } : {}),
+  };
+  return Object.keys(options).length === 0 ? {} : { BindOptions: options };
+}
+
 /** What was asked for by `--mount`. */
 export function longMounts({
   binds,
@@ -36,7 +45,7 @@ export function longMounts({
         ? []
         : {
             ...{ Type: 'bind' as const, Source: source, Target: destination, ...access(readonly) },
-            ...(long.createMountpoint ? { BindOptions: { CreateMountpoint: true as const } } : {}),
+            ...bindOptions(long),
           },
     ),
     ...volumeMounts

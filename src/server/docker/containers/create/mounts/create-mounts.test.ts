@@ -176,3 +176,20 @@ describe('a part of a volume', () => {
     });
   });
 });
+
+it('shows in the inspection whether mounts below a bind are left out or stay writable', async () => {
+  const bind = (Target: string, BindOptions: object) => {
+    return { Type: 'bind', Source: home.config.home, Target, ReadOnly: true, BindOptions };
+  };
+  const Mounts = [
+    bind('/a', { NonRecursive: true }),
+    bind('/b', { CreateMountpoint: true, ReadOnlyNonRecursive: true }),
+  ];
+  const id = await make({ Mounts });
+  expect((await inspect(id)).HostConfig).toMatchObject({ Mounts });
+  expect((await run(id))?.mounts).toHaveLength(2);
+  const mounted = await make({ Mounts: [{ ...bind('/a', { NonRecursive: true }), Source: '/' }] });
+  expect(await home.call('POST', `/containers/${mounted}/start`)).toMatchObject({
+    ...{ status: 400, body: { code: 'unsupported-option' } },
+  });
+});

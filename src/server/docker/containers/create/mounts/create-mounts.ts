@@ -129,6 +129,8 @@ function parseMount(
   }
 }
 
+type LongBind = NonNullable<Bind['long']>;
+
 type Invalid = (why: string) => A3sError;
 
 function longBind(mount: z.output<typeof Mount>, destination: string, invalid: Invalid): Bind {
@@ -145,16 +147,15 @@ function longBind(mount: z.output<typeof Mount>, destination: string, invalid: I
       `propagation ${spread}: mounts do not spread between a box and the host`,
     );
   }
-  for (const name of ['NonRecursive', 'ReadOnlyNonRecursive'] as const) {
-    if (BindOptions?.[name] !== true) continue;
-    throw unsupported(
-      'HostConfig.Mounts',
-      `BindOptions.${name}: what is mounted below the source is shared as the source is`,
-    );
-  }
   const createMountpoint = BindOptions?.CreateMountpoint === true;
   const source = posix.normalize(Source);
-  return { source, destination, readonly: ReadOnly, long: { createMountpoint } };
+  const long = { createMountpoint, ...belowOf(BindOptions) };
+  return { source, destination, readonly: ReadOnly, long };
+}
+
+function belowOf(options: z.output<typeof Mount>['BindOptions']): Pick<LongBind, 'below'> {
+  if (options?.NonRecursive === true) return { below: 'disabled' };
+  return options?.ReadOnlyNonRecursive === true ? { below: 'writable' } : {};
 }
 
 function longVolume(
