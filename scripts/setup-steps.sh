@@ -255,12 +255,13 @@ load_addon() { node -e 'new (require("better-sqlite3"))(":memory:").close()'; }
 
 # The one add-on that needs compiling is compiled from the source in its package, not downloaded.
 build_addon() {
-  # SQLite's own default: -O3, as the package has it, compiles for a third longer.
-  CFLAGS=-O2 npm_config_nodedir=$(node_headers) npm_config_build_from_source=true \
+  if take_addon; then return 0; fi
+  CFLAGS=$ADDON_FLAGS npm_config_nodedir=$(node_headers) npm_config_build_from_source=true \
     run_logged npm-rebuild npm rebuild better-sqlite3 --ignore-scripts=false ||
     fail 'Cannot compile better-sqlite3.' "Read $STATE/npm-rebuild.log, mend it, and run this again."
   load_addon ||
     fail 'Cannot load better-sqlite3 after compiling it.' 'Remove node_modules and run this again.'
+  keep_addon
 }
 
 fuzzer_key() {
@@ -312,8 +313,10 @@ firmware_done() { unchanged_since "$STATE/firmware" src/boot/firmware.ts src/boo
 
 build_firmware() {
   touch "$STATE/firmware.new"
+  take_kept
   node build/build-boot.cjs --firmware-only || fail 'Cannot make the firmware.' 'Read the lines above, mend it, and run this again.'
   mv "$STATE/firmware.new" "$STATE/firmware"
+  keep
 }
 
 go_key() { GOTOOLCHAIN=local "${A3S_GO:-go}" version 2>&1; }
@@ -328,9 +331,11 @@ build_plain_boot() {
   touch "$STATE/plain-boot.new"
   # The set that was whole is not any more.
   rm -f "$STATE/boot"
+  take_kept
   node build/build-boot.cjs --plain || fail 'Cannot make the boot artefacts.' 'Read the lines above, mend it, and run this again.'
   go_key >"$STATE/boot.go"
   mv "$STATE/plain-boot.new" "$STATE/plain-boot"
+  keep
 }
 
 boot_done() {
@@ -340,9 +345,11 @@ boot_done() {
 
 build_boot() {
   touch "$STATE/boot.new"
+  take_kept
   node build/build-boot.cjs || fail 'Cannot make the boot artefacts.' 'Read the lines above, mend it, and run this again.'
   go_key >"$STATE/boot.go"
   mv "$STATE/boot.new" "$STATE/boot"
+  keep
 }
 
 # Beside the set of this machine's architecture, and never part of it.
@@ -356,6 +363,7 @@ build_arm64_boot() {
   node build/build-boot.cjs --platform linux/arm64 || fail 'Cannot make the boot artefacts of linux/arm64.' 'Read the lines above, mend it, and run this again.'
   go_key >"$STATE/arm64-boot.go"
   mv "$STATE/arm64-boot.new" "$STATE/arm64-boot"
+  keep
 }
 
 builder_done() { [ -f dist/builder/builder.json ] && unchanged_since "$STATE/builder" src/builders/make src/builders/ports.ts scripts/build-builder.ts; }

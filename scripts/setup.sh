@@ -13,6 +13,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup-steps.sh
+. scripts/setup-kept.sh
 
 with_tests=no with_boot=yes with_addon=yes plain_alone=no with_arm64=no
 case "${1:-}" in
