@@ -206,7 +206,12 @@ const BLOBS: Readonly<Record<string, () => string[]>> = {
   'a name that begins as the kernel does': () => ['-fw_cfg', 'name=etc/boot/kernel2,string=other'],
 };
 
-it.each(Object.entries(BLOBS))('the firmware powers off for %s', async (_, extra) => {
+/** The first and the last: all of them take one way through the firmware. */
+const TRIED_BLOBS = Object.entries(BLOBS).filter(
+  (_, index, { length }) => SOAK || index === 0 || index === length - 1,
+);
+
+it.each(TRIED_BLOBS)('the firmware powers off for %s', async (_, extra) => {
   expect(await boot(measured, { extra: extra() })).toBe('');
 });
 
