@@ -2,7 +2,7 @@
  * The product on a host with KVM, in `npm test`. One host and a few boxes serve all tests, in their
  * order.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { BUSYBOX, type Installation, install } from '../e2e/installation.ts';
 import { until } from '../e2e/processes.ts';
 import { BoxChecks, COUNTING } from './box-checks.ts';
@@ -20,6 +20,13 @@ beforeAll(async () => {
 afterAll(async () => {
   await host?.host.kill();
   installation?.remove();
+});
+
+/** A failure says how the box was: it is gone afterwards. */
+afterEach(async ({ task }) => {
+  if (task.result?.state !== 'fail') return;
+  const { stdout, stderr } = await host.run(['inspect', '--format', '{{json .State}}', 'main']);
+  process.stderr.write(`the box after "${task.name}": ${stdout}${stderr}\n`);
 });
 
 describe('on a host with KVM', () => {
