@@ -46,7 +46,10 @@ export class CriServer {
     });
   }
 
-  /** @param release the version of this product @param streams where the streaming server listens */
+  /**
+   * @param release the version of this product
+   * @param streams where the streaming server listens
+   */
   static async open(rt: CriHost, release: string, streams?: StreamAddress): Promise<CriServer> {
     const { grpcHandler } = await import('#grpc');
     const streaming = await StreamingServer.listen(rt.log, streams);

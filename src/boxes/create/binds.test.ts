@@ -49,21 +49,21 @@ describe('a bind source', () => {
   });
 });
 
-describe('a bind source whose mounts below are to be left out, or to stay writable', () => {
+describe('bind-recursive', () => {
   const without = (source: string, below: 'disabled' | 'writable') =>
     bindPaths([
       { source, destination: '/d', readonly: true, long: { createMountpoint: false, below } },
     ]);
 
   it.each(['disabled', 'writable'] as const)(
-    'is shared where there are none: %s',
+    'shares a source without mounts below it: %s',
     async (below) => {
       expect((await without(root, below)).shares).toHaveLength(1);
     },
   );
 
   it.each(['disabled', 'writable'] as const)(
-    'is refused where there are some: %s',
+    'refuses a source with mounts below it: %s',
     async (below) => {
       await expect(without('/', below)).rejects.toMatchObject({
         code: 'unsupported-option',

@@ -3,8 +3,8 @@
  * `LLBBridge/Solve`: what the control server reads of them, and what it changes.
  *
  * A result is stored in the builder under a name that means nothing, and that no other result has.
- * So no name in the builder can stand for an image in a `FROM`, and two builds do not meet, whatever
- * their names and digests; the image store gives the names.
+ * So no name in the builder can stand for an image in a `FROM`, and two builds do not meet,
+ * whatever their names and digests; the image store gives the names.
  *
  * @module
  */
@@ -56,8 +56,8 @@ const RESPONSE = 1;
 const IMAGE = 'image';
 const STORING = ['moby', IMAGE];
 /**
- * What the names of results begin with, before their digests. BuildKit looks whether a name is there
- * and makes it afterwards, so that one of two builds of a digest would fail under one name.
+ * What the names of results begin with, before their digests. BuildKit looks whether a name is
+ * there and makes it afterwards, so that one of two builds of a digest would fail under one name.
  */
 const RESULT_NAME = 'a3s-result-';
 /** Attributes of exporters that name the result there, or would prepare it to run there. */
