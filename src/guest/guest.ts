@@ -240,6 +240,9 @@ export class Guest extends GuestBox {
     if (networks.cards.some(({ ipv6 }) => ipv6 !== undefined)) {
       expectProtocol(this.#connection, 13, 'IPv6 of the networks');
     }
+    if (networks.cards.some(({ linkLocal }) => linkLocal !== undefined)) {
+      expectProtocol(this.#connection, 15, 'link-local addresses');
+    }
     const options = { signal, deadlineMs: SETUP_MS };
     await this.#connection.call('PUT', '/v1/networks', networks, nothing, options);
   }

@@ -27,6 +27,8 @@ export const GuestNetworks = z.strictObject({
           routerMac: z.string(),
         })
         .optional(),
+      /** Further addresses, without a route. Absent: none. Protocol 15. */
+      linkLocal: z.array(z.ipv4()).max(16).optional(),
     }),
   ),
   /** Where everything else goes. Absent: nowhere. */

@@ -10,6 +10,9 @@ import (
 	"a3s.dev/box/agent/box/spec"
 )
 
+// hostPrefix is the prefix of an address without a network.
+const hostPrefix = 32
+
 // card is a network device of the box.
 type card struct {
 	index        int
@@ -18,6 +21,8 @@ type card struct {
 	prefixLength int
 	// ipv6 is nil where it has none.
 	ipv6 *spec.IPv6
+	// linkLocal are further addresses.
+	linkLocal []string
 }
 
 // SetNetworks gives the box these networks in place of those that it has: it configures the cards
@@ -66,7 +71,25 @@ func (s *Sandbox) SetNetworks(wanted *spec.Networks, hostname string, domain *st
 // isAddressed says whether a card has the addresses that are wanted.
 func (c card) isAddressed(wanted *spec.Card) bool {
 	same6 := c.ipv6 == nil && wanted.IPv6 == nil || c.ipv6 != nil && wanted.IPv6 != nil && *c.ipv6 == *wanted.IPv6
-	return same6 && c.address == ipv4(wanted.Address) && c.prefixLength == int(wanted.PrefixLength)
+	return same6 && slices.Equal(c.linkLocal, linkLocalOf(wanted)) && c.address == ipv4(wanted.Address) && c.prefixLength == int(wanted.PrefixLength)
+}
+
+func linkLocalOf(config *spec.Card) []string {
+	if config.LinkLocal == nil {
+		return nil
+	}
+	return *config.LinkLocal
+}
+
+// addLinkLocal gives a card addresses without a route: nobody else is reached by them. They come
+// once the card is up, since the first address that it announces is its own.
+func (n *Network) addLinkLocal(index int, addresses []string) error {
+	for _, address := range addresses {
+		if err := n.inside.AddAddress(index, ipv4(address), hostPrefix); err != nil && !errors.Is(err, syscall.EEXIST) {
+			return err
+		}
+	}
+	return nil
 }
 
 // addresses are those that the box's hosts file has.
@@ -89,7 +112,7 @@ func (n *Network) present() map[string]card {
 	if n.cards == nil {
 		n.cards = map[string]card{}
 		if n.index != 0 {
-			n.cards[nicName] = card{n.index, *n.config.MAC, ipv4(*n.config.Address), int(*n.config.PrefixLength), nil}
+			n.cards[nicName] = card{n.index, *n.config.MAC, ipv4(*n.config.Address), int(*n.config.PrefixLength), nil, nil}
 		}
 	}
 	return n.cards
@@ -122,12 +145,16 @@ func (s *Sandbox) addCard(n *Network, config *spec.Card, index int) error {
 			return fail(err)
 		}
 	}
+	extra := linkLocalOf(config)
+	if err := n.addLinkLocal(index, extra); err != nil {
+		return fail(err)
+	}
 	if config.IPv6 != nil {
 		if err := n.addIPv6(config, index); err != nil {
 			return fail(err)
 		}
 	}
-	n.cards[config.Device] = card{index, config.MAC, address, prefixLength, config.IPv6}
+	n.cards[config.Device] = card{index, config.MAC, address, prefixLength, config.IPv6, slices.Clone(extra)}
 	return nil
 }
 
@@ -137,6 +164,9 @@ func (n *Network) clear(device string, before card) error {
 		unlessGone(n.inside.RemoveAddress(before.index, before.address, before.prefixLength)),
 		n.removeIPv6(before),
 	)
+	for _, address := range before.linkLocal {
+		err = errors.Join(err, unlessGone(n.inside.RemoveAddress(before.index, ipv4(address), hostPrefix)))
+	}
 	if err != nil {
 		return &layers.DeviceError{Kind: "network device", Name: device, Cause: err}
 	}

@@ -2,11 +2,15 @@ package spec
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 )
 
 // maxCards is more than a microVM has places for.
 const maxCards = 32
+
+// maxLinkLocal bounds the link-local addresses of a card.
+const maxLinkLocal = 16
 
 // minMTU6 is the least that a link of IPv6 carries in one piece; RFC 8200, section 5.
 const minMTU6 = 1280
@@ -34,6 +38,8 @@ type Card struct {
 	PrefixLength int64  `json:"prefixLength"`
 	// IPv6 is nil where the card has none.
 	IPv6 *IPv6 `json:"ipv6"`
+	// LinkLocal are further addresses, at which the box alone reaches itself; nil is none.
+	LinkLocal *[]string `json:"linkLocal"`
 }
 
 // IPv6 is what a card has of IPv6. All of it is said here: the card takes nothing of it from what
@@ -66,6 +72,7 @@ func CheckNetworks(n *Networks) error {
 		c.that(isIPv4(card.Address), field+"address", "is not an IPv4 address")
 		c.between(card.PrefixLength, 1, 32, field+"prefixLength")
 		c.ipv6(card.IPv6, field+"ipv6.")
+		c.linkLocal(card.LinkLocal, field+"linkLocal")
 		c.that(card.IPv6 == nil || card.MTU >= minMTU6, field+"mtu", "is too small for IPv6")
 		devices[card.Device], macs[card.MAC] = true, true
 	}
@@ -76,6 +83,19 @@ func CheckNetworks(n *Networks) error {
 	c.resolver(n.Nameservers, n.Search, n.Options, "")
 	c.hosts(n.Hosts)
 	return c.err
+}
+
+// linkLocal takes IPv4 addresses; RFC 3927, section 2.1.
+func (c *checks) linkLocal(list *[]string, field string) {
+	if list == nil {
+		return
+	}
+	c.that(len(*list) <= maxLinkLocal, field, "has too many entries")
+	for index, text := range *list {
+		address, err := netip.ParseAddr(text)
+		c.that(err == nil && address.Is4() && address.IsLinkLocalUnicast(), field, "holds what is not a link-local IPv4 address")
+		c.that(!slices.Contains((*list)[:index], text), field, "holds an address twice")
+	}
 }
 
 // ipv6 takes one spelling of an address, and none with a meaning of its own.
