@@ -15,6 +15,7 @@ import { boxMemory } from '../spec/resources.ts';
 export interface CheckedParts
   extends Pick<BoxDefinition, 'storage' | 'limits' | 'memoryBytes' | 'security' | 'names'> {
   readonly network: BoxDefinition['network'];
+  readonly ownLinkLocal?: BoxDefinition['ownLinkLocal'] | readonly string[] | undefined;
   readonly ports: readonly unknown[];
   readonly env: readonly string[];
   readonly binds: readonly Pick<Bind, 'source' | 'destination'>[];
@@ -56,6 +57,7 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
   checkUserNetwork({ network, confidential: true, fork: false });
   checkRates(request.limits, asked.changes);
   checkHosts(request);
+  checkLinkLocal(request);
   checkPrivileged(request, asked);
   for (const { name, variable } of asked.secrets) {
     if (variable === undefined || !request.env.some((entry) => isNamed(entry, variable))) continue;
@@ -78,6 +80,16 @@ function checkStorage(
     'invalid-argument',
     `Cannot create the box: a writable layer of ${storage.bytes} bytes is more than half of its memory, ${most} bytes, in which it keeps its changes`,
     { remedy: 'Add --changes encrypted-disk, or more --memory.' },
+  );
+}
+
+/** @throws A3sError `unsupported-option` */
+function checkLinkLocal({ ownLinkLocal }: Pick<CheckedParts, 'ownLinkLocal'>): void {
+  if (ownLinkLocal === undefined) return;
+  throw new A3sError(
+    'unsupported-option',
+    'Cannot create the box: LinkLocalIPs is not supported for a confidential box: its addresses are constants of its agent, and none is the host’s to choose',
+    { remedy: 'Leave the option out.' },
   );
 }
 

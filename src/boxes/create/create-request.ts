@@ -81,6 +81,8 @@ export interface CreateRequest {
   readonly networkMode?: string | undefined;
   /** The hardware address in a network of its own. Undefined: one is made up. */
   readonly mac?: string | undefined;
+  /** Further addresses of the card there. */
+  readonly ownLinkLocal?: readonly string[] | undefined;
   /** Options for a driver of that network, for `inspect`. */
   readonly ownDriverOptions?: Readonly<Record<string, string>> | undefined;
   /** The user-defined networks, the main one first. */

@@ -41,6 +41,7 @@ function pick(request: CreateRequest) {
   const { autoRemove, memoryBytes, nanoCpus, network, names, egress } = request;
   const { limits, security, restart, init, logging, containerIdFile } = request;
   const { tmpfs, shmBytes, readonlyRootfs, storage } = request;
+  const { ownLinkLocal } = request;
   const { mac, ownDriverOptions, links, networkDisabled, shell, onBuild, argsEscaped } = request;
   return {
     ...{ terminal, openStdin, stdinOnce, attach },
@@ -55,6 +56,7 @@ function pick(request: CreateRequest) {
     ...(storage === undefined ? {} : { storage }),
     ...(mac === undefined ? {} : { mac }),
     ...(ownDriverOptions === undefined ? {} : { ownDriverOptions: { ...ownDriverOptions } }),
+    ...(ownLinkLocal === undefined ? {} : { ownLinkLocal: [...ownLinkLocal] }),
     ...(links === undefined ? {} : { links: [...links] }),
     ...(networkDisabled === undefined ? {} : { networkDisabled }),
     ...(shell === undefined ? {} : { shell: [...shell] }),

@@ -110,6 +110,8 @@ const BoxEndpoint = z.strictObject({
   gatewayPriority: z.int().optional(),
   /** Names that the box alone has for others, each `TARGET:ALIAS`. Absent: none. */
   links: z.array(z.string()).optional(),
+  /** Further addresses of its card. Absent: none. */
+  linkLocal: z.array(z.string()).optional(),
   /** Options for a driver, for `inspect`: no driver reads them. Absent: none. */
   driverOptions: z.record(z.string(), z.string()).optional(),
 });
@@ -238,6 +240,8 @@ export const BoxDefinition = z.strictObject({
   networkMode: z.string().optional(),
   /** The hardware address that was chosen for its card in its own network. */
   mac: z.string().optional(),
+  /** Further addresses of that card. Absent: none. */
+  ownLinkLocal: z.array(z.string()).optional(),
   /** Options for a driver of that network, for `inspect`: no driver reads them. Absent: none. */
   ownDriverOptions: z.record(z.string(), z.string()).optional(),
   /** `none` was asked for by `NetworkDisabled`. */

@@ -33,7 +33,7 @@ export function guestNetworks(
   const { networks } = rt;
   const { id, names, network, endpoints } = definition;
   const places = new Map(networks.endpointsOfBox(id).map((place) => [place.network, place]));
-  const users = endpoints.flatMap(({ network: of, gatewayPriority = 0 }): Joined[] => {
+  const users = endpoints.flatMap(({ network: of, gatewayPriority = 0, linkLocal }): Joined[] => {
     const [place, record] = [places.get(of), networks.get(of)];
     if (place === undefined || record === undefined) return [];
     const { mac, address, prefixLength, gateway, ipv6, card } = place;
@@ -42,6 +42,7 @@ export function guestNetworks(
         card: {
           ...{ device: `eth${card}`, mac, mtu: mtuIn(record), address, prefixLength },
           ...(ipv6 === undefined ? {} : { ipv6: ipv6Of(ipv6) }),
+          ...(linkLocal === undefined ? {} : { linkLocal }),
         },
         ...{ name: record.name, priority: gatewayPriority, internal: record.internal, gateway },
       },
@@ -68,9 +69,13 @@ function ipv6Of({ address, prefixLength }: NonNullable<Endpoint['ipv6']>) {
 }
 
 /** Its own network, which is Docker's `bridge`. */
-function own(definition: Pick<BoxDefinition, 'id' | 'mac'>): Joined {
+function own(definition: Pick<BoxDefinition, 'id' | 'mac' | 'ownLinkLocal'>): Joined {
   const { address, prefixLength, gateway, mtu } = GUEST_NETWORK;
-  const card = { device: 'eth0', mac: macAddress(definition), mtu, address, prefixLength };
+  const { ownLinkLocal: linkLocal } = definition;
+  const card = {
+    ...{ device: 'eth0', mac: macAddress(definition), mtu, address, prefixLength },
+    ...(linkLocal === undefined ? {} : { linkLocal }),
+  };
   return { card, name: 'bridge', priority: 0, internal: false, gateway };
 }
 

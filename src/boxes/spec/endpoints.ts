@@ -25,6 +25,8 @@ export interface EndpointRequest {
   readonly gatewayPriority?: number | undefined;
   /** `TARGET:ALIAS` each. */
   readonly links?: readonly string[] | undefined;
+  /** Further addresses of its card. */
+  readonly linkLocal?: readonly string[] | undefined;
   /** For `inspect`. */
   readonly driverOptions?: Readonly<Record<string, string>> | undefined;
 }
@@ -51,6 +53,7 @@ export function resolveEndpoints(
       ...withAddresses(first?.address ?? address, first?.mac ?? mac),
       ...withAddress6(first?.address6 ?? endpoint.address6),
       ...withPriority(first?.gatewayPriority ?? gatewayPriority),
+      ...withLinkLocal([...(first?.linkLocal ?? []), ...(endpoint.linkLocal ?? [])]),
       ...withLinks([...(first?.links ?? []), ...(endpoint.links ?? [])]),
       ...withDriverOptions(first?.driverOptions ?? driverOptions),
     };
@@ -87,6 +90,7 @@ export function resolveEndpoint(
       asked.address6 === undefined ? undefined : checkWantedAddress6(network, asked.address6),
     ),
     ...withPriority(asked.gatewayPriority),
+    ...withLinkLocal(asked.linkLocal),
     ...withLinks(asked.links),
     ...withDriverOptions(asked.driverOptions),
   };
@@ -98,6 +102,10 @@ function withAddress6(address6: string | undefined) {
 
 function withPriority(gatewayPriority: number | undefined) {
   return gatewayPriority === undefined ? {} : { gatewayPriority };
+}
+
+function withLinkLocal(linkLocal: readonly string[] = []) {
+  return linkLocal.length === 0 ? {} : { linkLocal: [...new Set(linkLocal)] };
 }
 
 /** @throws A3sError `invalid-argument` */

@@ -11,6 +11,12 @@ import type { RunningBox } from '../run/running-box.ts';
 import type { Services } from '../services/services.ts';
 import { hasLinks } from '../spec/links.ts';
 
+function hasLinkLocal({ definition }: Pick<Box, 'definition'>): boolean {
+  const { network, ownLinkLocal, endpoints } = definition;
+  if (network === 'default' && ownLinkLocal !== undefined) return true;
+  return endpoints.some(({ linkLocal }) => linkLocal !== undefined);
+}
+
 /**
  * Before the main process runs, so that it finds all networks, and the boxes that it is linked to.
  * The end of the run takes them.
@@ -24,7 +30,7 @@ export async function joinNetworks(
   const others = endpoints.slice(network === 'default' ? 0 : 1);
   // A launch spec has no word for IPv6.
   const hasIpv6 = rt.networks.endpointsOfBox(running.id).some(({ ipv6 }) => ipv6 !== undefined);
-  if (others.length === 0 && !hasLinks(box.definition) && !hasIpv6) return;
+  if (others.length === 0 && !hasLinks(box.definition) && !hasIpv6 && !hasLinkLocal(box)) return;
   const publishing = publishingPlace(rt, box.definition);
   for (const [at, asked] of others.entries()) {
     const ports = asked === publishing ? rt.store.expect(running.id).state.ports : [];

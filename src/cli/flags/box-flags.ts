@@ -12,7 +12,6 @@ import { IMAGE_FLAGS } from './image-flags.ts';
 import { CREATE_LIMIT_FLAGS, LIMIT_FLAGS, REFUSED_LIMIT_FLAGS } from './resource-flags.ts';
 import { SECURITY_FLAGS } from './security-flags.ts';
 
-const ADDRESS = 'a box has one address of each family in a network';
 const VM = 'a box is a microVM, and shares no namespace or device with the host';
 const WINDOWS = 'it is for Windows';
 
@@ -55,6 +54,9 @@ const COMMON: readonly Flag[] = [
     value: 'address',
   }),
   string('ip6', 'IPv6 address in a user-defined network (e.g., 2001:db8::33)', {
+    value: 'address',
+  }),
+  list('link-local-ip', 'IPv4 link-local address, which the box alone reaches', {
     value: 'address',
   }),
   string('mac-address', 'MAC address in a user-defined network', { value: 'address' }),
@@ -103,7 +105,6 @@ const REFUSED: readonly Flag[] = [
   refused('gpus', VM),
   refused('io-maxbandwidth', WINDOWS),
   refused('io-maxiops', WINDOWS),
-  refused('link-local-ip', ADDRESS, 'list'),
 ];
 
 export const CREATE_FLAGS: readonly Flag[] = byName([

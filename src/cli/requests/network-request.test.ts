@@ -54,6 +54,16 @@ describe('the network of a box', () => {
       'db',
       { db: { DriverOpts: { 'a.b': 'c=d', e: '' } } },
     ],
+    [
+      ['--network', 'name=db,link-local-ip=169.254.8.8', '--network=web'],
+      'db',
+      { db: { IPAMConfig: { LinkLocalIPs: ['169.254.8.8'] } }, web: {} },
+    ],
+    [
+      ['--link-local-ip', '169.254.8.8', '--link-local-ip=169.254.8.9'],
+      'default',
+      { default: { IPAMConfig: { LinkLocalIPs: ['169.254.8.8', '169.254.8.9'] } } },
+    ],
     // The server refuses this, with its reason.
     [['--network-alias', 'a'], 'default', { default: { Aliases: ['a'] } }],
   ])('sends the flags %j', async (args, mode, endpoints) => {

@@ -36,10 +36,12 @@ function withFlags(network: NetworkFlag, flags: FlagValues): NetworkFlag {
   const aliases = flags.list('network-alias');
   const ip = flags.string('ip') ?? '';
   const ip6 = flags.string('ip6') ?? '';
+  const linkLocal = flags.list('link-local-ip');
   const mac = flags.string('mac-address') ?? '';
   conflict(aliases, network.aliases, '--network-alias', 'alias');
   conflict(ip, network.ip, '--ip', 'IPv4 address');
   conflict(ip6, network.ip6, '--ip6', 'IPv6 address');
+  conflict(linkLocal, network.linkLocal, '--link-local-ip', 'link-local IP addresses');
   conflict(mac, network.mac, '--mac-address', 'MAC address');
   return {
     name: network.name,
@@ -48,6 +50,7 @@ function withFlags(network: NetworkFlag, flags: FlagValues): NetworkFlag {
     ip6: ip6 || network.ip6,
     mac: mac || network.mac,
     priority: network.priority,
+    linkLocal: [...network.linkLocal, ...linkLocal],
     driverOptions: network.driverOptions,
   };
 }
@@ -70,17 +73,18 @@ function hasSettings(network: NetworkFlag): boolean {
 }
 
 function endpointOf(network: NetworkFlag): [string, object] {
-  const { name, aliases, ip, ip6, mac, priority, driverOptions } = network;
+  const { name, aliases, ip, ip6, mac, priority, linkLocal, driverOptions } = network;
   return [
     name,
     {
       ...(aliases.length === 0 ? {} : { Aliases: aliases }),
-      ...(ip + ip6 === ''
+      ...(ip + ip6 === '' && linkLocal.length === 0
         ? {}
         : {
             IPAMConfig: {
               ...(ip === '' ? {} : { IPv4Address: ip }),
               ...(ip6 === '' ? {} : { IPv6Address: ip6 }),
+              ...(linkLocal.length === 0 ? {} : { LinkLocalIPs: linkLocal }),
             },
           }),
       ...(mac === '' ? {} : { MacAddress: mac }),

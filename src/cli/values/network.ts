@@ -1,6 +1,6 @@
 /**
  * `--network`: a name, or in the long form `name=NAME,alias=ALIAS,ip=ADDRESS,mac-address=ADDRESS`,
- * `ip6=ADDRESS`, `gw-priority=NUMBER` and `driver-opt=KEY=VALUE`.
+ * `ip6=ADDRESS`, `gw-priority=NUMBER`, `driver-opt=KEY=VALUE` and `link-local-ip=ADDRESS`.
  *
  * @module
  */
@@ -15,24 +15,24 @@ export interface NetworkFlag {
   readonly mac: string;
   /** Of the networks of a box the highest is its way out; 0: not asked for. */
   readonly priority: number;
+  readonly linkLocal: readonly string[];
   /** By their keys. */
   readonly driverOptions: Readonly<Record<string, string>>;
 }
 
 const LONG = /^\w+=.*/;
-/** Docker's keys that a network of boxes does not have. */
-const UNSUPPORTED: readonly string[] = ['link-local-ip'];
 
 /** @throws RangeError in Docker's words; UsageError for what boxes cannot have */
 export function parseNetwork(text: string): NetworkFlag {
   if (!LONG.test(text)) {
-    const nothing = { aliases: [], ip: '', ip6: '', mac: '', priority: 0, driverOptions: {} };
-    return checked({ name: text, ...nothing });
+    const nothing = { ip: '', ip6: '', mac: '', priority: 0, driverOptions: {} };
+    return checked({ name: text, aliases: [], linkLocal: [], ...nothing });
   }
   let [name, ip, ip6, mac] = ['', '', '', ''];
   let priority = 0;
   const aliases: string[] = [];
   const options: string[] = [];
+  const linkLocal: string[] = [];
   for (const field of parseCsvRecord(text)) {
     const equals = field.indexOf('=');
     const key = field.slice(0, Math.max(equals, 0)).trim().toLowerCase();
@@ -45,12 +45,12 @@ export function parseNetwork(text: string): NetworkFlag {
     else if (key === 'mac-address') mac = value;
     else if (key === 'gw-priority') priority = priorityOf(value);
     else if (key === 'driver-opt') options.push(value);
-    else if (UNSUPPORTED.includes(key)) throw unsupported(`${key} of --network`);
+    else if (key === 'link-local-ip') linkLocal.push(value);
     else throw new RangeError(`invalid field key ${key}`);
   }
   if (name === '') throw new RangeError('network name/id is not specified');
   const driverOptions = driverOptionsOf(options);
-  return checked({ name, aliases, ip, ip6, mac, priority, driverOptions });
+  return checked({ name, aliases, ip, ip6, mac, priority, linkLocal, driverOptions });
 }
 
 /** @throws RangeError in Docker's words for what is not `KEY=VALUE` */
@@ -75,8 +75,11 @@ function checked(network: NetworkFlag): NetworkFlag {
 }
 
 function unsupported(what: string): UsageError {
-  return new UsageError(`unsupported ${what}: a box has one address of each family in a network`, {
-    code: 'unsupported-option',
-    remedy: 'Name default, none or a network of a3s-box network ls.',
-  });
+  return new UsageError(
+    `unsupported ${what}: a box is a microVM, and has a network card of its own`,
+    {
+      code: 'unsupported-option',
+      remedy: 'Name default, none or a network of a3s-box network ls.',
+    },
+  );
 }

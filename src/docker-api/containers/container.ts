@@ -34,9 +34,13 @@ const Endpoint = Address.extend({
   NetworkID: z.string(),
   EndpointID: z.string(),
   Aliases: z.array(z.string()).nullable(),
-  /** The addresses that were asked for, in a user-defined network. */
+  /** The addresses that were asked for; in the default network, link-local ones alone. */
   IPAMConfig: z
-    .strictObject({ IPv4Address: z.string().optional(), IPv6Address: z.string().optional() })
+    .strictObject({
+      IPv4Address: z.string().optional(),
+      IPv6Address: z.string().optional(),
+      LinkLocalIPs: z.array(z.string()).optional(),
+    })
     .nullable(),
   /** As they were asked for, in a user-defined network. */
   Links: z.array(z.string()).nullable(),

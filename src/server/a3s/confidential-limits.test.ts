@@ -125,6 +125,20 @@ describe('a confidential box', () => {
     });
   });
 
+  it('refuses link-local addresses, which are not the host’s to choose', async () => {
+    expect(
+      await home.call('POST', '/containers/create', {
+        ...{ Image: 'busybox', Cmd: ['true'], Confidential: { Tee: 'simulate' } },
+        NetworkingConfig: {
+          EndpointsConfig: { bridge: { IPAMConfig: { LinkLocalIPs: ['169.254.8.8'] } } },
+        },
+      }),
+    ).toMatchObject({
+      status: 400,
+      body: { code: 'unsupported-option', message: expect.stringContaining('LinkLocalIPs') },
+    });
+  });
+
   it('puts devices, rules for devices, a profile and the size of the writable layer into the launch spec', async () => {
     const id = await running(
       { Changes: 'encrypted-disk' },

@@ -107,7 +107,7 @@ const USER_ENDPOINT_ROWS: readonly (readonly string[])[] = [
   [
     '`IPAMConfig`',
     'differs',
-    '`IPv4Address` and `IPv6Address`; boxes have no link-local addresses',
+    '`IPv4Address` and `IPv6Address`; `LinkLocalIPs` of 169.254.0.0/16, which are on the card of the box, and which no other box reaches',
   ],
   ['`MacAddress`', 'works', '`MacAddress` beside `Image` means the same'],
   ['`GwPriority`', 'works', 'in every version of the API'],

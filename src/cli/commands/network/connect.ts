@@ -1,6 +1,6 @@
 import { segment } from '../../client/client.ts';
 import type { Command } from '../../command.ts';
-import { byName, int, list, refused, string } from '../../flags/flag.ts';
+import { byName, int, list, string } from '../../flags/flag.ts';
 import { driverOptionsOf } from '../../values/network.ts';
 
 export const connectNetwork: Command = {
@@ -13,7 +13,9 @@ export const connectNetwork: Command = {
     string('ip6', 'IPv6 address', { value: 'address' }),
     int('gw-priority', 'Highest gw-priority provides the default gateway'),
     list('driver-opt', 'Option that is shown, and that no driver reads', { value: 'key=value' }),
-    refused('link-local-ip', 'a box has one address of each family in a network', 'list'),
+    list('link-local-ip', 'IPv4 link-local address, which the box alone reaches', {
+      value: 'address',
+    }),
   ]),
   operands: { min: 2, max: 2 },
   async run({ context, flags, operands: [network = '', box = ''] }) {
@@ -24,6 +26,7 @@ export const connectNetwork: Command = {
         ...(flags.given('link') ? { Links: flags.list('link') } : {}),
         IPAMConfig: {
           IPv4Address: flags.string('ip') ?? '',
+          ...(flags.given('link-local-ip') ? { LinkLocalIPs: flags.list('link-local-ip') } : {}),
           ...(flags.given('ip6') ? { IPv6Address: flags.string('ip6') ?? '' } : {}),
         },
         ...(flags.given('driver-opt')

@@ -232,9 +232,10 @@ describe('network connect and disconnect', () => {
     expect(JSON.parse(server.calls.at(-1)?.body ?? '')).toMatchObject({
       EndpointConfig: { Links: ['main:db'] },
     });
-    expect(await a3s(['connect', '--driver-opt', 'a=b', 'db', 'box'])).toMatchObject({ status: 0 });
+    const more = ['--driver-opt', 'a=b', '--link-local-ip', '169.254.8.8'];
+    expect(await a3s(['connect', ...more, 'db', 'box'])).toMatchObject({ status: 0 });
     expect(JSON.parse(server.calls.at(-1)?.body ?? '')).toMatchObject({
-      EndpointConfig: { DriverOpts: { a: 'b' } },
+      EndpointConfig: { DriverOpts: { a: 'b' }, IPAMConfig: { LinkLocalIPs: ['169.254.8.8'] } },
     });
     server.answers.set('POST /networks/db/disconnect', OK);
     expect(await a3s(['disconnect', '-f', 'db', 'box'])).toMatchObject({ status: 0, stdout: '' });

@@ -162,6 +162,24 @@ describe('a box in a user-defined network', () => {
     },
   );
 
+  it.each([
+    ['bridge', 'bridge'],
+    ['db', 'db'],
+  ])(
+    'gives the card of a box link-local addresses before its main process runs, in the network %s',
+    async (mode, name) => {
+      const IPAMConfig = { LinkLocalIPs: ['169.254.8.8', '169.254.8.9'] };
+      const id = await created(mode, { [name]: { IPAMConfig } });
+      expect(await inspect(id)).toMatchObject({
+        NetworkSettings: { Networks: { [name]: { IPAMConfig } } },
+      });
+      expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+      expect(home.agents.get(id)?.networks?.cards).toMatchObject([
+        { device: 'eth0', linkLocal: IPAMConfig.LinkLocalIPs },
+      ]);
+    },
+  );
+
   it('shows the chosen hardware address of a box that never ran', async () => {
     const MacAddress = '02:42:ac:11:00:02';
     const id = await created('db', { db: { MacAddress } });
@@ -191,7 +209,16 @@ describe('a box in a user-defined network', () => {
     ['db', { none: {} }, 400, 'one of the networks in private (none) mode'],
     ['db', { db: { GwPriority: 'x' } }, 400, 'GwPriority'],
     ['db', { db: { IPAMConfig: { IPv6Address: 'fd00::1' } } }, 400, 'network db has no IPv6'],
-    ['db', { db: { IPAMConfig: { LinkLocalIPs: ['169.254.1.1'] } } }, 400, 'LinkLocalIPs is not'],
+    [
+      'db',
+      { db: { IPAMConfig: { LinkLocalIPs: ['x'] } } },
+      400,
+      'invalid link-local IP address: x',
+    ],
+    ['db', { db: { IPAMConfig: { LinkLocalIPs: ['fe80::1'] } } }, 400, 'LinkLocalIPs is not'],
+    ['default', { bridge: { IPAMConfig: { LinkLocalIPs: ['10.1.2.3'] } } }, 400, 'LinkLocalIPs'],
+    ['default', { bridge: { IPAMConfig: { IPv4Address: '10.0.2.9' } } }, 400, 'user-defined'],
+    ['none', { none: { IPAMConfig: { LinkLocalIPs: ['169.254.1.1'] } } }, 400, 'IPAMConfig'],
     [
       'db',
       { db: { IPAMConfig: { IPv4Address: '10.9.9.9' } } },

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isIP } from 'node:net';
 import * as z from 'zod';
 import type { BoxDefinition } from '../../../../boxes/record/box.ts';
 import { besideNone } from '../../../../boxes/spec/beside-none.ts';
@@ -19,6 +20,8 @@ import {
   withoutUnsupported,
 } from './unsupported-options.ts';
 
+const OWN_ADDRESS = 'user-specified IP address is supported on user-defined networks only';
+
 const ENDPOINTS = 'NetworkingConfig.EndpointsConfig';
 
 /**
@@ -34,6 +37,8 @@ const READ_BY_DRIVERS = 'com.docker.network.';
 
 const DriverOptions = z.record(z.string().max(1024), z.string().max(4096));
 
+const LinkLocalIps = z.array(z.string().max(64)).max(16).default([]);
+
 const EndpointFields = z.strictObject({
   Aliases: z
     .array(
@@ -46,6 +51,7 @@ const EndpointFields = z.strictObject({
     .strictObject({
       IPv4Address: z.string().max(64).default(''),
       IPv6Address: z.string().max(64).default(''),
+      LinkLocalIPs: LinkLocalIps,
     })
     .prefault({}),
   GwPriority: z
@@ -58,9 +64,11 @@ const EndpointFields = z.strictObject({
 });
 const ENDPOINT_KEYS = Object.keys(EndpointFields.shape);
 
-const IPAM_KEYS = ['IPv4Address', 'IPv6Address'];
+const IPAM_KEYS = ['IPv4Address', 'IPv6Address', 'LinkLocalIPs'];
+/** Of a network that the user has not defined. */
 const UNSUPPORTED_IPAM: UnsupportedOptions = {
-  LinkLocalIPs: { neutral: isZero, why: 'a box has one address of each family in a network' },
+  IPv4Address: { neutral: isZero, why: OWN_ADDRESS },
+  IPv6Address: { neutral: isZero, why: OWN_ADDRESS },
 };
 
 /** What is asked for of the network, besides `HostConfig.NetworkMode`. */
@@ -81,6 +89,7 @@ interface Networking {
   /** In a network of its own. */
   readonly mac?: string;
   readonly ownDriverOptions?: Readonly<Record<string, string>>;
+  readonly ownLinkLocal?: readonly string[];
   readonly links?: readonly string[];
   readonly endpoints: readonly EndpointRequest[];
 }
@@ -127,7 +136,7 @@ export function parseNetworking(
   // The address beside the image is of the card in the main network.
   const own = network === 'default' && kind !== 'user';
   const ownMac = own ? sameMac(chosen.mac, mac) : chosen.mac;
-  const { driverOptions } = chosen;
+  const { driverOptions, linkLocal } = chosen;
   return {
     network,
     ...(kind === 'user' && network === 'default' ? { networkMode: mode } : {}),
@@ -135,6 +144,7 @@ export function parseNetworking(
     ...(driverOptions === undefined || network === 'user'
       ? {}
       : { ownDriverOptions: driverOptions }),
+    ...(linkLocal === undefined || network !== 'default' ? {} : { ownLinkLocal: linkLocal }),
     ...(links.length === 0 ? {} : { links: [...links] }),
     endpoints: own ? [...endpoints.values()] : withMac([...endpoints.values()], mac),
   };
@@ -144,6 +154,7 @@ export function parseNetworking(
 interface Predefined {
   readonly mac?: string;
   readonly driverOptions?: Readonly<Record<string, string>>;
+  readonly linkLocal?: readonly string[];
 }
 
 function readPredefined(name: string, endpoint: unknown, ignored: string[]): Predefined {
@@ -151,9 +162,19 @@ function readPredefined(name: string, endpoint: unknown, ignored: string[]): Pre
   const absent =
     name === 'none'
       ? { ...UNSUPPORTED_ENDPOINT, MacAddress: { neutral: isZero, why: NO_CARD } }
-      : UNSUPPORTED_ENDPOINT;
-  const { MacAddress, DriverOpts } = withoutUnsupported(
-    ...([where, endpoint, ['MacAddress', 'DriverOpts'], absent, { ignored }] as const),
+      : withoutIpam;
+  const { MacAddress, DriverOpts, IPAMConfig } = withoutUnsupported(
+    ...([
+      where,
+      endpoint,
+      ['MacAddress', 'DriverOpts', 'IPAMConfig'],
+      absent,
+      { ignored },
+    ] as const),
+  );
+  const { LinkLocalIPs } = withoutUnsupported(
+    ...([`${where}IPAMConfig.`, IPAMConfig, ['LinkLocalIPs'], UNSUPPORTED_IPAM] as const),
+    { ignored },
   );
   const mac = MacAddress === undefined ? '' : parseRequest(MacText, MacAddress);
   const driverOptions =
@@ -161,6 +182,7 @@ function readPredefined(name: string, endpoint: unknown, ignored: string[]): Pre
   return {
     ...(mac === '' ? {} : { mac }),
     ...withDriverOptions(where, driverOptions),
+    ...withLinkLocal(parseRequest(LinkLocalIps, LinkLocalIPs)),
   };
 }
 
@@ -184,6 +206,9 @@ function kindOf(mode: string): BoxDefinition['network'] {
   if (mode !== 'host' && !mode.startsWith('container:')) return 'user';
   throw unsupported('HostConfig.NetworkMode', `${mode.slice(0, 64)}: ${OWN_CARD}`);
 }
+
+/** The default network takes link-local addresses of `IPAMConfig`. */
+const { IPAMConfig: _, ...withoutIpam } = UNSUPPORTED_ENDPOINT;
 
 const NO_CARD = 'a box without a network has no card';
 const OWN_CARD = 'a box is a microVM, and has a network card of its own';
@@ -213,7 +238,7 @@ export function readEndpoint(
   const where = `${whole}.`;
   const kept = withoutUnsupported(where, endpoint, ENDPOINT_KEYS, unsupportedOfUser, { ignored });
   const ipam = withoutUnsupported(
-    ...([`${where}IPAMConfig.`, kept['IPAMConfig'], IPAM_KEYS, UNSUPPORTED_IPAM] as const),
+    ...([`${where}IPAMConfig.`, kept['IPAMConfig'], IPAM_KEYS, {}] as const),
     { ignored },
   );
   const fields = parseRequest(EndpointFields, { ...kept, IPAMConfig: { ...ipam } });
@@ -225,8 +250,26 @@ export function readEndpoint(
     mac: orUndefined(fields.MacAddress),
     gatewayPriority: fields.GwPriority === 0 ? undefined : fields.GwPriority,
     ...(fields.Links.length === 0 ? {} : { links: fields.Links }),
+    ...withLinkLocal(fields.IPAMConfig.LinkLocalIPs),
     ...withDriverOptions(where, fields.DriverOpts),
   };
+}
+
+/**
+ * The addresses are of the box alone: the host lets no packet with one through.
+ *
+ * @throws A3sError `invalid-argument` in Docker's words, `unsupported-option`
+ */
+function withLinkLocal(addresses: readonly string[]): Pick<Predefined, 'linkLocal'> {
+  for (const address of addresses) {
+    if (isIP(address) === 0) {
+      throw new A3sError('invalid-argument', `invalid link-local IP address: ${address}`);
+    }
+    if (!/^169\.254\./.test(address)) {
+      throw unsupported('LinkLocalIPs', `${address}: it is not of 169.254.0.0/16`);
+    }
+  }
+  return addresses.length === 0 ? {} : { linkLocal: [...new Set(addresses)] };
 }
 
 /** A network that the user has defined has what others have not. */

@@ -25,13 +25,14 @@ export function addressOf(box: Box) {
 
 /** By name. A user-defined network that is gone is shown as it was asked for. */
 export function endpointsOf(rt: Pick<Runtime, 'networks'>, box: Box): Networks {
-  const { network, endpoints, mac, ownDriverOptions } = box.definition;
+  const { network, endpoints, mac, ownDriverOptions, ownLinkLocal } = box.definition;
   const own =
     network === 'user'
       ? {}
       : {
           [ownName(box)]: {
-            ...{ IPAMConfig: null, Links: null, Aliases: null, DNSNames: null },
+            IPAMConfig: ownLinkLocal === undefined ? null : { LinkLocalIPs: ownLinkLocal },
+            ...{ Links: null, Aliases: null, DNSNames: null },
             // As it was chosen: a microVM of a pool brings its own.
             MacAddress: mac ?? '',
             DriverOpts: ownDriverOptions ?? null,
@@ -48,8 +49,10 @@ export function endpointsOf(rt: Pick<Runtime, 'networks'>, box: Box): Networks {
 function endpointOf(
   { networks }: Pick<Runtime, 'networks'>,
   { name, definition: { id } }: Box,
-  { network, aliases, address, address6, mac, driverOptions, gatewayPriority, links }: BoxEndpoint,
+  endpoint: BoxEndpoint,
 ): Networks[string] {
+  const { network, aliases, address, address6, mac, driverOptions, gatewayPriority } = endpoint;
+  const { links, linkLocal } = endpoint;
   const attached = networks.endpointsOfBox(id).find((each) => each.network === network);
   const shown =
     attached === undefined
@@ -61,11 +64,12 @@ function endpointOf(
         };
   return {
     IPAMConfig:
-      address === undefined && address6 === undefined
+      address === undefined && address6 === undefined && linkLocal === undefined
         ? null
         : {
             ...(address === undefined ? {} : { IPv4Address: address }),
             ...(address6 === undefined ? {} : { IPv6Address: address6 }),
+            ...(linkLocal === undefined ? {} : { LinkLocalIPs: linkLocal }),
           },
     Links: links ?? null,
     Aliases: aliases.length === 0 ? null : aliases,
