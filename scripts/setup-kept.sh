@@ -1,6 +1,7 @@
 # What set-up keeps for other checkouts of the same user, below ~/.cache/a3s-box: what takes minutes
 # to make or to download, and is the same for all of them. Everything is named by what it was made
-# of, or checked by its digest where it is used; a file that is gone is made again. Sourced, not run.
+# of, or checked by its digest where it is used; a file that is gone is made again. Sourced, not
+# run.
 #
 # A3S_SETUP_CACHE=DIR is another place; A3S_SETUP_CACHE=off keeps and takes nothing.
 
