@@ -12,12 +12,14 @@ import { UsageError } from '../../../usage-error.ts';
 import { eachOf } from '../../each-of.ts';
 import { inspectBox, openAttachedStream } from '../output/attach.ts';
 
+const CHECKPOINT = 'snapshot create --memory saves the whole microVM of a running box';
+
 export const start: Command = {
   usage: '[OPTIONS] BOX [BOX...]',
   flags: [
     bool('attach', 'Attach STDOUT/STDERR and forward signals', { short: 'a' }),
-    refused('checkpoint', 'checkpoints are not implemented'),
-    refused('checkpoint-dir', 'checkpoints are not implemented'),
+    refused('checkpoint', CHECKPOINT),
+    refused('checkpoint-dir', CHECKPOINT),
     string('detach-keys', 'Override the key sequence for detaching from a box'),
     IMAGE_POLICY_FLAG,
     bool('interactive', "Attach box's STDIN", { short: 'i' }),

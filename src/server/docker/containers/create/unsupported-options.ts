@@ -122,7 +122,9 @@ export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
   CpuCount: option(WINDOWS),
   CpuRealtimePeriod: option('the kernel of a guest schedules nothing in real time'),
   CpuRealtimeRuntime: option('the kernel of a guest schedules nothing in real time'),
-  CpusetMems: option('a box’s memory is bound to no node of the host'),
+  CpusetMems: option(
+    'a guest has one memory node, and shares memory with the template that it starts from',
+  ),
   DeviceRequests: option('no device of the host is in a box'),
   IOMaximumBandwidth: option(WINDOWS),
   IOMaximumIOps: option(WINDOWS),
