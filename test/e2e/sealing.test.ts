@@ -17,6 +17,7 @@ import { BoxHost, IMAGE, TIMEOUT_MS } from './hostile-host/boxes.ts';
 import { BUSYBOX } from './installation.ts';
 import { itInSoak } from './it-where.ts';
 import { until } from './processes.ts';
+import { BROKER_MS, keepSecretsInABox } from './support/broker-in-a-box.ts';
 import { BrokerProgram } from './support/broker-program.ts';
 
 const COMMAND = ['sleep', '1000'];
@@ -326,6 +327,12 @@ describe('a sealed volume', () => {
     LONG_MS,
   );
 });
+
+itInSoak(
+  'a broker in a confidential box proves what it is, and has its derived root key after a restart',
+  () => keepSecretsInABox(host, VALUE, () => expect(holders(VALUE)).toBe('')),
+  BROKER_MS,
+);
 
 /**
  * The certificates of the processor that the boxes have. A part of the test that runs alone makes

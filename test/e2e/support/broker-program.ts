@@ -13,7 +13,7 @@ import { keyPin, testCertificate } from '../../../src/broker/testing/certificate
 import type { Actor, RunOptions } from '../actor.ts';
 
 /** A port of this host that is free now. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
