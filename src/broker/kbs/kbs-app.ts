@@ -90,7 +90,7 @@ function kbsApp(options: KbsOptions): Hono<Env> {
       } catch (error) {
         code = error instanceof A3sError ? error.code : 'internal';
         if (isFailure(error)) onError(error);
-        return refused(c, error);
+        return refused(c, error, name);
       } finally {
         metrics.count('a3s_broker_answers_total', { request: name, code });
       }
@@ -162,9 +162,13 @@ function bodyOf(code: string): string {
   return JSON.stringify({ type: `urn:a3s-box:error:${code}`, detail: code });
 }
 
-function refused(c: KbsRequest, error: unknown): Response {
+/** Requests that begin a session. Trustee's protocol has 401 for all that is wrong with them. */
+const BEGINNINGS: readonly string[] = ['auth', 'attest'];
+
+function refused(c: KbsRequest, error: unknown, request: string): Response {
   const code = error instanceof A3sError ? error.code : 'internal';
-  const { status } = ERRORS[code];
+  const malformed = code === 'kbs-request' && BEGINNINGS.includes(request);
+  const status = malformed ? 401 : ERRORS[code].status;
   // What failed inside is nothing for a guest.
   const body = bodyOf(status >= 500 && code !== 'kbs-busy' ? 'internal' : code);
   return c.body(body, status as 400, JSON_TYPE);

@@ -72,6 +72,20 @@ describe('a guest of the broker', () => {
     );
   });
 
+  it.each([
+    ['an empty text', ''],
+    ['an empty object', {}],
+    [
+      'all hashes of kbs-types',
+      { 'supported-hash-algorithms': ['sha256', 'sha384', 'sha512', 'sm3'] },
+    ],
+  ])('is challenged for SHA-384 by the extra parameters of %s', async (_, extra) => {
+    const { status, body } = await guest().challenge('a3s-simulated', extra);
+    expect(status).toBe(200);
+    expect(Object.keys(body).sort()).toEqual(['extra-params', 'nonce']);
+    expect(body['extra-params']).toEqual({ 'selected-hash-algorithm': 'sha384' });
+  });
+
   it('learns of a missing resource only where it may have one', async () => {
     const one = guest();
     const cookie = await one.enter();
@@ -215,8 +229,9 @@ describe('a hostile guest', () => {
       method: 'POST',
       body: JSON.stringify(body),
     });
+    // As Trustee's protocol has it, "such as if the KBS rejects the Request based on `version`".
     expect({ status: response.status, body: await response.json() }).toEqual(
-      refusedWith(400, 'kbs-request'),
+      refusedWith(401, 'kbs-request'),
     );
   });
 
@@ -235,7 +250,7 @@ describe('a hostile guest', () => {
     const attestation = one.attestation(nonce);
     const evidence = { ...attestation['tee-evidence'], additional_evidence: '{"gpu":"…"}' };
     expect(await one.attest(cookie, { ...attestation, 'tee-evidence': evidence })).toMatchObject(
-      refusedWith(400, 'kbs-request'),
+      refusedWith(401, 'kbs-request'),
     );
   });
 });
