@@ -30,6 +30,11 @@ const RUNS = [
   ['kbs-release', 'kbs-without-tee-key'],
   ['kbs-release', 'kbs-without-nonce'],
   ['kbs-release', 'kbs-without-purpose'],
+  ['broker-pin', 'broker'],
+  ['broker-pin', 'broker-without-exporter'],
+  ['broker-pin', 'broker-any-spec'],
+  ['broker-session', 'broker'],
+  ['broker-session', 'broker-without-exporter'],
 ];
 
 function run(args) {
