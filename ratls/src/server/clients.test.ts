@@ -15,10 +15,10 @@ afterEach(async () => {
 
 const UNLIMITED = { burst: 1000, perSecond: 1000 };
 
-async function serving(client: ClientLimits): Promise<number> {
+async function serving(client: ClientLimits, connections = 16): Promise<number> {
   const evidence = guestSource({ workload: true });
   const app = { fetch: () => new Response('served') };
-  const limits = { client, attestations: UNLIMITED, allAttestations: UNLIMITED };
+  const limits = { client, connections, attestations: UNLIMITED, allAttestations: UNLIMITED };
   server = await serve(app, { evidence, host: '127.0.0.1', port: 0, limits });
   return server.port;
 }
@@ -59,6 +59,21 @@ describe('the limits of one client', () => {
       return Promise.race([ended, asWorkload(port).then((session) => session.close())]);
     };
     await expect.poll(again).toBeUndefined();
+  });
+
+  it('gives the place of the oldest connection without a request to one that is new', async () => {
+    const port = await serving({ connections: 8, attestations: UNLIMITED }, 3);
+    using used = await asWorkload(port);
+    const oldest = await silent(port, '127.0.0.2');
+    const newer = await silent(port, '127.0.0.3');
+    using added = await asWorkload(port);
+    if (!oldest.closed) await once(oldest, 'close');
+    expect([newer.closed, used.ended, added.ended]).toEqual([false, false, false]);
+    using last = await asWorkload(port);
+    if (!newer.closed) await once(newer, 'close');
+    // Each of the three has asked for something: there is no place for a fourth.
+    await once(await silent(port, '127.0.0.4'), 'close');
+    expect([used.ended, added.ended, last.ended]).toEqual([false, false, false]);
   });
 
   it('counts the challenges of one client over all its connections, also those that ended', async () => {

@@ -35,7 +35,10 @@ export interface ServeLimits {
   /** Rates of challenges: of one connection, and of all together. */
   readonly attestations: { readonly burst: number; readonly perSecond: number };
   readonly allAttestations: { readonly burst: number; readonly perSecond: number };
-  /** Of one address of IPv4, or 64 bits of IPv6. Absent: one client may hold everything. */
+  /**
+   * Of one address of IPv4, or 64 bits of IPv6. With it, the oldest connection without a request
+   * gives way where all are taken. Absent: one client may hold everything.
+   */
   readonly client?: ClientLimits | undefined;
 }
 
@@ -75,11 +78,13 @@ export async function serve(app: Application, options: ServeOptions): Promise<Ra
   const { selfSigned } = await import('./self-signed.ts');
   const own = await selfSigned(source);
   const server = secureServer(own, limits);
-  const clients = limits.client && new Clients(limits.client);
-  if (clients !== undefined) server.on('connection', (socket) => clients.admit(socket));
+  const clients = limits.client && new Clients(limits.client, limits.connections);
+  if (clients === undefined) server.maxConnections = limits.connections;
+  else server.on('connection', (socket) => clients.admit(socket));
   const attester = { source, spki: own.spki, permits: permission(limits, clients) };
   server.on('stream', (stream, headers) => {
     stream.on('error', () => {});
+    clients?.heard(stream.session?.socket);
     boundBody(stream, limits.request);
     handle(app, attester, stream, headers).catch(() => fail(stream));
   });
@@ -116,7 +121,6 @@ function secureServer(
     maxHeaderListPairs: 128,
     settings: { maxConcurrentStreams: limits.streams },
   });
-  server.maxConnections = limits.connections;
   server.on('unknownProtocol', (socket) => socket.destroy());
   server.on('tlsClientError', (_, socket) => socket.destroy());
   return server;

@@ -53,7 +53,7 @@ const LIMITS: ServerOptions = {
   connectionsCheckingInterval: 2_000,
 };
 /** A client that neither sends nor reads for so long holds its connection no more. */
-const IDLE_MS = 30_000;
+export const IDLE_MS = 30_000;
 /** How long answers that are under way may take when the broker ends. */
 const CLOSE_MS = 2_000;
 

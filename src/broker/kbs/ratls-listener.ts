@@ -10,7 +10,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { agentEvidence, RatlsError, type RatlsServer, serve } from '@a3s-box/ratls';
 import { A3sError } from '../../errors.ts';
-import { GUEST_CONNECTIONS, type ListenAddress, REQUEST_MS } from '../http/listener.ts';
+import { GUEST_CONNECTIONS, IDLE_MS, type ListenAddress, REQUEST_MS } from '../http/listener.ts';
 import { type KbsOptions, kbsFetch } from './kbs-app.ts';
 
 export interface RatlsOptions {
@@ -29,6 +29,7 @@ const LIMITS = {
   connections: CONNECTIONS,
   streams: GUEST_CONNECTIONS.connections / CONNECTIONS,
   request: REQUEST_MS,
+  idle: IDLE_MS,
   client: {
     connections: GUEST_CONNECTIONS.connectionsOfClient,
     attestations: { burst: 16, perSecond: 4 },
