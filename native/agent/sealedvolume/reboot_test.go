@@ -52,7 +52,8 @@ func TestAVolumeOutlivesRebootsOfItsHostAndNewerFirmware(t *testing.T) {
 		if err := v.Handle.Use(); err != nil {
 			t.Fatal(err)
 		}
-		// Another boot, newer firmware, and the first one again: the volume is not bound to the newer.
+		// Another boot, newer firmware, and the first one again: the volume is not bound to the
+		// newer.
 		for boot, tcb := range []byte{4, 6, 4} {
 			d = d.again()
 			again, m, err := after(d, tcb, 2, policy, terms)
