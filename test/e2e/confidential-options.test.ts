@@ -65,6 +65,7 @@ it('gives a confidential box its devices, profile and writable layer, and nothin
       'No space left on device',
       'sized',
       'No space left on device',
+      '10.1.2.3 db',
       'end',
     ],
   ]);
