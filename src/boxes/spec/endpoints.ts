@@ -9,7 +9,7 @@ import { checkWantedAddress6 } from '../../networks/allocate6.ts';
 import { formatAddress } from '../../networks/ipv4.ts';
 import { parseMac } from '../../networks/mac.ts';
 import { isPredefined, type Networks } from '../../networks/networks.ts';
-import type { BoxEndpoint } from '../record/box.ts';
+import type { BoxEndpoint } from '../record/endpoint.ts';
 import { parseLink } from './links.ts';
 import { checkUserNetwork } from './network-spec.ts';
 

@@ -5,7 +5,8 @@
  */
 import { A3sError } from '../../errors.ts';
 import type { Networks } from '../../networks/networks.ts';
-import type { Box, BoxDefinition, BoxEndpoint } from '../record/box.ts';
+import type { Box, BoxDefinition } from '../record/box.ts';
+import type { BoxEndpoint } from '../record/endpoint.ts';
 
 /** What a link leads to, and the name that it gives. */
 export interface Link {

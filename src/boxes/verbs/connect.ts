@@ -8,7 +8,8 @@ import { requireFeature } from '../../engine/engine-name.ts';
 import { A3sError } from '../../errors.ts';
 import type { Endpoint } from '../../networks/network.ts';
 import { BRIDGE } from '../../networks/predefined.ts';
-import type { Box, BoxDefinition, BoxEndpoint, Port } from '../record/box.ts';
+import type { Box, BoxDefinition, Port } from '../record/box.ts';
+import type { BoxEndpoint } from '../record/endpoint.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
 import {
   attachCard,

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Box, BoxEndpoint } from '../../../../boxes/record/box.ts';
+import type { Box } from '../../../../boxes/record/box.ts';
+import type { BoxEndpoint } from '../../../../boxes/record/endpoint.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
 import type { ContainerInspect } from '../../../../docker-api/containers/container.ts';
 import { GUEST_NETWORK } from '../../../../engine/network.ts';
