@@ -26,6 +26,8 @@ export interface Builder {
   readonly authority: Authority;
   /** Which disk has its caches: another text after that was removed, and the same one otherwise. */
   readonly cacheDisk: string;
+  /** What its cache keeps of that disk: a build needs room beside it. */
+  readonly keptBytes: number;
 }
 /** Finds or starts builders. */
 export interface Builders {

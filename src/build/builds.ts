@@ -190,18 +190,24 @@ export class Builds {
         });
         if (solve.pulls) build.pull();
         running.set(solve.ref, build);
+        let finished = false;
         return {
           message: solve.message,
           finish: async (response) => {
             const digest = solve.stores ? resultDigest(response) : undefined;
-            if (digest === undefined) return response;
-            const image = await build.import({ digest, names: solve.names }, signal);
+            const image =
+              digest === undefined
+                ? undefined
+                : await build.import({ digest, names: solve.names }, signal);
+            finished = true;
+            if (image === undefined) return response;
             return namedResponse(response, solve.spelledNames, image.id);
           },
           end: () => {
             running.delete(solve.ref);
             build.end();
-            release();
+            if (finished) release();
+            else void held.trim(this.#host.shutdown).finally(release);
           },
         };
       },

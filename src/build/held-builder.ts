@@ -16,7 +16,13 @@ import type { BuildHost } from './host.ts';
 import type { BaseImages } from './proxy/base-images.ts';
 import { servePolicyProxy } from './proxy/policy-proxy.ts';
 import { ProxyAnswers } from './proxy/proxy-answers.ts';
-import { pruneAll, removeContainers, removeImage, removeNames } from './relay/builder-api.ts';
+import {
+  pruneAll,
+  removeContainers,
+  removeImage,
+  removeNames,
+  trimCache,
+} from './relay/builder-api.ts';
 import type { RefusedRequests } from './relay/explain.ts';
 import { importResult, type Result } from './result/import-result.ts';
 import { UsedImages } from './used-images.ts';
@@ -135,6 +141,19 @@ export class HeldBuilder {
       // Another build may be about to use them. It removes them, or the next one that begins.
       if (this.#builds.size === 0) await this.#removeTraces(signal);
     });
+  }
+
+  /**
+   * Makes room after a build that failed: BuildKit does so by itself at most once a minute, and the
+   * next build may come sooner to a disk that this one has filled. Never rejects.
+   */
+  async trim(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#beginning.run(() => trimCache(this.builder, () => this.#builds.size > 0, signal));
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#host.log.error('the cache of a builder could not be trimmed', error);
+    }
   }
 
   async #removeTraces(signal: AbortSignal): Promise<void> {

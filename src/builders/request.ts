@@ -9,6 +9,7 @@ import { NO_NAMES } from '../boxes/record/names.ts';
 import { NO_SECURITY } from '../boxes/record/security.ts';
 import type { Builder } from '../build/builder.ts';
 import { A3sError } from '../errors.ts';
+import { CACHE_BYTES } from './cache-size.ts';
 import { PROXY_PORT } from './ports.ts';
 
 /** What tells a builder from other boxes, in `inspect` and `ps --filter`. */
@@ -22,8 +23,6 @@ export const BLOBS =
   '/var/lib/docker/containerd/daemon/io.containerd.content.v1.content/blobs/sha256';
 
 const GIB = 1024 ** 3;
-/** Of the disk with layers and caches, which grows as it is used. */
-const CACHE_BYTES = 32 * GIB;
 const MEMORY_BYTES = 2 * GIB;
 /** And threads, of all steps and of the daemon: one that forks without end is refused more. */
 const PROCESSES = 8192;

@@ -13,6 +13,7 @@ import { A3sError } from '../errors.ts';
 import { GuestRefusal } from '../guest/refusal.ts';
 import { type Digest, hexOf } from '../oci/digest.ts';
 import { bytesOnly } from './bytes-only.ts';
+import { KEPT_BYTES } from './cache-size.ts';
 import { BRIDGE, BRIDGE_PORT, PROXY_PORT, STEP_PROXY_PORT } from './ports.ts';
 import { BLOBS, DOCKER_SOCKET } from './request.ts';
 
@@ -30,6 +31,7 @@ export class RunningBuilder implements Builder {
   readonly name: string;
   readonly authority: Builder['authority'];
   readonly cacheDisk: string;
+  readonly keptBytes = KEPT_BYTES;
   readonly stepProxy = `http://${BRIDGE}:${BRIDGE_PORT}`;
   readonly #box: Pick<RunningBox, 'guest' | 'signal'>;
   readonly #log: Logger;

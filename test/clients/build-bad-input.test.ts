@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   lstatSync,
   mkdirSync,
@@ -8,11 +9,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer as createHttp } from 'node:http';
+import { type AddressInfo, createServer, type LookupFunction, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { openRegistry } from '../../src/registry/open-registry.ts';
 import { until } from '../e2e/processes.ts';
 import { SOAK } from '../e2e/soak.ts';
 import { BASE, BuildHome, type Ran } from './build-home.ts';
@@ -26,10 +29,33 @@ const MOST_GROWTH = 512;
 
 let build: BuildHome;
 
-beforeAll(async () => {
-  build = await BuildHome.start();
+/** One that takes connections alone, and one that answers nothing but that it is a registry. */
+const silent = createServer((connection) => connection.on('error', () => undefined));
+const hanging = createHttp(({ url }, response) => {
+  if (url === '/v2/') response.end('{}');
 });
-afterAll(() => build?.remove());
+const portOf = (server: Server): number => (server.address() as AddressInfo).port;
+
+beforeAll(async () => {
+  for (const server of [silent, hanging]) await once(server.listen(0, '127.0.0.1'), 'listening');
+  build = await BuildHome.start(({ home, directory }) => {
+    const settings = join(directory, 'registries.yaml');
+    const insecure = [silent, hanging].map(
+      (each) => `"a.test:${portOf(each)}": { insecure: true }`,
+    );
+    writeFileSync(settings, `registries: { ${insecure.join(', ')} }\n`);
+    const limits = { connectMs: 500, headersMs: 500, backoffMs: 1 };
+    const lookup: LookupFunction = (_name, _options, found) =>
+      found(null, [{ address: '127.0.0.1', family: 4 }]);
+    const files = { certsDirectories: [], registriesFiles: [settings] };
+    home.registry = openRegistry({ ...files, limits, lookup });
+  });
+});
+afterAll(async () => {
+  await build?.remove();
+  hanging.closeAllConnections();
+  for (const server of [silent, hanging]) server.close();
+});
 
 function succeeded(ran: Ran): void {
   expect(ran, `${ran.stdout}${ran.stderr}`).toMatchObject({ status: 0 });
@@ -106,6 +132,15 @@ it('ends a build whose context changes while it is read', async () => {
   const ran = await building;
   if (ran.status !== 0) expect(ran.stderr).toMatch(/^ERROR: /m);
   succeeded(await build.docker(['build', build.context(BASE)]));
+});
+
+it.each([
+  ['completes no connection', silent],
+  ['answers nothing', hanging],
+])('fails a build in one line whose registry %s', async (_, registry) => {
+  const from = `FROM a.test:${portOf(registry)}/hangs:1\nENV A=b\n`;
+  const words = /^ERROR: .*: Cannot reach a\.test:\d+: [a-z ]+ took too long/m;
+  await failed(await build.docker(['build', build.context(from)]), words);
 });
 
 it('refuses a Dockerfile of 10 MB in one line', async () => {

@@ -17,7 +17,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TemporaryStore, temporaryStore } from '../../src/images/testing/temporary-store.ts';
 import { TestHome } from '../../src/server/testing/home.ts';
-import { type BuilderService, startBuilderService } from './builder-service.ts';
+import {
+  type BuilderOptions,
+  type BuilderService,
+  startBuilderService,
+} from './builder-service.ts';
 
 export interface Ran {
   readonly status: number;
@@ -55,8 +59,9 @@ export class BuildHome {
   /** @param prepare gives the server what it has beside a builder */
   static async start(
     prepare: (made: BuildHome) => void | Promise<void> = () => undefined,
+    options: BuilderOptions = {},
   ): Promise<BuildHome> {
-    const service = await startBuilderService();
+    const service = await startBuilderService(options);
     if (service === undefined) throw new Error('dockerd or containerd or runc is not installed');
     const made = new BuildHome(service, await temporaryStore());
     await prepare(made);

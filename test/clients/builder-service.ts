@@ -4,12 +4,13 @@
  *
  * @module
  */
-import { spawn } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { basename, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Builder, Builders } from '../../src/build/builder.ts';
+import { CACHE_BYTES, KEPT_BYTES } from '../../src/builders/cache-size.ts';
 import { BRIDGE, BRIDGE_PORT } from '../../src/builders/ports.ts';
 import { testAuthority } from '../../src/registry/testing/test-authority.ts';
 import { type EngineService, startEngine } from './engine-service.ts';
@@ -29,6 +30,9 @@ forward(process.argv[2]).listen(3128, '127.0.0.1');
 forward(process.argv[3]).listen(${BRIDGE_PORT}, '0.0.0.0');
 `;
 
+/** Of a builder's disk, for its cache. */
+const KEPT_SHARE = KEPT_BYTES / CACHE_BYTES;
+
 export interface BuilderService {
   readonly builders: Builders;
   /** The engine's own socket, to look into it. */
@@ -40,10 +44,18 @@ export interface BuilderService {
   stop(): Promise<void>;
 }
 
+export interface BuilderOptions {
+  /** Of the disk that the engine has its layers on; undefined for the host's. */
+  readonly diskBytes?: number;
+}
+
 /** Undefined where dockerd, containerd, runc or the right to make namespaces is not at hand. */
-export async function startBuilderService(): Promise<BuilderService | undefined> {
+export async function startBuilderService({
+  diskBytes,
+}: BuilderOptions = {}): Promise<BuilderService | undefined> {
   let directory = '';
   let authority: Builder['authority'] | undefined;
+  const keptBytes = Math.floor((diskBytes ?? CACHE_BYTES) * KEPT_SHARE);
   const engine = await startEngine({
     name: 'builder',
     programs: ['dockerd', 'containerd', 'runc'],
@@ -51,12 +63,19 @@ export async function startBuilderService(): Promise<BuilderService | undefined>
     command: (made) => {
       directory = made;
       const at = (name: string): string => join(directory, name);
+      if (diskBytes !== undefined) mountDisk(at('disk'), at('root'), diskBytes);
       const files = testAuthority(directory);
       authority = {
         certificate: files.ca,
         privateKey: readFileSync(files.caFile.replace(/crt$/, 'key'), 'utf8'),
       };
-      writeFileSync(at('daemon.json'), '{"features":{"containerd-snapshotter":true}}');
+      writeFileSync(
+        at('daemon.json'),
+        JSON.stringify({
+          features: { 'containerd-snapshotter': true },
+          builder: { gc: { enabled: true, defaultKeepStorage: String(keptBytes) } },
+        }),
+      );
       writeFileSync(at('forwarder.cjs'), FORWARDER);
       const socket = at('docker.sock');
       const places = `--config-file ${at('daemon.json')} --pidfile ${at('docker.pid')}`;
@@ -72,11 +91,22 @@ export async function startBuilderService(): Promise<BuilderService | undefined>
           ...{ HTTP_PROXY: 'http://127.0.0.1:3128', HTTPS_PROXY: 'http://127.0.0.1:3128' },
           SSL_CERT_FILE: files.caFile,
         },
+        clean: () => {
+          if (diskBytes !== undefined) execFileSync('umount', [at('root')]);
+        },
       };
     },
   });
   if (engine === undefined || authority === undefined) return undefined;
-  return serviceOf(engine, directory, authority);
+  return serviceOf(engine, directory, { authority, keptBytes });
+}
+
+/** Made as the disks of volumes are. */
+function mountDisk(file: string, directory: string, bytes: number): void {
+  mkdirSync(directory);
+  execFileSync('truncate', ['-s', String(bytes), file]);
+  execFileSync('mkfs.ext4', ['-q', '-F', '-m', '0', file]);
+  execFileSync('mount', ['-o', 'loop', file, directory]);
 }
 
 function listenAt(path: string, serve: (connection: Duplex) => void): () => void {
@@ -89,7 +119,7 @@ function listenAt(path: string, serve: (connection: Duplex) => void): () => void
 function serviceOf(
   engine: EngineService,
   directory: string,
-  authority: Builder['authority'],
+  { authority, keptBytes }: Pick<Builder, 'authority' | 'keptBytes'>,
 ): BuilderService {
   let uses = 0;
   const connections = new Set<Socket>();
@@ -97,6 +127,7 @@ function serviceOf(
     name: 'default',
     authority,
     cacheDisk: directory,
+    keptBytes,
     dial: () =>
       new Promise((resolve, reject) => {
         const connection = connect({ path: engine.socket, allowHalfOpen: true });

@@ -37,6 +37,8 @@ export interface EngineCommand {
   readonly words: readonly string[];
   readonly socket: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Called once nothing runs any more, before the directory is removed. */
+  readonly clean?: () => void;
 }
 
 /**
@@ -57,7 +59,7 @@ const NAMESPACES = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mo
 export async function startEngine(engine: Engine): Promise<EngineService | undefined> {
   if (!isAtHand(engine)) return undefined;
   const directory = mkdtempSync(join(tmpdir(), `a3s-${engine.name}-`));
-  const { words, socket, env } = engine.command(directory);
+  const { words, socket, env, clean = () => undefined } = engine.command(directory);
   const group = engine.controlGroup(basename(directory));
   const before = new Set(controlGroups(group));
   const child = spawn('unshare', [...NAMESPACES, 'sh', '-c', FIRST_PROCESS, 'sh', ...words], {
@@ -83,6 +85,7 @@ export async function startEngine(engine: Engine): Promise<EngineService | undef
       // The kernel takes its time with the dead.
       await until(`${path} is empty`, () => removeGroup(path));
     }
+    clean();
     rmSync(directory, { recursive: true, force: true });
   };
   try {

@@ -87,6 +87,7 @@ beforeEach(async () => {
       name: 'default',
       authority,
       cacheDisk: 'disk',
+      keptBytes: 1000,
       dial: nothing,
       blobArchive: nothing,
       stepProxy: '',

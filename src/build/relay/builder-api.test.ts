@@ -3,7 +3,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import * as z from 'zod';
 import type { Builder } from '../builder.ts';
-import { askBuilder, pruneAll } from './builder-api.ts';
+import { askBuilder, pruneAll, trimCache } from './builder-api.ts';
 import { upgrade } from './upgrade.ts';
 
 let server: Server | undefined;
@@ -24,7 +24,13 @@ async function hostile(answer: (connection: Socket, request: string) => void): P
   };
   return {
     ...{ name: 'default', serveProxy: unused, authority: { certificate: '', privateKey: '' } },
-    ...{ cacheDisk: 'disk', serveStepProxy: unused, stepProxy: '', blobArchive: unused },
+    ...{
+      cacheDisk: 'disk',
+      keptBytes: 1000,
+      serveStepProxy: unused,
+      stepProxy: '',
+      blobArchive: unused,
+    },
     dial: async () => {
       const connection = connect(port, '127.0.0.1');
       await once(connection, 'connect');
@@ -116,6 +122,47 @@ it('removes containers before the images that they hold, and waits for what is i
   const left = { cache: 2 };
   await pruneAll(await hostile(engineWith(left)), signal);
   expect(left.cache).toBe(0);
+});
+
+/** An engine whose cache is in use for so many questions, and what it was asked. */
+function engineInUse(questions: number, asked: string[]) {
+  return (connection: Socket, request: string): void => {
+    const [, method = '', path = ''] = /^(\w+) (\S+)/.exec(request) ?? [];
+    asked.push(`${method} ${path}`);
+    const inUse = asked.filter((one) => one === 'GET /system/df').length <= questions;
+    const body = path === '/system/df' ? JSON.stringify({ BuildCache: [{ InUse: inUse }] }) : '';
+    connection.end(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  };
+}
+
+const TRIM = [
+  'POST /build/prune?all=1&keep-storage=1000',
+  'GET /debug/pprof/heap?gc=1',
+  'GET /system/df',
+];
+
+it('trims the cache to its size until nothing is in use, with files that nobody closed', async () => {
+  const asked: string[] = [];
+  await trimCache(await hostile(engineInUse(1, asked)), () => false, signal);
+  expect(asked).toEqual([...TRIM, ...TRIM]);
+});
+
+it('trims the cache once while builds run, which use some of it', async () => {
+  const asked: string[] = [];
+  await trimCache(await hostile(engineInUse(9, asked)), () => true, signal);
+  expect(asked).toEqual(TRIM.slice(0, 2));
+});
+
+it('trims the cache again where the disk had no room for that', async () => {
+  const asked: string[] = [];
+  const answer = engineInUse(0, asked);
+  const builder = await hostile((connection, request) => {
+    if (asked.length > 0) answer(connection, request);
+    else connection.end('HTTP/1.1 500 X\r\nContent-Length: 7\r\n\r\nno room');
+    if (asked.length === 0) asked.push('refused');
+  });
+  await trimCache(builder, () => false, signal);
+  expect(asked).toEqual(['refused', ...TRIM]);
 });
 
 it('fails where something remains, with what to do', async () => {

@@ -170,7 +170,53 @@ export async function pruneAll(builder: Builder, signal: AbortSignal): Promise<v
   );
 }
 
-const Usage = z.looseObject({ BuildCache: z.array(z.unknown()).nullish() });
+/**
+ * Removes of the cache what it has beyond its size, and what was used longest ago first, and what a
+ * build that has failed left on the disk.
+ *
+ * @param builds whether any may be under way, which use some of it
+ */
+export async function trimCache(
+  builder: Builder,
+  builds: () => boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const path = `/build/prune?all=1&keep-storage=${builder.keptBytes}`;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await askBuilder(builder, { method: 'POST', path, signal }, z.unknown(), PRUNE_MS);
+      await closeForgotten(builder, signal);
+      if (builds() || !(await cacheOf(builder, signal)).some(({ InUse }) => InUse)) return;
+      if (attempt === PRUNE_ATTEMPTS) return;
+    } catch (error) {
+      // Removing takes some room itself.
+      if (attempt === PRUNE_ATTEMPTS) throw error;
+    }
+    // What a build that has failed uses is given up a moment later.
+    await delay(PRUNE_PAUSE_MS, undefined, { signal });
+  }
+}
+
+/**
+ * Has the daemon collect its garbage. BuildKit does not close a file of a context that it could not
+ * write to its end, so the disk stays full, though the file is removed, until that happens.
+ */
+async function closeForgotten(builder: Builder, signal: AbortSignal): Promise<void> {
+  await inTime(signal, ANSWER_MS, async (signal) => {
+    const path = '/debug/pprof/heap?gc=1';
+    const answer = await callBuilder(builder, { method: 'GET', path, signal });
+    await reading(firstBytes(answer, MAX_DOCUMENT), signal);
+  });
+}
+
+const Usage = z.looseObject({
+  BuildCache: z.array(z.looseObject({ InUse: z.boolean().optional() })).nullish(),
+});
+
+async function cacheOf(builder: Builder, signal: AbortSignal) {
+  const asked = { method: 'GET', path: '/system/df', signal } as const;
+  return (await askBuilder(builder, asked, Usage, PRUNE_MS)).BuildCache ?? [];
+}
 
 /** What a builder still has that a build could begin with. */
 async function remains(builder: Builder, signal: AbortSignal): Promise<readonly string[]> {
@@ -181,11 +227,11 @@ async function remains(builder: Builder, signal: AbortSignal): Promise<readonly 
     z.array(z.unknown()),
   );
   const containers = await containersOf(builder, signal);
-  const { BuildCache } = await askBuilder(builder, { ...get, path: '/system/df' }, Usage, PRUNE_MS);
+  const cache = await cacheOf(builder, signal);
   return Object.entries({
     images: images.length,
     containers: containers.length,
-    'records of the build cache': BuildCache?.length ?? 0,
+    'records of the build cache': cache.length,
   }).flatMap(([what, count]) => (count === 0 ? [] : [`${count} ${what}`]));
 }
 

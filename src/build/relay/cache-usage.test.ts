@@ -26,7 +26,12 @@ function usage() {
     throw new Error('no proxy is served');
   };
   const builder: Builder = {
-    ...{ name: 'default', authority: { certificate: '', privateKey: '' }, cacheDisk: 'disk' },
+    ...{
+      name: 'default',
+      authority: { certificate: '', privateKey: '' },
+      cacheDisk: 'disk',
+      keptBytes: 1000,
+    },
     ...{ serveProxy: unused, serveStepProxy: unused, stepProxy: '', blobArchive: unused },
     dial: async () => {
       const connection = connect((server.address() as AddressInfo).port, '127.0.0.1');

@@ -39,6 +39,16 @@ it.each(['/w==', '!', ''])('passes details on that are no message: %j', (details
   expect(passed['grpc-message']).toBe(`${WORDS}: why`);
 });
 
+it('says whose disk was full, and what to do', () => {
+  const failed = (words: string) => ({ 'grpc-status': '2', 'grpc-message': words });
+  const words = 'write /var/lib/docker/containerd/daemon/a/fs/big: no space left on device';
+  expect(explained(failed(words), files())['grpc-message']).toMatch(
+    /^write .*\. The disk of the builder was full: .*docker builder prune --all$/,
+  );
+  const client = failed('error from receiver: write /home/a/out: no space left on device');
+  expect(explained(client, files())).toEqual(client);
+});
+
 it('adds what was refused to a step that fails', () => {
   const words = 'process "/bin/sh -c x" did not complete successfully: exit code: 4';
   const failed = { 'grpc-status': '2', 'grpc-message': words };

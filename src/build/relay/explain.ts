@@ -1,6 +1,7 @@
 /**
  * Adds the reason to an error of a build whose words lack it: of a file that `ADD` names, BuildKit
- * says the status of the answer alone, as git does of a repository, and of a step, its exit code.
+ * says the status of the answer alone, as git does of a repository, of a step, its exit code, and of
+ * a full disk, a path in the builder.
  *
  * @module
  */
@@ -12,6 +13,10 @@ const BARE_STATUS = /invalid response status \d{3}/;
 /** In the words of the library that git has its HTTP from. */
 const FAILED_GIT = /The requested URL returned error: \d{3}/;
 const FAILED_STEP = /did not complete successfully: exit code: \d+/;
+/** In what BuildKit and containerd write themselves; a client has a disk of its own. */
+const FULL_DISK = /\/(?:containerd\/daemon|buildkit)\/.*: no space left on device/;
+const FULL_DISK_WORDS =
+  '. The disk of the builder was full: build again, or empty it with docker builder prune --all';
 /** A `google.rpc.Status`, whose message clients show in place of the other one. */
 const DETAILS = 'grpc-status-details-bin';
 const MESSAGE = 2;
@@ -36,7 +41,9 @@ export function explained(
       ? listed(': ', files)
       : FAILED_STEP.test(words)
         ? listed('. Refused meanwhile: ', steps)
-        : '';
+        : FULL_DISK.test(words)
+          ? FULL_DISK_WORDS
+          : '';
   if (added === '') return passed;
   passed['grpc-message'] = percentEncoded(words + added);
   const details = trailers[DETAILS];

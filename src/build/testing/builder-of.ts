@@ -21,7 +21,12 @@ export function builderOf(
     throw new Error('this builder has a content store alone');
   };
   return {
-    ...{ name: 'default', authority: { certificate: '', privateKey: '' }, cacheDisk: 'disk' },
+    ...{
+      name: 'default',
+      authority: { certificate: '', privateKey: '' },
+      cacheDisk: 'disk',
+      keptBytes: 1000,
+    },
     ...{ dial: unused, serveProxy: unused, serveStepProxy: unused, stepProxy: '' },
     blobArchive: async (digest) => {
       asked.push(digest);

@@ -9,6 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import { elfNeeded } from '../../boot/make/elf.ts';
 import { runTool } from '../../boot/make/tool.ts';
 import { A3sError } from '../../errors.ts';
+import { KEPT_BYTES } from '../cache-size.ts';
 import { GIT, GIT_PATH } from './git-script.ts';
 import { CARRY, CARRY_PATH, START } from './start-script.ts';
 
@@ -62,8 +63,7 @@ export const FILES: Readonly<Record<string, string>> = {
     // Without it, dockerd sets route_localnet on its bridge: a step could send packets to what
     // listens on 127.0.0.1 here.
     'userland-proxy': true,
-    // The disk has 32 GiB, and a build needs room beside its cache.
-    builder: { gc: { enabled: true, defaultKeepStorage: '20GB' } },
+    builder: { gc: { enabled: true, defaultKeepStorage: String(KEPT_BYTES) } },
   })}\n`,
   // What dockerd gives the containerd that it starts itself.
   'etc/containerd/config.toml': [
