@@ -136,7 +136,7 @@ export function dockerApiDocument(): string {
     '### `HostConfig`',
     fields(HOST_CONFIG_FIELDS, UNSUPPORTED_HOST_CONFIG),
     '### `NetworkingConfig.EndpointsConfig`',
-    '`none` alone, or `default`, also called `bridge`, and any number of user-defined networks. `MacAddress` of `default` works; it is `MacAddress` beside `Image`. `DriverOpts` are as in a user-defined network. Fields of `default` and `none`:',
+    '`none` alone, or `default`, also called `bridge`, and any number of user-defined networks. `MacAddress` of `default` works; it is `MacAddress` beside `Image`. `DriverOpts`, and `LinkLocalIPs` of `IPAMConfig`, are as in a user-defined network. Fields of `default` and `none`:',
     fields(ENDPOINT_FIELDS, UNSUPPORTED_ENDPOINT),
     'Fields of a user-defined network; all others are refused or ignored there as well:',
     table(['field', '', ''], USER_ENDPOINT_ROWS),
