@@ -4,6 +4,7 @@
  * @module
  */
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { type JailHost, jailCommand, jailEnvironment } from './arguments.ts';
 import { CONVERTER_IDENTITY } from './identity.ts';
 import type { JailFeatures, JailProgram } from './jail.ts';
@@ -12,10 +13,11 @@ import type { JailFeatures, JailProgram } from './jail.ts';
 export type HostFeatures = Omit<JailFeatures, 'weakAccepted' | 'allRequired'>;
 
 const DEADLINE_MS = 10_000;
+const ID_MAP = '/proc/self/uid_map';
 
 /** Runs `true` in a jail with every feature. A feature that fails is left out, with the reason. */
 export async function probeFeatures(host: JailHost): Promise<HostFeatures> {
-  const identity = process.geteuid?.() === 0;
+  const identity = process.geteuid?.() === 0 && hasIds(await readFile(ID_MAP, 'utf8'));
   if (host.bwrap === undefined) {
     return { identity, namespaces: false, reason: 'bwrap is missing (apt-get install bubblewrap)' };
   }
@@ -35,6 +37,18 @@ export async function probeFeatures(host: JailHost): Promise<HostFeatures> {
     jailEnvironment(program),
   );
   return { identity, namespaces: reason === undefined, reason };
+}
+
+/**
+ * Whether the user namespace of this process, of which this is the map, has the ids of jails: the
+ * root of a namespace that an ordinary user has made may have no other.
+ */
+export function hasIds(map: string): boolean {
+  const { uid } = CONVERTER_IDENTITY;
+  return map.split('\n').some((line) => {
+    const [first = 0, , count = 0] = line.trim().split(/\s+/).map(Number);
+    return first <= uid && uid < first + count;
+  });
 }
 
 function failure(

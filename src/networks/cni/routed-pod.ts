@@ -6,7 +6,7 @@
  * @module
  */
 import * as z from 'zod';
-import { inNamespace, writeSettings } from '../host/namespace.ts';
+import { writeSettings } from '../host/namespace.ts';
 import { GATEWAY_MAC } from '../host/routed.ts';
 import { LINK_MESSAGES, settings6 } from '../host/routed6.ts';
 import { runProgram } from '../host/run-program.ts';
@@ -33,21 +33,20 @@ export async function routePod(namespace: string, pod: RoutedPod): Promise<numbe
   const [{ mtu }] = Links.parse(JSON.parse(await ip('link', 'show', 'dev', POD_DEVICE)));
   // Nothing is forwarded before all rules are there, which come at once or not at all.
   await runProgram('nft', ['-f', '-'], { namespace, input: podRules(pod) });
-  await inNamespace(namespace, () => {
-    writeSettings('ipv4', {
+  const ipv6 =
+    pod.address6 === undefined
+      ? {}
+      : { 'conf/all/forwarding': 1, ...settings6(TAP), ...settings6(POD_DEVICE) };
+  await writeSettings(namespace, {
+    ipv4: {
       ip_forward: 1,
       'conf/all/rp_filter': 0,
       'conf/all/send_redirects': 0,
       'conf/all/accept_source_route': 0,
       ...settings(TAP),
       ...settings(POD_DEVICE),
-    });
-    if (pod.address6 === undefined) return;
-    writeSettings('ipv6', {
-      'conf/all/forwarding': 1,
-      ...settings6(TAP),
-      ...settings6(POD_DEVICE),
-    });
+    },
+    ipv6,
   });
   const { address, address6, mac } = pod;
   await batch(namespace, '-4', [

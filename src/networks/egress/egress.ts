@@ -16,8 +16,11 @@ export const RecordedPolicy = z.strictObject({
 export type RecordedPolicy = z.infer<typeof RecordedPolicy>;
 
 export const Egress = z.strictObject({
-  /** The user that the program runs as. */
-  uid: z.int().min(1),
+  /**
+   * The user that the program runs as. 0: this process can be no other than it is, as the root of
+   * an ordinary user's namespace.
+   */
+  uid: z.int().min(0),
   /** All of them have to allow what the box does. */
   policies: z
     .array(RecordedPolicy.extend({ of: z.enum(['box', 'network']) }))

@@ -5,7 +5,7 @@
  * @module
  */
 import type { ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { chmod, chown, copyFile, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -53,6 +53,8 @@ const LIMITS = {
   // Threads of all its networks together, and of the same number in other homes.
   processes: 256,
 };
+/** Where it has no user of its own, threads of all other programs of that user count as well. */
+const LIMITS_OF_SHARED_USER = { ...LIMITS, processes: 16_384 };
 const BUNDLE = 'egress.cjs';
 const FILTER_FILE = 'system-calls.bpf';
 const FILTER_FD = 3;
@@ -167,7 +169,7 @@ function jailOf(
     ...{ network: true, networkNamespace: namespace },
     systemCalls: FILTER_FD,
     outlives: true,
-    limits: LIMITS,
+    limits: uid === 0 ? LIMITS_OF_SHARED_USER : LIMITS,
   };
 }
 
@@ -241,7 +243,7 @@ function userOf(namespace: string): number | undefined {
 }
 
 /** Of settings that any version has written. */
-const UserOf = z.object({ egress: z.object({ uid: z.int().min(1) }) });
+const UserOf = z.object({ egress: z.object({ uid: z.int().min(0) }) });
 
 /** Another process may have the number by now, or name the directory in its arguments. */
 function isProgram(pid: number, { namespace, uid }: ProgramOf): boolean {
@@ -249,8 +251,9 @@ function isProgram(pid: number, { namespace, uid }: ProgramOf): boolean {
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const user = Number(/^Uid:\t(\d+)\t/m.exec(status)?.[1]);
-    // It can change its arguments, but neither its user nor its network.
-    if (user === uid && isIn(pid, namespace)) return true;
+    // It can change its arguments, but neither its user nor its network. One that has no user of
+    // its own has a user namespace of its own, which no tool that works in the network has.
+    if (user === uid && isIn(pid, namespace) && (uid !== 0 || hasOwnUsers(pid))) return true;
     if (user !== uid && user !== 0) return false;
     const directory = directoryOf(namespace);
     const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
@@ -268,6 +271,11 @@ function isIn(pid: number, namespace: string): boolean {
     statSync(path, { throwIfNoEntry: false }),
   );
   return own !== undefined && own.ino === named?.ino && own.dev === named.dev;
+}
+
+/** Whether a process is in another user namespace than this one. */
+function hasOwnUsers(pid: number): boolean {
+  return readlinkSync(`/proc/${pid}/ns/user`) !== readlinkSync('/proc/self/ns/user');
 }
 
 function userArgument(uid: number): string {

@@ -7,9 +7,10 @@ function rules(
   policies: readonly RecordedPolicy[],
   subnet?: string,
   ipv6?: { inside: string; address: string; subnet: string },
+  uid = 1234,
 ): string {
   const egress: Egress = {
-    ...{ uid: 1234, resolvers: ['10.0.2.3'], upstreams: ['10.0.2.3'], namesBoxes: false },
+    ...{ uid, resolvers: ['10.0.2.3'], upstreams: ['10.0.2.3'], namesBoxes: false },
     policies: policies.map((policy) => ({ ...policy, of: 'box' as const })),
     ownSubnets: ['198.51.100.0/24'],
   };
@@ -39,6 +40,13 @@ const policy: RecordedPolicy = {
 };
 
 describe('the rules of a limited namespace', () => {
+  it('spares connections to published ports where the program has no user of its own', () => {
+    const out = (uid: number): string =>
+      /chain out \{[^}]*\}/.exec(rules([policy], undefined, undefined, uid))?.[0] ?? '';
+    expect(out(1234)).not.toContain('dnat');
+    expect(out(0)).toMatch(/\nct status dnat accept\nmeta skuid 0 jump program\n/);
+  });
+
   it('writes packet rules in the order of the policy, with its default at the end', () => {
     expect(chain('policy0', [policy])).toEqual([
       'ct original ip daddr @never meta mark set 268500991 goto refuse',

@@ -195,6 +195,8 @@ export function egressRules(place: LimitedPlace): string {
     REJECT,
     '}',
     'chain out { type filter hook output priority filter; policy accept;',
+    // What brings in connections to published ports may be the program's user as well.
+    ...(egress.uid === 0 ? ['ct status dnat accept'] : []),
     `meta skuid ${egress.uid} jump program`,
     '}',
     'chain source { type nat hook postrouting priority srcnat; policy accept;',

@@ -19,7 +19,7 @@ it.each([
   ['every process', '-1'],
   ['no number', '1'.repeat(64)],
 ])('lets netavark send no signal to what the file names: %s', async (_, content) => {
-  const place = { directory, holder: join(directory, 'holder') };
+  const place = { directory, holder: join(directory, 'holder'), identity: undefined };
   writeFileSync(file, content);
   // Else this process were gone.
   endNameServer(place);

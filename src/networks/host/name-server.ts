@@ -2,15 +2,16 @@
  * The DNS server of all networks of a home, aardvark-dns. netavark would start it as root and with
  * all capabilities, and not start it again when it has ended.
  *
- * It runs as a user of its own, without capabilities: it reads what guests send. The holder lets
- * any user listen on port 53.
+ * It runs as a user of its own, without capabilities: it reads what guests send. Where there is no
+ * other user, it has a file tree of its own instead. The holder lets any user listen on port 53.
  *
  * @module
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NAME_SERVER_IDENTITY } from '../../jail/identity.ts';
+import type { JailIdentity } from '../../jail/jail.ts';
+import { jailHost } from '../../jail/spawn.ts';
 import { findTool } from '../../jail/tools.ts';
 import type { NetavarkPlace } from './netavark.ts';
 import { runProgram } from './run-program.ts';
@@ -23,20 +24,19 @@ const PID_LENGTH = 32;
 /** The setting of the holder, below `/proc/sys/net/ipv4`, without which only root may listen. */
 export const NAME_SERVER_SETTING = { ip_unprivileged_port_start: PORT } as const;
 
-const { uid, gid } = NAME_SERVER_IDENTITY;
-const UNPRIVILEGED = [
-  ...[`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--no-new-privs'],
-  ...['--bounding-set=-all', '--inh-caps=-all', '--ambient-caps=-all', '--'],
-];
+export interface NameServerPlace extends NetavarkPlace {
+  /** Whom it runs as. Undefined: this process can be no other user. */
+  readonly identity: JailIdentity | undefined;
+}
 
 /**
  * Makes the directory where netavark writes the names. The server reads it and makes nothing in it:
  * netavark opens files there as root, and would follow symbolic links of the server's.
  */
-export async function prepareNameServer(place: NetavarkPlace): Promise<void> {
+export async function prepareNameServer(place: NameServerPlace): Promise<void> {
   const config = configOf(place);
   await mkdir(config, { recursive: true });
-  await chown(config, 0, gid);
+  if (place.identity !== undefined) await chown(config, 0, place.identity.gid);
   // Whatever the umask of this process.
   await chmod(config, 0o750);
 }
@@ -45,28 +45,60 @@ export async function prepareNameServer(place: NetavarkPlace): Promise<void> {
  * Removes the number of a server that has ended, or of what never was the server. netavark sends a
  * signal to the process that the file names.
  */
-export async function forgetEndedServer(place: NetavarkPlace): Promise<void> {
-  const config = configOf(place);
-  if (processOf(config) === undefined) await rm(join(config, PID_FILE), { force: true });
+export async function forgetEndedServer(place: NameServerPlace): Promise<void> {
+  if (processOf(place) === undefined) await rm(join(configOf(place), PID_FILE), { force: true });
 }
 
 /** Starts it where it does not run. It reads the names that netavark has written. */
-export async function ensureNameServer(place: NetavarkPlace): Promise<void> {
+export async function ensureNameServer(place: NameServerPlace): Promise<void> {
   const config = configOf(place);
-  if (processOf(config) !== undefined) return;
+  const { identity } = place;
+  if (processOf(place) !== undefined) return;
   // It may write this one file, and make none.
   const file = join(config, PID_FILE);
   await rm(file, { force: true });
   await writeFile(file, '', { flag: 'wx', mode: 0o600 });
-  await chown(file, uid, gid);
+  if (identity !== undefined) await chown(file, identity.uid, identity.gid);
   const server = await findTool('aardvark-dns');
-  const args = [...UNPRIVILEGED, server, '--config', config, '-p', String(PORT), 'run'];
-  await runProgram('setpriv', args, { namespace: place.holder });
+  const jail = identity === undefined ? await ownTree(config, file) : [];
+  const run = [...jail, server, '--config', config, '-p', String(PORT), 'run'];
+  await runProgram('setpriv', [...unprivileged(identity), ...run], { namespace: place.holder });
+}
+
+function unprivileged(identity: JailIdentity | undefined): string[] {
+  return [
+    ...(identity === undefined
+      ? []
+      : [`--reuid=${identity.uid}`, `--regid=${identity.gid}`, '--clear-groups']),
+    // Whoever builds a file tree first gives up the bounding set afterwards.
+    ...(identity === undefined ? [] : ['--bounding-set=-all']),
+    ...['--no-new-privs', '--inh-caps=-all', '--ambient-caps=-all', '--'],
+  ];
+}
+
+/**
+ * What starts it with the system's programs and its own files alone. It keeps its process id, to
+ * which netavark sends signals.
+ */
+async function ownTree(config: string, pidFile: string): Promise<string[]> {
+  const { roots } = await jailHost();
+  return [
+    await findTool('bwrap'),
+    ...['--unshare-user', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
+    ...['--disable-userns', '--new-session', '--cap-drop', 'ALL', '--ro-bind', '/usr', '/usr'],
+    ...[...roots].flatMap(([path, target]) =>
+      target === undefined ? ['--ro-bind', path, path] : ['--symlink', target, path],
+    ),
+    ...['/etc/ld.so.cache', '/etc/resolv.conf'].flatMap((path) => ['--ro-bind-try', path, path]),
+    ...['--dev-bind', '/dev/null', '/dev/null', '--dev-bind', '/dev/urandom', '/dev/urandom'],
+    ...['--ro-bind', config, config, '--bind', pidFile, pidFile],
+    ...['--remount-ro', '/', '--chdir', '/', '--'],
+  ];
 }
 
 /** Ends it, if it runs. It ends by itself with the last name, which a crash may have left. */
-export function endNameServer(place: NetavarkPlace): void {
-  const pid = processOf(configOf(place));
+export function endNameServer(place: NameServerPlace): void {
+  const pid = processOf(place);
   if (pid === undefined) return;
   try {
     process.kill(pid, 'SIGKILL');
@@ -76,7 +108,9 @@ export function endNameServer(place: NetavarkPlace): void {
 }
 
 /** The server writes the file itself: only a process of its user with its directory is meant. */
-function processOf(config: string): number | undefined {
+function processOf(place: NameServerPlace): number | undefined {
+  const config = configOf(place);
+  const uid = place.identity?.uid ?? process.geteuid?.();
   try {
     const pid = Number(readStart(join(config, PID_FILE)));
     if (!Number.isInteger(pid) || pid <= 1) return undefined;

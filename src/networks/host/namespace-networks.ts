@@ -1,5 +1,5 @@
 /**
- * User-defined networks on the host, for root.
+ * User-defined networks on the host, for root, and for the root of a user namespace.
  *
  * One namespace, the holder, has the bridges of all networks of a home, their DNS server, and one
  * pasta as the way out. Each box has a namespace of its own for each network that it is in, in
@@ -14,6 +14,8 @@ import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/
 import { join } from 'node:path';
 import { KeyedLock } from '../../async/keyed-lock.ts';
 import { A3sError } from '../../errors.ts';
+import { NAME_SERVER_IDENTITY } from '../../jail/identity.ts';
+import type { JailIdentity } from '../../jail/jail.ts';
 import { stopEgressProgram } from '../egress/host-program.ts';
 import type { UserNetworks } from '../network.ts';
 import { BRIDGE } from '../predefined.ts';
@@ -35,9 +37,10 @@ import {
   ensureNameServer,
   forgetEndedServer,
   NAME_SERVER_SETTING,
+  type NameServerPlace,
   prepareNameServer,
 } from './name-server.ts';
-import { inNamespace, makeNamespace, removeNamespace, writeSettings } from './namespace.ts';
+import { makeNamespace, removeNamespace, writeSettings } from './namespace.ts';
 import { netavarkDocument, netavarkSetup, netavarkTeardown } from './netavark.ts';
 import {
   endPasta,
@@ -62,15 +65,25 @@ export class NamespaceNetworks implements HostNetworks {
   readonly #directory: string;
   readonly #log: NetworkLog;
   readonly #programs: EgressPrograms;
+  readonly #nameServer: JailIdentity | undefined;
   readonly #refusals = new RefusalReader();
   readonly #locks = new KeyedLock();
   /** What could not be repaired the last time, so that it is in the log once. */
   readonly #broken = new Set<string>();
 
-  /** @param program serves limited boxes */
-  constructor(directory: string, log: NetworkLog, program: LimitingProgram) {
+  /**
+   * @param program serves limited boxes
+   * @param user what this process is: the root of a namespace can be no other user
+   */
+  constructor(
+    directory: string,
+    log: NetworkLog,
+    program: LimitingProgram,
+    user: 'root' | 'root-of-namespace' = 'root',
+  ) {
     this.#directory = directory;
     this.#log = log;
+    this.#nameServer = user === 'root' ? NAME_SERVER_IDENTITY : undefined;
     this.#programs = new EgressPrograms(program, log);
   }
 
@@ -323,7 +336,7 @@ export class NamespaceNetworks implements HostNetworks {
     if (!isMounted(holder)) await makeNamespace(holder);
     // A set-up that failed half-way has left the namespace without rules or routes.
     await runProgram('nft', ['-f', '-'], { namespace: holder, input: HOLDER_RULES });
-    await inNamespace(holder, () => writeSettings('ipv4', NAME_SERVER_SETTING));
+    await writeSettings(holder, { ipv4: NAME_SERVER_SETTING });
     if (!isServing(holder, pidFile)) await startWayOut(holder, pidFile);
     await routeByGateway(holder);
   }
@@ -347,9 +360,10 @@ export class NamespaceNetworks implements HostNetworks {
     );
   }
 
-  #place(): { directory: string; holder: string; pidFile: string } {
-    const directory = this.#directory;
-    return { directory, holder: join(directory, 'holder'), pidFile: join(directory, 'holder.pid') };
+  #place(): NameServerPlace & { pidFile: string } {
+    const [directory, identity] = [this.#directory, this.#nameServer];
+    const holder = join(directory, 'holder');
+    return { directory, identity, holder, pidFile: join(directory, 'holder.pid') };
   }
 
   #path(key: string, suffix = ''): string {

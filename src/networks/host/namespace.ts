@@ -5,6 +5,7 @@
  */
 import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
+import { once } from '../../async/once.ts';
 import { A3sError } from '../../errors.ts';
 import { libc } from './libc.ts';
 import { isMounted } from './mount-table.ts';
@@ -60,12 +61,37 @@ export async function inNamespace<T>(path: string, work: () => T): Promise<T> {
   }
 }
 
-/** Writes settings of the network namespace that the calling thread is in. */
-export function writeSettings(
-  family: 'ipv4' | 'ipv6',
-  settings: Readonly<Record<string, number>>,
-): void {
-  for (const [name, value] of Object.entries(settings)) {
-    writeFileSync(`/proc/sys/net/${family}/${name}`, String(value));
+/**
+ * Whether a thread of this process can come back from another network namespace: not where the
+ * process is the root of a user namespace, and its own network is the host's.
+ */
+export const canReturn = once(async (): Promise<boolean> => {
+  const { setns } = await libc();
+  const own = openSync('/proc/thread-self/ns/net', 'r');
+  try {
+    return setns(own, CLONE_NEWNET) === 0;
+  } finally {
+    closeSync(own);
   }
+});
+
+/** Reads lines of a path and a value. */
+const WRITE = 'while read -r path value; do echo "$value" > "$path" || exit 1; done';
+
+/** Writes settings of a network namespace, by their names below `/proc/sys/net`. */
+export async function writeSettings(
+  path: string,
+  settings: Readonly<Partial<Record<'ipv4' | 'ipv6', Readonly<Record<string, number>>>>>,
+): Promise<void> {
+  const values = Object.entries(settings).flatMap(([family, of]) =>
+    Object.entries(of).map(([name, value]) => [`/proc/sys/net/${family}/${name}`, value] as const),
+  );
+  if (await canReturn()) {
+    await inNamespace(path, () => {
+      for (const [file, value] of values) writeFileSync(file, String(value));
+    });
+    return;
+  }
+  const input = values.map(([file, value]) => `${file} ${value}\n`).join('');
+  await runProgram('nsenter', [`--net=${path}`, '--', '/bin/sh', '-c', WRITE], { input });
 }

@@ -7,7 +7,7 @@
  * @module
  */
 import { type Endpoint, isOwnNetwork } from './endpoint.ts';
-import { inNamespace, writeSettings } from './namespace.ts';
+import { writeSettings } from './namespace.ts';
 import { UPLINK } from './netavark.ts';
 import { PUBLISH_DEVICE, PUBLISHED } from './published.ts';
 import { routeBox6, routeUplink6, rules6 } from './routed6.ts';
@@ -48,16 +48,16 @@ export async function routeBox(namespace: string, endpoint: Endpoint, limits = '
   const { network, address, mac } = endpoint;
   // Nothing is forwarded before all rules are there, which come at once or not at all.
   await loadRules(namespace, endpoint, limits);
-  await inNamespace(namespace, () => {
-    if (network.ipv6 === undefined) writeSettings('ipv6', { 'conf/all/disable_ipv6': 1 });
-    writeSettings('ipv4', {
+  await writeSettings(namespace, {
+    ...(network.ipv6 === undefined ? { ipv6: { 'conf/all/disable_ipv6': 1 } } : {}),
+    ipv4: {
       ip_forward: 1,
       'conf/all/rp_filter': 0,
       'conf/all/send_redirects': 0,
       // The sender would choose a way past the rules for destinations.
       'conf/all/accept_source_route': 0,
       ...Object.fromEntries(deviceSettings(TAP)),
-    });
+    },
   });
   const commands = [
     // A guest that goes on elsewhere, as a fork does, knows its gateway by this address.
@@ -77,9 +77,7 @@ export async function routeBox(namespace: string, endpoint: Endpoint, limits = '
 
 /** Makes the routes of the device that leads to the network, which may have come anew. */
 export async function routeUplink(namespace: string, network: Endpoint['network']): Promise<void> {
-  await inNamespace(namespace, () =>
-    writeSettings('ipv4', Object.fromEntries(deviceSettings(UPLINK))),
-  );
+  await writeSettings(namespace, { ipv4: Object.fromEntries(deviceSettings(UPLINK)) });
   const commands = [
     `addr flush dev ${UPLINK} scope global`,
     `route replace ${network.subnet} dev ${UPLINK} scope link src ${INSIDE}`,
@@ -109,12 +107,9 @@ export async function routePublished(namespace: string, mtu: number): Promise<vo
     `route add default via ${gateway} dev ${device} table ${PUBLISHED.table}`,
   ];
   await runProgram('ip', ['-batch', '-'], { namespace, input: lines(commands) });
-  await inNamespace(namespace, () =>
-    writeSettings('ipv4', {
-      [`conf/${device}/rp_filter`]: 0,
-      [`conf/${device}/send_redirects`]: 0,
-    }),
-  );
+  await writeSettings(namespace, {
+    ipv4: { [`conf/${device}/rp_filter`]: 0, [`conf/${device}/send_redirects`]: 0 },
+  });
 }
 
 /** The rules of the namespace, in the words of nft. */

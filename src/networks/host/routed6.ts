@@ -7,7 +7,7 @@
  */
 import { HOST_SUBNETS6 } from '../special-addresses.ts';
 import type { Endpoint } from './endpoint.ts';
-import { inNamespace, writeSettings } from './namespace.ts';
+import { writeSettings } from './namespace.ts';
 import { UPLINK } from './netavark.ts';
 import { PUBLISH_DEVICE, PUBLISHED } from './published.ts';
 import { runProgram } from './run-program.ts';
@@ -86,9 +86,7 @@ export async function routeBox6(
   { network: { ipv6 }, address6, mac }: Endpoint,
 ): Promise<void> {
   if (ipv6 === undefined || address6 === undefined) return;
-  await inNamespace(namespace, () =>
-    writeSettings('ipv6', { ...settings6(TAP), 'conf/all/forwarding': 1 }),
-  );
+  await writeSettings(namespace, { ipv6: { ...settings6(TAP), 'conf/all/forwarding': 1 } });
   const commands = [
     `route add ${address6}/128 dev ${TAP}`,
     `neigh add ${address6} lladdr ${mac} dev ${TAP} nud permanent`,
@@ -104,13 +102,13 @@ export async function routeUplink6(
   { network: { ipv6, internal }, address6 }: Endpoint,
 ): Promise<void> {
   if (ipv6 === undefined || address6 === undefined) return;
-  await inNamespace(namespace, () =>
-    writeSettings('ipv6', {
+  await writeSettings(namespace, {
+    ipv6: {
       ...settings6(UPLINK),
       [`conf/${UPLINK}/proxy_ndp`]: 1,
       [`neigh/${UPLINK}/proxy_delay`]: 0,
-    }),
-  );
+    },
+  });
   const commands = [
     `addr flush dev ${UPLINK} scope global`,
     'route flush default',
@@ -123,7 +121,7 @@ export async function routeUplink6(
 
 /** Makes the routes of the device through which published ports come, where it carries IPv6. */
 export async function routePublished6(namespace: string): Promise<void> {
-  await inNamespace(namespace, () => writeSettings('ipv6', settings6(PUBLISH_DEVICE)));
+  await writeSettings(namespace, { ipv6: settings6(PUBLISH_DEVICE) });
   const { address, prefixLength, gateway } = PUBLISH6;
   const commands = [
     `addr add ${address}/${prefixLength} dev ${PUBLISH_DEVICE} nodad`,

@@ -4,10 +4,15 @@
  *
  * @module
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, constants, openSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { A3sError } from '../../errors.ts';
+import { findTool } from '../../jail/tools.ts';
 import { libc } from './libc.ts';
-import { inNamespace } from './namespace.ts';
+import { canReturn, inNamespace } from './namespace.ts';
+import { takeDescriptor } from './take-descriptor.ts';
 
 export const TUN = '/dev/net/tun';
 /** Its name in the box's namespace. */
@@ -34,13 +39,38 @@ export async function openTap(namespace: string): Promise<number> {
   const request = Buffer.alloc(IFREQ_BYTES);
   request.write(TAP, 'latin1');
   request.writeUInt16LE(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, FLAGS_OFFSET);
-  return await inNamespace(namespace, () => {
-    const tap = openSync(TUN, constants.O_RDWR);
-    if (ioctl(tap, TUNSETIFF, request) === 0) return tap;
-    const number = errno();
-    closeSync(tap);
-    throw new A3sError('network-failed', `Cannot make a tap device: error ${number}`, {
-      remedy: 'See a3s-box info for what this host lacks.',
-    });
+  const tap = (await canReturn())
+    ? await inNamespace(namespace, () => openSync(TUN, constants.O_RDWR))
+    : await openedByAnother(namespace);
+  // The device is made in the namespace where the file was opened.
+  if (ioctl(tap, TUNSETIFF, request) === 0) return tap;
+  const number = errno();
+  closeSync(tap);
+  throw failed(`error ${number}`);
+}
+
+/** Opens the file, and ends when its input does. */
+const OPEN = `exec 3<>${TUN} && echo opened && read -r _`;
+const OPENED_AS = 3;
+
+/** The file, opened by a process in the namespace. */
+async function openedByAnother(namespace: string): Promise<number> {
+  const args = [`--net=${namespace}`, '--', '/bin/sh', '-c', OPEN];
+  const child = spawn(await findTool('nsenter'), args, { stdio: 'pipe' });
+  const complaint = text(child.stderr);
+  const ended = once(child, 'close').then(() => false);
+  try {
+    const isOpen = await Promise.race([once(child.stdout, 'data').then(() => true), ended]);
+    if (!isOpen || child.pid === undefined) throw failed((await complaint).trim());
+    return await takeDescriptor(child.pid, OPENED_AS);
+  } finally {
+    child.stdin.on('error', () => undefined).end();
+    await ended;
+  }
+}
+
+function failed(why: string): A3sError {
+  return new A3sError('network-failed', `Cannot make a tap device: ${why}`, {
+    remedy: 'See a3s-box info for what this host lacks.',
   });
 }

@@ -99,9 +99,7 @@ export class Lab {
     this.guest = await this.#start(guest);
     this.world = await this.#start(world);
     // A host may have it on, and new namespaces have what their host has.
-    await inNamespace(this.namespace, () =>
-      writeSettings('ipv4', { 'conf/all/accept_source_route': 1 }),
-    );
+    await writeSettings(this.namespace, { ipv4: { 'conf/all/accept_source_route': 1 } });
     // ip knows these namespaces by a process in them alone.
     const [inGuest, inWorld] = this.#children.map(({ pid }) => `${pid}`);
     const pair = (name: string, peer: string, pid = ''): void =>
