@@ -54,7 +54,7 @@ const OTHER_HOSTS = process.env['SOAK'] === undefined ? LONG_HOSTS : [];
 const LONG_FILES = [
   'test/clients/{applications,compose-page,dockerfiles,large-application}.test.ts',
   'test/clients/testcontainers-databases.test.ts',
-  'test/e2e/{databases,docker-inside,power-cut-boxes,sealed-database}.test.ts',
+  'test/e2e/{databases,docker-inside,power-cut-boxes,rootless-networks,sealed-database}.test.ts',
 ];
 const OTHER_FILES = process.env['SOAK'] === undefined ? LONG_FILES : [];
 

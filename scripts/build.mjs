@@ -26,6 +26,7 @@ const BUNDLES = {
   'dist/server.cjs': 'src/server/main.ts',
   'dist/converter.cjs': 'src/images/converter/main.ts',
   'dist/broker.cjs': 'src/broker/main.ts',
+  'dist/networks.cjs': 'src/server/networks-main.ts',
   'dist/egress.cjs': 'src/networks/egress/program/main.ts',
   'dist/krun-shim.cjs': 'native/krun/src/shim/main.ts',
   'build/build-boot.cjs': 'scripts/build-boot.ts',

@@ -18,7 +18,9 @@ import { openImageStore } from '../images/store.ts';
 import { setLeastJail, spawnInJail } from '../jail/spawn.ts';
 import { CniNetworks } from '../networks/cni/cni-networks.ts';
 import type { CniDirectories } from '../networks/cni/config.ts';
+import type { HostNetworks } from '../networks/host/host-networks.ts';
 import { NamespaceNetworks } from '../networks/host/namespace-networks.ts';
+import { RootlessNetworks } from '../networks/rootless/rootless-networks.ts';
 import { NodeMounts } from '../pods/mounts/node-mounts.ts';
 import { openDownloads } from '../registry/downloads.ts';
 import { hostFiles } from '../registry/hosts/host.ts';
@@ -105,11 +107,7 @@ async function run(
       downloads: openDownloads(reached),
       dialer: new Dialer(reached),
       trust: openTrust(config.home),
-      hostNetworks: new NamespaceNetworks(join(config.runtimeDir, 'networks'), log, {
-        bundle: join(installDirectory(), 'egress.cjs'),
-        // Read at each start of a program: an authority that was removed is not trusted any more.
-        roots: () => readSystemRoots(rootsFiles(process.env)),
-      }),
+      hostNetworks: hostNetworks(config, uid, log),
       podNetworks: new CniNetworks(
         {
           ...cni,
@@ -135,6 +133,19 @@ async function run(
       ]);
       boot.sweep(pinned).catch((error) => rt.log.error('boot sets could not be swept', error));
     },
+  });
+}
+
+function hostNetworks({ runtimeDir }: Config, uid: number, log: Logger): HostNetworks {
+  const directory = join(runtimeDir, 'networks');
+  if (uid !== 0) {
+    const bundle = join(installDirectory(), 'networks.cjs');
+    return new RootlessNetworks(directory, log, { bundle, environment: process.env });
+  }
+  return new NamespaceNetworks(directory, log, {
+    bundle: join(installDirectory(), 'egress.cjs'),
+    // Read at each start of a program: an authority that was removed is not trusted any more.
+    roots: () => readSystemRoots(rootsFiles(process.env)),
   });
 }
 

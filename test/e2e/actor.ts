@@ -68,11 +68,15 @@ export class Actor {
   readonly env: Readonly<Record<string, string>>;
   readonly #installation: Installation;
   readonly #uid: number;
+  /** A device file that takes the place of `/dev/net/tun` for this actor. */
+  readonly #tun: string | undefined;
   /** Once this actor has left. */
   #lastMemory: string | undefined;
 
-  constructor(name: ActorName, installation: Installation) {
+  /** @param tun a device file that this actor sees as `/dev/net/tun`; for root to choose */
+  constructor(name: ActorName, installation: Installation, tun?: string) {
     this.name = name;
+    this.#tun = tun;
     this.#installation = installation;
     this.#uid =
       name === 'root' ? 0 : process.getuid?.() === 0 ? ORDINARY_UID : (process.getuid?.() ?? 0);
@@ -120,7 +124,13 @@ export class Actor {
   program(path: string, args: readonly string[]): [string, ...string[]] {
     if (this.#uid === process.getuid?.()) return [path, ...args];
     const id = String(this.#uid);
-    return ['setpriv', '--reuid', id, '--regid', id, '--clear-groups', path, ...args];
+    const asUser: [string, ...string[]] = [
+      ...(['setpriv', '--reuid', id, '--regid', id, '--clear-groups'] as const),
+      ...[path, ...args],
+    ];
+    if (this.#tun === undefined) return asUser;
+    const withTun = 'mount --bind "$0" /dev/net/tun && exec "$@"';
+    return ['unshare', '--mount', 'sh', '-c', withTun, this.#tun, ...asUser];
   }
 
   start(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {

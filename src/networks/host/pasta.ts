@@ -120,7 +120,7 @@ async function routeFamily(namespace: string, family: string): Promise<void> {
 /**
  * The way in of published ports to the namespace of a box.
  *
- * @throws A3sError `port-in-use`
+ * @throws A3sError `port-in-use`; `invalid-argument` for a port that only root may bind
  */
 export async function startPublishing(
   namespace: string,
@@ -140,14 +140,25 @@ export async function startPublishing(
       ...[...portOptions(ports), ...NO_WAY_BACK],
     ]);
   } catch (error) {
-    if (!(error instanceof A3sError)) throw error;
-    const taken = /port (\d+).*Address already in use/.exec(error.message)?.[1];
-    if (taken === undefined) throw error;
-    throw new A3sError('port-in-use', `Cannot publish port ${taken}: the port is already in use`, {
-      remedy: 'Stop what listens there, or publish another port.',
-      cause: error,
+    throw error instanceof A3sError ? (portError(error) ?? error) : error;
+  }
+}
+
+/** What pasta says of a port that it cannot bind; undefined: it says something else. */
+function portError(cause: A3sError): A3sError | undefined {
+  const [, port, why] =
+    /port (\d+).*(Address already in use|Permission denied)/.exec(cause.message) ?? [];
+  if (port === undefined) return undefined;
+  if (why === 'Permission denied') {
+    return new A3sError('invalid-argument', `Cannot publish port ${port}: it needs root`, {
+      remedy: 'Publish a port from 1024 up.',
+      cause,
     });
   }
+  return new A3sError('port-in-use', `Cannot publish port ${port}: the port is already in use`, {
+    remedy: 'Stop what listens there, or publish another port.',
+    cause,
+  });
 }
 
 /** Whether the pasta of this file serves the namespace. */

@@ -1,0 +1,60 @@
+/**
+ * Stands in for an ordinary user's server: makes networks as it is asked to, and keeps the tap
+ * devices. It is told its directory.
+ *
+ * @module
+ */
+import { closeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Endpoint } from '../../../src/networks/host/endpoint.ts';
+import type { Place } from '../../../src/networks/host/host-networks.ts';
+import { RootlessNetworks } from '../../../src/networks/rootless/rootless-networks.ts';
+
+export type Asked =
+  | { readonly ask: 'attach' | 'publish'; readonly endpoint: Endpoint }
+  | { readonly ask: 'detach'; readonly box: string; readonly network?: string }
+  | { readonly ask: 'reconcile'; readonly kept: readonly Place[] }
+  | { readonly ask: 'availability' | 'repair' | 'refusals' | 'complaints' | 'closeTaps' };
+
+const complaints: string[] = [];
+const taps: number[] = [];
+const networks = new RootlessNetworks(
+  process.argv[2] ?? '',
+  { error: (message, error) => complaints.push(`${message}: ${String(error)}`) },
+  { bundle: join(import.meta.dirname, 'networks.cjs'), environment: process.env },
+);
+
+async function answer(asked: Asked): Promise<unknown> {
+  switch (asked.ask) {
+    case 'attach':
+      return taps.push(await networks.attach(asked.endpoint));
+    case 'publish':
+      return await networks.publish(asked.endpoint);
+    case 'detach':
+      return await networks.detach(asked.box, asked.network);
+    case 'reconcile':
+      return await networks.reconcile(asked.kept);
+    case 'availability':
+      return await networks.availability();
+    case 'repair':
+      return await networks.repair();
+    case 'refusals':
+      return await networks.refusals();
+    case 'complaints':
+      return complaints.splice(0);
+    case 'closeTaps':
+      return taps.splice(0).forEach(closeSync);
+  }
+}
+
+process.umask(0o077);
+process.on('message', async (asked: Asked) => {
+  try {
+    process.send?.({ value: await answer(asked) });
+  } catch (error) {
+    const { code, message } = error as { code?: string; message?: string };
+    process.send?.({ failure: { code, message: message ?? String(error) } });
+  }
+});
+process.on('disconnect', () => process.exit());
+process.send?.({ value: 'ready' });
