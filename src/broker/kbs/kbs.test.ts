@@ -79,7 +79,7 @@ describe('a guest of the broker', () => {
       'all hashes of kbs-types',
       { 'supported-hash-algorithms': ['sha256', 'sha384', 'sha512', 'sm3'] },
     ],
-  ])('is challenged for SHA-384 by the extra parameters of %s', async (_, extra) => {
+  ])('chooses SHA-384 for a guest whose extra parameters are %s', async (_, extra) => {
     const { status, body } = await guest().challenge('a3s-simulated', extra);
     expect(status).toBe(200);
     expect(Object.keys(body).sort()).toEqual(['extra-params', 'nonce']);
