@@ -24,6 +24,7 @@ it('exports exactly these names from the policies entry', () => {
     'LaunchSpecError',
     'MAX_LAUNCH_SPEC',
     'POD_SPEC_SCHEMA',
+    'Pids',
     'PodSpec',
     'ProcessSpec',
     'Resources',

@@ -32,6 +32,7 @@ export { LaunchSpecError, parseLaunchSpec } from './launch-spec/parse-launch-spe
 export {
   CONTAINER_SPEC_SCHEMA,
   ContainerSpec,
+  Pids,
   POD_SPEC_SCHEMA,
   PodSpec,
 } from './launch-spec/pod-spec.ts';

@@ -103,3 +103,10 @@ it('reads in specs of pod and container what the agent reads', () => {
   expect(PodSpec.safeParse({ ...pod, resources: { ulimits: [] } }).success).toBe(false);
   expect(PodSpec.safeParse({ ...pod, privileged: true }).success).toBe(true);
 });
+
+it('asks no guest to share a PID namespace whose agent is older than that', async () => {
+  const older = new GuestContainer(new Recorder(15), 'c1');
+  await expect(older.put({ ...spec, pids: { kind: 'pod' } })).rejects.toThrow(
+    'speaks protocol 15: PID namespaces that are shared came with protocol 16',
+  );
+});

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ContainerSpec } from '@a3s-box/policies';
+import { expectProtocol } from './expect-protocol.ts';
 import { GuestBox } from './guest-box.ts';
 import type { RequestConnection } from './http2-connection.ts';
 import { ProcessId, SpecTaken } from './protocol.ts';
@@ -29,6 +30,7 @@ export class GuestContainer extends GuestBox {
    * to be removed.
    */
   async put(spec: ContainerSpec, signal?: AbortSignal): Promise<string> {
+    if (spec.pids !== undefined) expectProtocol(this.#pod, 16, 'PID namespaces that are shared');
     const options = { signal, deadlineMs: SETUP_MS };
     return (await this.#pod.call('PUT', pathOf(this.id), spec, SpecTaken, options)).spec;
   }

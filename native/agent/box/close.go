@@ -28,6 +28,7 @@ func (b *Box) Close() error {
 	for _, c := range b.Containers() {
 		err = errors.Join(err, c.closeContainer())
 	}
+	err = errors.Join(err, b.closePids())
 	if sandbox == nil {
 		syscall.Sync()
 		return err

@@ -29,6 +29,10 @@ func (b *Box) begin(h *process.Handle, p *spec.Process) error {
 	if err != nil {
 		return err
 	}
+	request.Told = true
+	if b.spec.Pids != nil {
+		return b.beginJoined(h, request)
+	}
 	request.Main = true
 	request.Init = b.spec.Init != nil && *b.spec.Init
 	w := b.sandbox.Main
@@ -194,6 +198,6 @@ func (b *Box) launch(h *process.Handle, w *process.Stage, request *stage.ExecReq
 		kills, err := b.launcher.Cgroup.OomKills()
 		// Docker calls a box OOM-killed when any of its processes was. An exec counts for itself
 		// only.
-		return err == nil && kills > killsBefore && (request.Main || status.Signaled() && status.Signal() == syscall.SIGKILL)
+		return err == nil && kills > killsBefore && (h.ID == MainID || status.Signaled() && status.Signal() == syscall.SIGKILL)
 	})
 }

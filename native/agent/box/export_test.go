@@ -179,7 +179,7 @@ func makeTestRoot(busybox []byte) error {
 // CloseTestBox lets go of the namespaces, and with them of the root.
 func CloseTestBox(b *Box) error {
 	err := errors.Join(syscall.Close(b.launcher.Cgroup.Procs), syscall.Close(b.launcher.Binary))
-	return errors.Join(err, b.copies.end(), b.sockets.close(), b.standby.End(), b.sandbox.End(), syscall.Close(b.launcher.Cgroup.Namespace))
+	return errors.Join(err, b.copies.end(), b.sockets.close(), b.closePids(), b.standby.End(), b.sandbox.End(), syscall.Close(b.launcher.Cgroup.Namespace))
 }
 
 // CoreLimit is the largest core dump that a process of the box may leave.

@@ -33,7 +33,11 @@ type pod struct {
 	containers map[string]*Box
 	// setUp is held while a control group is made: the agent is in that group for a moment.
 	setUp sync.Mutex
-	steps containerSteps
+	// pids is nil until a container asks for the PID namespace of the pod. pidsMu is held while it
+	// is made.
+	pidsMu sync.Mutex
+	pids   *pids
+	steps  containerSteps
 }
 
 // containerSteps are what tests replace, which have no control groups and no disks.
@@ -41,12 +45,14 @@ type containerSteps struct {
 	makeGroup   func(pod *cgroup.Cgroup, id string) (*cgroup.Cgroup, error)
 	removeGroup func(*cgroup.Cgroup) error
 	setUp       func(*sandbox.Sandbox, *process.Launcher, *spec.Spec) error
+	// reaperOOMScore takes a capability that even root may lack where tests run.
+	reaperOOMScore int16
 }
 
 func newPod() *pod {
 	return &pod{
 		containers: map[string]*Box{},
-		steps:      containerSteps{(*cgroup.Cgroup).NewContainer, (*cgroup.Cgroup).Remove, (*sandbox.Sandbox).SetUp},
+		steps:      containerSteps{(*cgroup.Cgroup).NewContainer, (*cgroup.Cgroup).Remove, (*sandbox.Sandbox).SetUp, reaperOOMScore},
 	}
 }
 
@@ -138,6 +144,13 @@ func (b *Box) setupContainer(spec *spec.Spec) error {
 	}
 	if err := s.IdentifyContainer(); err != nil {
 		return err
+	}
+	pids, err := b.in.pidsOf(spec.Pids)
+	if err != nil {
+		return err
+	}
+	if pids != nil {
+		s.JoinPids(pids)
 	}
 	return b.in.pod.steps.setUp(s, b.launcher, spec)
 }

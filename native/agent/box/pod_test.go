@@ -28,12 +28,13 @@ func containerDocument(script string) string {
 func pod(t *testing.T) *host {
 	t.Helper()
 	needBox(t)
-	b, err := box.NewTestPod(children, t.TempDir(), shell)
+	groupDir := t.TempDir()
+	b, err := box.NewTestPod(children, groupDir, shell)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := serve(t, b)
-	h.box, h.version = b, "12"
+	h.groupDir, h.box, h.version = groupDir, b, "12"
 	t.Cleanup(func() {
 		for _, c := range b.Containers() {
 			h.removes(c.ContainerID())

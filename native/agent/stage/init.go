@@ -49,6 +49,17 @@ func newInitImage() []byte {
 	return append(image, code...)
 }
 
+// noChild is above the kernel's largest id of a process, 2^22.
+const noChild = 1 << 30
+
+// Reaper is the program that is process 1 of a PID namespace in which others start processes: it
+// reaps those that have lost their parents, and never ends.
+func Reaper() []byte {
+	image := newInitImage()
+	binary.LittleEndian.PutUint32(image[imagePid:], noChild)
+	return image
+}
+
 // appendSegment appends an entry of the program's table.
 func appendSegment(image []byte, kind, flags uint32, address, size, alignment uint64) []byte {
 	image = binary.LittleEndian.AppendUint32(image, kind)

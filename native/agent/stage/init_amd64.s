@@ -2,7 +2,8 @@
 
 // initCode is all that process 1 of a box does whose main process is its child: docs/guest-protocol.md, "The init". It is executed from
 // an image of its own, without anything of Go, so nothing but registers, the image and its stack are used; those
-// are where newInitImage puts them. Every signal is blocked already, also those that came before.
+// are where newInitImage puts them. Every signal of a box's init is blocked already, also those that came before;
+// those of a pod's reaper are blocked here.
 TEXT ·initCode(SB), NOSPLIT|NOFRAME, $0-0
 	// The child, and a place for the signals, a status and a siginfo.
 	MOVL $0x4000b0, AX
@@ -11,6 +12,13 @@ TEXT ·initCode(SB), NOSPLIT|NOFRAME, $0-0
 	SUBQ $512, BX
 	MOVQ $-1, AX
 	MOVQ AX, (BX)
+	// rt_sigprocmask(SIG_SETMASK, all, NULL, 8)
+	MOVL $2, DI
+	MOVQ BX, SI
+	XORL DX, DX
+	MOVL $8, R10
+	MOVL $14, AX
+	SYSCALL
 	// prctl(PR_SET_NAME, "init")
 	MOVL $15, DI
 	MOVL $0x4000b8, SI

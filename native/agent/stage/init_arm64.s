@@ -9,6 +9,13 @@ TEXT ·initCode(SB), NOSPLIT|NOFRAME, $0-0
 	SUB   $512, R20
 	MOVD  $-1, R1
 	MOVD  R1, (R20)
+	// rt_sigprocmask(SIG_SETMASK, all, NULL, 8)
+	MOVD  $2, R0
+	MOVD  R20, R1
+	MOVD  $0, R2
+	MOVD  $8, R3
+	MOVD  $135, R8
+	SVC
 	// prctl(PR_SET_NAME, "init")
 	MOVD  $15, R0
 	ADD   $0xb8, R21, R1

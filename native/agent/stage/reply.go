@@ -36,7 +36,7 @@ const (
 	MessageRefused = 'x'
 	// MessageTerminal carries the master of the terminal as a descriptor.
 	MessageTerminal = 't'
-	// MessageUser is followed by the numbers of main's user, group and supplementary groups.
+	// MessageUser is followed by the numbers of the user, its group and its supplementary groups.
 	MessageUser = 'u'
 	// MessageReady is followed by the id of the child in the agent's pid namespace, zero for main.
 	MessageReady = 'r'
@@ -68,7 +68,7 @@ func (r reply) ready(pid int) error {
 // maxToldGroups bounds the groups of a user that the agent, and so the host, is told of.
 const maxToldGroups = 1024
 
-// user writes who main is, unless there are more groups than the agent is told of.
+// user writes who the process runs as, unless there are more groups than the agent is told of.
 func (r reply) user(user users.User) error {
 	if len(user.Groups) > maxToldGroups {
 		return nil

@@ -28,6 +28,13 @@ export const PodSpec = z.strictObject({
 });
 export type PodSpec = z.infer<typeof PodSpec>;
 
+/** The PID namespace of the pod, or of another container that runs. */
+export const Pids = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('pod') }),
+  z.strictObject({ kind: z.literal('container'), id: z.string().regex(/^[a-z0-9]{1,64}$/) }),
+]);
+export type Pids = z.infer<typeof Pids>;
+
 /** One container: everything of a box that is not the pod's. */
 export const ContainerSpec = z.strictObject({
   schema: z.literal(CONTAINER_SPEC_SCHEMA),
@@ -36,5 +43,7 @@ export const ContainerSpec = z.strictObject({
   mounts: mounts.refine((all) => all.every(({ kind }) => kind !== 'disk'), {
     error: 'must have no disk of a volume in a container',
   }),
+  /** The PID namespace that it shares. Absent: it has one of its own. */
+  pids: Pids.optional(),
 });
 export type ContainerSpec = z.infer<typeof ContainerSpec>;

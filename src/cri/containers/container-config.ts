@@ -13,6 +13,7 @@ import { imageName } from '../images/image-spec.ts';
 import { invalid, quoted, unsupported } from '../refusal.ts';
 import { confinementOf } from '../security/confinement.ts';
 import { askedLimits, limitsOf } from '../security/limits.ts';
+import { pidsOf } from '../security/namespaces.ts';
 import { userOf } from '../security/user.ts';
 import { mountOf } from './mounts.ts';
 
@@ -50,6 +51,7 @@ export async function containerRequest(
     terminal: tty,
     readonlyRootfs: securityContext?.readonlyRootfs === true,
     confinement,
+    pids: pidsOf(securityContext?.namespaceOptions, 'linux.security_context'),
     resources: limitsOf(limits),
     askedLimits: limits,
     logPath: logPathOf(pod.logDirectory, config.logPath),

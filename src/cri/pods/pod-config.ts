@@ -8,7 +8,7 @@ import { isAbsolute } from 'node:path';
 import { checkLeadOnce } from '../../boxes/spec/asked-ports.ts';
 import type { PodRequest } from '../../pods/launch/pod-request.ts';
 import type { PodPort } from '../../pods/record/pod.ts';
-import { Protocol } from '../api/enums.ts';
+import { NamespaceMode, Protocol } from '../api/enums.ts';
 import type * as cri from '../api/messages.ts';
 import { invalid, quoted, unsupported } from '../refusal.ts';
 import { askedLimits, nanoCpusOf } from '../security/limits.ts';
@@ -36,6 +36,10 @@ export function podRequest({ config, runtimeHandler }: cri.RunPodSandboxRequest)
   if (name === '') throw invalid('config.metadata.name', 'it is empty');
   const { securityContext, sysctls = {}, resources } = config.linux ?? {};
   checkNamespaces(securityContext?.namespaceOptions, 'linux.security_context');
+  if (securityContext?.namespaceOptions?.pid === NamespaceMode.TARGET) {
+    const field = 'linux.security_context.namespace_options.pid TARGET';
+    throw unsupported(field, 'a container has one, and a pod has none');
+  }
   const limits = askedLimits(resources);
   const { logDirectory } = config;
   if (logDirectory !== '' && !isAbsolute(logDirectory)) {

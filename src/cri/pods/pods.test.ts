@@ -93,7 +93,7 @@ describe('RunPodSandbox', () => {
   });
 
   it('refuses what a microVM shares with no node, by name', async () => {
-    const { POD, CONTAINER, NODE } = NamespaceMode;
+    const { POD, CONTAINER, NODE, TARGET } = NamespaceMode;
     const usual = { network: POD, ipc: POD, pid: CONTAINER };
     const refused = async (options: object, name: string) =>
       await expect(
@@ -104,7 +104,7 @@ describe('RunPodSandbox', () => {
     await refused({ network: NODE }, 'HostNetwork');
     await refused({ ipc: NODE }, 'HostIPC');
     await refused({ pid: NODE }, 'HostPID');
-    await refused({ pid: POD }, 'pid POD');
+    await refused({ pid: TARGET }, 'pid TARGET');
     await refused({ usernsOptions: { mode: POD } }, 'userns_options');
   });
 

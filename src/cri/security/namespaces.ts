@@ -3,15 +3,17 @@
  *
  * @module
  */
+import type { Pids } from '@a3s-box/policies';
 import { NamespaceMode } from '../api/enums.ts';
 import type { NamespaceOption } from '../api/messages.ts';
-import { unsupported } from '../refusal.ts';
+import { invalid, quoted, unsupported } from '../refusal.ts';
 
 const { POD, CONTAINER, NODE, TARGET } = NamespaceMode;
+/** An id, or its beginning. */
+const CONTAINER_ID = /^[0-9a-f]{1,64}$/;
 
 /**
- * Network and IPC are the pod's, process ids the container's own. Options that are left out ask for
- * nothing.
+ * Network and IPC are the pod's. Options that are left out ask for nothing.
  *
  * @param of `linux.security_context` of a pod, or of a container
  * @throws A3sError `unsupported-option`
@@ -26,17 +28,32 @@ export function checkNamespaces(options: NamespaceOption | undefined, of: string
   for (const [name, mode] of Object.entries({ network, ipc })) {
     if (mode !== POD) throw unsupported(`${field}.${name}`, 'it is the pod’s');
   }
-  if (pid === TARGET) {
-    throw unsupported(
-      `${field}.pid TARGET`,
-      'containers cannot enter the PID namespace of another',
-    );
-  }
-  if (pid !== CONTAINER) {
-    throw unsupported(`${field}.pid POD`, 'each container has a PID namespace of its own');
+  if (![POD, CONTAINER, TARGET].some((mode) => mode === pid)) {
+    throw invalid(`${field}.pid`, `${pid} is no mode`);
   }
   if (usernsOptions !== undefined && usernsOptions.mode !== NODE) {
     throw unsupported(`${field}.userns_options`, 'the users of a pod are those of its own kernel');
+  }
+}
+
+/**
+ * The PID namespace that a container shares; undefined for one of its own.
+ *
+ * @param of `linux.security_context` of the container
+ * @throws A3sError `invalid-argument` for the mode `TARGET` without its container
+ */
+export function pidsOf(options: NamespaceOption | undefined, of: string): Pids | undefined {
+  switch (options?.pid) {
+    case POD:
+      return { kind: 'pod' };
+    case TARGET:
+      if (!CONTAINER_ID.test(options.targetId)) {
+        const reason = `${quoted(options.targetId)} is no container`;
+        throw invalid(`${of}.namespace_options.target_id`, reason);
+      }
+      return { kind: 'container', id: options.targetId };
+    default:
+      return undefined;
   }
 }
 

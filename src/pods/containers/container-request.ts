@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Confinement, Resources } from '@a3s-box/policies';
+import type { Confinement, Pids, Resources } from '@a3s-box/policies';
 import type { AskedLimits, ContainerMetadata, PodMount } from '../record/container.ts';
 
 export interface ContainerRequest {
@@ -26,6 +26,8 @@ export interface ContainerRequest {
   readonly stdinOnce: boolean;
   readonly readonlyRootfs: boolean;
   readonly confinement: Confinement;
+  /** The id of another container may be its beginning. */
+  readonly pids: Pids | undefined;
   readonly resources: Resources;
   readonly askedLimits: AskedLimits;
   readonly labels: Readonly<Record<string, string>>;

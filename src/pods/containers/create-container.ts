@@ -6,6 +6,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import type { Pids } from '@a3s-box/policies';
 import { mergeCommand } from '../../boxes/create/plan.ts';
 import { ensureWritableLayer } from '../../boxes/disks/writable-layer.ts';
 import { authorizeImage } from '../../boxes/policy/authorize-image.ts';
@@ -55,6 +56,7 @@ export async function createContainer(
       },
       trust,
       ...planned(definition, request, image),
+      pids: pidsOf(rt, pod, request),
     };
     checkContainer(created);
     const container = rt.pods.insertContainer(created);
@@ -69,6 +71,22 @@ export async function createContainer(
       await undoCreation(rt, { id, disk });
       throw error;
     }
+  });
+}
+
+/** @throws A3sError `no-such-container`, `conflict` for another container that is not there to join */
+function pidsOf(
+  rt: Pick<PodHost, 'pods'>,
+  pod: string,
+  { pids }: ContainerRequest,
+): Pids | undefined {
+  if (pids?.kind !== 'container') return pids;
+  const { definition, state } = rt.pods.expectContainer(rt.pods.fullId('container', pids.id));
+  const reason =
+    definition.pod !== pod ? `it is of the pod ${definition.pod}` : `it is ${state.status}`;
+  if (definition.pod === pod && state.status === 'running') return { ...pids, id: definition.id };
+  throw new A3sError('conflict', `Cannot share the processes of ${definition.id}: ${reason}`, {
+    remedy: 'Name a container that runs in this pod: crictl ps --pod POD',
   });
 }
 
@@ -98,7 +116,7 @@ function planned(
   { hostname }: Pod['definition'],
   request: ContainerRequest,
   image: Pick<Image, 'config'>,
-): Omit<ContainerDefinition, 'id' | 'pod' | 'createdAt' | 'image' | 'trust'> {
+): Omit<ContainerDefinition, 'id' | 'pod' | 'createdAt' | 'image' | 'trust' | 'pids'> {
   const { config } = image;
   const { command, args, env, terminal, stdin, workingDir } = request;
   const { entrypoint, cmd } = mergeCommand(

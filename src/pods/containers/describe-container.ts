@@ -20,7 +20,7 @@ export function diskName(id: string): string {
 }
 
 export function describeContainer(
-  { id, process, readonlyRootfs, confinement, resources, mounts }: ContainerDefinition,
+  { id, process, readonlyRootfs, confinement, resources, mounts, pids }: ContainerDefinition,
   { layers, disk }: { readonly layers: readonly BootLayer[]; readonly disk: string },
 ): { disks: readonly Disk[]; spec: ContainerSpec } {
   const name = diskName(id);
@@ -38,6 +38,7 @@ export function describeContainer(
         readonly: readonlyRootfs,
       },
       ...{ process, confinement, resources },
+      ...(pids === undefined ? {} : { pids }),
       mounts: mounts.map(({ containerPath, readonly }, index) => ({
         ...{ kind: 'virtiofs', tag: POD_SHARE, file: mountName(id, index) },
         ...{ destination: containerPath, readonly },

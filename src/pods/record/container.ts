@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Confinement, ProcessSpec, Resources } from '@a3s-box/policies';
+import { Confinement, Pids, ProcessSpec, Resources } from '@a3s-box/policies';
 import * as z from 'zod';
 import { TrustDecision } from '../../trust/decision.ts';
 import { LogPosition } from '../logs/log-position.ts';
@@ -58,6 +58,8 @@ export const ContainerDefinition = z.strictObject({
   trust: TrustDecision,
   mounts: z.array(PodMount).default([]),
   process: ProcessSpec,
+  /** The PID namespace that it shares; absent: it has one of its own. */
+  pids: Pids.optional(),
   /** The input ends with its first client. */
   stdinOnce: z.boolean(),
   readonlyRootfs: z.boolean(),

@@ -185,15 +185,15 @@ func cpuMax(millis int64) string {
 // OomKills counts the processes of the box that the kernel killed for lack of memory.
 func (c *Cgroup) OomKills() (uint64, error) { return c.Counter("memory.events", "oom_kill") }
 
-// kill ends everything in the box at once.
-func (c *Cgroup) kill() error { return os.WriteFile(c.Dir+"/cgroup.kill", []byte("1"), 0) }
+// Kill ends everything in the box at once.
+func (c *Cgroup) Kill() error { return os.WriteFile(c.Dir+"/cgroup.kill", []byte("1"), 0) }
 
 // killDeadline bounds the wait for the end of processes that were killed.
 const killDeadline = 10 * time.Second
 
 // KillAll ends everything in the box, and returns when nothing is left.
 func (c *Cgroup) KillAll() error {
-	if err := c.kill(); err != nil {
+	if err := c.Kill(); err != nil {
 		return err
 	}
 	return poll.Until(killDeadline, "power off", "the box", func() (bool, error) {

@@ -54,6 +54,8 @@ type Sandbox struct {
 	machineID string
 	// pod is the sandbox whose names, network and shared memory this one has too; nil for a box.
 	pod *Sandbox
+	// joinedPids: its PID namespace is that of the pod, or of another container.
+	joinedPids bool
 	// Root is the box's root once it has been built.
 	Root rootdir.Root
 	// Shares are the writable shares that are mounted in it. They stay open until the guest ends,

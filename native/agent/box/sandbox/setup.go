@@ -54,7 +54,11 @@ func (s *Sandbox) SetUpOn(l *process.Launcher, spec *spec.Spec, in *Network, mou
 		return err
 	}
 	return s.thread.do(func() (err error) {
-		if s.Main == nil {
+		if s.joinedPids {
+			if err := s.showPids(in); err != nil {
+				return err
+			}
+		} else if s.Main == nil {
 			if err := s.startMain(l, in); err != nil {
 				return err
 			}

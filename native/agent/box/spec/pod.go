@@ -38,6 +38,21 @@ type container struct {
 	Init        *bool       `json:"init"`
 	Directories *[]string   `json:"directories"`
 	Tmpfs       *[]Tmpfs    `json:"tmpfs"`
+	Pids        *Pids       `json:"pids"`
+}
+
+// Kinds of Pids.
+const (
+	PidsOfPod       = "pod"
+	PidsOfContainer = "container"
+)
+
+// Pids is the PID namespace that a container shares: that of its pod, or of another container of
+// it.
+type Pids struct {
+	Kind string `json:"kind"`
+	// ID is that of the other container.
+	ID *string `json:"id"`
 }
 
 // ParsePod reads and checks the document of a pod. The spec has neither a root nor a process.
@@ -85,9 +100,15 @@ func ParseContainer(data []byte, in *Spec) (*Spec, error) {
 	c.resources(&document.Resources, "resources.")
 	c.directories(document.Directories)
 	c.tmpfs(document.Tmpfs, "tmpfs")
+	if pids := document.Pids; pids != nil {
+		c.that(pids.Kind == PidsOfPod || pids.Kind == PidsOfContainer, "pids.kind", "must be pod or container")
+		c.that((pids.ID != nil) == (pids.Kind == PidsOfContainer), "pids.id", "belongs to the kind container, and to no other")
+		// Process 1 of the namespace is another container's, or the pod's.
+		c.that(document.Init == nil || !*document.Init, "init", "must be false in a PID namespace that is shared")
+	}
 	return &Spec{
 		Hostname: in.Hostname, Domainname: in.Domainname, Hosts: in.Hosts, Network: in.Network,
 		Rootfs: document.Rootfs, Process: document.Process, Mounts: document.Mounts, Confinement: document.Confinement,
-		Resources: document.Resources, Init: document.Init, Directories: document.Directories, Tmpfs: document.Tmpfs,
+		Resources: document.Resources, Init: document.Init, Directories: document.Directories, Tmpfs: document.Tmpfs, Pids: document.Pids,
 	}, c.err
 }

@@ -67,6 +67,11 @@ func TestParsePodAndContainerRefuse(t *testing.T) {
 		"a container's network":  {readContainer, exampleContainer, `"mounts"`, `"network":{"kind":"none"},"mounts"`, `unknown key "network"`},
 		"a container's volume": {readContainer, exampleContainer, `"kind":"virtiofs","tag":"c1-m0"`, `"kind":"disk","serial":"v"`,
 			"mounts[0].kind: must be virtiofs or image in a container"},
+		"a PID namespace of no kind": {readContainer, exampleContainer, `"mounts"`, `"pids":{"kind":"node"},"mounts"`, "pids.kind: must be pod or container"},
+		"another container without its id": {readContainer, exampleContainer, `"mounts"`, `"pids":{"kind":"container"},"mounts"`,
+			"pids.id: belongs to the kind container"},
+		"an init in a shared PID namespace": {readContainer, exampleContainer, `"mounts"`, `"pids":{"kind":"pod"},"mounts"`,
+			"init: must be false in a PID namespace that is shared"},
 		"more than its pod": {readContainer, exampleContainer, `"readonlyPaths":[]`, `"readonlyPaths":[],"privileged":true`,
 			"confinement.privileged: must be false in a pod that is not privileged"},
 	} {

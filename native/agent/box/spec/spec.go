@@ -35,6 +35,8 @@ type Spec struct {
 	Authorities *[]string `json:"authorities"`
 	// Pod: the spec is that of a pod, which has neither a root nor a process of its own.
 	Pod bool `json:"-"`
+	// Pids is the PID namespace that a container shares; nil for one of its own.
+	Pids *Pids `json:"-"`
 	// Attachments are the agent's own mounts; no host can name one.
 	Attachments []Attachment `json:"-"`
 	// OpenSealed opens a sealed disk, and returns the device with its file system; nil where there
