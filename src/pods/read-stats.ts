@@ -4,8 +4,10 @@
  * @module
  */
 import { stat } from 'node:fs/promises';
+import { unlessAborted } from '../async/unless-aborted.ts';
 import type { Stats } from '../guest/protocol.ts';
 import { ifMissing } from '../networks/host/if-missing.ts';
+import type { RunningPod } from './launch/running-pod.ts';
 import type { PodHost } from './pod-host.ts';
 import type { Container } from './record/container.ts';
 import { containerDisk } from './record/directories.ts';
@@ -27,6 +29,12 @@ export interface PodUse {
 
 type StatsHost = Pick<PodHost, 'home' | 'pods' | 'runningPods' | 'log'>;
 
+/**
+ * How long a guest may take to count: kubelet asks for all pods at once, and a guest that is silent
+ * keeps it from those of no other.
+ */
+const ANSWER_MS = 3_000;
+
 /** stat(2) counts blocks of this size, whatever the file system's are. */
 const STAT_BLOCK = 512;
 
@@ -38,8 +46,8 @@ export async function readContainer(rt: StatsHost, container: Container): Promis
   if (running === undefined || container.state.status !== 'running') {
     return { container, diskBytes };
   }
-  const stats = await answered(rt, { container: id }, async () =>
-    (await running.guest()).container(id).stats(running.signal),
+  const stats = await answered(rt, { container: id }, running, async (signal) =>
+    (await running.guest()).container(id).stats(signal),
   );
   return { container, stats, diskBytes };
 }
@@ -47,22 +55,27 @@ export async function readContainer(rt: StatsHost, container: Container): Promis
 export async function readPod(rt: StatsHost, pod: Pod): Promise<PodUse> {
   const { id } = pod.definition;
   const running = rt.runningPods.get(id);
-  const stats =
+  const [stats, ...containers] = await Promise.all([
     running === undefined
       ? undefined
-      : await answered(rt, { pod: id }, async () => (await running.guest()).stats(running.signal));
-  const all = rt.pods.containers(id).map((container) => readContainer(rt, container));
-  return { pod, stats, containers: await Promise.all(all) };
+      : answered(rt, { pod: id }, running, async (signal) => (await running.guest()).stats(signal)),
+    ...rt.pods.containers(id).map((container) => readContainer(rt, container)),
+  ]);
+  return { pod, stats, containers };
 }
 
 /** One guest that does not answer keeps no list from being answered: it has ended, or will. */
 async function answered(
   { log }: Pick<StatsHost, 'log'>,
   fields: Readonly<Record<string, string>>,
-  ask: () => Promise<Stats>,
+  running: RunningPod,
+  ask: (signal: AbortSignal) => Promise<Stats>,
 ): Promise<Stats | undefined> {
+  const late = AbortSignal.timeout(ANSWER_MS);
+  const signal = AbortSignal.any([running.signal, late]);
   try {
-    return await ask();
+    // The connection to the guest may be what is waited for.
+    return await unlessAborted(ask(signal), signal);
   } catch (error) {
     log.info('a guest did not say what it uses', { ...fields, reason: String(error) });
     return undefined;

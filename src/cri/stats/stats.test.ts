@@ -115,6 +115,22 @@ describe('stats', () => {
     silent.mockRestore();
   });
 
+  it('waits three seconds for a guest that is silent, for all of its containers together', async () => {
+    const guest = await home.runtime.runningPods.expect(pod).guest();
+    const never = new Promise<never>(() => undefined);
+    const silent = [
+      vi.spyOn(guest, 'stats').mockReturnValue(never),
+      vi.spyOn(guest, 'container').mockReturnValue({ stats: () => never } as never),
+    ];
+    const began = performance.now();
+    const { stats } = await client.call(listPodSandboxStats, {});
+    expect(performance.now() - began).toBeLessThan(6_000);
+    expect(stats.map(({ linux }) => [linux?.cpu, linux?.containers.length])).toEqual([
+      [undefined, 2],
+    ]);
+    for (const each of silent) each.mockRestore();
+  });
+
   it('lists metrics, each of which it describes', async () => {
     const { descriptors } = await client.call(listMetricDescriptors, {});
     const keys = new Map(descriptors.map(({ name, labelKeys }) => [name, labelKeys.length]));

@@ -13,6 +13,7 @@ import { isIPv4 } from 'node:net';
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { KeyedLock } from '../../async/keyed-lock.ts';
+import { Semaphore } from '../../async/semaphore.ts';
 import { A3sError } from '../../errors.ts';
 import { foreignNetworks } from '../host/available.ts';
 import type { NetworkLog } from '../host/host-networks.ts';
@@ -63,14 +64,24 @@ export interface CniPlaces extends CniDirectories {
   readonly namespaces: string;
 }
 
+/** How many pods are taken out or checked at once. Plugins have locks of their own. */
+const AT_ONCE = 8;
+
+/** Pauses before a pod that could not be taken out is tried again; the last one counts from then on. */
+export const RETRY_MS: readonly number[] = [5_000, 15_000, 60_000, 300_000];
+
 export class CniNetworks implements PodNetworks {
   readonly #places: CniPlaces;
   readonly #log: NetworkLog;
   readonly #locks = new KeyedLock();
+  readonly #pauses: readonly number[];
+  /** The next attempts for pods that could not be taken out. */
+  readonly #left = new Map<string, NodeJS.Timeout>();
 
-  constructor(places: CniPlaces, log: NetworkLog) {
+  constructor(places: CniPlaces, log: NetworkLog, pauses = RETRY_MS) {
     this.#places = places;
     this.#log = log;
+    this.#pauses = pauses;
   }
 
   async readiness(): Promise<NetworkReadiness> {
@@ -110,25 +121,31 @@ export class CniNetworks implements PodNetworks {
         await this.#record(pod, { ...known, result });
         return await guestPlace(namespace, mac, result);
       } catch (error) {
-        await this.#takeOut(pod).catch((left: unknown) => this.#complain(pod, left));
+        await this.#takeOutLater(pod).catch((left: unknown) => this.#complain(pod, left));
         throw error;
       }
     });
   }
 
   async detach(pod: string): Promise<void> {
-    await this.#locks.run(pod, () => this.#takeOut(pod));
+    await this.#locks.run(pod, () => this.#takeOutLater(pod));
   }
 
   async reconcile(kept: readonly string[]): Promise<void> {
     try {
       await this.#removeUnfinished();
-      for (const pod of await this.#pods()) {
-        // One pod must not keep the others.
-        await this.#locks
-          .run(pod, () => (kept.includes(pod) ? this.#check(pod) : this.#takeOut(pod)))
-          .catch((error: unknown) => this.#complain(pod, error));
-      }
+      const few = new Semaphore(AT_ONCE);
+      const work = (pod: string) =>
+        this.#locks.run(pod, () =>
+          kept.includes(pod) ? this.#check(pod) : this.#takeOutLater(pod),
+        );
+      const pods = await this.#pods();
+      // One pod must not keep the others.
+      await Promise.all(
+        pods.map((pod) =>
+          few.run(() => work(pod)).catch((error: unknown) => this.#complain(pod, error)),
+        ),
+      );
       const list = await readNetworkList(this.#places);
       if (list === undefined) return;
       const attachments = kept.map((container) => ({ container, device: POD_DEVICE }));
@@ -160,6 +177,32 @@ export class CniNetworks implements PodNetworks {
     const known = await this.#known(pod);
     if (known?.result === undefined) return;
     await checkInNetwork(this.#chain(known), this.#target(pod, known), known.result);
+  }
+
+  /**
+   * Takes a pod out. Where that fails it is tried again, whether or not the caller does: nobody asks
+   * for a pod whose start has failed, or whose record is gone.
+   */
+  async #takeOutLater(pod: string, attempt = 0): Promise<void> {
+    clearTimeout(this.#left.get(pod));
+    this.#left.delete(pod);
+    try {
+      await this.#takeOut(pod);
+    } catch (error) {
+      const pause = this.#pauses[Math.min(attempt, this.#pauses.length - 1)];
+      const again = setTimeout(() => this.#tryAgain(pod, attempt + 1), pause);
+      this.#left.set(pod, again.unref());
+      throw error;
+    }
+  }
+
+  #tryAgain(pod: string, attempt: number): void {
+    const again = this.#locks.run(pod, async () => {
+      // Another call has done it, or tries it later.
+      if (!this.#left.has(pod)) return;
+      await this.#takeOutLater(pod, attempt);
+    });
+    again.catch((error: unknown) => this.#complain(pod, error));
   }
 
   async #takeOut(pod: string): Promise<void> {

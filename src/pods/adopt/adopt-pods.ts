@@ -219,10 +219,12 @@ async function sweepMounts(
   rt: Pick<PodHost, 'podMounts' | 'log'>,
   kept: readonly string[],
 ): Promise<void> {
-  for (const pod of await rt.podMounts.list()) {
-    if (kept.includes(pod)) continue;
-    await rt.podMounts.end(pod).catch((error: unknown) => {
-      rt.log.error('a pod has left something on its node', error, { pod });
-    });
-  }
+  const left = (await rt.podMounts.list()).filter((pod) => !kept.includes(pod));
+  await Promise.all(
+    left.map((pod) =>
+      rt.podMounts.end(pod).catch((error: unknown) => {
+        rt.log.error('a pod has left something on its node', error, { pod });
+      }),
+    ),
+  );
 }
