@@ -115,16 +115,21 @@ it('runs containers in a pod’s microVM over a kill of the server, and leaves n
     'sleep 603 & exec sleep 602',
     pids(NamespaceMode.POD),
   );
-  const debug = await create(
-    podSandboxId,
-    'debug',
-    'exec sleep 604',
-    pids(NamespaceMode.TARGET, stubborn),
-  );
+  const image = { image: { image: BUSYBOX }, readonly: true };
+  const debug = await create(podSandboxId, 'debug', 'exec sleep 604', {
+    ...pids(NamespaceMode.TARGET, stubborn),
+    mounts: [
+      { ...image, containerPath: '/other' },
+      { ...image, containerPath: '/programs', imageSubPath: 'bin' },
+    ],
+  });
   for (const id of [first, second, debug]) await start(id);
   expect((await statusOf(first))?.user?.linux).toMatchObject({ uid: 7n });
   expect(await exec(first, 'cat /proc/1/comm; ps | grep -c "sleep 60[123]$"')).toBe('init\n3\n');
   expect(await exec(debug, 'cat /proc/1/comm; ps | grep -c "sleep 60[01234]$"')).toBe('sleep\n2\n');
+  expect(
+    await exec(debug, 'ls /other/bin/sh /programs/sh; touch /other/x 2>&1 | grep -o Read-only'),
+  ).toBe('/other/bin/sh\n/programs/sh\nRead-only\n');
   await client.call(stopContainer, { containerId: second, timeout: 0n });
   expect(await exec(first, 'ps | grep -c "sleep 60[123]$"')).toBe('1\n');
   for (const containerId of [debug, first, second])

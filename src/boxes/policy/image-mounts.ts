@@ -22,7 +22,7 @@ export interface ImageMountRequest extends Omit<ImageMount, 'image'> {
 export async function pinImageMounts(
   rt: AuthorizationHost,
   requests: readonly ImageMountRequest[],
-  options: TrustOptions,
+  options: TrustOptions = {},
 ): Promise<ImageMount[]> {
   const mounts: ImageMount[] = [];
   for (const { reference, ...place } of requests) {
@@ -43,7 +43,7 @@ export async function pinImageMounts(
 export async function authorizeImageMounts(
   rt: AuthorizationHost,
   mounts: readonly ImageMount[],
-  options: TrustOptions,
+  options: TrustOptions = {},
 ): Promise<void> {
   for (const { image: pinned } of mounts) {
     const image = await pinnedImage(rt, { image: pinned });

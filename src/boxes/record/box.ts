@@ -84,7 +84,7 @@ const PinnedImage = z.strictObject({
   manifestDigest: z.string(),
 });
 
-const ImageMount = z.strictObject({
+export const ImageMount = z.strictObject({
   /** With the canonical names by which the policy judges every start. */
   image: PinnedImage.extend({ names: z.array(z.string()) }),
   destination: z.string(),

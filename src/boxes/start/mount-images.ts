@@ -17,11 +17,13 @@ export interface MountedImages {
 /**
  * The disks of an image are there once, however often it is mounted.
  *
+ * @param serials what the serials of the disks begin with
  * @throws A3sError `no-such-image`, `image-untrusted`
  */
 export async function mountImages(
   { images }: Pick<Services, 'images'>,
   imageMounts: readonly ImageMount[],
+  serials = 'image-',
 ): Promise<MountedImages> {
   const layersOf = new Map<string, readonly Disk[]>();
   const mounts: BoxSpec['mounts'] = [];
@@ -31,7 +33,7 @@ export async function mountImages(
       const opened = await images.bootLayers(await pinnedImage({ images }, { image: pinned }));
       const number = layersOf.size;
       layers = opened.map(({ path }, index) => ({
-        ...{ path, serial: `image-${number}-${index}`, readonly: true },
+        ...{ path, serial: `${serials}${number}-${index}`, readonly: true },
       }));
       layersOf.set(pinned.id, layers);
     }

@@ -15,7 +15,7 @@ import { confinementOf } from '../security/confinement.ts';
 import { askedLimits, limitsOf } from '../security/limits.ts';
 import { pidsOf } from '../security/namespaces.ts';
 import { userOf } from '../security/user.ts';
-import { mountOf } from './mounts.ts';
+import { imageMountOf, mountOf } from './mounts.ts';
 
 /**
  * @throws A3sError `invalid-argument`, `unsupported-option` with the field; `conflict` for a
@@ -47,7 +47,8 @@ export async function containerRequest(
     env: config.envs.map(environmentEntry),
     user: userOf(securityContext),
     ...{ command, args, workingDir, labels, annotations, stdin, stdinOnce },
-    mounts: config.mounts.map(mountOf),
+    mounts: config.mounts.filter(({ image }) => image === undefined).map(mountOf),
+    imageMounts: config.mounts.flatMap((each) => imageMountOf(each) ?? []),
     terminal: tty,
     readonlyRootfs: securityContext?.readonlyRootfs === true,
     confinement,

@@ -112,7 +112,18 @@ describe('CreateContainer', () => {
   });
 
   it.each([
-    ['mounts.image', { mounts: [{ image: { image: 'busybox' }, containerPath: '/a' }] }],
+    [
+      'mounts.image_sub_path',
+      { mounts: [{ image: { image: 'busybox' }, imageSubPath: '../a', containerPath: '/a' }] },
+    ],
+    [
+      'mounts.host_path',
+      { mounts: [{ image: { image: 'busybox' }, hostPath: '/a', containerPath: '/a' }] },
+    ],
+    [
+      'mounts.image_sub_path',
+      { mounts: [{ hostPath: '/a', imageSubPath: 'a', containerPath: '/a' }] },
+    ],
     [
       'mounts.propagation',
       {

@@ -47,13 +47,24 @@ export function containerStatusOf({ definition, state }: Container): Answer<cri.
     startedAt: nanoseconds(state.startedAt),
     finishedAt: nanoseconds(state.finishedAt),
     resources: { linux: shownLimits(askedLimits) },
-    mounts: definition.mounts.map(({ recursive, ...mount }) => ({
-      ...mount,
-      ...{ recursiveReadOnly: recursive, propagation: MountPropagation.PROPAGATION_PRIVATE },
-    })),
+    mounts: mountsOf(definition),
     stopSignal: signalNumber(definition.stopSignal),
     ...userOf(state),
   };
+}
+
+function mountsOf({ mounts, imageMounts }: Container['definition']): Answer<cri.Mount>[] {
+  const propagation = MountPropagation.PROPAGATION_PRIVATE;
+  return [
+    ...mounts.map(({ recursive, ...mount }) => ({
+      ...mount,
+      ...{ recursiveReadOnly: recursive, propagation },
+    })),
+    ...imageMounts.map(({ image, destination, subpath = '' }) => ({
+      ...{ image: { image: image.reference }, imageSubPath: subpath },
+      ...{ containerPath: destination, readonly: true, propagation },
+    })),
+  ];
 }
 
 /** Of one that was started. */

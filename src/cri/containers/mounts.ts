@@ -3,17 +3,19 @@
  *
  * @module
  */
-import { isAbsolute, resolve } from 'node:path';
+import { isAbsolute, posix, resolve } from 'node:path';
+import type { ImageMountRequest } from '../../boxes/policy/image-mounts.ts';
 import type { PodMount } from '../../pods/record/container.ts';
 import { MountPropagation } from '../api/enums.ts';
 import type * as cri from '../api/messages.ts';
+import { imageName } from '../images/image-spec.ts';
 import { invalid, quoted, unsupported } from '../refusal.ts';
 
 /** @throws A3sError `invalid-argument`, `unsupported-option` with the field */
 export function mountOf(asked: cri.Mount): PodMount {
   const { hostPath, containerPath, readonly, recursiveReadOnly, propagation } = asked;
-  if (asked.image !== undefined) {
-    throw unsupported('mounts.image', `an image cannot be mounted at ${quoted(containerPath)} yet`);
+  if (asked.imageSubPath !== '') {
+    throw invalid('mounts.image_sub_path', 'it goes with image');
   }
   for (const [field, path] of Object.entries({ hostPath, containerPath })) {
     if (!isAbsolute(path) || path.includes('\0')) {
@@ -33,6 +35,32 @@ export function mountOf(asked: cri.Mount): PodMount {
     hostPath: resolve(hostPath),
     containerPath: resolve(containerPath),
     ...{ readonly, recursive: recursiveReadOnly },
+  };
+}
+
+/**
+ * An image that a container mounts, which is read-only whatever is asked for; undefined for a path
+ * of the node.
+ *
+ * @throws A3sError `invalid-argument`, `unsupported-option` with the field
+ */
+export function imageMountOf(asked: cri.Mount): ImageMountRequest | undefined {
+  const { image, hostPath, containerPath, imageSubPath } = asked;
+  if (image === undefined) return undefined;
+  if (hostPath !== '') throw invalid('mounts.host_path', 'an image is mounted, and no path');
+  if (!isAbsolute(containerPath) || containerPath.includes('\0')) {
+    throw invalid('mounts.container_path', `${quoted(containerPath)} is not an absolute path`);
+  }
+  if (asked.propagation !== MountPropagation.PROPAGATION_PRIVATE) {
+    throw unsupported('mounts.propagation', 'nothing is mounted below an image later');
+  }
+  const subpath = posix.normalize(imageSubPath).replace(/\/$/, '');
+  if (isAbsolute(subpath) || subpath.split('/').includes('..')) {
+    throw invalid('mounts.image_sub_path', `${quoted(imageSubPath)} leads out of the image`);
+  }
+  return {
+    ...{ reference: imageName(image), destination: resolve(containerPath) },
+    ...(subpath === '.' ? {} : { subpath }),
   };
 }
 

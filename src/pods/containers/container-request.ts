@@ -4,6 +4,7 @@
  * @module
  */
 import type { Confinement, Pids, Resources } from '@a3s-box/policies';
+import type { ImageMountRequest } from '../../boxes/policy/image-mounts.ts';
 import type { AskedLimits, ContainerMetadata, PodMount } from '../record/container.ts';
 
 export interface ContainerRequest {
@@ -21,6 +22,7 @@ export interface ContainerRequest {
   /** `user[:group]`. */
   readonly user: string | undefined;
   readonly mounts: readonly PodMount[];
+  readonly imageMounts: readonly ImageMountRequest[];
   readonly terminal: boolean;
   readonly stdin: boolean;
   readonly stdinOnce: boolean;

@@ -10,6 +10,7 @@ import type { Pids } from '@a3s-box/policies';
 import { mergeCommand } from '../../boxes/create/plan.ts';
 import { ensureWritableLayer } from '../../boxes/disks/writable-layer.ts';
 import { authorizeImage } from '../../boxes/policy/authorize-image.ts';
+import { pinImageMounts } from '../../boxes/policy/image-mounts.ts';
 import { namesUsed } from '../../boxes/policy/trust-names.ts';
 import { trustRecord } from '../../boxes/policy/trust-record.ts';
 import { now, timestamp } from '../../boxes/record/clock.ts';
@@ -44,6 +45,7 @@ export async function createContainer(
   const names = namesUsed(request.image, image);
   const subject = { image, reference: request.image, names, confidential: false };
   const trust = trustRecord(await authorizeImage(rt, subject));
+  const imageMounts = await pinImageMounts(rt, request.imageMounts);
   return await rt.locks.run(pod, async () => {
     expectReady(rt, pod);
     const created: ContainerDefinition = {
@@ -56,7 +58,7 @@ export async function createContainer(
       },
       trust,
       ...planned(definition, request, image),
-      pids: pidsOf(rt, pod, request),
+      ...{ imageMounts, pids: pidsOf(rt, pod, request) },
     };
     checkContainer(created);
     const container = rt.pods.insertContainer(created);
@@ -65,7 +67,9 @@ export async function createContainer(
     try {
       await ensureWritableLayer(disk, definition.identity);
       // It could be removed, or replaced, until the record held it.
-      await pinnedImage(rt, { image: pinned });
+      for (const image of [pinned, ...imageMounts.map((mount) => mount.image)]) {
+        await pinnedImage(rt, { image });
+      }
       return container;
     } catch (error) {
       await undoCreation(rt, { id, disk });
@@ -111,12 +115,14 @@ function expectMounts({ state: { mounts } }: Pod): void {
   });
 }
 
+type NotOfImage = 'id' | 'pod' | 'createdAt' | 'image' | 'trust' | 'pids' | 'imageMounts';
+
 /** The request, with what the image says. */
 function planned(
   { hostname }: Pod['definition'],
   request: ContainerRequest,
   image: Pick<Image, 'config'>,
-): Omit<ContainerDefinition, 'id' | 'pod' | 'createdAt' | 'image' | 'trust' | 'pids'> {
+): Omit<ContainerDefinition, NotOfImage> {
   const { config } = image;
   const { command, args, env, terminal, stdin, workingDir } = request;
   const { entrypoint, cmd } = mergeCommand(

@@ -5,8 +5,10 @@
  * @module
  */
 import { authorizeImage } from '../../boxes/policy/authorize-image.ts';
+import { authorizeImageMounts } from '../../boxes/policy/image-mounts.ts';
 import { now, timestamp } from '../../boxes/record/clock.ts';
 import { pinnedImage } from '../../boxes/record/pinned-image.ts';
+import { mountImages } from '../../boxes/start/mount-images.ts';
 import { A3sError } from '../../errors.ts';
 import type { Process } from '../../guest/protocol.ts';
 import type { RunningPod } from '../launch/running-pod.ts';
@@ -14,7 +16,7 @@ import type { ContainerOutput } from '../logs/container-output.ts';
 import type { PodHost } from '../pod-host.ts';
 import type { Container } from '../record/container.ts';
 import { containerDisk } from '../record/directories.ts';
-import { describeContainer, diskName } from './describe-container.ts';
+import { describeContainer, diskName, imageSerials } from './describe-container.ts';
 import { leaveGuest } from './end-container.ts';
 import { expectReady } from './expect-ready.ts';
 import { followContainer } from './follow-container.ts';
@@ -38,17 +40,20 @@ export async function startContainer(rt: PodHost, id: string): Promise<void> {
     const image = await pinnedImage(rt, { image: pinned });
     const { reference, names } = pinned;
     await authorizeImage(rt, { image, reference, names, confidential: false });
+    const { mounts, imageMounts } = container.definition;
+    await authorizeImageMounts(rt, imageMounts);
     rt.pods.advanceContainer(id, 'start');
     let output: ContainerOutput | undefined;
     try {
       output = await openOutput(rt, running, id);
       const layers = await rt.images.bootLayers(image);
       const disk = containerDisk(rt, container.definition);
-      await rt.podMounts.add(pod, id, container.definition.mounts);
+      const images = await mountImages(rt, imageMounts, imageSerials(id));
+      await rt.podMounts.add(pod, id, mounts);
       const { user } = await enterGuest(
         running,
         container,
-        describeContainer(container.definition, { layers, disk }),
+        describeContainer(container.definition, { layers, disk, images }),
       );
       rt.pods.advanceContainer(id, 'started', { startedAt: timestamp(now()), user });
     } catch (error) {

@@ -5,6 +5,7 @@
  */
 import { Confinement, Pids, ProcessSpec, Resources } from '@a3s-box/policies';
 import * as z from 'zod';
+import { ImageMount } from '../../boxes/record/box.ts';
 import { TrustDecision } from '../../trust/decision.ts';
 import { LogPosition } from '../logs/log-position.ts';
 import { CONTAINER_STATUSES } from './states.ts';
@@ -57,6 +58,7 @@ export const ContainerDefinition = z.strictObject({
   /** The decision that allowed the creation. */
   trust: TrustDecision,
   mounts: z.array(PodMount).default([]),
+  imageMounts: z.array(ImageMount).default([]),
   process: ProcessSpec,
   /** The PID namespace that it shares; absent: it has one of its own. */
   pids: Pids.optional(),

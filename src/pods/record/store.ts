@@ -127,7 +127,10 @@ export class PodStore implements PodClaims {
   }
 
   imageIds(): string[] {
-    return this.containers().map(({ definition }) => definition.image.id);
+    return this.containers().flatMap(({ definition: { image, imageMounts } }) => [
+      image.id,
+      ...imageMounts.map((mount) => mount.image.id),
+    ]);
   }
 
   vmIds(): string[] {

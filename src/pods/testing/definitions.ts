@@ -58,6 +58,7 @@ export function testContainer(
       ...{ terminal: false, stdin: false },
     },
     mounts: [],
+    imageMounts: [],
     stdinOnce: false,
     readonlyRootfs: false,
     confinement: DEFAULT_CONFINEMENT,
