@@ -114,11 +114,25 @@ describe('CreateContainer', () => {
   it.each([
     [
       'mounts.image_sub_path',
-      { mounts: [{ image: { image: 'busybox' }, imageSubPath: '../a', containerPath: '/a' }] },
+      {
+        mounts: [
+          {
+            image: { image: 'busybox' },
+            imageSubPath: '../a',
+            containerPath: '/a',
+            readonly: true,
+          },
+        ],
+      },
     ],
+    ['mounts.readonly', { mounts: [{ image: { image: 'busybox' }, containerPath: '/a' }] }],
     [
       'mounts.host_path',
-      { mounts: [{ image: { image: 'busybox' }, hostPath: '/a', containerPath: '/a' }] },
+      {
+        mounts: [
+          { image: { image: 'busybox' }, hostPath: '/a', containerPath: '/a', readonly: true },
+        ],
+      },
     ],
     [
       'mounts.image_sub_path',

@@ -43,7 +43,9 @@ it('shows no image that the policy refuses, and none that is not there', async (
   } finally {
     pod.home.trust.rules = [allow('**')];
   }
-  const missing = { mounts: [{ image: { image: 'nothing' }, containerPath: '/a' }] };
+  const missing = {
+    mounts: [{ image: { image: 'nothing' }, readonly: true, containerPath: '/a' }],
+  };
   await expect(pod.create('none', undefined, missing)).rejects.toMatchObject({ code: NOT_FOUND });
 });
 

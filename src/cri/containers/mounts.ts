@@ -39,14 +39,14 @@ export function mountOf(asked: cri.Mount): PodMount {
 }
 
 /**
- * An image that a container mounts, which is read-only whatever is asked for; undefined for a path
- * of the node.
+ * An image that a container mounts; undefined for a path of the node.
  *
  * @throws A3sError `invalid-argument`, `unsupported-option` with the field
  */
 export function imageMountOf(asked: cri.Mount): ImageMountRequest | undefined {
   const { image, hostPath, containerPath, imageSubPath } = asked;
   if (image === undefined) return undefined;
+  if (!asked.readonly) throw invalid('mounts.readonly', 'an image is read-only');
   if (hostPath !== '') throw invalid('mounts.host_path', 'an image is mounted, and no path');
   if (!isAbsolute(containerPath) || containerPath.includes('\0')) {
     throw invalid('mounts.container_path', `${quoted(containerPath)} is not an absolute path`);
