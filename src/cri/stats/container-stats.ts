@@ -5,11 +5,12 @@
  */
 import { now } from '../../boxes/record/clock.ts';
 import { type ContainerUse, readContainer } from '../../pods/read-stats.ts';
+import type { Container } from '../../pods/record/container.ts';
 import type { Answer } from '../answer.ts';
 import type * as cri from '../api/messages.ts';
 import type { CriHost } from '../host.ts';
 import { inPieces } from '../in-pieces.ts';
-import { hasLabels } from '../label-selector.ts';
+import { attributesOf, readWanted } from './read-wanted.ts';
 import { cpuUsage, memoryUsage, swapUsage } from './usage.ts';
 
 /** @throws A3sError `no-such-container` */
@@ -35,17 +36,11 @@ export async function* streamContainerStats(
   for (const containerStats of inPieces(await wanted(rt, filter))) yield { containerStats };
 }
 
-/** All that the filter names has to hold. */
 async function wanted(rt: CriHost, filter: cri.ContainerStatsFilter | undefined) {
-  const { id = '', podSandboxId = '', labelSelector = {} } = filter ?? {};
-  const full = id === '' ? '' : rt.pods.fullId('container', id);
+  const { podSandboxId = '' } = filter ?? {};
   const pod = podSandboxId === '' ? undefined : rt.pods.fullId('pod', podSandboxId);
-  const found = rt.pods
-    .containers(pod)
-    .filter(({ definition }) => full === '' || definition.id === full)
-    .filter(({ definition }) => hasLabels(definition.labels, labelSelector));
-  const read = found.map(async (each) => statsOf(rt, await readContainer(rt, each)));
-  return await Promise.all(read);
+  const read = async (container: Container) => statsOf(rt, await readContainer(rt, container));
+  return await readWanted(rt, 'container', rt.pods.containers(pod), filter, read);
 }
 
 /** A container that does not run has attributes and its disk alone. */
@@ -54,9 +49,8 @@ export function statsOf(
   { container, stats, diskBytes }: ContainerUse,
 ): Answer<cri.ContainerStats> {
   const timestamp = now();
-  const { id, metadata, labels, annotations } = container.definition;
   return {
-    attributes: { id, metadata, labels, annotations },
+    attributes: attributesOf(container.definition),
     writableLayer: {
       ...{ timestamp, fsId: { mountpoint: home } },
       usedBytes: { value: BigInt(diskBytes) },

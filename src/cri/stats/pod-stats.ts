@@ -5,12 +5,13 @@
  */
 import { now } from '../../boxes/record/clock.ts';
 import { type PodUse, readPod } from '../../pods/read-stats.ts';
+import type { Pod } from '../../pods/record/pod.ts';
 import type { Answer } from '../answer.ts';
 import type * as cri from '../api/messages.ts';
 import type { CriHost } from '../host.ts';
 import { inPieces } from '../in-pieces.ts';
-import { hasLabels } from '../label-selector.ts';
 import { statsOf } from './container-stats.ts';
+import { attributesOf, readWanted } from './read-wanted.ts';
 import { cpuUsage, memoryUsage, networkUsage } from './usage.ts';
 
 /** @throws A3sError `no-such-pod` */
@@ -36,15 +37,9 @@ export async function* streamPodSandboxStats(
   for (const podSandboxStats of inPieces(await wanted(rt, filter))) yield { podSandboxStats };
 }
 
-/** All that the filter names has to hold. */
 async function wanted(rt: CriHost, filter: cri.PodSandboxStatsFilter | undefined) {
-  const { id = '', labelSelector = {} } = filter ?? {};
-  const full = id === '' ? '' : rt.pods.fullId('pod', id);
-  const found = rt.pods
-    .pods()
-    .filter(({ definition }) => full === '' || definition.id === full)
-    .filter(({ definition }) => hasLabels(definition.labels, labelSelector));
-  return await Promise.all(found.map(async (pod) => podStatsOf(rt, await readPod(rt, pod))));
+  const read = async (pod: Pod) => podStatsOf(rt, await readPod(rt, pod));
+  return await readWanted(rt, 'pod', rt.pods.pods(), filter, read);
 }
 
 /** What its containers use together, and what its network carried. */
@@ -53,9 +48,8 @@ function podStatsOf(
   { pod, stats, containers }: PodUse,
 ): Answer<cri.PodSandboxStats> {
   const timestamp = now();
-  const { id, metadata, labels, annotations } = pod.definition;
   return {
-    attributes: { id, metadata, labels, annotations },
+    attributes: attributesOf(pod.definition),
     linux: {
       containers: containers.map((each) => statsOf(rt, each)),
       ...(stats === undefined
