@@ -39,3 +39,19 @@ it('no remedy and no page names a command that crictl does not have', () => {
   expect(named.length).toBeGreaterThan(15);
   expect(named.filter(({ command }) => !CRICTL.includes(command))).toEqual([]);
 });
+
+it('the table of critest’s behaviours names tests that are there', () => {
+  const root = join(import.meta.dirname, '../..');
+  const page = readFileSync(join(root, 'docs/kubernetes.md'), 'utf8');
+  const rows = page.split('\n').filter((line) => /^\|.*\| (passes|refused)/.test(line));
+  const named = rows.flatMap((row) => [...row.matchAll(/`([\w./-]+)` “([^”]+)”/g)]);
+  expect(named.length).toBeGreaterThan(30);
+  for (const [, file = '', title = ''] of named) {
+    const test = readFileSync(join(root, file), 'utf8');
+    const titles = [`'${title}'`, `func ${title}(`];
+    expect(titles.some((each) => test.includes(each)) ? '' : `${file} ${title}`).toBe('');
+  }
+  // What passes is shown by a test.
+  const unnamed = rows.filter((row) => / passes/.test(row) && !/passes: `/.test(row));
+  expect(unnamed).toEqual([]);
+});
