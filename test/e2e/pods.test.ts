@@ -14,7 +14,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ContainerState, NamespaceMode, PodSandboxState } from '../../src/cri/api/enums.ts';
+import { ContainerState, PodSandboxState } from '../../src/cri/api/enums.ts';
 import { RuntimeService } from '../../src/cri/grpc/library.ts';
 import { CriClient } from '../../src/cri/testing/cri-client.ts';
 import { ACTORS, Actor } from './actor.ts';
@@ -104,35 +104,6 @@ it('runs containers in a pod’s microVM over a kill of the server, and leaves n
     'nameserver 10.9.8.7\nsleep\n',
   );
   expect(await exec(stubborn, 'grep -o web-0 /etc/hosts')).toBe('web-0\n');
-
-  const pids = (pid: number, targetId = '') => ({
-    linux: { securityContext: { namespaceOptions: { pid, targetId }, runAsUser: { value: 7n } } },
-  });
-  const ofPod = pids(NamespaceMode.POD);
-  const first = await create(podSandboxId, 'first', 'exec sleep 601', ofPod);
-  const second = await create(podSandboxId, 'second', 'sleep 603 & exec sleep 602', ofPod);
-  for (const id of [first, second]) await start(id);
-  expect((await statusOf(first))?.user?.linux).toMatchObject({ uid: 7n });
-  expect(await exec(first, 'cat /proc/1/comm; ps | grep -c "sleep 60[123]$"')).toBe('init\n3\n');
-  await client.call(stopContainer, { containerId: second, timeout: 0n });
-  expect(await exec(first, 'ps | grep -c "sleep 60[123]$"')).toBe('1\n');
-  // A microVM from a template has places for the disks of four containers that run.
-  for (const containerId of [first, second]) await client.call(removeContainer, { containerId });
-
-  const image = { image: { image: BUSYBOX }, readonly: true };
-  const debug = await create(podSandboxId, 'debug', 'exec sleep 604', {
-    ...pids(NamespaceMode.TARGET, stubborn),
-    mounts: [
-      { ...image, containerPath: '/other' },
-      { ...image, containerPath: '/programs', imageSubPath: 'bin' },
-    ],
-  });
-  await start(debug);
-  expect(await exec(debug, 'cat /proc/1/comm; ps | grep -c "sleep 60[04]$"')).toBe('sleep\n2\n');
-  expect(
-    await exec(debug, 'ls /other/bin/sh /programs/sh; touch /other/x 2>&1 | grep -o Read-only'),
-  ).toBe('/other/bin/sh\n/programs/sh\nRead-only\n');
-  await client.call(removeContainer, { containerId: debug });
 
   const job = await create(podSandboxId, 'job', 'exit 3');
   await start(job);
