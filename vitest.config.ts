@@ -47,14 +47,13 @@ const LONG_HOSTS = ['test/host/{emulated-host,hosts*,kvm-longer,reboot}.test.ts'
 const OTHER_HOSTS = process.env['SOAK'] === undefined ? LONG_HOSTS : [];
 
 /**
- * The same of applications and Dockerfiles, which need packages of Debian too, of databases that
- * are started again and again, of power cuts while boxes run, and of Docker in a box, which
- * `builder` has in every run.
+ * The same of applications and Dockerfiles, which need packages of Debian too, of power cuts while
+ * boxes run, and of Docker in a box, which `builder` has in every run.
  */
 const LONG_FILES = [
   'test/clients/{applications,compose-page,dockerfiles,large-application}.test.ts',
   'test/clients/testcontainers-databases.test.ts',
-  'test/e2e/{databases,docker-inside,power-cut-boxes,rootless-networks,sealed-database}.test.ts',
+  'test/e2e/{docker-inside,power-cut-boxes,rootless-networks,sealed-database}.test.ts',
 ];
 const OTHER_FILES = process.env['SOAK'] === undefined ? LONG_FILES : [];
 

@@ -61,6 +61,7 @@ const SLOW: readonly string[] = [
   'test/e2e/systemd.test.ts',
   'test/e2e/hostile-host/firmware.test.ts',
   'test/e2e/device-mapper.test.ts',
+  'test/e2e/databases.test.ts',
   'test/e2e/hostile-host/measured.test.ts',
   'test/e2e/poor-host.test.ts',
   'test/e2e/krun.test.ts',
