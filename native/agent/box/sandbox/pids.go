@@ -24,7 +24,7 @@ func (s *Sandbox) Pids() (*Pids, error) {
 	syscall.CloseOnExec(namespace)
 	proc := -1
 	// A mount is cloned in its own mount namespace.
-	err = s.thread.do(func() (err error) {
+	err = s.showsProc().do(func() (err error) {
 		proc, err = linux.CloneMount(s.Proc, "", false)
 		return err
 	})
@@ -32,6 +32,14 @@ func (s *Sandbox) Pids() (*Pids, error) {
 		return nil, errors.Join(err, syscall.Close(namespace))
 	}
 	return &Pids{namespace, proc}, nil
+}
+
+// showsProc is in the mount namespace that the mount of /proc is attached in.
+func (s *Sandbox) showsProc() *thread {
+	if s.procThread != nil {
+		return s.procThread
+	}
+	return s.thread
 }
 
 // JoinPids has the processes of a container be in a PID namespace that is there already. Its main
@@ -64,6 +72,9 @@ func NewPids(l *process.Launcher, program []byte, pod *Sandbox) (s *Sandbox, pat
 		if s.Main, s.Proc, err = l.StartMain(); err != nil {
 			return err
 		}
+		if err := s.keepProc(pod); err != nil {
+			return err
+		}
 		if s.Namespaces.Pid, err = linux.OpenAt(-1, "/proc/thread-self/ns/pid_for_children", syscall.O_RDONLY, 0, 0); err != nil {
 			return err
 		}
@@ -75,6 +86,18 @@ func NewPids(l *process.Launcher, program []byte, pod *Sandbox) (s *Sandbox, pat
 }
 
 const reaperPath = "/init"
+
+// procOfPids is where the pod's sandbox, in whose mount namespace there is no process, has the
+// /proc of its PID namespace: kernels before 6.15 clone no mount that is attached nowhere.
+const procOfPids = layers.BoxDir + "/pids"
+
+func (s *Sandbox) keepProc(pod *Sandbox) error {
+	if err := pod.thread.do(func() error { return rootdir.AttachAt(s.Proc, procOfPids) }); err != nil {
+		return err
+	}
+	s.procThread = pod.thread
+	return nil
+}
 
 func mountReaper(program []byte) (rootdir.Root, error) {
 	none := rootdir.Root{FD: -1}
@@ -96,6 +119,11 @@ func (s *Sandbox) EndPids() error {
 	var err error
 	if s.Main != nil {
 		err = s.Main.End()
+	}
+	if s.procThread != nil {
+		err = errors.Join(err, s.procThread.do(func() error {
+			return os.NewSyscallError("unmount", syscall.Unmount(procOfPids, syscall.MNT_DETACH))
+		}))
 	}
 	return errors.Join(err, s.close())
 }

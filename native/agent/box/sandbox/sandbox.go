@@ -56,6 +56,8 @@ type Sandbox struct {
 	pod *Sandbox
 	// joinedPids: its PID namespace is that of the pod, or of another container.
 	joinedPids bool
+	// procThread is that of the sandbox whose mount namespace has Proc; nil for this one.
+	procThread *thread
 	// Root is the box's root once it has been built.
 	Root rootdir.Root
 	// Shares are the writable shares that are mounted in it. They stay open until the guest ends,
