@@ -163,7 +163,7 @@ describe('an --env-file with NODE_OPTIONS in it', () => {
     delete cli.env['NODE_OPTIONS'];
   });
 
-  it('has the server that serve becomes serve the streams of CRI where it is told to', async () => {
+  it('makes the server of serve offer the streams of CRI where its flags say', async () => {
     writeFileSync(join(cli.directory, 'server.cjs'), 'console.log(JSON.stringify(process.argv))');
     const streams = ['--cri-stream-address', '[::1]:0', '--cri-stream-cert', '/tls.crt'];
     expect((await run(cli.bundle, 'serve', '--cri', '/c.sock', ...streams)).stdout).toContain(

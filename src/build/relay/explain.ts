@@ -1,7 +1,7 @@
 /**
  * Adds the reason to an error of a build whose words lack it: of a file that `ADD` names, BuildKit
- * says the status of the answer alone, as git does of a repository, of a step, its exit code, and of
- * a full disk, a path in the builder.
+ * says the status of the answer alone, as git does of a repository, of a step, its exit code, and
+ * of a full disk, a path in the builder.
  *
  * @module
  */

@@ -14,7 +14,7 @@ const sharing = (namespaceOptions: object) => ({
 });
 const specOf = (id: string) => pod.guest?.specs.get(id);
 
-it('has a PID namespace of its own, the pod’s, or that of a container that runs', async () => {
+it('gives a container a PID namespace of its own, the pod’s, or that of a container that runs', async () => {
   const own = await pod.started('own', undefined, sharing({ pid: CONTAINER }));
   const shared = await pod.started('shared', undefined, sharing({ pid: POD }));
   const options = sharing({ pid: TARGET, targetId: own.slice(0, 13) });

@@ -67,7 +67,9 @@ export interface CniPlaces extends CniDirectories {
 /** How many pods are taken out or checked at once. Plugins have locks of their own. */
 const AT_ONCE = 8;
 
-/** Pauses before a pod that could not be taken out is tried again; the last one counts from then on. */
+/**
+ * Pauses before a pod that could not be taken out is tried again; the last one counts from then on.
+ */
 export const RETRY_MS: readonly number[] = [5_000, 15_000, 60_000, 300_000];
 
 export class CniNetworks implements PodNetworks {
@@ -180,8 +182,8 @@ export class CniNetworks implements PodNetworks {
   }
 
   /**
-   * Takes a pod out. Where that fails it is tried again, whether or not the caller does: nobody asks
-   * for a pod whose start has failed, or whose record is gone.
+   * Takes a pod out. Where that fails it is tried again, whether or not the caller does: nobody
+   * asks for a pod whose start has failed, or whose record is gone.
    */
   async #takeOutLater(pod: string, attempt = 0): Promise<void> {
     clearTimeout(this.#left.get(pod));

@@ -78,7 +78,9 @@ export async function createContainer(
   });
 }
 
-/** @throws A3sError `no-such-container`, `conflict` for another container that is not there to join */
+/**
+ * @throws A3sError `no-such-container`, `conflict` for another container that is not there to join
+ */
 function pidsOf(
   rt: Pick<PodHost, 'pods'>,
   pod: string,
