@@ -147,13 +147,16 @@ COPY --from=made /loud /cards /alone /
   SLOW_MS,
 );
 
-// It takes a minute and a half to fill a guest under emulation.
-itInSoak(
-  'goes on after a step that uses all memory, which ends',
-  async () => {
-    const spending = join(directory, 'spending');
+// Each takes minutes to fill a guest under emulation.
+itInSoak.each([
+  ['uses all memory', 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done'],
+  // A shell ends where it cannot fork, and this goes on.
+  ['forks without end', `awk 'BEGIN { while (1) system("sleep 100000 &") }'`],
+])(
+  'goes on after a step that %s, which ends',
+  async (what, command) => {
+    const spending = join(directory, what);
     mkdirSync(spending);
-    const command = 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done';
     writeFileSync(join(spending, 'Dockerfile'), `FROM ${BASE}\nRUN ${command}\n`);
     const { id } = boxOf('default').definition;
     await expect(dockerAt(server.socket, [...BUILD, spending])).rejects.toThrow(/exit code: 137/);

@@ -11,6 +11,7 @@ import { runTool } from '../../boot/make/tool.ts';
 import { A3sError } from '../../errors.ts';
 import { KEPT_BYTES } from '../cache-size.ts';
 import { GIT, GIT_PATH } from './git-script.ts';
+import { GUARD, GUARD_PATH } from './guard-script.ts';
 import { CARRY, CARRY_PATH, START } from './start-script.ts';
 
 const LIBRARIES = 'usr/lib/x86_64-linux-gnu';
@@ -76,6 +77,7 @@ export const FILES: Readonly<Record<string, string>> = {
   'usr/lib/os-release': 'ID=debian\nPRETTY_NAME="a3s-box builder, of Debian packages"\n',
   'usr/lib/a3s-builder/start': START,
   [CARRY_PATH.slice(1)]: CARRY,
+  [GUARD_PATH.slice(1)]: GUARD,
   'usr/lib/a3s-builder/git': GIT,
 };
 const OF_PROGRAMS = 'usr/lib/a3s-builder/';

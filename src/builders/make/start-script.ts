@@ -5,6 +5,7 @@
  */
 
 import { BRIDGE, BRIDGE_PORT, STEP_PROXY_PORT } from '../ports.ts';
+import { BOUND_STEPS, GUARD_PATH, LOOK_SECONDS, STEPS_GROUP } from './guard-script.ts';
 
 /** Where the program is that carries one connection of a step. */
 export const CARRY_PATH = '/usr/lib/a3s-builder/carry';
@@ -39,8 +40,10 @@ export const START = `#!/bin/sh
 set -e
 cd /sys/fs/cgroup
 mkdir -p init
-echo $$ > init/cgroup.procs
-sed 's/ / +/g; s/^/+/' cgroup.controllers > cgroup.subtree_control
+for process in $(cat cgroup.procs); do echo $process > init/cgroup.procs || :; done
+# A write that sed cannot make is no error to it.
+echo "+$(sed 's/ / +/g' cgroup.controllers)" > cgroup.subtree_control
+${BOUND_STEPS}
 echo 1 > /proc/sys/net/ipv4/ip_forward
 ${LOOPBACK_RULE}
 mkdir -p /run/builder
@@ -48,6 +51,7 @@ printf '%s' "$A3S_BUILDER_AUTHORITY" > /run/builder/authority.pem
 unset A3S_BUILDER_AUTHORITY
 cd /
 { containerd; kill $$; } &
+${GUARD_PATH} ${STEPS_GROUP} ${LOOK_SECONDS} &
 while :; do nc -ll -p ${BRIDGE_PORT} -e setsid ${CARRY_PATH} || sleep 1; done &
 until test -S /run/containerd/containerd.sock; do sleep 0.1; done
 exec dockerd -H unix:///run/docker.sock --containerd=/run/containerd/containerd.sock --bip=${BRIDGE}/16
