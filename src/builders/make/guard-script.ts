@@ -31,7 +31,8 @@ awk '/^MemTotal:/ { printf "%.0f\\n", $2 * 1024 / ${DAEMON_SHARE} * ${DAEMON_SHA
 /**
  * Ends, with all its processes, the step that has the most of what steps were refused in each of
  * six looks: processes, or memory, for which the kernel ended some of them. A step that forks
- * without end goes on at its bound otherwise, and so does one that starts anew what the kernel ends.
+ * without end goes on at its bound otherwise, and so does one that starts anew what the kernel
+ * ends.
  *
  * The group of BuildKit's steps is no step.
  */
