@@ -196,9 +196,9 @@ describe('refused command lines', () => {
     ['container ls --formt json', 125, 'Did you mean --format? '],
     ['--verison', 125, 'Did you mean --version? '],
     [
-      'run --isolatoin hyperv box',
+      'run --cgroup-parnet x box',
       125,
-      "unknown flag: --isolatoin (invalid-argument)\nSee 'a3s-box run",
+      "unknown flag: --cgroup-parnet (invalid-argument)\nSee 'a3s-box run",
     ],
     ['run -zi box', 125, "unknown shorthand flag: 'z' in -zi"],
     ['run --name', 125, 'flag needs an argument: --name'],

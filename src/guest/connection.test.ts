@@ -87,10 +87,11 @@ test('the highest protocol version that both sides know is used, and none in com
   const guest = await connectGuest(vm, { signal, deadlineMs: 5000 });
   expect(await guest.state()).toMatchObject({ spec: null });
   guest.close();
-  const newer = fakeVm(new FakeAgent({ protocol: { minimum: 16, maximum: 17 } }));
+  const next = { minimum: PROTOCOL.maximum + 1, maximum: PROTOCOL.maximum + 2 };
+  const newer = fakeVm(new FakeAgent({ protocol: next }));
   await expect(connectGuest(newer, { signal, deadlineMs: 5000 })).rejects.toMatchObject({
     code: 'agent-failed',
-    message: expect.stringContaining('speaks protocol 16 to 17'),
+    message: expect.stringContaining(`speaks protocol ${next.minimum} to ${next.maximum}`),
     remedy: expect.stringContaining('Recreate the box'),
   });
 });
