@@ -1,6 +1,7 @@
 /**
  * The program that makes an ordinary user's networks: wiring only. It starts in that user's
- * namespaces, and is told where they are held, where its files are, and which jails the server has.
+ * namespaces, and is given the place where they are held, that of its files, and the jails that the
+ * server has.
  *
  * @module
  */

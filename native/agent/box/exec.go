@@ -29,7 +29,7 @@ func (b *Box) begin(h *process.Handle, p *spec.Process) error {
 	if err != nil {
 		return err
 	}
-	request.Told = true
+	request.ReportsUser = true
 	if b.spec.Pids != nil {
 		return b.beginJoined(h, request)
 	}

@@ -49,7 +49,7 @@ func TestFurtherGroupsAreThoseOfEveryProcess(t *testing.T) {
 	}
 }
 
-func TestTheUserOfTheMainProcessIsTold(t *testing.T) {
+func TestTheUserOfTheMainProcessIsReported(t *testing.T) {
 	h := start(t, strings.Replace(confined(`"groups":["77"]`), `"user":""`, `"user":"app"`, 1))
 	const want = `"user":{"uid":1000,"gid":1000,"groups":[1000,2000,77]}`
 	if _, text := h.call("GET", "/v1/processes/main", nil); !strings.Contains(text, want) {

@@ -17,7 +17,7 @@ func confine(request *ExecRequest, stdio *stdio, reply reply) (path string, err 
 	if err != nil {
 		return "", err
 	}
-	if request.Told {
+	if request.ReportsUser {
 		// Before the filter, which need not let a message pass.
 		if err := reply.user(user); err != nil {
 			return "", err

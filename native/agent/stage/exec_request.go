@@ -13,8 +13,8 @@ type ExecRequest struct {
 	// Main makes the stage itself the main process, in the namespaces that it was started in.
 	// Otherwise it enters those of its descriptors, and starts a child there.
 	Main bool
-	// Told has the stage tell whom the process runs as.
-	Told bool
+	// ReportsUser has the stage report whom the process runs as.
+	ReportsUser bool
 	// Init has main be a child of the stage, which becomes an init.
 	Init bool
 
@@ -50,7 +50,7 @@ var errRequest = errors.New("the exec request is cut short")
 
 // encode appends the exec request in the form that decodeRequest reads.
 func (r *ExecRequest) encode(b []byte) []byte {
-	for _, flag := range []bool{r.Main, r.Told, r.Init, r.Terminal, r.Stdin, r.NoNewPrivileges} {
+	for _, flag := range []bool{r.Main, r.ReportsUser, r.Init, r.Terminal, r.Stdin, r.NoNewPrivileges} {
 		var bit byte
 		if flag {
 			bit = 1
@@ -92,7 +92,7 @@ func appendText(b []byte, text string) []byte {
 func decodeRequest(data []byte) (*ExecRequest, error) {
 	d := &decoder{data: data}
 	r := &ExecRequest{}
-	for _, flag := range []*bool{&r.Main, &r.Told, &r.Init, &r.Terminal, &r.Stdin, &r.NoNewPrivileges} {
+	for _, flag := range []*bool{&r.Main, &r.ReportsUser, &r.Init, &r.Terminal, &r.Stdin, &r.NoNewPrivileges} {
 		*flag = d.take(1)[0] == 1
 	}
 	r.Rows = binary.LittleEndian.Uint16(d.take(2))

@@ -65,12 +65,12 @@ func (r reply) ready(pid int) error {
 	return r.send(MessageReady, binary.LittleEndian.AppendUint32(nil, uint32(pid)), nil)
 }
 
-// maxToldGroups bounds the groups of a user that the agent, and so the host, is told of.
-const maxToldGroups = 1024
+// maxReportedGroups bounds the groups of a user that are reported to the agent, and so to the host.
+const maxReportedGroups = 1024
 
-// user writes who the process runs as, unless there are more groups than the agent is told of.
+// user writes who the process runs as, unless there are more groups than that.
 func (r reply) user(user users.User) error {
-	if len(user.Groups) > maxToldGroups {
+	if len(user.Groups) > maxReportedGroups {
 		return nil
 	}
 	message := binary.LittleEndian.AppendUint32(nil, user.UID)

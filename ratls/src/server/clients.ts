@@ -66,7 +66,7 @@ export class Clients {
   }
 
   /** A request came over this connection. */
-  heard(socket: Ends | undefined): void {
+  requested(socket: Ends | undefined): void {
     if (socket !== undefined) this.#silent.delete(endsOf(socket));
   }
 

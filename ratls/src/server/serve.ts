@@ -84,7 +84,7 @@ export async function serve(app: Application, options: ServeOptions): Promise<Ra
   const attester = { source, spki: own.spki, permits: permission(limits, clients) };
   server.on('stream', (stream, headers) => {
     stream.on('error', () => {});
-    clients?.heard(stream.session?.socket);
+    clients?.requested(stream.session?.socket);
     boundBody(stream, limits.request);
     handle(app, attester, stream, headers).catch(() => fail(stream));
   });

@@ -19,12 +19,12 @@ const endpoint: Endpoint = {
 };
 
 function channel() {
-  const told: Message[] = [];
+  const sent: Message[] = [];
   const networks = new FakeHostNetworks();
   // As they come over a channel.
   const tell = (message: Message) =>
-    void told.push(Message.parse(JSON.parse(JSON.stringify(message))));
-  return { told, tell, networks, answer: answerTo(tell, networks, '/nowhere') };
+    void sent.push(Message.parse(JSON.parse(JSON.stringify(message))));
+  return { sent, tell, networks, answer: answerTo(tell, networks, '/nowhere') };
 }
 
 function descriptorOf(message: Message | undefined): number {
@@ -32,35 +32,35 @@ function descriptorOf(message: Message | undefined): number {
 }
 
 it('answers with the descriptor of a box’s tap device, and closes it when it is asked to', async () => {
-  const { told, networks, answer } = channel();
+  const { sent, networks, answer } = channel();
   await answer({ number: 1, request: { ask: 'attach', endpoint } });
-  const descriptor = descriptorOf(told[0]);
+  const descriptor = descriptorOf(sent[0]);
   expect(fstatSync(descriptor).isCharacterDevice()).toBe(true);
   expect(networks.attached.get(box)?.address).toBe('10.89.1.2');
   await answer({ number: 2, request: { ask: 'close', descriptor } });
   expect(() => fstatSync(descriptor)).toThrow('EBADF');
   await answer({ number: 3, request: { ask: 'detach', box } });
-  expect(told.slice(1)).toEqual([{ number: 2 }, { number: 3 }]);
+  expect(sent.slice(1)).toEqual([{ number: 2 }, { number: 3 }]);
   expect(networks.attached.size).toBe(0);
 });
 
 it('gives limited boxes a program of the one user that there is', async () => {
-  const { told, networks, answer } = channel();
+  const { sent, networks, answer } = channel();
   const egress = {
     ...{ uid: 129_857, resolvers: ['10.89.1.1'], upstreams: ['10.89.1.1'], namesBoxes: true },
     ...{ policies: [{ of: 'box' as const, default: 'deny' as const, rules: [] }], ownSubnets: [] },
   };
   await answer({ number: 1, request: { ask: 'attach', endpoint: { ...endpoint, egress } } });
   expect(networks.attached.get(box)?.egress).toEqual({ ...egress, uid: 0 });
-  closeSync(descriptorOf(told[0]));
+  closeSync(descriptorOf(sent[0]));
 });
 
 it('tells failures with their codes and remedies, and what else goes wrong as internal', async () => {
-  const { told, networks, answer } = channel();
+  const { sent, networks, answer } = channel();
   networks.failure = new A3sError('port-in-use', 'port 80 is taken', { remedy: 'Take another.' });
   await answer({ number: 7, request: { ask: 'attach', endpoint } });
   await answer({ number: 8, request: { ask: 'publish', endpoint } });
-  const failures = told.map((message) => 'failure' in message && failureOf(message.failure));
+  const failures = sent.map((message) => 'failure' in message && failureOf(message.failure));
   expect(failures).toMatchObject([
     { code: 'port-in-use', message: 'port 80 is taken', remedy: 'Take another.' },
     { code: 'internal', message: `${box} is not in ${network.id}` },
@@ -69,9 +69,9 @@ it('tells failures with their codes and remedies, and what else goes wrong as in
 });
 
 it('leaves failures that keep nobody from going on to the server’s log', () => {
-  const { told, tell } = channel();
+  const { sent, tell } = channel();
   logTo(tell).error('networks are not in order', new Error('nft: no'), { what: 'names' });
-  expect(told).toEqual([
+  expect(sent).toEqual([
     {
       ...{ log: 'networks are not in order', fields: { what: 'names' } },
       failure: { code: 'internal', message: 'nft: no' },

@@ -38,7 +38,7 @@ export function answerTo(
   };
 }
 
-/** The namespace has one user: whoever limits the box is no other. */
+/** The namespace has one user, and what limits the box runs as that one. */
 function servedByOwnUser({ egress, ...endpoint }: Endpoint): Endpoint {
   return { ...endpoint, ...(egress === undefined ? {} : { egress: { ...egress, uid: 0 } }) };
 }

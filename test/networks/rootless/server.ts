@@ -1,6 +1,6 @@
 /**
  * Stands in for an ordinary user's server: makes networks as it is asked to, and keeps the tap
- * devices. It is told its directory.
+ * devices. It is given its directory.
  *
  * @module
  */
