@@ -20,11 +20,13 @@ kept_directory() {
   echo "$place"
 }
 
-# Whole or not there at all, whoever else does the same.
+# Whole or not there at all, also where another set-up does the same. What cannot be copied, such as
+# for lack of disk, is made again by who needs it: that ends no set-up.
 put_kept() { # FILE PLACE
   [ ! -e "$2" ] || return 0
   mkdir -p "$(dirname "$2")"
-  cp "$1" "$2.$$" && mv "$2.$$" "$2"
+  if cp "$1" "$2.$$" && mv "$2.$$" "$2"; then return 0; fi
+  rm -f "$2.$$"
 }
 
 # Into build/cache, before firmware and boot artefacts are made.

@@ -73,6 +73,13 @@ describe('what set-up keeps for other checkouts', () => {
     expect(readFileSync(kept('files/firmware-1.fd'), 'utf8')).toBe('old');
   });
 
+  it('keeps nothing where it cannot be copied, and ends no set-up for that', () => {
+    file('one/build/cache/firmware-1.fd', 'text');
+    const full = inCheckout('one', 'cp() { : > "$2"; return 1; }\nkeep\necho done');
+    expect(full).toMatchObject({ status: 0, stdout: 'done\n' });
+    expect(readdirSync(kept('files'))).toEqual([]);
+  });
+
   it('removes what nobody has used for two months', () => {
     for (const name of ['old', 'new']) file(`one/build/cache/firmware-${name}.fd`, name);
     inCheckout('one', 'keep');
