@@ -6,9 +6,10 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
+import { peek } from '../async/peek.ts';
 import { A3sError } from '../errors.ts';
+import { decompressBy, type SpawnInJail } from '../jail/decoder.ts';
 import { corrupt } from '../oci/corrupt.ts';
-import { decompressBy, type SpawnInJail } from './decoder.ts';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
@@ -67,15 +68,16 @@ async function* expand(
   source: AsyncIterable<Uint8Array>,
   { what, spawn, gunzip: where }: Expansion,
 ): AsyncGenerator<Uint8Array> {
-  const { compression, whole } = await sniff(source, what);
-  switch (compression) {
+  const { decided, whole } = await peek(source, SNIFFED, (head) => compressionOf(head, what));
+  const damaged = (reason: string) => corrupt(what, reason);
+  switch (decided) {
     case 'none':
       return yield* whole;
     case 'gzip':
       if (where === 'here') return yield* gunzip(whole, what);
-      return yield* decompressBy('gzip', whole, what, spawn);
+      return yield* decompressBy('gzip', whole, damaged, spawn);
     case 'zstd':
-      return yield* decompressBy('zstd', whole, what, spawn);
+      return yield* decompressBy('zstd', whole, damaged, spawn);
   }
 }
 
@@ -104,40 +106,4 @@ function explain(error: unknown, what: string): unknown {
   const reason =
     code === 'Z_BUF_ERROR' ? 'its gzip data ends too early' : 'its gzip data is damaged';
   return corrupt(what, reason);
-}
-
-/** Looks at the first bytes of a stream and gives them back with the rest. */
-async function sniff(
-  source: AsyncIterable<Uint8Array>,
-  what: string,
-): Promise<{ compression: Compression; whole: AsyncIterable<Uint8Array> }> {
-  const iterator = source[Symbol.asyncIterator]();
-  try {
-    const chunks: Uint8Array[] = [];
-    for (let length = 0; length < SNIFFED; ) {
-      const next = await iterator.next();
-      if (next.done === true) break;
-      chunks.push(next.value);
-      length += next.value.length;
-    }
-    const head = Buffer.concat(chunks);
-    return { compression: compressionOf(head, what), whole: resume(head, iterator) };
-  } catch (error) {
-    await iterator.return?.();
-    throw error;
-  }
-}
-
-async function* resume(
-  head: Uint8Array,
-  rest: AsyncIterator<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  try {
-    if (head.length > 0) yield head;
-    for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
-      yield next.value;
-    }
-  } finally {
-    await rest.return?.();
-  }
 }

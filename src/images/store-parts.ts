@@ -5,12 +5,12 @@
  */
 
 import type { Semaphore } from '../async/semaphore.ts';
+import type { SpawnInJail } from '../jail/decoder.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Catalog } from './catalog/catalog.ts';
 import type { Blobs } from './content/blobs.ts';
 import type { Pins } from './content/pins.ts';
-import type { SpawnInJail } from './decoder.ts';
 import type { Disks } from './disks.ts';
 import type { Downloads } from './ingest/downloads.ts';
 import type { Limits } from './limits.ts';

@@ -26,6 +26,7 @@ const PACKAGES = {
   umount: 'mount',
   unshare: 'util-linux',
   virtiofsd: 'virtiofsd',
+  xz: 'xz-utils',
   zstd: 'zstd',
 } as const;
 

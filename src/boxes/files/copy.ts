@@ -8,6 +8,7 @@ import type { FileChange, FileStat, WriteFiles } from '../../guest/protocol.ts';
 import type { Box } from '../record/box.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
+import { expandArchive } from './expand-archive.ts';
 import { type FilesGuest, type FilesHost, filesGuest } from './files-guest.ts';
 
 /** What copies need of the server. */
@@ -75,8 +76,9 @@ function ending(
 /**
  * Extracts an archive into a directory of the box.
  *
+ * @param archive plain, or compressed with gzip, bzip2, xz or zstd
  * @throws A3sError `no-such-file`, `invalid-argument`, `read-only-files`, `box-disk-full`,
- * `host-not-permitted`; `agent-failed` where the files may be lost
+ * `host-not-permitted`, `tool-missing`; `agent-failed` where the files may be lost
  */
 export async function writeFiles(
   rt: CopyHost,
@@ -88,7 +90,7 @@ export async function writeFiles(
   const { guest, signal, moving, release } = await filesGuest(rt, box, WHAT, client);
   let lost: A3sError | undefined;
   try {
-    await guest.files.write(request, moving(archive, 'client'), signal);
+    await guest.files.write(request, moving(expandArchive(archive), 'client'), signal);
   } catch (error) {
     throw named(error, box, request.path);
   } finally {

@@ -4,10 +4,10 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import type { SpawnInJail } from '../../jail/decoder.ts';
 import { corrupt, printable } from '../../oci/corrupt.ts';
 import { ByteReader } from '../byte-reader.ts';
 import type { StagedFile, Staging } from '../content/staging.ts';
-import type { SpawnInJail } from '../decoder.ts';
 import { decompress } from '../decompress.ts';
 import { parseEntryPath } from '../layer/entry-path.ts';
 import type { Limits } from '../limits.ts';

@@ -5,10 +5,10 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import type { SpawnInJail } from '../../jail/decoder.ts';
 import { corrupt } from '../../oci/corrupt.ts';
 import { type Digest, Digester } from '../../oci/digest.ts';
 import { ByteReader } from '../byte-reader.ts';
-import type { SpawnInJail } from '../decoder.ts';
 import { decompress } from '../decompress.ts';
 import type { DiskBudget } from '../disk-budget.ts';
 import { ErofsWriter } from '../erofs/image-writer.ts';

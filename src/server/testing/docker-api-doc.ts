@@ -39,7 +39,7 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
   'GET /containers/{id}/archive':
     'a path that cannot be followed is a 400, where dockerd answers 500; a confidential box is refused',
   'PUT /containers/{id}/archive':
-    'plain, gzip and bzip2; device nodes, and entries that lead out of the directory through a link, are refused; a confidential box is refused',
+    'device nodes, and entries that lead out of the directory through a link, are refused; a confidential box is refused',
   'POST /commit':
     'the image’s configuration has what an image has of `Config`; a file whose name begins with `.wh.`, and a confidential box, are refused',
   'GET /containers/{id}/stats':

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
@@ -157,6 +159,28 @@ describe('PUT archive', () => {
       'the next',
     ]);
   });
+
+  it.each(['xz', 'zstd'])(
+    'passes on what was compressed with %s, or says what is wrong',
+    async (tool) => {
+      const archive = Buffer.from('any bytes'.repeat(100_000));
+      const input = execFileSync(tool, ['-c', '-q'], { input: archive });
+      expect(await ask('PUT', path('/tmp'), input)).toMatchObject({ status: 200 });
+      expect(files.written.at(-1)?.archive.equals(archive)).toBe(true);
+      const answer = await ask('PUT', path('/tmp'), input.subarray(0, -20));
+      expect(answer.status).toBe(400);
+      expect(JSON.parse(answer.bytes.toString())).toMatchObject({
+        ...{ code: 'invalid-argument', message: expect.stringContaining('ends too early') },
+      });
+      // The agent may refuse it for another reason while it is still sent.
+      files.refusal = new FakeRefusal('disk-full', 'because');
+      const full = execFileSync(tool, ['-c', '-q'], {
+        input: randomBytes(4 * 1024 * 1024),
+        maxBuffer: 2 ** 24,
+      });
+      expect((await ask('PUT', path('/tmp'), full)).status).toBe(500);
+    },
+  );
 });
 
 describe('changes and export', () => {
