@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { question, recordBytes } from '../../src/networks/egress/testing/dns-bytes.ts';
 import type { Endpoint } from '../../src/networks/host/endpoint.ts';
 import { libc } from '../../src/networks/host/libc.ts';
 import { makeNamespace, removeNamespace } from '../../src/networks/host/namespace.ts';
@@ -197,6 +198,22 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
     await expect.poll(() => hasEnded(Number(pid))).toBe(true);
     await networks.repair();
     expect(await tcp(world, HOST, 8081)).toBe(gateway);
+  });
+
+  it('asks DNS servers at IPv6 addresses that a box has named', async () => {
+    await world('serveDns', { address: OUTSIDE });
+    const record = { owner: 'six.example.org', a: '192.0.2.66' };
+    await world('setName', { name: record.owner, records: [recordBytes(record).toString('hex')] });
+    const { ipv6: _, ...ipv4 } = network;
+    const guest = await start(
+      endpoint({ nameservers: [OUTSIDE], network: ipv4, address6: undefined }),
+    );
+    const message = question(record.owner, { type: 1 }).toString('hex');
+    for (const tcp of [false, true]) {
+      const asks = { server: network.gateway, message, tcp };
+      await expect.poll(() => guest.send('dns', asks), { timeout: 10_000 }).toMatch(/c0000242$/);
+    }
+    expect(await world('takeAsked')).toContain(record.owner);
   });
 
   it('a box has no way out of an internal network of IPv6', async () => {

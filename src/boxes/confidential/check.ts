@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isIPv4 } from 'node:net';
 import { A3sError } from '../../errors.ts';
 import type { Bind, BoxDefinition, VolumeMount } from '../record/box.ts';
 import type { ConfidentialRequest } from '../record/confidential-request.ts';
@@ -56,6 +57,7 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
   const { network } = request;
   checkUserNetwork({ network, confidential: true, fork: false });
   checkRates(request.limits, asked.changes);
+  checkServers(request);
   checkHosts(request);
   checkLinkLocal(request);
   checkPrivileged(request, asked);
@@ -90,6 +92,21 @@ function checkLinkLocal({ ownLinkLocal }: Pick<CheckedParts, 'ownLinkLocal'>): v
     'unsupported-option',
     'Cannot create the box: LinkLocalIPs is not supported for a confidential box: its addresses are constants of its agent, and none is the host’s to choose',
     { remedy: 'Leave the option out.' },
+  );
+}
+
+/**
+ * Its network is IPv4 alone, and its launch spec names what it asks.
+ *
+ * @throws A3sError `unsupported-option`
+ */
+function checkServers({ names, network }: Pick<CheckedParts, 'names' | 'network'>): void {
+  const other = names.servers.find((server) => !isIPv4(server));
+  if (other === undefined || network === 'none') return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot create the box: HostConfig.Dns is not supported for a confidential box: ${other}: it has no IPv6 to ask a server by`,
+    { remedy: 'Name servers at IPv4 addresses.' },
   );
 }
 

@@ -29,6 +29,7 @@ import { checkResources } from '../spec/check-resources.ts';
 import { checkEgress, expectLimits } from '../spec/egress.ts';
 import { resolveEndpoints } from '../spec/endpoints.ts';
 import { expectIpv6ForPorts } from '../spec/ports6.ts';
+import { checkServers } from '../spec/resolver.ts';
 import { checkVolumes } from '../spec/volumes.ts';
 import { foreignArchitecture } from './architecture.ts';
 import { recordSources } from './binds.ts';
@@ -63,6 +64,7 @@ export async function createBox(
   checkResources(request, rt.host);
   const endpoints = resolveEndpoints(rt, request);
   checkEgress(request);
+  checkServers(request);
   expectIpv6ForPorts(rt.networks, request.ports, endpoints);
   checkEgressSecrets(request);
   await expectLimits(rt.networks, request.egress);

@@ -6,7 +6,7 @@
 import * as z from 'zod';
 
 export const Names = z.strictObject({
-  /** IPv4 addresses of DNS servers. Empty: the network's own. */
+  /** Addresses of DNS servers. Empty: the network's own. */
   servers: z.array(z.string()).default([]),
   /** Of the resolver, such as `ndots:2`. */
   options: z.array(z.string()).default([]),

@@ -14,6 +14,7 @@ import { allHostSubnets } from '../../networks/host-subnets.ts';
 import type { NetworkRecord } from '../../networks/network.ts';
 import type { Networks } from '../../networks/networks.ts';
 import type { BoxDefinition } from '../record/box.ts';
+import { ownServers } from './resolver.ts';
 
 /** What of a box counts here. */
 interface Limited {
@@ -79,7 +80,7 @@ export async function egressIn({
     ...(network?.egress === undefined ? [] : [{ of: 'network' as const, ...network.egress }]),
   ];
   if (policies.length === 0) return undefined;
-  const own = names.servers.length === 0 ? [GUEST_NETWORK.nameserver] : names.servers;
+  const own = names.servers.length === 0 ? [GUEST_NETWORK.nameserver] : ownServers(names);
   const servers = network === undefined ? own : [network.gateway];
   return {
     ...{ uid: checkingIdentity(identity).uid, policies, namesBoxes: network !== undefined },

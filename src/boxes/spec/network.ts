@@ -8,13 +8,13 @@ import type { BoxSpec } from '@a3s-box/policies';
 import { GUEST_NETWORK } from '../../engine/network.ts';
 import type { BoxDefinition, Port } from '../record/box.ts';
 import type { Names } from '../record/names.ts';
-import { resolverOf } from './resolver.ts';
+import { ownServers, resolverOf } from './resolver.ts';
 
 /** The network card, as the box spec describes it. */
 export function guestNic(mac: string, names: Names): Extract<BoxSpec['network'], { kind: 'nic' }> {
   const { address, prefixLength, gateway, nameserver, mtu } = GUEST_NETWORK;
-  const nameservers = names.servers.length === 0 ? [nameserver] : [...names.servers];
-  const resolver = { nameservers, ...resolverOf(names) };
+  const nameservers = names.servers.length === 0 ? [nameserver] : ownServers(names);
+  const resolver = { nameservers: [...nameservers], ...resolverOf(names) };
   return { kind: 'nic', mac, mtu, address, prefixLength, gateway, ...resolver };
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { hostAddress } from '../../networks/host-address.ts';
 import { NO_NAMES } from '../record/names.ts';
-import { gatewayFor, hostsOf, resolverOf } from './resolver.ts';
+import { guestNic } from './network.ts';
+import { checkServers, gatewayFor, hostsOf, ownServers, resolverOf } from './resolver.ts';
 
 describe('the resolver of a box', () => {
   it('a resolver gets the options of its network, unless the user names others', () => {
@@ -14,6 +15,35 @@ describe('the resolver of a box', () => {
   it('a resolver gets no domain where a dot is asked for', () => {
     expect(resolverOf({ ...NO_NAMES, search: ['.'] }).search).toEqual([]);
     expect(resolverOf({ ...NO_NAMES, search: ['a.b', 'c'] }).search).toEqual(['a.b', 'c']);
+  });
+});
+
+describe('the DNS servers of a box', () => {
+  const six = { ...NO_NAMES, servers: ['2620:fe::fe'] };
+  const both = { ...NO_NAMES, servers: ['2620:fe::fe', '9.9.9.9'] };
+
+  it('asks no server at an IPv6 address from the network that a box has to itself', () => {
+    expect(ownServers(both)).toEqual(['9.9.9.9']);
+    expect(guestNic('', both).nameservers).toEqual(['9.9.9.9']);
+    // Nobody, and not the host's own server, which it was not to ask.
+    expect(guestNic('', six).nameservers).toEqual([]);
+    expect(guestNic('', NO_NAMES).nameservers).toEqual(['10.0.2.3']);
+  });
+
+  it('refuses servers at IPv6 addresses alone in the default network, and in no other', () => {
+    expect(() => checkServers({ network: 'default', endpoints: [], names: six })).toThrow(
+      expect.objectContaining({
+        code: 'unsupported-option',
+        message: expect.stringContaining('2620:fe::fe'),
+      }),
+    );
+    for (const network of ['user', 'none'] as const) {
+      expect(checkServers({ network, endpoints: [], names: six })).toBeUndefined();
+    }
+    expect(checkServers({ network: 'default', endpoints: ['db'], names: six })).toBeUndefined();
+    for (const names of [NO_NAMES, both]) {
+      expect(checkServers({ network: 'default', endpoints: [], names })).toBeUndefined();
+    }
   });
 });
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isIPv4 } from 'node:net';
 import type { BoxSpec } from '@a3s-box/policies';
 import { A3sError } from '../../errors.ts';
 import { hostAddress } from '../../networks/host-address.ts';
@@ -27,6 +28,36 @@ export function resolverOf(
     search: search.filter((domain) => domain !== '.'),
     ...(all.length === 0 ? {} : { options: all }),
   };
+}
+
+/** The DNS servers that a box reaches from the network that it has to itself: it has no IPv6. */
+export function ownServers({ servers }: Pick<Names, 'servers'>): readonly string[] {
+  return servers.filter((server) => isIPv4(server));
+}
+
+/**
+ * Refuses a box that would ask nobody: a user-defined network asks DNS servers at IPv6 addresses
+ * for its boxes, and the network that a box has to itself does not.
+ *
+ * @throws A3sError `unsupported-option`
+ */
+export function checkServers({
+  network,
+  endpoints,
+  names,
+}: {
+  readonly network: 'default' | 'none' | 'user';
+  readonly endpoints: readonly unknown[];
+  readonly names: Pick<Names, 'servers'>;
+}): void {
+  const { servers } = names;
+  if (network !== 'default' || endpoints.length > 0) return;
+  if (servers.length === 0 || ownServers(names).length > 0) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot create the box: HostConfig.Dns is not supported: ${servers.join(', ')}: a box has no IPv6 in the default network`,
+    { remedy: 'Name a server at an IPv4 address as well, or a user-defined network.' },
+  );
 }
 
 /** Whether the box has to reach the host. */

@@ -113,6 +113,18 @@ describe('a confidential box', () => {
     expect({ hosts: spec.hosts, resolver: spec.resolver }).toEqual({ ...said });
   });
 
+  it('refuses a DNS server at an IPv6 address, which the box could not ask', async () => {
+    expect(
+      await home.call('POST', '/containers/create', {
+        ...{ Image: 'busybox', Cmd: ['true'], Confidential: { Tee: 'simulate' } },
+        HostConfig: { Dns: ['9.9.9.9', '2620:fe::fe'] },
+      }),
+    ).toMatchObject({
+      status: 400,
+      body: { code: 'unsupported-option', message: expect.stringContaining('2620:fe::fe') },
+    });
+  });
+
   it('refuses host-gateway, which is another address on every host', async () => {
     expect(
       await home.call('POST', '/containers/create', {

@@ -217,7 +217,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   CgroupnsMode: refused('host', 'private'),
   Dns: {
     ...differs(
-      'IPv4 addresses; in a user-defined network they are asked for names of no box',
+      'in a user-defined network they are asked for names of no box; elsewhere, those at IPv4 addresses alone',
       ['1.1.1.1', '9.9.9.9'],
       ({ spec: { network } }) => (network.kind === 'nic' ? network.nameservers : []),
     ),

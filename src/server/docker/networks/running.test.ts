@@ -47,9 +47,12 @@ describe('a box that runs in a user-defined network', () => {
 
   it('resolves names as it was asked to', async () => {
     const id = await started('one', {
-      ...{ Dns: ['9.9.9.9'], DnsSearch: ['example.com'], ExtraHosts: ['a:1.2.3.4'] },
+      ...{ Dns: ['9.9.9.9', 'fd00::9'], DnsSearch: ['example.com'], ExtraHosts: ['a:1.2.3.4'] },
     });
-    expect(attached().get(id)).toMatchObject({ nameservers: ['9.9.9.9'], host: undefined });
+    expect(attached().get(id)).toMatchObject({
+      nameservers: ['9.9.9.9', 'fd00::9'],
+      host: undefined,
+    });
     expect(home.agents.get(id)?.spec).toMatchObject({
       network: { nameservers: ['10.1.2.1'], search: ['example.com'], options: ['ndots:0'] },
       hosts: [{ name: 'a', address: '1.2.3.4' }],

@@ -10,7 +10,7 @@ describe('the resolver and hosts of a create document', () => {
 
   it.each([
     ['invalid-argument', { Dns: ['resolver'] }],
-    ['unsupported-option', { Dns: ['fd00::1'] }],
+    ['invalid-argument', { Dns: ['fe80::1%eth0'] }],
     ['invalid-argument', { DnsOptions: ['a\nnameserver 1.2.3.4'] }],
     ['invalid-argument', { DnsSearch: ['a b'] }],
     ['invalid-argument', { ExtraHosts: ['a'] }],
@@ -23,6 +23,8 @@ describe('the resolver and hosts of a create document', () => {
   });
 
   it('records a resolver and hosts as Docker does', () => {
+    const Dns = ['9.9.9.9', 'fd00::1'];
+    expect(namesOf({ ...NONE, Dns }).servers).toEqual(Dns);
     const ExtraHosts = ['a:1.2.3.4', 'b:[fd00::1]', 'c:host-gateway'];
     expect(namesOf({ ...NONE, ExtraHosts }).hosts).toEqual([
       'a:1.2.3.4',

@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { isIP, isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
 import type { Names } from '../../../../boxes/record/names.ts';
 import { HOST_GATEWAY } from '../../../../boxes/spec/resolver.ts';
 import type { CreateBody } from '../../../../docker-api/containers/create.ts';
 import { A3sError } from '../../../../errors.ts';
-import { unsupported } from './unsupported-options.ts';
 
 /** Docker's own test. The agent takes nothing that would make a second line. */
 const HOST_NAME = /^[A-Za-z0-9._-]{1,253}$/;
@@ -19,9 +18,7 @@ type Asked = Pick<
   'Dns' | 'DnsOptions' | 'DnsSearch' | 'ExtraHosts'
 >;
 
-/**
- * @throws A3sError `invalid-argument`, in Docker's words where it has some; `unsupported-option`
- */
+/** @throws A3sError `invalid-argument`, in Docker's words where it has some */
 export function namesOf(host: Asked): Names {
   return {
     servers: (host.Dns ?? []).map(server),
@@ -38,10 +35,8 @@ export function namesOf(host: Asked): Names {
 }
 
 function server(address: string): string {
-  if (isIPv4(address)) return address;
-  if (isIP(address) === 6) {
-    throw unsupported('HostConfig.Dns', `${address}: boxes ask name servers at IPv4 addresses`);
-  }
+  // The zone of a link-local address means something to one host alone.
+  if (isIP(address) !== 0 && !address.includes('%')) return address;
   throw invalid(`invalid IP address in Dns: ${shown(address)}`);
 }
 
@@ -51,7 +46,6 @@ function extraHost(text: string): string {
   if (name === '') throw invalid(`bad format for add-host: ${JSON.stringify(shown(text))}`);
   const given = text.slice(colon + 1);
   const address = /^\[(.+)\]$/.exec(given)?.[1] ?? given;
-  // The zone of a link-local address means something to one host alone.
   if (address !== HOST_GATEWAY && (isIP(address) === 0 || address.includes('%'))) {
     throw invalid(`invalid IP address in add-host: ${JSON.stringify(shown(given))}`);
   }
