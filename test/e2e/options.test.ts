@@ -24,6 +24,8 @@ grep -E '^(CapEff|NoNewPrivs|Seccomp|Groups):' /proc/self/status | tr '\\t' ' '
 cat /proc/self/oom_score_adj /proc/sys/kernel/domainname /proc/sys/net/core/somaxconn /proc/sys/kernel/msgmax
 mkdir /tmp/x 2>&1 | cut -d : -f 3
 stat -c '%F %t:%T' /dev/fuse
+grep -c /dev/shm /proc/mounts
+ls -d /dev/shm 2>&1 | cut -d : -f 3
 `;
 
 describe.each(ANY_ACTOR)('the options of a box of %s', (name) => {
@@ -43,7 +45,7 @@ describe.each(ANY_ACTOR)('the options of a box of %s', (name) => {
       ...['--security-opt=no-new-privileges', '--group-add=42', '--oom-score-adj=300'],
       ...['--domainname=example.com', '--sysctl=net.core.somaxconn=99'],
       ...['--sysctl=kernel.msgmax=4097', '--device=/dev/fuse'],
-      ...['--security-opt', `seccomp=${profile}`],
+      ...['--ipc=none', '--security-opt', `seccomp=${profile}`],
       ...[BUSYBOX, 'sh', '-c', `${FACTS}\ntouch /done\nexec sleep 1000`],
     ]);
     const exec = await actor.ok(['exec', 'options', 'sh', '-c', `${wait}\n${FACTS}`]);
@@ -52,6 +54,7 @@ describe.each(ANY_ACTOR)('the options of a box of %s', (name) => {
         'Groups: 0 42 ',
         ...['CapEff: 0000000002000000', 'NoNewPrivs: 1', 'Seccomp: 2', '300', 'example.com'],
         ...['99', '4097', ' No space left on device', 'character special file a:e5'],
+        ...['0', ' No such file or directory'],
       ].join('\n'),
     );
     expect(await actor.ok(['logs', 'options'])).toBe(exec);

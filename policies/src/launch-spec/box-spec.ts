@@ -9,7 +9,7 @@
  */
 import * as z from 'zod';
 import { absolutePath, text } from './absolute-path.ts';
-import { shmBytes, Tmpfs } from './tmpfs.ts';
+import { Tmpfs } from './tmpfs.ts';
 
 /** The value of `schema` in every document of this version. */
 export const BOX_SPEC_SCHEMA = 'a3s-box/box-spec/v1';
@@ -329,7 +329,8 @@ export const BoxSpec = z.strictObject({
   directories: z.array(absolutePath).max(256).optional(),
   /** Mounted among the shares, by the depth of their destinations. Absent is none. */
   tmpfs: z.array(Tmpfs).max(64).optional(),
-  shmBytes,
+  /** The size of `/dev/shm`, in bytes. Absent is 64 MiB; with 0 there is no `/dev/shm`. */
+  shmBytes: z.int().min(0).optional(),
   /** The NIS domain of the box, which `/etc/hosts` has behind its host name. */
   domainname: z
     .string()

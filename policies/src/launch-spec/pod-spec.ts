@@ -6,13 +6,14 @@
  */
 import * as z from 'zod';
 import { BoxSpec, Resources } from './box-spec.ts';
+import { shmBytes } from './tmpfs.ts';
 
 /** The value of `schema` in every document of a pod of this version. */
 export const POD_SPEC_SCHEMA = 'a3s-box/pod-spec/v1';
 /** The value of `schema` in every document of a container of this version. */
 export const CONTAINER_SPEC_SCHEMA = 'a3s-box/container-spec/v1';
 
-const { hostname, network, hosts, domainname, sysctls, shmBytes } = BoxSpec.shape;
+const { hostname, network, hosts, domainname, sysctls } = BoxSpec.shape;
 const { rootfs, process, mounts, confinement, resources, init, directories, tmpfs } = BoxSpec.shape;
 
 /** What the containers of a pod have in common. */

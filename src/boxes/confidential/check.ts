@@ -60,6 +60,7 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
   checkServers(request);
   checkHosts(request);
   checkLinkLocal(request);
+  checkIpc(request);
   checkPrivileged(request, asked);
   for (const { name, variable } of asked.secrets) {
     if (variable === undefined || !request.env.some((entry) => isNamed(entry, variable))) continue;
@@ -92,6 +93,16 @@ function checkLinkLocal({ ownLinkLocal }: Pick<CheckedParts, 'ownLinkLocal'>): v
     'unsupported-option',
     'Cannot create the box: LinkLocalIPs is not supported for a confidential box: its addresses are constants of its agent, and none is the host’s to choose',
     { remedy: 'Leave the option out.' },
+  );
+}
+
+/** @throws A3sError `unsupported-option` */
+function checkIpc({ security }: Pick<CheckedParts, 'security'>): void {
+  if (security.ipcMode !== 'none') return;
+  throw new A3sError(
+    'unsupported-option',
+    'Cannot create the box: IpcMode none is not supported for a confidential box: launch specs have no word for a box without /dev/shm',
+    { remedy: 'Leave --ipc out: the namespace is the box’s own.' },
   );
 }
 

@@ -27,7 +27,7 @@ export const Security = z.strictObject({
   /** Notes of the client's, for `inspect`. */
   annotations: z.record(z.string(), z.string()).default({}),
   /** Namespaces. Every value of these is a word for a namespace of the box's own. */
-  ipcMode: z.enum(['private', 'shareable']).default('private'),
+  ipcMode: z.enum(['private', 'shareable', 'none']).default('private'),
   usernsMode: z.enum(['', 'private']).default(''),
   /** A word of Windows, of which Linux has one value. */
   isolation: z.enum(['', 'default']).default(''),

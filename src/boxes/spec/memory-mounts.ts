@@ -13,8 +13,13 @@ import { boxMemory } from './resources.ts';
  */
 const DEFAULT_PERCENT = 50;
 
+/** Of `shmBytes`: there is no `/dev/shm`, as in Docker with this IPC mode. */
+const NO_SHARED_MEMORY = 0;
+
 type Asked = Partial<Pick<BoxDefinition, 'tmpfs' | 'shmBytes'>> &
-  Pick<BoxDefinition, 'memoryBytes'>;
+  Pick<BoxDefinition, 'memoryBytes'> & {
+    readonly security?: Pick<BoxDefinition['security'], 'ipcMode'>;
+  };
 
 /**
  * Sorted by destination, in UTF-16 units: a launch spec has one text. What was not asked for is
@@ -22,9 +27,11 @@ type Asked = Partial<Pick<BoxDefinition, 'tmpfs' | 'shmBytes'>> &
  */
 export function memoryMounts({
   tmpfs = [],
-  shmBytes,
+  shmBytes: asked,
   memoryBytes,
+  security,
 }: Asked): Pick<BoxSpec, 'tmpfs' | 'shmBytes'> {
+  const shmBytes = security?.ipcMode === 'none' ? NO_SHARED_MEMORY : asked;
   const list = tmpfs.map((mount) => described(mount, memoryBytes));
   list.sort((a, b) => (a.destination < b.destination ? -1 : 1));
   return {

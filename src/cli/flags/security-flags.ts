@@ -16,7 +16,7 @@ export const SECURITY_FLAGS: readonly Flag[] = [
   }),
   string('domainname', 'NIS domain name of the box'),
   list('group-add', 'Add additional groups to join'),
-  string('ipc', 'IPC namespace: private or shareable'),
+  string('ipc', 'IPC namespace: private or shareable; none is private, without /dev/shm'),
   int('oom-score-adj', "Tune the box kernel's OOM preferences (-1000 to 1000)"),
   string('pid', 'PID namespace, which is always the own one'),
   bool('privileged', 'Give all capabilities and devices of the microVM to the box'),

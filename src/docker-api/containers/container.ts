@@ -180,7 +180,7 @@ export const HostConfigShown = LimitsShown.extend({
   DnsSearch: strings.nullable(),
   ExtraHosts: strings.nullable(),
   GroupAdd: strings.nullable(),
-  IpcMode: z.enum(['private', 'shareable']),
+  IpcMode: z.enum(['private', 'shareable', 'none']),
   Cgroup: z.literal(''),
   Links: strings.nullable(),
   OomScoreAdj: z.int(),

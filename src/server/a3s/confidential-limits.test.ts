@@ -151,6 +151,18 @@ describe('a confidential box', () => {
     });
   });
 
+  it('refuses a box without /dev/shm, for which launch specs have no word', async () => {
+    expect(
+      await home.call('POST', '/containers/create', {
+        ...{ Image: 'busybox', Cmd: ['true'], Confidential: { Tee: 'simulate' } },
+        HostConfig: { IpcMode: 'none' },
+      }),
+    ).toMatchObject({
+      status: 400,
+      body: { code: 'unsupported-option', message: expect.stringContaining('IpcMode none') },
+    });
+  });
+
   it('puts devices, rules for devices, a profile and the size of the writable layer into the launch spec', async () => {
     const id = await running(
       { Changes: 'encrypted-disk' },

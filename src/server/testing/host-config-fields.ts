@@ -241,11 +241,12 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   GroupAdd: works(['audio', '42'], ({ spec }) => spec.confinement.groups),
   IpcMode: {
     ...differs(
-      'private, also where it is shareable, since no other box has this kernel',
-      'shareable',
-      ({ record }) => record.security.ipcMode,
+      'private, also where it is shareable, since no other box has this kernel; `none` takes /dev/shm away, and is refused for a confidential box',
+      'none',
+      ({ record, spec }) => [record.security.ipcMode, spec.shmBytes],
+      ['none', 0],
     ),
-    refused: ['host', 'none', 'container:x'],
+    refused: ['host', 'container:x'],
   },
   Cgroup: refused('x'),
   Links: {

@@ -36,8 +36,8 @@ func Fill(r rootdir.Root, spec *spec.Spec, system, network rootdir.Root, t *Text
 		return err
 	}
 	if spec.ShmBytes != nil {
-		if err := resizeShm(r, *spec.ShmBytes); err != nil {
-			return layers.NewDeviceError("resize", shmPath, err)
+		if err := changeShm(r, *spec.ShmBytes); err != nil {
+			return layers.NewDeviceError("change", shmPath, err)
 		}
 	}
 	if err := mountAsked(r, spec, kept); err != nil {

@@ -3,6 +3,7 @@ package rootfs
 import (
 	"errors"
 	"os"
+	"path"
 	"strconv"
 	"syscall"
 
@@ -113,7 +114,33 @@ func tmpfsOptions(t spec.Tmpfs, mode int64) []linux.Option {
 // shmPath is where programs share memory by name.
 const shmPath = "/dev/shm"
 
-// resizeShm gives /dev/shm a size of the spec's. It was mounted before there was a spec.
+// changeShm does what a spec has for /dev/shm. It was mounted before there was a spec.
+func changeShm(r rootdir.Root, bytes int64) error {
+	if bytes == 0 {
+		return removeShm(r)
+	}
+	return resizeShm(r, bytes)
+}
+
+// removeShm leaves nothing at /dev/shm, as Docker does where the IPC mode is none.
+func removeShm(r rootdir.Root) error {
+	mount, err := r.Open(shmPath, syscall.O_DIRECTORY, linux.NoSymlinks)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(os.NewSyscallError("unmount", syscall.Unmount(tree.ByDescriptor(mount), syscall.MNT_DETACH)), syscall.Close(mount))
+	if err != nil {
+		return err
+	}
+	parent, err := r.Open(path.Dir(shmPath), syscall.O_DIRECTORY, linux.NoSymlinks)
+	if err != nil {
+		return err
+	}
+	defer syscall.Close(parent)
+	return os.NewSyscallError("rmdir", syscall.Rmdir(path.Join(tree.ByDescriptor(parent), path.Base(shmPath))))
+}
+
+// resizeShm gives /dev/shm a size of the spec's.
 func resizeShm(r rootdir.Root, bytes int64) error {
 	const flags = syscall.MS_REMOUNT | syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC
 	fd, err := r.Open(shmPath, syscall.O_DIRECTORY, linux.NoSymlinks)

@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"syscall"
@@ -45,6 +46,29 @@ func TestATmpfsIsNotMountedInFilesOfTheKernel(t *testing.T) {
 	if err := mountTmpfs(r, spec.Tmpfs{Destination: "/led"}); err != rootdir.ErrKernelFiles {
 		t.Errorf("got %v", err)
 	}
+}
+
+func TestSharedMemoryIsResizedOrTakenAway(t *testing.T) {
+	r, inside := imageForTest(t)
+	shm := inside + shmPath
+	must(t, os.MkdirAll(shm, 0o755))
+	mountForFill(t, "tmpfs", shm, "size=64k")
+	must(t, os.WriteFile(shm+"/in-use", nil, 0o600))
+	used, err := os.Open(shm + "/in-use")
+	must(t, err)
+	defer used.Close()
+	must(t, changeShm(r, 1<<20))
+	var size syscall.Statfs_t
+	must(t, syscall.Statfs(shm, &size))
+	if got := size.Blocks * uint64(size.Bsize); got != 1<<20 {
+		t.Errorf("got %d bytes", got)
+	}
+	must(t, changeShm(r, 0))
+	if _, err := os.Lstat(shm); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+	// Something else can be mounted there.
+	must(t, mountTmpfs(r, spec.Tmpfs{Destination: shmPath}))
 }
 
 func TestMountsComeInTheOrderOfTheirDepth(t *testing.T) {

@@ -23,7 +23,7 @@ type Spec struct {
 	Directories *[]string `json:"directories"`
 	// Tmpfs is nil for none.
 	Tmpfs *[]Tmpfs `json:"tmpfs"`
-	// ShmBytes is the size of /dev/shm; nil is the usual one.
+	// ShmBytes is the size of /dev/shm; nil is the usual one, and with 0 there is no /dev/shm.
 	ShmBytes *int64 `json:"shmBytes"`
 	// Domainname is the NIS domain, and the domain of the host name in /etc/hosts; nil is none.
 	Domainname *string `json:"domainname"`

@@ -50,7 +50,7 @@ func CheckTmpfs(list *[]Tmpfs, field string) error {
 	return c.err
 }
 
-// CheckShm checks the size of /dev/shm in a document.
+// CheckShm checks the size of /dev/shm in a document whose boxes all have it.
 func CheckShm(bytes *int64) error {
 	c := &checks{}
 	c.shm(bytes)

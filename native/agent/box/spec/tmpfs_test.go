@@ -27,7 +27,7 @@ func TestParseSpecReadsFilesystemsInMemory(t *testing.T) {
 func TestParseSpecRefusesFilesystemsInMemory(t *testing.T) {
 	one := memory[strings.Index(memory, `{"destination"`):strings.LastIndex(memory, "]")]
 	for name, c := range map[string]struct{ old, new, message string }{
-		"no shared memory":     {"4096", "0", "shmBytes: must be at least 1"},
+		"less than none":       {"4096", "-1", "shmBytes: must be at least 0"},
 		"too many":             {one, one + strings.Repeat(","+one, 64), "tmpfs: has too many entries"},
 		"a relative path":      {`"/t"`, `"t"`, "tmpfs[0].destination: is not an absolute path"},
 		"the root":             {`"/t"`, `"/t/.."`, "tmpfs[0].destination: must not be the root"},

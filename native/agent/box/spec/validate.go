@@ -44,7 +44,7 @@ func Parse(data []byte) (*Spec, error) {
 	c.resources(&spec.Resources, "resources.")
 	c.directories(spec.Directories)
 	c.tmpfs(spec.Tmpfs, "tmpfs")
-	c.shm(spec.ShmBytes)
+	c.that(spec.ShmBytes == nil || *spec.ShmBytes >= 0, "shmBytes", "must be at least 0")
 	c.domainname(spec.Domainname)
 	c.sysctls(spec.Sysctls)
 	c.authorities(spec.Authorities)

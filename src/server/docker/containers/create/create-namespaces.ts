@@ -20,8 +20,8 @@ const MODES = {
   IpcMode: {
     called: 'IPC mode',
     // No other box has this kernel, so nothing comes of sharing.
-    own: ['', 'private', 'shareable'],
-    shared: /^(none|host|container:.*)$/,
+    own: ['', 'private', 'shareable', 'none'],
+    shared: /^(host|container:.*)$/,
   },
   UsernsMode: { called: 'user namespace mode', own: ['', 'private'], shared: /^host$/ },
 } satisfies Record<string, Mode>;
@@ -38,6 +38,5 @@ export function checkNamespace(name: keyof typeof MODES, value: string): void {
       remedy: 'Leave the option out: the namespace is the box’s own.',
     });
   }
-  const why = value === 'none' ? 'every box has System V IPC and /dev/shm' : OWN_KERNEL;
-  throw unsupported(`HostConfig.${name}`, `${value.slice(0, 64)}: ${why}`);
+  throw unsupported(`HostConfig.${name}`, `${value.slice(0, 64)}: ${OWN_KERNEL}`);
 }

@@ -246,7 +246,7 @@ describe('refusals of create', () => {
       'NetworkingConfig.EndpointsConfig',
       { NetworkingConfig: { EndpointsConfig: { bridge: { Aliases: ['x'] } } } },
     ],
-    ['HostConfig.IpcMode', { HostConfig: { IpcMode: 'none' } }],
+    ['HostConfig.IpcMode', { HostConfig: { IpcMode: 'container:x' } }],
   ])('refuses the unsupported option %s', async (name, options) => {
     const answer = await refused({ Image: 'busybox', ...options });
     expect(answer).toMatchObject({ status: 400, code: 'unsupported-option' });
