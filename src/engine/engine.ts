@@ -39,6 +39,8 @@ export interface Nic {
    * device has none.
    */
   readonly tap?: number | undefined;
+  /** Whether the card of a VM from a template can be led to a tap device later (`redirectNic`). */
+  readonly redirectable?: boolean | undefined;
 }
 
 /** The name of a shared file inside its virtio-fs device. */

@@ -77,7 +77,7 @@ export async function fillOne(
       ...{ id, runtimeDir, identity, cpus, boot },
       memoryBytes: poolMemory(shape),
       disks: [{ path: writableLayerPath, serial: TEMPLATE_SLOTS.changes, readonly: false }],
-      nic: shape.network === 'none' ? undefined : { mac: MAC, ports: [] },
+      nic: shape.network === 'none' ? undefined : { mac: MAC, ports: [], redirectable: true },
       shares: [],
       template: taken.template,
     };

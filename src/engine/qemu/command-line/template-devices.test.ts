@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import * as z from 'zod';
-import { TEMPLATE_MAC, templateDevices } from './template-devices.ts';
+import { directCommands, TEMPLATE_MAC, templateDevices } from './template-devices.ts';
 
 /** JSON values of an option of a command line. */
 function values(args: readonly string[], option: string): Record<string, unknown>[] {
@@ -39,15 +39,26 @@ it('puts only the box’s disks behind the slots of a template, by their descrip
   expect(nodes.map((node) => node['read-only'])).toEqual([false, ...Array(7).fill(true)]);
 });
 
-it('connects the network card to a sink that drops every frame unless passt comes later', () => {
-  const passt = { mac: '02:00:00:00:00:01', ports: [] };
+it('puts the network card on a hub, with a sink that drops every frame unless an uplink comes', () => {
+  const tap = { mac: '02:00:00:00:00:01', ports: [], tap: 9 };
+  const pooled = { mac: '02:00:00:00:00:01', ports: [], redirectable: true };
   const ids = (args: readonly string[]): unknown[] =>
     values(args, '-netdev').map(({ id, hubid }) => [id, hubid]);
   expect(ids(templateDevices({ disks: [], nic: undefined }))).toEqual([
     ['net0', 0],
     ['sink', 0],
   ]);
-  expect(ids(templateDevices({ disks: [], nic: passt }))).toEqual([['net0', 0]]);
+  expect(ids(templateDevices({ disks: [], nic: tap }))).toEqual([['net0', 0]]);
+  expect(ids(templateDevices({ disks: [], nic: pooled }))).toEqual([['net0', 0]]);
+});
+
+it('has passt as the card’s own backend, since a hub swaps frames while passt’s socket is full', () => {
+  const nic = { mac: '02:00:00:00:00:01', ports: [] };
+  expect(templateDevices({ disks: [], nic }).join(' ')).not.toMatch(/hubport|virtio-net/);
+  expect(directCommands('/run/a', TEMPLATE_MAC)).toMatchObject([
+    ['netdev_add', { id: 'net0', type: 'stream', server: false }],
+    ['device_add', { driver: 'virtio-net-pci', netdev: 'net0', bus: 'rp0', mac: TEMPLATE_MAC }],
+  ]);
 });
 
 it('keeps the announcement timer of the network card, without which a guest’s reset ends QEMU', () => {

@@ -6,6 +6,7 @@
  * @module
  */
 import { type Nic, TEMPLATE_SLOTS, type VmSpec } from '../../engine.ts';
+import { passtSocket } from '../../helpers/passt.ts';
 import {
   asArguments,
   type Command,
@@ -13,6 +14,7 @@ import {
   diskPair,
   NETDEV,
   nicDevice,
+  translator,
   uplink,
 } from './devices.ts';
 import { templateSlots } from './slots.ts';
@@ -40,14 +42,31 @@ export function templateDevices(spec: Pick<VmSpec, 'disks' | 'nic'>): string[] {
     '-device',
     // Tells the guest's kernel that it is a copy, so that it reseeds its random numbers.
     'vmgenid,guid=auto',
-    ...asArguments([
-      // A hub, so that a translator can be joined to it while the guest runs.
-      ['netdev_add', { type: 'hubport', id: NETDEV, hubid: HUB }],
-      ...(spec.nic === undefined ? [sink()] : []),
-      nicDevice(TEMPLATE_MAC),
-      ...slotCommands(spec),
-    ]),
+    ...asArguments([...(isDirect(spec.nic) ? [] : onHub(spec.nic)), ...slotCommands(spec)]),
   ];
+}
+
+/**
+ * Whether the card's backend is the translator itself. A hub in between would swap frames whenever
+ * the translator's socket is full: QEMU then sends the next frame before the one that waits. The
+ * translator drops what is out of order, so that the guest sends it again.
+ */
+export function isDirect(nic: Nic | undefined): nic is Nic {
+  return nic !== undefined && nic.tap === undefined && nic.redirectable !== true;
+}
+
+/** The card on a hub, which what takes its frames can be joined to while the guest runs. */
+function onHub(nic: Nic | undefined): Command[] {
+  return [
+    ['netdev_add', { type: 'hubport', id: NETDEV, hubid: HUB }],
+    ...(nic === undefined ? [sink()] : []),
+    nicDevice(TEMPLATE_MAC),
+  ];
+}
+
+/** Attaches a card whose translator listens already, before the VM's state is loaded. */
+export function directCommands(runtimeDir: string, mac: string): Command[] {
+  return [translator(NETDEV, passtSocket(runtimeDir)), nicDevice(mac)];
 }
 
 /**

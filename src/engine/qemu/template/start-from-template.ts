@@ -20,7 +20,12 @@ import type { VmmPlan } from '../command-line/arguments.ts';
 import { STATE_URI } from '../command-line/descriptor-sets.ts';
 import { type Command, placedDisks, placedShares } from '../command-line/devices.ts';
 import { extraSlots } from '../command-line/slots.ts';
-import { joinCommands } from '../command-line/template-devices.ts';
+import {
+  directCommands,
+  isDirect,
+  joinCommands,
+  TEMPLATE_MAC,
+} from '../command-line/template-devices.ts';
 import { VmEvents } from '../monitor/events.ts';
 import { executeAll } from '../monitor/execute-all.ts';
 import type { QmpClient } from '../monitor/qmp.ts';
@@ -68,8 +73,9 @@ export async function startFromTemplate(
     second.catch(() => undefined);
     const ready = started.then(async (launched) => {
       const { monitor } = launched;
-      const uplink =
-        nic === undefined ? undefined : translator.then(() => joinCommands(nic, runtimeDir));
+      const joined = nic === undefined || isDirect(nic) ? undefined : nic;
+      const uplink = joined && translator.then(() => joinCommands(joined, runtimeDir));
+      if (isDirect(nic)) await attachDirectly(monitor, translator, runtimeDir);
       const running = run(launched, waiting);
       const queued = queue(monitor, uplink, inRunning ? [] : [marker()]);
       // QEMU's message about a failed load comes first.
@@ -98,6 +104,21 @@ export async function startFromTemplate(
   const vm = new QemuVm({ id, runtimeDir, vmm: process, monitor, helpers });
   events.forward(vm);
   return vm;
+}
+
+/** A card whose backend is the translator needs it before the state is loaded. */
+async function attachDirectly(
+  monitor: QmpClient,
+  translator: Promise<unknown>,
+  runtimeDir: string,
+): Promise<void> {
+  try {
+    await translator;
+    await executeAll(monitor, directCommands(runtimeDir, TEMPLATE_MAC));
+  } catch (error) {
+    monitor.close();
+    throw error;
+  }
 }
 
 /**
