@@ -1,7 +1,7 @@
 /**
- * One launch from a template: the VMM starts with the box's disks in its slots, loads the devices'
- * state over the template's RAM, and runs. Devices that have no slot are attached while the guest
- * already runs.
+ * One launch from a template: the VMM starts with the box's disks in its slots, gets a network card
+ * whose backend is the translator, loads the devices' state over the template's RAM, and runs.
+ * Devices that have no slot are attached while the guest already runs.
  *
  * @module
  */
@@ -75,7 +75,7 @@ export async function startFromTemplate(
       const { monitor } = launched;
       const joined = nic === undefined || isDirect(nic) ? undefined : nic;
       const uplink = joined && translator.then(() => joinCommands(joined, runtimeDir));
-      if (isDirect(nic)) await attachDirectly(monitor, translator, runtimeDir);
+      if (isDirect(nic)) await attachDirectly(launched, translator, runtimeDir, waiting);
       const running = run(launched, waiting);
       const queued = queue(monitor, uplink, inRunning ? [] : [marker()]);
       // QEMU's message about a failed load comes first.
@@ -108,16 +108,19 @@ export async function startFromTemplate(
 
 /** A card whose backend is the translator needs it before the state is loaded. */
 async function attachDirectly(
-  monitor: QmpClient,
+  { monitor, helper }: StartedVmm,
   translator: Promise<unknown>,
   runtimeDir: string,
+  signal: AbortSignal,
 ): Promise<void> {
   try {
     await translator;
     await executeAll(monitor, directCommands(runtimeDir, TEMPLATE_MAC));
   } catch (error) {
     monitor.close();
-    throw error;
+    // Also where the translator failed, which is no fault of the template.
+    signal.throwIfAborted();
+    throw templateFailure((await helper.lastWords()) ?? error, signal);
   }
 }
 
