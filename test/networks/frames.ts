@@ -53,6 +53,57 @@ export function icmp6Frame({ type, from, to, about = from, mac, toMac }: Icmp6):
   return ip6Frame(ICMP6, 2, message, { from, to, mac, toMac });
 }
 
+/** Operations of ARP. */
+export const ARP = { request: 1, answer: 2 } as const;
+
+export const BROADCAST = 'ff:ff:ff:ff:ff:ff';
+
+export interface Arp {
+  readonly operation: number;
+  /** What it says of the sender. */
+  readonly sender: { readonly mac: string; readonly address: string };
+  /** The address that it is about. */
+  readonly target: string;
+  /** Of the frame. */
+  readonly mac: string;
+  readonly toMac: string;
+}
+
+export function arpFrame({ operation, sender, target, mac, toMac }: Arp): Buffer {
+  return Buffer.concat([
+    Buffer.from([...hardware(toMac), ...hardware(mac), 0x08, 0x06]),
+    Buffer.from([0, 1, 8, 0, 6, 4, 0, operation]),
+    Buffer.from([...hardware(sender.mac), ...ipv4(sender.address)]),
+    Buffer.from([...hardware(toMac === BROADCAST ? '0:0:0:0:0:0' : toMac), ...ipv4(target)]),
+  ]);
+}
+
+/** A datagram of IPv4 without a checksum of its own, which need not have one. */
+export function udp4Frame(
+  ports: { readonly from: number; readonly to: number },
+  { from, to, mac, toMac }: Route,
+  content: Buffer = Buffer.from([1]),
+): Buffer {
+  const message = Buffer.alloc(8);
+  message.writeUInt16BE(ports.from, 0);
+  message.writeUInt16BE(ports.to, 2);
+  message.writeUInt16BE(8 + content.length, 4);
+  const head = Buffer.from([
+    ...[0x45, 0, 0, 28 + content.length, 0, 0, 0, 0, 64, UDP, 0, 0],
+    ...[...ipv4(from), ...ipv4(to)],
+  ]);
+  head.writeUInt16BE(checksum(head), 10);
+  const ethernet = Buffer.from([...hardware(toMac), ...hardware(mac), 0x08, 0x00]);
+  return Buffer.concat([ethernet, head, message, content]);
+}
+
+/** @returns sender and ports of a datagram of IPv4; undefined for any other frame */
+export function readUdp4(frame: Buffer): { from: string; ports: string } | undefined {
+  if (frame.readUInt16BE(12) !== 0x0800 || frame[23] !== UDP) return undefined;
+  const from = [...frame.subarray(26, 30)].join('.');
+  return { from, ports: `${frame.readUInt16BE(34)} ${frame.readUInt16BE(36)}` };
+}
+
 /** A datagram whose checksum is right. */
 export function udp6Frame(port: number, route: Route): Buffer {
   const message = Buffer.from([0x80, 0, port >> 8, port & 255, 0, 9, 0, 0, 1]);
@@ -86,7 +137,11 @@ export function address(text: string): Buffer {
 }
 
 function hardware(text: string): Buffer {
-  return Buffer.from(text.replaceAll(':', ''), 'hex');
+  return Buffer.from(text.split(':').map((byte) => Number.parseInt(byte, 16)));
+}
+
+function ipv4(text: string): Buffer {
+  return Buffer.from(text.split('.').map(Number));
 }
 
 function checksum(bytes: Buffer): number {
