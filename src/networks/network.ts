@@ -56,6 +56,8 @@ export const NetworkRecord = z.strictObject({
   asked: AskedAddresses,
   /** What its boxes may reach outside of it. Absent: what their own policies say. */
   egress: RecordedPolicy.optional(),
+  /** Id of the box that all others in it are linked to. Absent: a user has defined the network. */
+  links: z.string().optional(),
 });
 /** A network that boxes share: one bridge with one subnet of each family that it has. */
 export type NetworkRecord = z.infer<typeof NetworkRecord>;

@@ -11,6 +11,7 @@ import { allocate6 } from './allocate6.ts';
 import { chooseSubnet } from './choose-subnet.ts';
 import { formatAddress, formatSubnet, overlap, readSubnet, type Subnet } from './ipv4.ts';
 import { overlap6, readSubnet6 } from './ipv6.ts';
+import { planLinks } from './links.ts';
 import {
   checkNetworkName,
   type Endpoint,
@@ -47,9 +48,19 @@ export class Networks {
     this.#records = options.records;
   }
 
-  /** By name. The predefined ones are not among them. */
+  /** By name. Neither the predefined ones nor those of links are among them. */
   list(): NetworkRecord[] {
+    return this.all().filter(({ links }) => links === undefined);
+  }
+
+  /** The user-defined ones, and those of links. */
+  all(): NetworkRecord[] {
     return this.#records.list();
+  }
+
+  /** The network of a box and of those that are linked to it, while any of them is in it. */
+  linksTo(box: string): NetworkRecord | undefined {
+    return this.all().find(({ links }) => links === box);
   }
 
   /** By its full id. */
@@ -99,7 +110,7 @@ export class Networks {
     const ofHost = planned === undefined ? await this.#options.hostSubnets() : [];
     // From here on without a pause, so that no other network comes between the check and the
     // record.
-    const others = this.list();
+    const [others, all] = [this.list(), this.all()];
     if (others.some(({ name }) => name === request.name)) {
       throw new A3sError('name-in-use', `network with name ${request.name} already exists`, {
         remedy: 'Choose another name.',
@@ -112,7 +123,7 @@ export class Networks {
         { remedy: 'Remove networks that no box needs: a3s-box network prune.' },
       );
     }
-    const taken = [BRIDGE_SUBNET, ...others.map(({ subnet }) => subnet)].map(readSubnet);
+    const taken = subnetsOf(all);
     const { subnet, gateway, ipRange, auxAddresses } = planned ?? chosen(taken, ofHost);
     const taken6 = others.flatMap((other) => (other.ipv6 === undefined ? [] : [other.ipv6.subnet]));
     if (
@@ -153,6 +164,33 @@ export class Networks {
     });
     this.#options.onEvent('create', network);
     return network;
+  }
+
+  /**
+   * The network of a box and of those that are linked to it, which is made where it is missing. No
+   * command shows it. It is gone with the last box in it.
+   *
+   * @throws A3sError `conflict` where there are too many, `invalid-argument` where no subnet is
+   * left
+   */
+  async openLinks(box: string): Promise<NetworkRecord> {
+    const ofHost = await this.#options.hostSubnets();
+    // From here on without a pause, as in `create`.
+    const existing = this.linksTo(box);
+    if (existing !== undefined) return existing;
+    const all = this.all();
+    if (all.length - this.list().length >= MAX_NETWORKS) {
+      throw new A3sError(
+        'conflict',
+        `Cannot link to the box: ${MAX_NETWORKS} boxes are linked to, and no more can be`,
+        { remedy: 'Use one user-defined network, in which boxes find each other by name.' },
+      );
+    }
+    const subnet = chooseSubnet([...subnetsOf(all), ...ofHost]);
+    return this.#records.insert({
+      ...{ id: randomBytes(32).toString('hex'), createdAt: this.#options.now() },
+      ...planLinks(box, subnet),
+    });
   }
 
   /**
@@ -221,7 +259,7 @@ export class Networks {
       gateway: network.gateway,
       ...(ipv6 === undefined ? {} : { ipv6 }),
     });
-    this.#options.onEvent('connect', network, box);
+    if (network.links === undefined) this.#options.onEvent('connect', network, box);
     return endpoint;
   }
 
@@ -230,14 +268,23 @@ export class Networks {
     const network = this.#records.get(networkId);
     if (network === undefined || this.#records.endpoint(networkId, box) === undefined) return;
     this.#records.removeEndpoint(networkId, box);
-    this.#options.onEvent('disconnect', network, box);
+    if (network.links === undefined) this.#options.onEvent('disconnect', network, box);
+    else this.#removeLinks(network);
   }
 
   /** Takes all places but these, of boxes whose runs have outlived an earlier server. */
   keepOnly(kept: (place: Endpoint) => boolean): void {
-    for (const { id } of this.list()) {
+    for (const network of this.all()) {
+      const { id } = network;
       for (const place of this.endpointsOf(id)) if (!kept(place)) this.detach(id, place.box);
+      // A server that ended has made it, and has put no box into it.
+      if (network.links !== undefined) this.#removeLinks(network);
     }
+  }
+
+  #removeLinks({ id }: NetworkRecord): void {
+    if (this.#records.get(id) === undefined || this.endpointsOf(id).length > 0) return;
+    this.#records.remove(id);
   }
 
   endpointsOf(networkId: string): Endpoint[] {
@@ -254,12 +301,12 @@ export class Networks {
   }
 
   /** @throws A3sError `network-unavailable` where this host cannot start boxes in these networks */
-  async expectAvailable(): Promise<void> {
+  async expectAvailable(what = 'start a box in a user-defined network'): Promise<void> {
     const { available, reason } = await this.availability();
     if (available) return;
     throw new A3sError(
       'network-unavailable',
-      `Cannot start a box in a user-defined network: ${reason ?? 'this host cannot make one'}`,
+      `Cannot ${what}: ${reason ?? 'this host cannot make a network'}`,
       {
         remedy: 'Create the box with --network default or none; a3s-box info says what is missing.',
       },
@@ -271,6 +318,11 @@ export function isPredefined(
   network: NetworkRecord | PredefinedNetwork,
 ): network is PredefinedNetwork {
   return PREDEFINED_NETWORKS.some(({ id }) => id === network.id);
+}
+
+/** Those of all networks, which no other one gets. */
+function subnetsOf(networks: readonly NetworkRecord[]): Subnet[] {
+  return [BRIDGE_SUBNET, ...networks.map(({ subnet }) => subnet)].map(readSubnet);
 }
 
 function chosen(taken: readonly Subnet[], ofHost: readonly Subnet[]): PlannedSubnet {

@@ -34,7 +34,7 @@ export async function adoptNetworks(
     .list()
     .filter(({ definition, state }) => hasLimitedOwn(definition) && mayHaveVm(state.status))
     .map(({ definition }) => ({ box: definition.id, network: BRIDGE.id }));
-  const kept = [...own, ...rt.networks.list().flatMap(({ id }) => rt.networks.endpointsOf(id))];
+  const kept = [...own, ...rt.networks.all().flatMap(({ id }) => rt.networks.endpointsOf(id))];
   try {
     await rt.hostNetworks.reconcile(kept);
   } catch (error) {

@@ -40,6 +40,11 @@ export const Endpoint = z.strictObject({
   /** In a network with IPv6. */
   address6: z.string().optional(),
   mac: z.string(),
+  /**
+   * The addresses of the network that the box reaches and that reach it, in the words of nft.
+   * Absent: all of the subnet.
+   */
+  reaches: z.string().optional(),
   ports: z.array(PublishedPort).readonly(),
   /** DNS servers that are asked for names of no box. Absent or empty: the host's resolver. */
   nameservers: z.array(z.string()).readonly().optional(),

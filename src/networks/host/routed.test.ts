@@ -82,6 +82,22 @@ describe('the rules of a namespace', () => {
     );
   });
 
+  it('the rules lead between a box and the part of its network that it reaches alone', () => {
+    const within = (reaches: string | undefined) =>
+      chain('through', { reaches }).filter((rule) => /@peers|ip saddr !=/.test(rule));
+    expect(within(undefined)).toEqual([
+      'iifname tap0 oifname eth0 ip daddr 10.89.1.0/24 add @peers { ip daddr } accept',
+      'iifname eth0 ip saddr != 10.89.1.0/24 drop',
+    ]);
+    expect(within('10.89.1.128/25')).toEqual([
+      'iifname tap0 oifname eth0 ip daddr 10.89.1.128/25 add @peers { ip daddr } accept',
+      'iifname eth0 ip saddr != 10.89.1.128/25 drop',
+    ]);
+    expect(chain('through', { reaches: '10.89.1.2' })).toContain(
+      'iifname tap0 oifname eth0 ip daddr 10.89.1.0/24 drop',
+    );
+  });
+
   it('the rules lead to the host by one address, for a box that asks for it alone', () => {
     expect(ruleset(endpoint)).not.toContain('169.254.1.2');
     const rules = chain('through', { host: '192.0.2.7' });

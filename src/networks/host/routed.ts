@@ -114,7 +114,7 @@ export async function routePublished(namespace: string, mtu: number): Promise<vo
 
 /** The rules of the namespace, in the words of nft. */
 export function ruleset(endpoint: Endpoint): string {
-  const { network, address, mac, ports, host, egress } = endpoint;
+  const { network, address, mac, ports, host, egress, reaches = network.subnet } = endpoint;
   const { device } = PUBLISH;
   const dnat = (match: string, to: string): string[] =>
     (['tcp', 'udp'] as const).flatMap((protocol) => {
@@ -161,16 +161,14 @@ export function ruleset(endpoint: Endpoint): string {
     `iifname ${TAP} udp dport 53 limit rate over ${QUESTIONS}/second drop`,
     ...(isOwnNetwork(network)
       ? []
-      : [
-          `iifname ${TAP} oifname ${UPLINK} ip daddr ${network.subnet} add @peers { ip daddr } accept`,
-        ]),
+      : [`iifname ${TAP} oifname ${UPLINK} ip daddr ${reaches} add @peers { ip daddr } accept`]),
     `iifname ${TAP} oifname ${UPLINK} ip daddr ${network.subnet} drop`,
     ...(six?.fromBox ?? []),
     ...(network.internal ? [] : [`iifname ${TAP} oifname ${UPLINK} meta nfproto ipv4 accept`]),
     `iifname ${TAP} reject`,
     ...(six?.toBox ?? []),
     // Boxes of this network alone: what comes from another one has the address of the gateway.
-    `iifname ${UPLINK} ip saddr != ${network.subnet} drop`,
+    `iifname ${UPLINK} ip saddr != ${reaches} drop`,
     `iifname ${UPLINK} ip saddr ${network.gateway} drop`,
     `iifname ${UPLINK} oifname ${TAP} ip daddr ${address} accept`,
     `iifname ${device} oifname ${TAP} ct status dnat accept`,
