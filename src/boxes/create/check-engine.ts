@@ -32,6 +32,9 @@ export async function chooseEngine(
   if (request.endpoints.length > 0 || request.network === 'user') {
     requireFeature(name, 'networks', 'create a box in a user-defined network');
   }
+  if ((request.boxLinks ?? []).length > 0) {
+    requireFeature(name, 'networks', 'create a box with links');
+  }
   if (request.egress !== undefined || request.egressSecrets !== undefined) {
     requireFeature(name, 'egress', 'create a box with a network policy or egress secrets');
   }

@@ -89,6 +89,8 @@ export interface CreateRequest {
   readonly endpoints: readonly EndpointRequest[];
   /** Those of the main network, which has them in `endpoints` too, for `inspect`. */
   readonly links?: readonly string[] | undefined;
+  /** Links in `bridge`, as they were given. */
+  readonly boxLinks?: readonly string[] | undefined;
   readonly names: Names;
   /** Undefined: the box reaches what its host reaches. */
   readonly egress?: RecordedPolicy | undefined;

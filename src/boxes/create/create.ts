@@ -25,6 +25,7 @@ import { teeAttributes } from '../record/tee-names.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
 import { askedPorts } from '../spec/asked-ports.ts';
+import { resolveBoxLinks } from '../spec/box-links.ts';
 import { checkResources } from '../spec/check-resources.ts';
 import { checkEgress, expectLimits } from '../spec/egress.ts';
 import { resolveEndpoints } from '../spec/endpoints.ts';
@@ -65,6 +66,7 @@ export async function createBox(
   const endpoints = resolveEndpoints(rt, request);
   checkEgress(request);
   checkServers(request);
+  const boxLinks = resolveBoxLinks(rt, request);
   expectIpv6ForPorts(rt.networks, request.ports, endpoints);
   checkEgressSecrets(request);
   await expectLimits(rt.networks, request.egress);
@@ -124,6 +126,7 @@ export async function createBox(
     hostname: hostname ?? unique.id.slice(0, 12),
     labels: { ...image.config.labels, ...request.labels },
     endpoints,
+    ...(boxLinks.length === 0 ? {} : { boxLinks }),
     ...recordedSecrets(secrets),
     ...(request.networkMode === undefined ? {} : { networkMode: request.networkMode }),
     ...ports,

@@ -10,11 +10,12 @@ import type { Box, HealthCheck } from '../record/box.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
+import { withLinkVariables } from '../spec/box-links.ts';
 import { runProbe } from './health-probe.ts';
 import { healthAfter, type ProbeResult, pauseBefore } from './health-state.ts';
 
 /** What probes need of the server. */
-type HealthHost = Pick<Services, 'events' | 'log' | 'store'>;
+type HealthHost = Pick<Services, 'events' | 'log' | 'networks' | 'store'>;
 
 /** Probes the box until its run is over. Never rejects. */
 export async function watchHealth(rt: HealthHost, running: RunningBox): Promise<void> {
@@ -26,7 +27,8 @@ export async function watchHealth(rt: HealthHost, running: RunningBox): Promise<
       if (box === undefined) return;
       const stopped = whileRunning(rt, running);
       try {
-        const result = await runProbe(rt, running, box, check, stopped.signal);
+        const linked = withLinkVariables(rt, box);
+        const result = await runProbe(rt, running, linked, check, stopped.signal);
         if (result !== undefined) recordResult(rt, running, check, result);
       } finally {
         stopped.unlink();

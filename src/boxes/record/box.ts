@@ -151,8 +151,7 @@ export const BoxDefinition = z.strictObject({
   image: PinnedImage.extend({
     /**
      * Canonical names by which the policy judges every start, also when they name other images
-     * since. Old records
-     * have none.
+     * since. Old records have none.
      */
     names: z.array(z.string()).optional(),
   }),
@@ -227,6 +226,8 @@ export const BoxDefinition = z.strictObject({
   names: Names.prefault({}),
   /** Links as they were given for the main network, for `inspect`. Absent: none. */
   links: z.array(z.string()).optional(),
+  /** Its links in `bridge`: the id of each box that it is linked to. Absent: none. */
+  boxLinks: z.array(z.strictObject({ box: z.string(), alias: z.string() })).optional(),
   /** What it may reach outside of its networks. Absent: what its host reaches. */
   egress: RecordedPolicy.optional(),
   /**

@@ -27,8 +27,8 @@ export const BOX_MIGRATIONS: Migrations = [
    ) STRICT`,
 ];
 
-/** What `network connect` and `disconnect` change. */
-type RedefinedNetworks = 'network' | 'networkMode' | 'endpoints';
+/** What `network connect`, `disconnect` and `rm --link` change. */
+type RedefinedNetworks = 'network' | 'networkMode' | 'endpoints' | 'boxLinks';
 
 interface Row {
   readonly id: string;
@@ -69,13 +69,14 @@ export class BoxStore {
   }
 
   /**
-   * Finds a box by full id, by name, or by a prefix of the id that no other box shares, in this
-   * order.
+   * Finds a box by full id, by name, by the name of a link to it, or by a prefix of the id that no
+   * other box shares, in this order.
    *
    * @throws A3sError `no-such-box`, `invalid-argument` for a prefix of several
    */
   resolve(reference: string): Box {
-    const exact = this.#boxes.get(reference) ?? this.byName(reference.replace(/^\//, ''));
+    const name = reference.replace(/^\//, '');
+    const exact = this.#boxes.get(reference) ?? this.byName(name) ?? this.#byLink(name);
     if (exact !== undefined) return exact;
     if (!/^[0-9a-f]{1,64}$/.test(reference)) throw noSuchBox(reference);
     const matches = [...this.#boxes.keys()].filter((id) => id.startsWith(reference));
@@ -93,6 +94,14 @@ export class BoxStore {
   byName(name: string): Box | undefined {
     for (const box of this.#boxes.values()) if (box.name === name) return box;
     return undefined;
+  }
+
+  /** @param name `BOX/ALIAS`, for a box that another one is linked to in `bridge` */
+  #byLink(name: string): Box | undefined {
+    const [parent = '', alias, ...more] = name.split('/');
+    if (alias === undefined || more.length > 0) return undefined;
+    const links = this.byName(parent)?.definition.boxLinks ?? [];
+    return this.#boxes.get(links.find((link) => link.alias === alias)?.box ?? '');
   }
 
   /** @throws A3sError `name-in-use` */

@@ -11,9 +11,11 @@ import type { Endpoint } from '../../networks/network.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';
 import type { BoxStore } from '../record/store.ts';
 import type { Services } from '../services/services.ts';
+import { activeLinks, boxLinkLines } from '../spec/box-links.ts';
 import { hasLinks, linkedHosts } from '../spec/links.ts';
 import { guestNic, macAddress } from '../spec/network.ts';
 import { NETWORK_OPTIONS, resolverOf } from '../spec/resolver.ts';
+import { linkPlaces } from './link-places.ts';
 import { mtuIn } from './network-places.ts';
 
 interface Joined {
@@ -48,18 +50,24 @@ export function guestNetworks(
       },
     ];
   });
+  const links = linkPlaces(networks, id).map(({ place, network: of }) => {
+    const { card, mac, address, prefixLength } = place;
+    return { device: `eth${card}`, mac, mtu: mtuIn(of), address, prefixLength };
+  });
   const all = network === 'default' ? [own(definition), ...users] : users;
   const [out] = all.filter(({ internal }) => !internal).sort(byPriority);
   const nic = guestNic('', names);
   const servers = [...users].sort(byPriority).map(({ gateway }) => gateway);
   return {
-    cards: all.map(({ card }) => card),
+    cards: [...all.map(({ card }) => card), ...links],
     ...(out === undefined ? {} : { gateway: { device: out.card.device, address: out.gateway } }),
     // The DNS server of any network knows the boxes of all networks that the asking one is in.
     nameservers:
       servers.length > 0 ? servers.slice(0, 3) : network === 'default' ? nic.nameservers : [],
     ...resolverOf(names, servers.length > 0 ? NETWORK_OPTIONS : []),
-    ...(hasLinks(definition) ? { hosts: linkedHosts(rt, definition) } : {}),
+    ...(hasLinks(definition) || activeLinks(rt, { definition }).length > 0
+      ? { hosts: linkedHosts(rt, definition, boxLinkLines(rt, definition)) }
+      : {}),
   };
 }
 

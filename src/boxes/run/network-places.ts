@@ -7,6 +7,7 @@ import { closeSync } from 'node:fs';
 import { GUEST_NETWORK, TAP_MTU } from '../../engine/network.ts';
 import { A3sError } from '../../errors.ts';
 import type { Endpoint as HostEndpoint } from '../../networks/host/endpoint.ts';
+import { reachedBy } from '../../networks/links.ts';
 import type { Endpoint, NetworkRecord } from '../../networks/network.ts';
 import { mtuOf } from '../../networks/options.ts';
 import { BRIDGE, BRIDGE_SUBNET } from '../../networks/predefined.ts';
@@ -173,7 +174,8 @@ async function hostEndpoint(
       remedy: 'List them with a3s-box network ls.',
     });
   }
-  const { id, subnet, gateway, ipv6, internal } = record;
+  const { id, subnet, gateway, ipv6, internal, links } = record;
+  const reaches = reachedBy(record, definition.id);
   if (place.ipv6 === undefined) expectIpv4Ports(ports);
   return {
     box: definition.id,
@@ -184,6 +186,19 @@ async function hostEndpoint(
     },
     ...{ address: place.address, mac: place.mac, ports },
     ...(place.ipv6 === undefined ? {} : { address6: place.ipv6.address }),
+    // Boxes that are linked reach each other there, and nothing else.
+    ...(reaches === undefined ? {} : { reaches }),
+    ...(links === undefined ? await outside(rt, definition, record) : {}),
+  };
+}
+
+/** What a box has of the world by a network. */
+async function outside(
+  rt: Pick<Services, 'home'>,
+  definition: BoxDefinition,
+  record: NetworkRecord,
+): Promise<Pick<HostEndpoint, 'nameservers' | 'host' | 'egress'>> {
+  return {
     nameservers: definition.names.servers,
     host: await gatewayFor(definition.names),
     egress: await egressIn({

@@ -21,7 +21,8 @@ export type LinksHost = Pick<RunServices, 'running' | 'locks'> &
  */
 export async function updateLinks(rt: LinksHost, network?: string): Promise<void> {
   const linked = rt.running.list().filter(({ id }) => {
-    const endpoints = rt.store.get(id)?.definition.endpoints ?? [];
+    const { endpoints = [], boxLinks = [] } = rt.store.get(id)?.definition ?? {};
+    if (network === undefined && boxLinks.length > 0) return true;
     return hasLinks({
       endpoints: endpoints.filter((each) => network === undefined || each.network === network),
     });

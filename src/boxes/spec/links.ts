@@ -52,7 +52,7 @@ export function namesIn(
   return [name, ...aliases, id.slice(0, 12)];
 }
 
-/** Whether a box has names of its own for others. */
+/** Whether a box has names of its own for others, in these networks. */
 export function hasLinks({ endpoints }: Pick<BoxDefinition, 'endpoints'>): boolean {
   return endpoints.some(({ links = [] }) => links.length > 0);
 }
@@ -60,6 +60,8 @@ export function hasLinks({ endpoints }: Pick<BoxDefinition, 'endpoints'>): boole
 /**
  * The lines by which a box finds those that its links lead to. A box that is not in the network at
  * present has none.
+ *
+ * @param more lines that the box has as well
  */
 export function linkedHosts(
   rt: {
@@ -68,8 +70,11 @@ export function linkedHosts(
     readonly log: { info(message: string, fields: Readonly<Record<string, unknown>>): void };
   },
   { id, endpoints }: Pick<BoxDefinition, 'id' | 'endpoints'>,
+  more: readonly HostLine[] = [],
 ): HostLine[] {
   const lines = new Map<string, HostLine>();
+  const add = (line: HostLine) => lines.set(`${line.name} ${line.address}`, line);
+  more.forEach(add);
   for (const { network, links = [] } of endpoints) {
     if (links.length === 0) continue;
     const wanted = links.map(parseLink);
@@ -79,7 +84,7 @@ export function linkedHosts(
       if (found === undefined || place === undefined) continue;
       const names = new Set([...namesIn(found, place), found.definition.id]);
       for (const { target, alias } of wanted) {
-        if (names.has(target)) lines.set(`${alias} ${address}`, { name: alias, address });
+        if (names.has(target)) add({ name: alias, address });
       }
     }
   }

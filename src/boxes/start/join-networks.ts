@@ -6,7 +6,8 @@
 import type { Box } from '../record/box.ts';
 import type { BoxStore } from '../record/store.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
-import { attachCard, type PlacesHost, publishingPlace } from '../run/network-places.ts';
+import { linkEndpoint, linkPlaces, networkOfLinkers } from '../run/link-places.ts';
+import { attachCard, freeCard, type PlacesHost, publishingPlace } from '../run/network-places.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import type { Services } from '../services/services.ts';
 import { hasLinks } from '../spec/links.ts';
@@ -30,11 +31,23 @@ export async function joinNetworks(
   const others = endpoints.slice(network === 'default' ? 0 : 1);
   // A launch spec has no word for IPv6.
   const hasIpv6 = rt.networks.endpointsOfBox(running.id).some(({ ipv6 }) => ipv6 !== undefined);
-  if (others.length === 0 && !hasLinks(box.definition) && !hasIpv6 && !hasLinkLocal(box)) return;
+  const linked = linkPlaces(rt.networks, running.id);
+  const linkers = networkOfLinkers(rt.networks, box.definition);
+  const isPlain = others.length + linked.length === 0 && linkers === undefined;
+  if (isPlain && !hasLinks(box.definition) && !hasIpv6 && !hasLinkLocal(box)) return;
   const publishing = publishingPlace(rt, box.definition);
   for (const [at, asked] of others.entries()) {
     const ports = asked === publishing ? rt.store.expect(running.id).state.ports : [];
     await attachCard(rt, box, running.vm, { asked, card: at + 1, ports });
+  }
+  // The box was put on record there before its microVM was launched.
+  for (const { network: of, place } of linked) {
+    const asked = linkEndpoint(of, running.id);
+    await attachCard(rt, box, running.vm, { asked, card: place.card, ports: [] });
+  }
+  if (linkers !== undefined) {
+    const asked = linkEndpoint(linkers, running.id);
+    await attachCard(rt, box, running.vm, { asked, card: freeCard(rt, box), ports: [] });
   }
   const guest = await running.guest();
   await guest.putNetworks(guestNetworks(rt, box), running.signal);

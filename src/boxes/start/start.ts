@@ -18,7 +18,9 @@ import type { Box, BoxState } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
 import { isRestartedAfterReboot } from '../restart/restart-policy.ts';
 import type { Services } from '../services/services.ts';
+import { withLinkVariables } from '../spec/box-links.ts';
 import { expectHostStays, isInterrupted } from './enter.ts';
+import { enterLinks } from './enter-links.ts';
 import { type RunHost, type RunOptions, runBox } from './run-box.ts';
 import { type UndoHost, undoStart } from './undo.ts';
 
@@ -110,7 +112,8 @@ async function startLocked(
   });
   try {
     const image = await authorizeStart(rt, box, options);
-    await runBox(rt, box, { image, saved });
+    await enterLinks(rt, box);
+    await runBox(rt, withLinkVariables(rt, box), { image, saved });
   } catch (error) {
     // A server that stops releases the start in the middle. The next server reconciles it.
     if (rt.running.get(id)?.released !== true) await undoStart(rt, rt.store.expect(id), error);

@@ -11,6 +11,8 @@ import { BRIDGE } from '../../networks/predefined.ts';
 import type { Box, BoxDefinition, Port } from '../record/box.ts';
 import type { BoxEndpoint } from '../record/endpoint.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
+import { leaveGuest } from '../run/leave-guest.ts';
+import { linkPlaces } from '../run/link-places.ts';
 import {
   attachCard,
   freeCard,
@@ -122,7 +124,15 @@ export async function disconnectBox(
     if (network === undefined) {
       if (definition.network !== 'default') return;
       if (hasLimitedOwn(definition)) await rt.hostNetworks.detach(id, BRIDGE.id);
-      await leaveGuest(rt, after, running, 0);
+      // Links are of that network. Of their cards the guest is told by its own.
+      const linked = linkPlaces(rt.networks, id);
+      for (const { network: of } of linked) {
+        await rt.hostNetworks.detach(id, of.id);
+        rt.networks.detach(of.id, id);
+      }
+      for (const card of [0, ...linked.map(({ place }) => place.card)]) {
+        await leaveGuest(rt, after, running, card);
+      }
     } else {
       await rt.hostNetworks.detach(id, network);
       rt.networks.detach(network, id);
@@ -131,26 +141,6 @@ export async function disconnectBox(
     const hadPorts = isResumed || published?.network === network;
     if (hadPorts && state.ports.length > 0) await publishAnew(rt, running);
   });
-}
-
-/** The host's side is gone already, so what a guest refuses keeps no box in a network. */
-async function leaveGuest(
-  rt: ConnectHost,
-  box: Box,
-  running: RunningBox,
-  card: number,
-): Promise<void> {
-  try {
-    const guest = await running.guest();
-    await guest.putNetworks(guestNetworks(rt, box), running.signal);
-  } catch (error) {
-    rt.log.error('a guest was not told that a network is gone', error, { box: running.id });
-  }
-  try {
-    await running.vm.detachNic(card);
-  } catch (error) {
-    rt.log.error('a network card was not detached', error, { box: running.id });
-  }
 }
 
 async function attachWhileRunning(
@@ -206,8 +196,11 @@ function placeIn(
   return networks.endpointsOfBox(id).find((each) => each.network === network);
 }
 
-/** @returns undefined where the box has no microVM */
-function runningOf(
+/**
+ * @returns undefined where the box has no microVM
+ * @throws A3sError `conflict` where its guest cannot be told of networks now
+ */
+export function runningOf(
   rt: Pick<RunServices, 'running'>,
   { definition: { id }, name, state: { status } }: Box,
 ): RunningBox | undefined {

@@ -11,6 +11,7 @@ import type { LaunchedProcess } from '../../guest/guest-box.ts';
 import type { OutputReader } from '../../guest/output.ts';
 import type { Exit, TerminalSize } from '../../guest/protocol.ts';
 import type { StdinWriter } from '../../guest/stdin.ts';
+import type { Networks } from '../../networks/networks.ts';
 import type { Box } from '../record/box.ts';
 import { expectPermission } from '../record/host-may.ts';
 import { type ClientStream, copyInput, DETACHED } from '../run/client-stream.ts';
@@ -21,6 +22,7 @@ import type { RunServices } from '../run/run-services.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
+import { withLinkVariables } from '../spec/box-links.ts';
 import { execProcess } from '../spec/exec-process.ts';
 
 /** Docker's exit code of an exec that did not start: its program, user or directory was missing. */
@@ -48,7 +50,9 @@ export interface ExecRequest {
  * @throws A3sError `box-not-running`, `invalid-argument`
  */
 export function createExec(
-  rt: Pick<RunServices, 'store' | 'running' | 'execs' | 'events'>,
+  rt: Pick<RunServices, 'store' | 'running' | 'execs' | 'events'> & {
+    readonly networks: Pick<Networks, 'linksTo'>;
+  },
   boxId: string,
   request: ExecRequest,
 ): Exec {
@@ -64,7 +68,7 @@ export function createExec(
     id: randomBytes(32).toString('hex'),
     boxId,
     run: running.run,
-    process: execProcess(box.definition, request),
+    process: execProcess(withLinkVariables(rt, box).definition, request),
     privileged: request.privileged,
     attach: request.attach,
     detachKeys: request.detachKeys,

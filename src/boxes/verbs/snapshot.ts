@@ -18,10 +18,12 @@ import { writableLayerPath } from '../disks/writable-layer.ts';
 import type { Box } from '../record/box.ts';
 import { now, timestamp } from '../record/clock.ts';
 import { checkName, inventName } from '../record/name.ts';
+import { linkPlaces } from '../run/link-places.ts';
 import { persist } from '../run/persist.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import type { Services } from '../services/services.ts';
+import { boxLinksOf } from '../spec/box-links.ts';
 import { vmMemory } from '../spec/resources.ts';
 
 /** Memory is attached in whole steps of this size. */
@@ -30,7 +32,16 @@ const GROWTH_STEP = 128 * 2 ** 20;
 /** What a memory snapshot needs of the server. */
 export type SnapshotHost = Pick<
   RunServices,
-  'home' | 'store' | 'running' | 'engine' | 'snapshots' | 'events' | 'locks' | 'log' | 'shutdown'
+  | 'home'
+  | 'store'
+  | 'running'
+  | 'engine'
+  | 'networks'
+  | 'snapshots'
+  | 'events'
+  | 'locks'
+  | 'log'
+  | 'shutdown'
 >;
 
 /**
@@ -141,9 +152,10 @@ export async function endUnfinishedSnapshots(
 }
 
 function checkCopyable(
-  rt: Pick<RunServices, 'running'>,
-  { definition, state, name }: Box,
+  rt: Pick<RunServices, 'running' | 'store' | 'networks'>,
+  box: Box,
 ): RunningBox {
+  const { definition, state, name } = box;
   const running = rt.running.get(definition.id);
   if (running === undefined || state.status !== 'running') throw notRunning(definition.id);
   if (definition.confidential !== undefined) {
@@ -166,6 +178,14 @@ function checkCopyable(
       'unsupported-option',
       `Cannot snapshot the memory of ${name}: it is in a user-defined network, whose addresses no fork can have`,
       { remedy: 'Run it in the default network, or with --network none.' },
+    );
+  }
+  const isLinked = boxLinksOf(rt, box).length + linkPlaces(rt.networks, definition.id).length > 0;
+  if (isLinked) {
+    throw new A3sError(
+      'unsupported-option',
+      `Cannot snapshot the memory of ${name}: it is linked to another box, whose address no fork can use`,
+      { remedy: 'Snapshot its disk alone; restart a box that others were linked to.' },
     );
   }
   if (definition.egressSecrets !== undefined) {

@@ -43,6 +43,7 @@ afterEach(() => {
 });
 
 const running = new RunningBoxes();
+const networks = { linksTo: () => undefined };
 const locks = new KeyedLock();
 const log = { info: () => undefined, error: () => undefined };
 const notRunning = expect.objectContaining({ code: 'box-not-running' });
@@ -77,7 +78,9 @@ it('refuses for a box that does not run what only a running one can do, and publ
     );
     await expect(topBox({ running }, store.expect(ID), '-ef', signal)).rejects.toEqual(notRunning);
     const execs = new Execs();
-    expect(() => createExec({ store, running, execs, events }, ID, EXEC)).toThrow(notRunning);
+    expect(() => createExec({ store, running, execs, events, networks }, ID, EXEC)).toThrow(
+      notRunning,
+    );
     expect(execs.ofBox(ID)).toEqual([]);
   });
   expect(actions).toEqual([]);

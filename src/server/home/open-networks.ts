@@ -5,6 +5,7 @@
  */
 import { now, timestamp } from '../../boxes/record/clock.ts';
 import { mayHaveVm } from '../../boxes/record/states.ts';
+import { belongsInLinks } from '../../boxes/run/link-places.ts';
 import { type LinksHost, updateLinks } from '../../boxes/run/update-links.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
 import { hostSubnets } from '../../networks/host-subnets.ts';
@@ -32,8 +33,11 @@ export function openNetworks(
   });
   networks.keepOnly(({ box, network }) => {
     const { definition, state } = store.get(box) ?? {};
-    const has = definition?.endpoints.some((endpoint) => endpoint.network === network) === true;
-    return has && state !== undefined && mayHaveVm(state.status);
+    if (definition === undefined || state === undefined) return false;
+    const has =
+      definition.endpoints.some((endpoint) => endpoint.network === network) ||
+      belongsInLinks({ definition }, networks.get(network) ?? {});
+    return has && mayHaveVm(state.status);
   });
   return networks;
 }

@@ -33,7 +33,6 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
     'see the fields below; `Confidential`, `Egress` and `EgressSecrets` are additional fields',
   'GET /containers/{id}/json':
     '`Trust`, `TrustAtCreate`, `Machine`, `Confidential`, `Egress` and `EgressSecrets` are additional fields; in `bridge` each box has the same address',
-  'DELETE /containers/{id}': '`link` is refused',
   'POST /containers/{id}/attach': 'a client that does not upgrade sends its input in the body',
   'POST /containers/{id}/exec': 'see the fields below',
   'GET /containers/{id}/archive':

@@ -251,13 +251,12 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   Cgroup: refused('x'),
   Links: {
     ...differs(
-      'in a user-defined network, of the main one; in the default network no box reaches another one',
+      'in a user-defined network, of the main one; in the default network by a network of their own, see [networks](networks.md#links-in-the-default-network)',
       ['other:alias'],
       ({ record: { links, endpoints } }) => [links, endpoints[0]?.links],
       [['other:alias'], ['other:alias']],
     ),
     besideHost: { NetworkMode: 'linked' },
-    refused: [['other:alias']],
   },
   OomScoreAdj: differs(
     'among the processes of the microVM',

@@ -131,20 +131,4 @@ describe('links in a user-defined network', () => {
     await start(id);
     expect(linesOf(id)).toEqual(['10.1.2.2 a', '10.1.2.2 b']);
   });
-
-  it('refuses links of the default network, where no box reaches another', async () => {
-    for (const NetworkMode of ['default', 'bridge', 'none']) {
-      const answer = await home.call('POST', '/containers/create', {
-        ...{ Image: 'busybox', HostConfig: { NetworkMode, Links: ['one:a'] } },
-      });
-      expect(answer).toMatchObject({
-        status: 400,
-        body: {
-          code: 'unsupported-option',
-          message: expect.stringContaining('HostConfig.Links is not supported: no box reaches'),
-        },
-      });
-    }
-    expect(home.runtime.store.list()).toEqual([]);
-  });
 });

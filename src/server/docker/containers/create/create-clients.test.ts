@@ -125,9 +125,9 @@ describe('create bodies as Go reads them', () => {
   });
 
   it('refuses unsupported options of create in any case', async () => {
-    expect(await refused({ hostconfig: { LINKS: ['a:b'] } })).toMatchObject({
+    expect(await refused({ hostconfig: { CAPABILITIES: ['a'] } })).toMatchObject({
       code: 'unsupported-option',
-      message: expect.stringContaining('HostConfig.Links is not supported'),
+      message: expect.stringContaining('HostConfig.Capabilities is not supported'),
     });
     expect(await refused({ hostconfig: { pidmode: 'host' } })).toMatchObject({
       code: 'unsupported-option',

@@ -237,7 +237,7 @@ describe('a box in a user-defined network', () => {
       'default',
       { bridge: { Links: ['x'] } },
       400,
-      'Links is not supported: no box reaches another',
+      'Links is not supported: links of the default network are in HostConfig.Links',
     ],
     [
       ...['db', { db: { DriverOpts: { 'com.docker.network.endpoint.sysctls': 'x' } } }, 400],

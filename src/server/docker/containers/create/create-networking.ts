@@ -13,7 +13,6 @@ import { parseMac } from '../../../../networks/mac.ts';
 import { parseRequest } from '../../../http/parse.ts';
 import { isZero } from '../../go-document.ts';
 import {
-  LINKS,
   UNSUPPORTED_ENDPOINT,
   type UnsupportedOptions,
   unsupported,
@@ -91,6 +90,7 @@ interface Networking {
   readonly ownDriverOptions?: Readonly<Record<string, string>>;
   readonly ownLinkLocal?: readonly string[];
   readonly links?: readonly string[];
+  readonly boxLinks?: readonly string[];
   readonly endpoints: readonly EndpointRequest[];
 }
 
@@ -106,7 +106,6 @@ export function parseNetworking(
 ): Networking {
   const asked = kindOf(mode);
   const kind = disabled && asked === 'default' ? 'none' : asked;
-  if (kind !== 'user' && links.length > 0) throw unsupported('HostConfig.Links', LINKS);
   const entries = endpointsOf(networking, ignored);
   const [endpoints, predefined] = [new Map<string, EndpointRequest>(), new Set<string>()];
   let chosen: Predefined = {};
@@ -133,6 +132,12 @@ export function parseNetworking(
   if (predefined.has('none') && predefined.size + endpoints.size > 1) throw besideNone();
   const [first] = predefined;
   const network = first === 'none' || first === 'default' ? first : 'user';
+  if (kind !== 'user' && network !== 'default' && links.length > 0) {
+    throw unsupported(
+      'HostConfig.Links',
+      'the box is not in the default network, nor in a named one',
+    );
+  }
   // The address beside the image is of the card in the main network.
   const own = network === 'default' && kind !== 'user';
   const ownMac = own ? sameMac(chosen.mac, mac) : chosen.mac;
@@ -145,7 +150,7 @@ export function parseNetworking(
       ? {}
       : { ownDriverOptions: driverOptions }),
     ...(linkLocal === undefined || network !== 'default' ? {} : { ownLinkLocal: linkLocal }),
-    ...(links.length === 0 ? {} : { links: [...links] }),
+    ...(links.length === 0 ? {} : { [kind === 'user' ? 'links' : 'boxLinks']: [...links] }),
     endpoints: own ? [...endpoints.values()] : withMac([...endpoints.values()], mac),
   };
 }

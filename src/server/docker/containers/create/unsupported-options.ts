@@ -110,8 +110,8 @@ const WINDOWS = 'it is of Windows';
 const NO_HOST = 'a box is a microVM, and shares nothing of the kind with the host';
 export const OWN_KERNEL =
   'each box has a kernel of its own, and shares it with neither the host nor another box';
-export const LINKS =
-  'no box reaches another one in the default network: links are of user-defined networks';
+/** Docker takes those of `bridge` there, and does nothing. */
+const LINKS = 'links of the default network are in HostConfig.Links';
 
 export const UNSUPPORTED_HOST_CONFIG: UnsupportedOptions = {
   ...DISCARDED_LIMITS,

@@ -7,6 +7,8 @@
 
 import type { Box, Port } from '../../../../boxes/record/box.ts';
 import { BOX_DISK } from '../../../../boxes/record/limits.ts';
+import type { Runtime } from '../../../../boxes/runtime.ts';
+import { shownBoxLinks } from '../../../../boxes/spec/box-links.ts';
 import type { HostConfigShown, LimitsShown } from '../../../../docker-api/containers/container.ts';
 import { securityShown } from './inspect-security.ts';
 import { networkName } from './show.ts';
@@ -14,7 +16,7 @@ import { longMounts, shortMounts, shortTmpfs } from './show-mounts.ts';
 
 type HostConfig = HostConfigShown;
 
-export function hostConfigOf(box: Box): HostConfig {
+export function hostConfigOf(rt: Pick<Runtime, 'store'>, box: Box): HostConfig {
   const { definition } = box;
   const { ports, size, restart, logging, names } = definition;
   const short = shortMounts(definition);
@@ -38,7 +40,7 @@ export function hostConfigOf(box: Box): HostConfig {
     DnsSearch: orNull(names.search),
     ExtraHosts: orNull(names.hosts),
     Cgroup: '',
-    Links: orNull(definition.links ?? []),
+    Links: orNull([...(definition.links ?? []), ...shownBoxLinks(rt, box)]),
     PublishAllPorts: definition.publishAll === true,
     ReadonlyRootfs: definition.readonlyRootfs,
     ShmSize: definition.shmBytes ?? SHARED_MEMORY,

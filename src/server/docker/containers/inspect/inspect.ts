@@ -25,10 +25,11 @@ import { showConfidential } from './show-confidential.ts';
 import { healthOf } from './show-health.ts';
 import { addressOf, endpointsOf } from './show-networks.ts';
 
-type InspectRoutesHost = InspectHost & Pick<Runtime, 'store' | 'images'>;
+type InspectRoutesHost = InspectHost & Pick<Runtime, 'images'>;
 
 export const INSPECT_ROUTES: readonly Route<InspectRoutesHost>[] = [
-  route('GET', '/containers/:id/json', {
+  // As in Docker, a box may be named by a link to it.
+  route('GET', '/containers/:id{.+}/json', {
     access: 'owner',
     summary: 'Inspect a box',
     answers: { 200: ContainerInspect },
@@ -45,7 +46,10 @@ export const INSPECT_ROUTES: readonly Route<InspectRoutesHost>[] = [
 type Inspect = ContainerInspect;
 
 /** What an inspection needs of the server. */
-export type InspectHost = Pick<Runtime, 'home' | 'execs' | 'networks' | 'volumes' | 'restarts'>;
+export type InspectHost = Pick<
+  Runtime,
+  'home' | 'execs' | 'networks' | 'store' | 'volumes' | 'restarts'
+>;
 
 export function inspectBox(rt: InspectHost, box: Box): Inspect {
   const { definition } = box;
@@ -79,7 +83,7 @@ export function inspectBox(rt: InspectHost, box: Box): Inspect {
     ProcessLabel: '',
     AppArmorProfile: '',
     ExecIDs: execIds(rt, definition.id),
-    HostConfig: hostConfigOf(box),
+    HostConfig: hostConfigOf(rt, box),
     GraphDriver: { Name: 'erofs', Data: {} },
     Mounts: mountsOf(rt, box),
     Config: configOf(box),

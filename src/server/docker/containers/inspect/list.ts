@@ -9,6 +9,7 @@ import { trustOf } from '../../../../boxes/policy/trust-record.ts';
 import { type Box, commandOf } from '../../../../boxes/record/box.ts';
 import { mayHaveVm } from '../../../../boxes/record/states.ts';
 import type { Runtime } from '../../../../boxes/runtime.ts';
+import { linkNames } from '../../../../boxes/spec/box-links.ts';
 import { ContainerSummary } from '../../../../docker-api/containers/container.ts';
 import type { ImageUsage } from '../../../../images/usage/shares.ts';
 import { json } from '../../../http/answer.ts';
@@ -62,11 +63,12 @@ export async function listBoxes(rt: ListHost, options: ListOptions, now: number)
     .filter((box) => all || runs(box))
     .filter((box) => tests.every((test) => test(box)))
     .slice(0, limit);
+  const names = linkNames(rt.store.list());
   const usage = options.size ? await rt.images.usage() : undefined;
   return await Promise.all(
     found.map(async (box): Promise<Summary> => {
       const sizes = usage === undefined ? {} : await sizesOrNone(rt, box, usage);
-      return { ...summary(rt, box, now), Image: await imageOf(rt, box), ...sizes };
+      return { ...summary(rt, box, { now, names }), Image: await imageOf(rt, box), ...sizes };
     }),
   );
 }
@@ -105,17 +107,17 @@ function runs({ state }: Box): boolean {
 function summary(
   rt: Pick<Runtime, 'networks' | 'volumes'>,
   box: Box,
-  now: number,
+  { now, names }: { now: number; names: ReadonlyMap<string, readonly string[]> },
 ): Omit<Summary, 'Image'> {
   const { definition, state } = box;
   const published = publishedPorts(box);
-  const names = new Set(published.map(({ boxPort, protocol }) => `${boxPort}/${protocol}`));
+  const bound = new Set(published.map(({ boxPort, protocol }) => `${boxPort}/${protocol}`));
   const exposed = definition.exposedPorts
     .map((port) => ({ PrivatePort: Number.parseInt(port, 10), Type: port.split('/')[1] ?? 'tcp' }))
-    .filter(({ PrivatePort, Type }) => !names.has(`${PrivatePort}/${Type}`));
+    .filter(({ PrivatePort, Type }) => !bound.has(`${PrivatePort}/${Type}`));
   return {
     Id: definition.id,
-    Names: [`/${box.name}`],
+    Names: [`/${box.name}`, ...(names.get(definition.id) ?? [])],
     ImageID: definition.image.id,
     Command: shown(commandOf(definition)),
     Created: Math.floor(Date.parse(definition.createdAt) / 1000),

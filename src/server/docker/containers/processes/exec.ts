@@ -36,7 +36,7 @@ const access = 'owner';
 
 export const EXEC_KEYS = Object.keys(ExecCreate.shape);
 
-export const EXEC_ROUTES: readonly Route<ExecHost & Pick<Runtime, 'execs'>>[] = [
+export const EXEC_ROUTES: readonly Route<ExecHost & Pick<Runtime, 'execs' | 'networks'>>[] = [
   route('POST', '/containers/:id/exec', {
     access,
     summary: 'Create a process in a running box',
