@@ -72,5 +72,8 @@ async function boxNames(client: Client, statuses: readonly string[]): Promise<re
   const filters = statuses.length === 0 ? undefined : JSON.stringify({ status: statuses });
   const call = { method: 'GET', path: '/containers/json', query: { all: true, filters } } as const;
   const found = objectsOf<ContainerSummary>(await client.json(call));
-  return found.flatMap(({ Names }) => stringsOf(Names)).map((name) => name.replace(/^\//, ''));
+  return found
+    .flatMap(({ Names }) => stringsOf(Names))
+    .map((name) => name.replace(/^\//, ''))
+    .filter((name) => !name.includes('/'));
 }

@@ -44,7 +44,7 @@ const COMMON: readonly Flag[] = [
   list('label', 'Set meta data on a box', { short: 'l' }),
   list('label-file', 'Read in a line delimited file of labels', { value: 'file' }),
   string('log-driver', 'Logging driver of the box: json-file (default), local or none'),
-  list('link', 'Give the box another name for a box of its user-defined network', {
+  list('link', 'Give the box another name for a box of the same network, or of the default one', {
     value: 'box:alias',
   }),
   list('log-opt', 'Log driver options', { value: 'option' }),

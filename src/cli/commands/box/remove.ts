@@ -1,7 +1,7 @@
 import { A3sError } from '../../../errors.ts';
 import { segment } from '../../client/client.ts';
 import type { Command } from '../../command.ts';
-import { bool, refused } from '../../flags/flag.ts';
+import { bool } from '../../flags/flag.ts';
 import { printFailure } from '../../print-failure.ts';
 import { eachOf } from '../each-of.ts';
 
@@ -9,13 +9,14 @@ export const rm: Command = {
   usage: '[OPTIONS] BOX [BOX...]',
   flags: [
     bool('force', 'Force the removal of a running box (uses SIGKILL)', { short: 'f' }),
-    refused('link', 'links are of user-defined networks, and end with the box', 'bool', 'l'),
+    bool('link', 'Remove the specified link, BOX/ALIAS, of the default network', { short: 'l' }),
     bool('volumes', 'Remove anonymous volumes associated with the box', { short: 'v' }),
   ],
   operands: { min: 1, max: Infinity },
   async run({ context, flags, operands }) {
     const force = flags.bool('force');
-    const query = { force, v: flags.bool('volumes') };
+    const link = flags.bool('link') ? { link: true } : {};
+    const query = { force, ...link, v: flags.bool('volumes') };
     const client = await context.connect();
     return eachOf(context, operands, async (name) => {
       const path = `/containers/${segment(name)}`;

@@ -20,6 +20,7 @@ describe('restart, pause, unpause, rm and rename', () => {
     ['rm one', 'DELETE /containers/one', { force: '0', v: '0' }],
     ['rm -f -v one', 'DELETE /containers/one', { force: '1', v: '1' }],
     ['rm --volumes one', 'DELETE /containers/one', { force: '0', v: '1' }],
+    ['rm -l one', 'DELETE /containers/one', { force: '0', link: '1', v: '0' }],
     ['kill -s HUP one', 'POST /containers/one/kill', { signal: 'HUP' }],
   ])('sends the request of: %s', async (line, call, query) => {
     await a3s('run -d one signals');

@@ -74,6 +74,8 @@ export function boxRow(box: Received<ContainerSummary>, full: boolean, now: numb
     Size: sizes(box),
     Names: stringsOf(box.Names)
       .map((name) => name.replace(/^\//, ''))
+      // As with Docker, those of links are shown in full alone.
+      .filter((name) => full || !name.includes('/'))
       .join(','),
     Labels: Object.entries(labels)
       .map(([name, value]) => `${name}=${stringOf(value)}`)
