@@ -96,6 +96,34 @@ describe.runIf(process.geteuid?.() === 0)('boxes that move between networks', ()
     await shows('own', 'two', 'two');
   });
 
+  it('links boxes in the default network to one of them, and not to each other', async () => {
+    await start('reader', '--link', 'own:store');
+    await start('writer', '--link', 'own');
+    expect(await devices('reader')).toBe('eth0 eth1');
+    expect(await page('reader', 'store')).toBe('own');
+    expect(await page('writer', 'own')).toBe('own');
+    const name = await inside('reader', 'echo $STORE_NAME; ip route show default');
+    expect(name).toMatch(/^\/reader\/store\ndefault via 10\.0\.2\.2 dev eth0/);
+    const address = (box: string): Promise<string> =>
+      inside(box, 'ip -o -4 addr show eth1 | awk \'{ split($4, a, "/"); print a[1] }\'');
+    const [reader, writer] = [await address('reader'), await address('writer')];
+    expect(await page('own', reader)).toBe('reader');
+    expect(await page('reader', writer)).toBe('none');
+    const store = await inside('reader', 'awk \'$2 == "store" { print $1 }\' /etc/hosts');
+    expect(await page('one', store)).toBe('none');
+    // Neither out, nor to the DNS server of networks.
+    const asked = `nslookup -type=a example.com ${store.replace(/\.2$/, '.1')}`;
+    expect(await inside('reader', `timeout 3 ${asked} > /dev/null 2>&1 || echo none`)).toBe('none');
+    await actor.ok(['restart', '--time', '0', 'own']);
+    await actor.killServer();
+    await shows('reader', 'store', 'own');
+    expect(await actor.ok(['network', 'ls'])).not.toContain('container:');
+    await actor.ok(['rm', '--link', 'reader/store']);
+    expect(await devices('reader')).toBe('eth0');
+    expect(await page('reader', store)).toBe('none');
+    await actor.ok(['rm', '-f', 'reader', 'writer']);
+  });
+
   it('gives boxes IPv6 of a network, at their start and while they run', async () => {
     await actor.ok(['network', 'create', '--ipv6', '--subnet', 'fd00:a3::/64', 'six']);
     await start('first', '--network', 'six', '--ip6', 'fd00:a3::9');
