@@ -32,6 +32,12 @@ ASSERTIONS = [
     ("gEfiMdePkgTokenSpaceGuid.PcdDebugPrintErrorLevel|0x8000004F", "gEfiMdePkgTokenSpaceGuid.PcdDebugPrintErrorLevel|0"),
 ]
 
+# With pages of 2 MiB, the page tables of a terabyte take longer than all the rest of the firmware.
+LARGE_PAGES = ("[PcdsFixedAtBuild]\n", "[PcdsFixedAtBuild]\n  gEfiMdeModulePkgTokenSpaceGuid.PcdUse1GPageTable|TRUE\n")
+
+# Hashes kernel and initrd with the processor's instructions for SHA-256, where it has them.
+HASHES = ("OpensslLib/OpensslLibCrypto.inf", "OpensslLib/OpensslLibAccel.inf")
+
 MODULE = re.compile(r"^\s*(?:INF\s+)?(?:RuleOverride\s*=\s*\S+\s+)?([^\s|]+\.inf)\s*(\{?)\s*$")
 STATEMENT = re.compile(r"^\s*(INF|FILE)\b")
 
@@ -108,7 +114,7 @@ def dsc(text, kept):
     replace_once(text, RNG_INCLUDES["dsc"], "")
     text = replace_once(text, "OvmfPkg/AmdSev/AmdSevX64.fdf", "OvmfPkg/AmdSev/A3sBox.fdf")
     text = replace_once(text, "PREBUILD                       = sh OvmfPkg/AmdSev/Grub/grub.sh\n", "")
-    for old, new in [S3, *ASSERTIONS]:
+    for old, new in [S3, LARGE_PAGES, HASHES, *ASSERTIONS]:
         text = replace_once(text, old, new)
     seen = set()
     lines = keep_modules(text.splitlines(), lambda name: name.startswith("Components"), kept, seen)

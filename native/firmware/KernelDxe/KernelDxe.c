@@ -26,6 +26,7 @@
 #include <Protocol/LoadedImage.h>
 
 #include "Blob.h"
+#include "Console.h"
 #include "HashTable.h"
 #include "Refuse.h"
 
@@ -230,6 +231,7 @@ BootMeasuredKernel (
   RequireMeasured (MeasuredKernel, Kernel.Data, Kernel.Size);
 
   OfferInitrd ();
+  InstallSilentConsole ();
   StartKernel (Kernel, CommandLine);
 }
 

@@ -146,6 +146,20 @@ it('the firmware describes the processors that it started', async () => {
   expect(await boot(measured, {}, { cpus: 2 })).toContain('cpus 0-1\n');
 });
 
+it('a kernel that writes to the console of the firmware boots, and nothing is shown', async () => {
+  // Without `quiet` the EFI stub writes what it does there.
+  const loud = spec.boot.commandLine.filter((word) => word !== 'quiet');
+  expect(loud.length).toBe(spec.boot.commandLine.length - 1);
+  const said = await boot(
+    handOver(measured.firmware, loud),
+    {},
+    { boot: { ...spec.boot, commandLine: loud } },
+  );
+  const [first, commandLine, ...others] = said.split('\n');
+  expect([first, commandLine]).toEqual(['init', `cmdline ${loud.join(' ')}`]);
+  expect(others).toEqual(facts.split('\n').slice(2));
+});
+
 const CHANGES = {
   'another kernel': (handed) => ({
     ...handed,
