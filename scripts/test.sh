@@ -7,4 +7,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/setup.sh --check-tools
 export TSX_DISABLE_CACHE=1
-exec node --import tsx scripts/test/main.ts "$@"
+exec python3 scripts/test/small-pages.py node --import tsx scripts/test/main.ts "$@"
