@@ -3,9 +3,8 @@
 package devicefilter
 
 import (
-	"encoding/binary"
-
 	"a3s.dev/box/agent/box/spec"
+	"a3s.dev/box/agent/ebpf"
 )
 
 // Device types and accesses as the kernel counts them, linux/bpf.h.
@@ -80,18 +79,6 @@ func ruleOf(asked spec.DeviceRule) rule {
 	return made
 }
 
-// Instructions of the kernel's machine, linux/bpf_common.h and linux/bpf.h.
-const (
-	loadWord    = 0x61 // dst = *(u32 *)(src + offset)
-	andNumber   = 0x57 // dst &= number
-	shiftNumber = 0x77 // dst >>= number
-	moveNumber  = 0xb7 // dst = number
-	moveOther   = 0xbf // dst = src
-	jumpUnequal = 0x55 // over offset where dst != number
-	jumpOther   = 0x5d // over offset where dst != src
-	exit        = 0x95
-)
-
 // Registers. result is what the program returns, context has what it is asked about.
 const (
 	result = iota
@@ -106,46 +93,40 @@ const (
 // assemble makes a program that returns 1 where a rule permits all that is asked for.
 func assemble(rules []rule) []byte {
 	var program []byte
-	program = instruction(program, loadWord, kind, context, 0, 0)
-	program = instruction(program, moveOther, access, kind, 0, 0)
-	program = instruction(program, andNumber, kind, 0, 0, 0xffff)
-	program = instruction(program, shiftNumber, access, 0, 0, 16)
-	program = instruction(program, loadWord, major, context, 4, 0)
-	program = instruction(program, loadWord, minor, context, 8, 0)
+	program = ebpf.Append(program, ebpf.LoadWord, kind, context, 0, 0)
+	program = ebpf.Append(program, ebpf.MoveOther, access, kind, 0, 0)
+	program = ebpf.Append(program, ebpf.AndNumber, kind, 0, 0, 0xffff)
+	program = ebpf.Append(program, ebpf.ShiftNumber, access, 0, 0, 16)
+	program = ebpf.Append(program, ebpf.LoadWord, major, context, 4, 0)
+	program = ebpf.Append(program, ebpf.LoadWord, minor, context, 8, 0)
 	for _, r := range rules {
 		program = append(program, r.assemble()...)
 	}
-	program = instruction(program, moveNumber, result, 0, 0, 0)
-	return instruction(program, exit, 0, 0, 0, 0)
+	program = ebpf.Append(program, ebpf.MoveNumber, result, 0, 0, 0)
+	return ebpf.Append(program, ebpf.Exit, 0, 0, 0, 0)
 }
 
 // assemble makes the part of one rule. What does not fit goes on behind it.
 func (r rule) assemble() []byte {
 	// From the last instruction to the first, since jumps lead forward.
-	steps := [][]byte{instruction(nil, exit, 0, 0, 0, 0), instruction(nil, moveNumber, result, 0, 0, 1)}
+	steps := [][]byte{ebpf.Append(nil, ebpf.Exit, 0, 0, 0, 0), ebpf.Append(nil, ebpf.MoveNumber, result, 0, 0, 1)}
 	jump := func(operation, register, other byte, number int64) {
-		steps = append(steps, instruction(nil, operation, register, other, int16(len(steps)), int32(number)))
+		steps = append(steps, ebpf.Append(nil, operation, register, other, int16(len(steps)), int32(number)))
 	}
 	if r.minor != anyOf {
-		jump(jumpUnequal, minor, 0, r.minor)
+		jump(ebpf.JumpUnequal, minor, 0, r.minor)
 	}
 	if r.major != anyOf {
-		jump(jumpUnequal, major, 0, r.major)
+		jump(ebpf.JumpUnequal, major, 0, r.major)
 	}
 	if r.access != accessAll {
-		jump(jumpOther, scratch, access, 0)
-		steps = append(steps, instruction(nil, andNumber, scratch, 0, 0, int32(r.access)), instruction(nil, moveOther, scratch, access, 0, 0))
+		jump(ebpf.JumpOther, scratch, access, 0)
+		steps = append(steps, ebpf.Append(nil, ebpf.AndNumber, scratch, 0, 0, int32(r.access)), ebpf.Append(nil, ebpf.MoveOther, scratch, access, 0, 0))
 	}
-	jump(jumpUnequal, kind, 0, int64(r.kind))
+	jump(ebpf.JumpUnequal, kind, 0, int64(r.kind))
 	var program []byte
 	for index := len(steps) - 1; index >= 0; index-- {
 		program = append(program, steps[index]...)
 	}
 	return program
-}
-
-func instruction(program []byte, operation, destination, source byte, offset int16, number int32) []byte {
-	program = append(program, operation, source<<4|destination)
-	program = binary.LittleEndian.AppendUint16(program, uint16(offset))
-	return binary.LittleEndian.AppendUint32(program, uint32(number))
 }
