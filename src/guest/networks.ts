@@ -37,8 +37,9 @@ export const GuestNetworks = z.strictObject({
   search: z.array(z.string()).max(32),
   options: z.array(z.string()).max(32).optional(),
   /**
-   * Lines of `/etc/hosts` for other boxes, in place of those that came before. Absent: none.
-   * Protocol 11.
+   * Lines of `/etc/hosts` for other boxes, in place of those that came before. Since protocol 17
+   * the box has a DNS server of its own then, which knows them too, and asks `nameservers` for all
+   * else. Absent: none. Protocol 11.
    */
   hosts: z
     .array(z.strictObject({ name: z.string(), address: z.ipv4() }))

@@ -73,6 +73,8 @@ type Box struct {
 	copies  *copies
 	touches touches
 	sockets sockets
+	// resolver is the DNS server of a box with links.
+	resolver resolver
 }
 
 // New makes a box without a spec. binary is open on this program, which no process can write to.
@@ -82,7 +84,7 @@ func New(r *reaper.Reaper, cgroup *cgroup.Cgroup, binary int, drivers func(uses 
 	return &Box{
 		launcher: &process.Launcher{Reaper: r, Binary: binary, Cgroup: cgroup, Limits: process.DockerLimits},
 		drivers:  drivers, handles: map[string]*process.Handle{}, tops: make(chan struct{}, maxTops),
-		copies: newCopies(), pod: newPod(),
+		copies: newCopies(), pod: newPod(), resolver: resolver{redirect: cgroup.Redirect},
 	}
 }
 

@@ -24,7 +24,7 @@ func (b *Box) Close() error {
 	sandbox, standby := b.sandbox, b.standby
 	b.mu.Unlock()
 	// What they have open for writing would keep the disk from being clean.
-	err := errors.Join(b.copies.end(), b.sockets.close(), b.launcher.Cgroup.KillAll())
+	err := errors.Join(b.copies.end(), b.sockets.close(), b.resolver.close(), b.launcher.Cgroup.KillAll())
 	for _, c := range b.Containers() {
 		err = errors.Join(err, c.closeContainer())
 	}

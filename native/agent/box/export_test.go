@@ -16,6 +16,7 @@ import (
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
 	"a3s.dev/box/agent/reaper"
+	"a3s.dev/box/agent/redirect"
 )
 
 // NewTestBox makes a box on the host that runs the tests: its root is a tmpfs with busybox, its
@@ -46,6 +47,7 @@ func newTestBox(r *reaper.Reaper, groupDir string) (*Box, error) {
 		return nil, err
 	}
 	b := New(r, group, binary, nil)
+	b.resolver.redirect = func(redirect.Ports) error { return nil }
 	// Raising limits takes a capability that even root may lack where tests run.
 	b.launcher.Limits = nil
 	return b, nil
@@ -179,7 +181,7 @@ func makeTestRoot(busybox []byte) error {
 // CloseTestBox lets go of the namespaces, and with them of the root.
 func CloseTestBox(b *Box) error {
 	err := errors.Join(syscall.Close(b.launcher.Cgroup.Procs), syscall.Close(b.launcher.Binary))
-	return errors.Join(err, b.copies.end(), b.sockets.close(), b.closePids(), b.standby.End(), b.sandbox.End(), syscall.Close(b.launcher.Cgroup.Namespace))
+	return errors.Join(err, b.copies.end(), b.sockets.close(), b.resolver.close(), b.closePids(), b.standby.End(), b.sandbox.End(), syscall.Close(b.launcher.Cgroup.Namespace))
 }
 
 // CoreLimit is the largest core dump that a process of the box may leave.
@@ -197,6 +199,16 @@ func ShowAttachments(b *Box) {
 	for _, attachment := range b.spec.Attachments {
 		b.spec.Mounts = append(b.spec.Mounts, spec.Mount{Kind: "virtiofs", Destination: attachment.Path})
 	}
+}
+
+// DialInBox connects to an address from the box's network.
+func DialInBox(b *Box, network, address string) (net.Conn, error) {
+	return inNetwork(b, func() (net.Conn, error) { return net.Dial(network, address) })
+}
+
+// ListenPacketInBox listens on a UDP address of the box's network.
+func ListenPacketInBox(b *Box, address string) (net.PacketConn, error) {
+	return inNetwork(b, func() (net.PacketConn, error) { return net.ListenPacket("udp4", address) })
 }
 
 // MaxSockets is how many requests about sockets may be open.

@@ -18,12 +18,20 @@ func (s *Server) putResources(body []byte) (reply, error) {
 	return nothing, s.Box.PutResources(&resources)
 }
 
-func (s *Server) putNetworks(body []byte) (reply, error) {
+// putNetworks is since version 17.
+func (s *Server) putNetworks(body []byte) (reply, error) { return s.replaceNetworks(body, true) }
+
+// putUnresolvedNetworks puts the names of other boxes into files alone.
+func (s *Server) putUnresolvedNetworks(body []byte) (reply, error) {
+	return s.replaceNetworks(body, false)
+}
+
+func (s *Server) replaceNetworks(body []byte, resolves bool) (reply, error) {
 	var networks spec.Networks
 	if err := strictjson.Decode(body, &networks); err != nil {
 		return reply{}, err
 	}
-	return nothing, s.Box.PutNetworks(&networks)
+	return nothing, s.Box.PutNetworks(&networks, resolves)
 }
 
 func (s *Server) stats(_ []byte, _ string) (reply, error) {
