@@ -42,7 +42,7 @@ export const GuestNetworks = z.strictObject({
    * else. Absent: none. Protocol 11.
    */
   hosts: z
-    .array(z.strictObject({ name: z.string(), address: z.ipv4() }))
+    .array(z.strictObject({ name: z.string(), address: z.union([z.ipv4(), z.ipv6()]) }))
     .max(256)
     .optional(),
 });

@@ -78,13 +78,15 @@ export function linkedHosts(
   for (const { network, links = [] } of endpoints) {
     if (links.length === 0) continue;
     const wanted = links.map(parseLink);
-    for (const { box, address } of rt.networks.endpointsOf(network)) {
+    for (const { box, address, ipv6 } of rt.networks.endpointsOf(network)) {
       const found = rt.store.get(box);
       const place = found?.definition.endpoints.find((each) => each.network === network);
       if (found === undefined || place === undefined) continue;
       const names = new Set([...namesIn(found, place), found.definition.id]);
+      const addresses = ipv6 === undefined ? [address] : [address, ipv6.address];
       for (const { target, alias } of wanted) {
-        if (names.has(target)) add({ name: alias, address });
+        if (!names.has(target)) continue;
+        for (const at of addresses) add({ name: alias, address: at });
       }
     }
   }

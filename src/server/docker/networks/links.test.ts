@@ -65,6 +65,16 @@ describe('links in a user-defined network', () => {
     expect(home.agents.get(other)?.networks).toBeUndefined();
   });
 
+  it('leads to both addresses of a box in a network with IPv6', async () => {
+    await home.call('POST', '/networks/create', {
+      ...{ Name: 'six', EnableIPv6: true },
+      IPAM: { Config: [{ Subnet: '10.1.4.0/24' }, { Subnet: 'fd00:89::/64' }] },
+    });
+    await started('one', {}, { NetworkMode: 'six' });
+    const id = await started('two', {}, { NetworkMode: 'six', Links: ['one:database'] });
+    expect(linesOf(id)).toEqual(['10.1.4.2 database', 'fd00:89::2 database']);
+  });
+
   it('updates a link when its target stops, restarts or changes address', async () => {
     const id = await started('two', { Links: ['one:database'] });
     expect(linesOf(id)).toEqual([]);
