@@ -83,11 +83,24 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     await start('linked', '--network', 'front', '--link', 'behind:server', '--link', 'www:site');
     expect(await page('linked', 'site')).toBe('web');
     expect(await page('client', 'site')).toBe('none');
+    // The DNS server of the box knows them too, and asks that of the network for all else.
+    const resolver = (box: string) => inside(box, 'head -n 1 /etc/resolv.conf');
+    expect(await resolver('linked')).toBe('nameserver 127.0.0.11');
+    expect(await resolver('client')).toMatch(/^nameserver 10\./);
+    const found = (name: string) => inside('linked', `nslookup ${name} && echo found`);
+    for (const [name, box] of [
+      ['SITE', 'web'],
+      ['client', 'client'],
+    ] as const) {
+      expect(await found(name)).toMatch(new RegExp(`${await addressOf(box)}\\n.*found$`, 's'));
+    }
+    expect(await found('server')).not.toContain('found');
     const lines = () => inside('linked', 'grep -c server /etc/hosts');
     expect(await lines()).toBe('0');
     for (const _ of ['first', 'again']) {
       await start('behind', '--network', 'front');
       await expect.poll(() => page('linked', 'server'), { timeout: 30_000 }).toBe('behind');
+      expect(await found('server')).toContain(await addressOf('behind'));
       await actor.ok(['rm', '-f', 'behind']);
       await expect.poll(lines, { timeout: 30_000 }).toBe('0');
     }

@@ -206,7 +206,8 @@ func TestQueriesAndConnectionsAreBounded(t *testing.T) {
 	close(hold)
 }
 
-// FuzzQuery: no query and no answer to it ends the server, and what it makes of them is well-formed.
+// FuzzQuery: no query and no answer to it ends the server, and what it makes of them is
+// well-formed.
 func FuzzQuery(f *testing.F) {
 	f.Add(query(1, "database", typeA), echo(query(1, "example.org", typeA))[0])
 	f.Add(query(1, "four.example", typeAny), []byte{0, 1, 0x80, 2, 0, 0})

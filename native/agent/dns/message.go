@@ -108,8 +108,8 @@ func lower(letter byte) byte {
 	return letter
 }
 
-// sameQuestion says whether an answer has the question of a query, in any case of letters. No length
-// of a label is a letter.
+// sameQuestion says whether an answer has the question of a query, in any case of letters. No
+// length of a label is a letter.
 func sameQuestion(query, answer []byte, end int) bool {
 	if len(answer) < end {
 		return false

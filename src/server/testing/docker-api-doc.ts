@@ -101,7 +101,7 @@ const USER_ENDPOINT_ROWS: readonly (readonly string[])[] = [
   [
     '`Links`',
     'differs',
-    'names are in `/etc/hosts` of the box, while those that they lead to run; queries of the DNS server itself do not find them',
+    'names are in `/etc/hosts` of the box too, while those that they lead to run',
   ],
   [
     '`IPAMConfig`',
