@@ -72,10 +72,10 @@ func TestContainersShareThePidNamespaceOfTheirPod(t *testing.T) {
 func TestProcessOneOfAPodHasNothingForItsContainers(t *testing.T) {
 	h := pod(t)
 	c := h.joined("c1", "exec sleep 1000", podPids)
-	got, _ := c.run("a", script(`cat /proc/1/comm; grep -E '^(CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/1/status; ls -a /proc/1/root; echo x >/proc/1/root/file; readlink /proc/1/ns/uts /proc/self/ns/uts`))
+	got, _ := c.run("a", script(`cat /proc/1/comm; grep -E '^(CapPrm|CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/1/status; ls -a /proc/1/root; { echo x >/proc/1/root/file; } 2>&1`))
 	lines := strings.Split(got, "\n")
 	want := []string{"init", "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2", ".", "..", "init"}
-	if len(lines) < len(want)+2 || strings.Join(lines[:len(want)], "\n") != strings.Join(want, "\n") {
+	if len(lines) < len(want)+1 || strings.Join(lines[:len(want)], "\n") != strings.Join(want, "\n") {
 		t.Errorf("got %q", got)
 	}
 	if !strings.Contains(got, "Read-only") {
