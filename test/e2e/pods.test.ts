@@ -14,7 +14,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ContainerState, PodSandboxState } from '../../src/cri/api/enums.ts';
+import { ContainerState, NamespaceMode, PodSandboxState } from '../../src/cri/api/enums.ts';
 import { RuntimeService } from '../../src/cri/grpc/library.ts';
 import { CriClient } from '../../src/cri/testing/cri-client.ts';
 import { ACTORS, Actor } from './actor.ts';
@@ -128,6 +128,56 @@ it('runs containers in a pod’s microVM over a kill of the server, and leaves n
   expect(readdirSync(join(actor.home, 'pods'))).toEqual([]);
   expect(readdirSync(actor.runtimeDir)).not.toContain(podSandboxId.slice(0, 12));
 }, 90_000);
+
+it('shares process ids as containers ask for, and shows one the files of another image', async () => {
+  const metadata = { name: 'pids', uid: 'uid', namespace: 'default', attempt: 0 };
+  const { podSandboxId } = await client.call(runPodSandbox, { config: { metadata } });
+  const inMode = (namespaceOptions: { pid: number; targetId?: string }) => ({
+    linux: { securityContext: { namespaceOptions } },
+  });
+  // Another one ends while they are read.
+  const commands = (id: string) => exec(id, 'cd /proc; cat [0-9]*/comm 2>/dev/null; true');
+  const own = await create(
+    podSandboxId,
+    'own',
+    'exec sleep 601',
+    inMode({ pid: NamespaceMode.CONTAINER }),
+  );
+  await start(own);
+  const debug = await create(
+    podSandboxId,
+    'debug',
+    "trap 'exit 7' TERM; while :; do usleep 100000; done",
+    inMode({ pid: NamespaceMode.TARGET, targetId: own }),
+  );
+  await start(debug);
+  expect(await exec(debug, 'cat /proc/1/comm; ls /proc/1/root/')).toMatch(/^sleep\n.*bin\n/s);
+  await until('the target sees it', async () => (await commands(own)).includes('usleep'));
+  expect(await exec(own, 'kill -TERM $(pidof sh | tr " " "\\n" | grep -vx $$)')).toBe('');
+  await until('it has ended', async () => (await statusOf(debug))?.finishedAt !== 0n);
+  expect(await statusOf(debug)).toMatchObject({ exitCode: 7 });
+
+  const image = { image: { image: BUSYBOX }, containerPath: '/image', readonly: true };
+  const shared = await create(podSandboxId, 'shared', 'exec sleep 602', {
+    ...inMode({ pid: NamespaceMode.POD }),
+    mounts: [image],
+  });
+  await start(shared);
+  expect(await exec(shared, 'cat /proc/1/comm')).not.toBe('sleep\n');
+  expect(await exec(shared, '/image/bin/busybox echo here; touch /image/new 2>&1; true')).toMatch(
+    /^here\n.*Read-only/s,
+  );
+  const second = await create(
+    podSandboxId,
+    'second',
+    'exec usleep 600000000',
+    inMode({ pid: NamespaceMode.POD }),
+  );
+  await start(second);
+  await until('the other sees it', async () => (await commands(shared)).includes('usleep'));
+  expect(await commands(own)).not.toContain('usleep');
+  await client.call(removePodSandbox, { podSandboxId });
+}, 120_000);
 
 it('mounts what kubelet mounts, and gives a pod an address of its node’s network', async () => {
   const cni = {
