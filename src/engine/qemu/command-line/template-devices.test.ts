@@ -52,7 +52,7 @@ it('puts the network card on a hub, with a sink that drops every frame unless an
   expect(ids(templateDevices({ disks: [], nic: pooled }))).toEqual([['net0', 0]]);
 });
 
-it('has passt as the card’s own backend, since a hub swaps frames while passt’s socket is full', () => {
+it('gives the card passt as its own backend, since a hub swaps frames while passt’s socket is full', () => {
   const nic = { mac: '02:00:00:00:00:01', ports: [] };
   expect(templateDevices({ disks: [], nic }).join(' ')).not.toMatch(/hubport|virtio-net/);
   expect(directCommands('/run/a', TEMPLATE_MAC)).toMatchObject([
