@@ -174,6 +174,20 @@ describe('a link in bridge', () => {
     expect(linesOf(two)).toContain('10.89.0.2 db');
   });
 
+  it('starts both boxes again after a reboot, whichever comes first', async () => {
+    const host = { RestartPolicy: { Name: 'always' } };
+    const one = await started('one', [], { host });
+    const two = await started('two', ['one:db'], { host });
+    await home.crash();
+    for (const id of [one, two]) home.host.vm(id)?.crash();
+    home.afterReboot = true;
+    await home.start();
+    const status = () => home.runtime.store.get(two)?.state.status;
+    await expect.poll(status, DEADLINE).toBe('running');
+    expect(linesOf(two)).toContain('10.89.0.2 db');
+    expect([reaches(one), reaches(two)]).toEqual([['10.89.0.128/25'], ['10.89.0.2']]);
+  });
+
   it('removes a link while both boxes run, and leaves others', async () => {
     const one = await started('one');
     const two = await started('two', ['one:db', 'one:again']);
