@@ -39,6 +39,9 @@ func TestMain(m *testing.M) {
 	for _, network := range []string{"udp4", "udp6"} {
 		fmt.Println("unconnected", network, unconnected(network))
 	}
+	for _, network := range []string{"udp4", "udp6"} {
+		fmt.Println("forged", network, forged(network))
+	}
 	// The port is free.
 	packets, err := net.ListenPacket("udp4", "0.0.0.0:53")
 	listener, failed := net.Listen("tcp4", "0.0.0.0:53")
@@ -137,6 +140,36 @@ func unconnected(network string) string {
 	return fmt.Sprint(string(buffer[:max(n, 0)]), " ", text(from), err)
 }
 
+// forged returns what a client is told of a message that another program of the box sends it from the
+// port that clients name.
+func forged(network string) string {
+	forger, err := net.ListenPacket("udp4", asked)
+	if err != nil {
+		return err.Error()
+	}
+	defer forger.Close()
+	// The socket of the second takes IPv4 in the form of IPv6.
+	client, err := net.ListenPacket("udp", map[string]string{"udp4": "127.0.0.1:0", "udp6": "[::]:0"}[network])
+	if err != nil {
+		return err.Error()
+	}
+	defer client.Close()
+	_ = client.SetDeadline(time.Now().Add(5 * time.Second))
+	to := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: client.LocalAddr().(*net.UDPAddr).Port}
+	if _, err := forger.WriteTo([]byte("forged"), to); err != nil {
+		return err.Error()
+	}
+	buffer := make([]byte, 16)
+	n, from, err := client.ReadFrom(buffer)
+	if err != nil {
+		return err.Error()
+	}
+	if from.String() == asked {
+		return string(buffer[:n]) + " as the server"
+	}
+	return string(buffer[:n])
+}
+
 // On the kernel that the tests run on: in two network namespaces, of which one is redirected.
 func TestSocketsOfAGroupReachThePortThatIsServed(t *testing.T) {
 	guesttest.NeedRoot(t)
@@ -158,6 +191,7 @@ func TestSocketsOfAGroupReachThePortThatIsServed(t *testing.T) {
 	const answers = "udp4 served 127.0.0.11 53 <nil>\ntcp4 served 127.0.0.11 53 <nil>\n" +
 		"udp6 served ::ffff:127.0.0.11 53 <nil>\ntcp6 served ::ffff:127.0.0.11 53 <nil>\n" +
 		"unconnected udp4 served 127.0.0.11 53 <nil>\nunconnected udp6 served ::ffff:127.0.0.11 53 <nil>\n" +
+		"forged udp4 forged\nforged udp6 forged\n" +
 		"listen <nil> <nil>\nbeside served 127.0.0.11 53 <nil>\n"
 	inNetwork(t, func() {
 		serve(t, int(group.Fd()))
