@@ -72,6 +72,8 @@ export interface Share {
 export interface VmShape {
   readonly cpus: number;
   readonly boot: VmSpec['boot'];
+  /** As `VmSpec.sparePorts`. A template has at least those of `HOTPLUG_CAPACITY`. */
+  readonly sparePorts?: number | undefined;
 }
 
 /**

@@ -25,6 +25,8 @@ const TemplateRecord = z.strictObject({
   key: digest,
   inputs: z.record(z.string().max(256), z.string().max(65_536)),
   cpus: z.int().min(1).max(4096),
+  /** Of its shape. Those of boxes have none of their own. */
+  sparePorts: z.int().min(1).max(32).optional(),
   memoryBytes: z.int().min(1).max(MAX_RAM),
   /** The version of the guest protocol of its copies. */
   protocol: z.int().min(1).max(65_535),

@@ -142,6 +142,35 @@ describe('after an upgrade', () => {
     expect(taken).toBeDefined();
   });
 
+  it('keeps the shapes of pods beside those of boxes', async () => {
+    const before = await home.openStore();
+    await warm(before);
+    const pods = { ...home.shape(), sparePorts: 13 };
+    before.booted(pods);
+    await home.event('create', 2);
+    const keys = (of: typeof before): string[] =>
+      of
+        .list()
+        .map(({ key }) => key)
+        .sort();
+    const kept = keys(before);
+    const same = await home.openStore();
+    same.refresh();
+    await untilIdle(same);
+    expect(keys(same)).toEqual(kept);
+    home.kernel = 'kernel-2';
+    const store = await home.openStore();
+    store.refresh();
+    await home.event('create', 4);
+    await untilIdle(store);
+    expect(store.list()).toHaveLength(2);
+    for (const shape of [home.shape(), { ...home.shape(), sparePorts: 13 }]) {
+      using taken = await store.take(shape);
+      expect(taken?.template.shape).toEqual(shape);
+    }
+    expect(home.actions().filter((action) => action === 'stale')).toHaveLength(2);
+  });
+
   it('keeps a stale template while a box pins its boot set or runs on it', async () => {
     const before = await home.openStore();
     await warm(before);

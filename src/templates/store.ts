@@ -30,6 +30,9 @@ import type {
 const DISK_SHARE = 0.25;
 const CLOCK: Clock = { wall: () => Date.now(), steady: () => performance.now() };
 
+/** A shape, whatever the boot set. */
+type Size = Omit<VmShape, 'boot'>;
+
 export class TemplateStore implements Templates {
   readonly enabled = true;
   readonly #options: TemplateStoreOptions;
@@ -190,9 +193,8 @@ export class TemplateStore implements Templates {
     this.#inBackground('templates could not be refreshed', async () => {
       const entries = this.#stored.list();
       if (entries.length === 0) return;
-      const shapes = new Set(
-        [...entries].sort((a, b) => b.lastUsed - a.lastUsed).map(({ record }) => record.cpus),
-      );
+      const byUse = [...entries].sort((a, b) => b.lastUsed - a.lastUsed);
+      const shapes = byUse.map(({ record: { cpus, sparePorts } }) => ({ cpus, sparePorts }));
       const boot = await this.#currentBoot();
       const current = await this.#allWanted(shapes, boot);
       const asked = new Set([
@@ -217,22 +219,23 @@ export class TemplateStore implements Templates {
     return found === undefined ? undefined : { ...found, shape };
   }
 
-  async #allWanted(cpus: Iterable<number>, boot: VmShape['boot']): Promise<Wanted[]> {
-    const all: Wanted[] = [];
-    for (const count of cpus) {
-      const wanted = await this.#wanted({ cpus: count, boot });
-      if (wanted !== undefined) all.push(wanted);
+  /** Those of one key once, at its first place. */
+  async #allWanted(shapes: readonly Size[], boot: VmShape['boot']): Promise<Wanted[]> {
+    const all = new Map<string, Wanted>();
+    for (const shape of shapes) {
+      const wanted = await this.#wanted({ ...shape, boot });
+      if (wanted !== undefined && !all.has(wanted.key)) all.set(wanted.key, wanted);
     }
-    return all;
+    return [...all.values()];
   }
 
   /** Keys that boxes of other boot sets than the present one still request. */
-  async #pinnedKeys(cpus: ReadonlySet<number>): Promise<string[]> {
+  async #pinnedKeys(shapes: readonly Size[]): Promise<string[]> {
     const keys: string[] = [];
     for (const id of new Set(this.#options.pinned())) {
       try {
         const boot = await this.#options.boot.open(id);
-        keys.push(...(await this.#allWanted(cpus, boot)).map(({ key }) => key));
+        keys.push(...(await this.#allWanted(shapes, boot)).map(({ key }) => key));
       } catch (error) {
         // The boxes of that boot set cannot start either, and report it.
         if (!(error instanceof A3sError)) throw error;

@@ -181,11 +181,16 @@ export class FakeEngine implements Engine {
 
   readonly templateMemoryBytes = TEMPLATE_BYTES;
 
-  async templateInputs({ cpus, boot }: VmShape): Promise<Readonly<Record<string, string>>> {
+  async templateInputs({
+    cpus,
+    boot,
+    sparePorts = 0,
+  }: VmShape): Promise<Readonly<Record<string, string>>> {
     const { kernelPath, initrdPath, commandLine } = boot;
     return {
       engine: this.name,
       cpus: String(cpus),
+      'spare ports': String(sparePorts),
       boot: [kernelPath, initrdPath, ...commandLine].join(' '),
     };
   }

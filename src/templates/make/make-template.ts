@@ -66,6 +66,7 @@ export async function makeTemplate(making: Making, signal: AbortSignal): Promise
   const deadline = AbortSignal.timeout(making.bootMs + REST_MS);
   const ends = AbortSignal.any([signal, deadline]);
   const blank = join(making.directory, 'blank');
+  const { sparePorts } = making.shape;
   const ram = await memoryFile('template-made');
   try {
     await giveTo(ram, identity);
@@ -79,6 +80,7 @@ export async function makeTemplate(making: Making, signal: AbortSignal): Promise
       key: making.key,
       inputs: making.inputs,
       cpus: making.shape.cpus,
+      ...(sparePorts === undefined ? {} : { sparePorts }),
       memoryBytes: making.engine.templateMemoryBytes,
       protocol,
       createdAt: new Date(making.seededAt).toISOString(),
