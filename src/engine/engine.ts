@@ -254,7 +254,10 @@ export interface VmSpec {
   readonly disks: readonly Disk[];
   readonly nic: Nic | undefined;
   readonly shares: readonly Share[];
-  /** Root ports more for what is attached while the VM runs. VMs from templates have their own. */
+  /**
+   * Root ports more for what is attached while the VM runs. A VM from a template has those of the
+   * template's shape.
+   */
   readonly sparePorts?: number | undefined;
   /**
    * The VM starts from this template instead of booting. It has the same shape, and the

@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ImageService, RuntimeService } from '../cri/grpc/library.ts';
 import { CriClient } from '../cri/testing/cri-client.ts';
+import { podShape } from '../pods/launch/pod-shape.ts';
 import { checkCriSocket, serveCri } from './cri.ts';
 import { TestHome } from './testing/home.ts';
 
@@ -135,6 +136,21 @@ describe('a server of CRI', () => {
       runtimeVersion: expect.stringMatching(/^\d+\.\d+\.\d+$/),
     });
     expect((await home.call('GET', '/_ping')).status).toBe(200);
+  });
+
+  it('has the template of pods made before the first pod', async () => {
+    await home.stop();
+    expect(home.host.templates).toEqual([]);
+    Object.assign(home.config, { templates: { ...home.config.templates, enabled: true } });
+    await home.start();
+    await expect
+      .poll(() => home.runtime.templates.list().map(({ state }) => state), { timeout: 10_000 })
+      .toEqual(['on disk']);
+    const { boot, templates } = home.runtime;
+    const shape = podShape(0, await boot.open(await boot.current()));
+    using taken = await templates.take(shape);
+    expect(taken?.template.shape).toEqual({ cpus: 1, boot: home.boot, sparePorts: 13 });
+    expect(await templates.take({ ...shape, sparePorts: undefined })).toBeUndefined();
   });
 
   it('removes the CRI socket at shutdown, and replaces that of a killed server', async () => {

@@ -40,6 +40,7 @@ import { identityFor } from '../jail/identity.ts';
 import { hostSubnets } from '../networks/host-subnets.ts';
 import { NetworkRecords } from '../networks/records.ts';
 import { adoptPods } from '../pods/adopt/adopt-pods.ts';
+import { makePodTemplate } from '../pods/launch/pod-shape.ts';
 import { RunningPods } from '../pods/launch/running-pod.ts';
 import { stopPodsForHost } from '../pods/launch/stop-pods-for-host.ts';
 import { PodStore } from '../pods/record/store.ts';
@@ -210,6 +211,7 @@ async function serveRuntime(
     options.onReady?.(rt);
     rt.templates.refresh();
     await rt.pools.open();
+    if (cri !== undefined) await makePodTemplate(rt);
     await aborted(rt.shutdown);
   } finally {
     // The socket goes first, so that the next server's socket is never removed.

@@ -24,7 +24,7 @@ import { until } from './processes.ts';
 const { version, runPodSandbox, stopPodSandbox, removePodSandbox } = RuntimeService.method;
 const { podSandboxStatus, createContainer, startContainer, stopContainer } = RuntimeService.method;
 const { removeContainer, containerStatus, execSync } = RuntimeService.method;
-const { podSandboxStats, updatePodSandboxResources } = RuntimeService.method;
+const { listContainers, podSandboxStats, updatePodSandboxResources } = RuntimeService.method;
 
 let installation: Installation;
 let actor: Actor;
@@ -43,7 +43,12 @@ beforeAll(async () => {
   await actor.prepare();
   await actor.stopServer();
   await serve();
-}, 240_000);
+  // That of boxes is in the home, and that of pods is made since CRI is served.
+  await until('both templates are there', async () => {
+    const states = await actor.ok(['template', 'ls', '--format', '{{.State}}']);
+    return states.split('\n').length === 2 && !states.includes('making');
+  });
+}, 300_000);
 afterAll(async () => {
   client?.close();
   await actor?.leave();
@@ -176,6 +181,21 @@ it('shares process ids as containers ask for, and shows one the files of another
   await start(second);
   await until('the other sees it', async () => (await commands(shared)).includes('usleep'));
   expect(await commands(own)).not.toContain('usleep');
+  // More than a template of boxes has ports for.
+  const { info } = await client.call(podSandboxStatus, { podSandboxId, verbose: true });
+  expect(JSON.parse(info['info'] ?? '')).toMatchObject({ vm: { start: 'template' } });
+  const more = ['third', 'fourth', 'fifth'];
+  for (const name of more) {
+    await start(await create(podSandboxId, name, `echo ${name} >/dev/shm/${name}; exec sleep 603`));
+  }
+  await until('all of them run', async () =>
+    (await exec(own, 'ls /dev/shm')).includes('fifth\nfourth\nthird\n'),
+  );
+  const sleepers = await client.call(listContainers, { filter: { podSandboxId } });
+  const running = sleepers.containers.filter(
+    ({ state }) => state === ContainerState.CONTAINER_RUNNING,
+  );
+  expect(running).toHaveLength(6);
   await client.call(removePodSandbox, { podSandboxId });
 }, 120_000);
 

@@ -8,7 +8,7 @@ import { POD_SPEC_SCHEMA, PodSpec } from '@a3s-box/policies';
 import { NO_LIMITS } from '../../boxes/record/limits.ts';
 import { macAddress } from '../../boxes/spec/network.ts';
 import { resolverOf } from '../../boxes/spec/resolver.ts';
-import { resourcesOf, vmCpus, vmMemory } from '../../boxes/spec/resources.ts';
+import { resourcesOf, vmMemory } from '../../boxes/spec/resources.ts';
 import { sysctlsOf } from '../../boxes/spec/sysctls.ts';
 import { ownNetwork } from '../../boxes/start/join-network.ts';
 import type { Disk, VmSpec } from '../../engine/engine.ts';
@@ -18,12 +18,7 @@ import type { TakenTemplate } from '../../templates/templates.ts';
 import { podShare } from '../mounts/pod-mounts.ts';
 import type { PodDefinition } from '../record/pod.ts';
 import { validSpec } from '../valid-spec.ts';
-
-/**
- * Root ports of a microVM that boots, each for the disks of a container with up to seven layers. As
- * many as a pod of Kubernetes has containers, mostly.
- */
-const SPARE_PORTS = 12;
+import { podShape } from './pod-shape.ts';
 
 /** Of a network that names more, the rest is not asked: programs read the first three. */
 const MOST_SERVERS = 16;
@@ -48,17 +43,18 @@ export async function describePod(
 ): Promise<DescribedPod> {
   const { id, identity, memoryBytes, nanoCpus } = pod;
   const { boot, runtimeDir, disks, taken, attached, shared } = given;
+  const { cpus, sparePorts } = podShape(nanoCpus, boot);
   const joined = await networkOf(pod, attached);
   const sysctls = sysctlsOf(pod.sysctls, '');
   const { ulimits: _, ...resources } = resourcesOf({ memoryBytes, nanoCpus, limits: NO_LIMITS });
   return {
     vm: {
       ...{ id, runtimeDir, identity, boot, disks },
-      cpus: vmCpus(nanoCpus),
+      cpus,
+      sparePorts,
       memoryBytes: vmMemory(memoryBytes),
       nic: joined.nic,
       shares: shared === undefined ? [] : [podShare(shared)],
-      sparePorts: SPARE_PORTS,
       template: taken?.template,
     },
     spec: validSpec(PodSpec, {

@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { linkedSignal } from '../../async/linked-signal.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../../boxes/record/directories.ts';
 import { Handshake, RESUME_MS } from '../../boxes/run/handshake.ts';
-import { vmCpus } from '../../boxes/spec/resources.ts';
 import { type Disk, TEMPLATE_SLOTS, type VmSpec } from '../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../errors.ts';
 import type { PodAttachment } from '../../networks/cni/pod-networks.ts';
@@ -17,6 +16,7 @@ import type { TakenTemplate } from '../../templates/templates.ts';
 import type { PodHost } from '../pod-host.ts';
 import type { Pod, PodDefinition } from '../record/pod.ts';
 import { describePod } from './describe-pod.ts';
+import { podShape } from './pod-shape.ts';
 import { RunningPod } from './running-pod.ts';
 
 /** The disk that a template's guest has mounted, and that no pod writes to. */
@@ -40,7 +40,7 @@ export async function launchPod(
   signal: AbortSignal,
 ): Promise<RunningPod> {
   const boot = await rt.boot.open(definition.bootSet);
-  const shape = { cpus: vmCpus(definition.nanoCpus), boot };
+  const shape = podShape(definition.nanoCpus, boot);
   // No driver is loaded in a guest once it was prepared.
   const taken = definition.privileged ? undefined : await rt.templates.take(shape);
   let suspicion: string | undefined;

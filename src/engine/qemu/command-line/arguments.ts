@@ -245,7 +245,7 @@ function counterRate({ spec, accelerator, tscKhz }: VmmPlan): string[] {
 
 function devices({ spec, start }: VmmPlan, fds: VmmDescriptors): string[] {
   const ownPorts = start === 'boot' || spec.fork?.arrangement === 'boot';
-  const ports = ownPorts ? rootPorts(spec) : templatePorts();
+  const ports = ownPorts ? rootPorts(spec) : templatePorts(spec);
   const { control } = vmmSockets(spec.runtimeDir);
   return [
     '-chardev',

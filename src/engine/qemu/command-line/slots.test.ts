@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { VmSpec } from '../../engine.ts';
-import { extraSlots, rootPorts, shareSlots } from './slots.ts';
+import { extraSlots, rootPorts, shareSlots, templatePorts } from './slots.ts';
 
 const spec = (disks: number, shares: number): VmSpec =>
   ({
@@ -20,4 +20,15 @@ it.each([20, 64])('gives each of %i shares of a microVM that boots a slot of its
 it('gives a microVM from a template room for 24 shares and a writable layer of its own', () => {
   expect(extraSlots(spec(1, 24))?.shares).toHaveLength(24);
   expect(extraSlots(spec(1, 25))).toBeUndefined();
+});
+
+it('gives a template the ports that its shape asks for, and those of all templates at least', () => {
+  expect([undefined, 1, 4, 13].map((sparePorts) => templatePorts({ sparePorts }))).toEqual([
+    6, 6, 6, 15,
+  ]);
+  const pod = { ...spec(0, 1), sparePorts: 13 };
+  expect(extraSlots(pod)?.shares).toMatchObject([[0, { bus: 'rp2' }]]);
+  expect(templatePorts(pod)).toBe(rootPorts(pod));
+  expect(extraSlots({ ...spec(1, 12 * 8), sparePorts: 13 })).toBeDefined();
+  expect(extraSlots({ ...spec(1, 12 * 8 + 1), sparePorts: 13 })).toBeUndefined();
 });

@@ -12,12 +12,6 @@ const FUNCTIONS = HOTPLUG_CAPACITY.functions;
  */
 const FEWEST_PORTS = 4;
 
-/**
- * Root ports of a VM that starts from a template: the network's, the slots', and those for devices
- * that are attached later. Each costs every start 0.8 ms in QEMU.
- */
-const TEMPLATE_PORTS = 2 + HOTPLUG_CAPACITY.ports;
-
 /** The network's port, then as many as the disks need, then the shares'. */
 const NIC_PORT = 0;
 
@@ -55,9 +49,12 @@ export function templateSlots(): [serial: string, slot: Slot][] {
   ]);
 }
 
-/** Root ports of every templated VM. */
-export function templatePorts(): number {
-  return TEMPLATE_PORTS;
+/**
+ * Root ports of a VM that starts from a template: the network's, the slots', and those for devices
+ * that are attached later. Each costs every start 0.8 ms in QEMU.
+ */
+export function templatePorts({ sparePorts = 0 }: Pick<VmSpec, 'sparePorts'>): number {
+  return 2 + Math.max(HOTPLUG_CAPACITY.ports, sparePorts);
 }
 
 /**
@@ -67,13 +64,13 @@ export function templatePorts(): number {
  * there are too many
  */
 export function extraSlots(
-  spec: Pick<VmSpec, 'disks' | 'shares'>,
+  spec: Pick<VmSpec, 'disks' | 'shares' | 'sparePorts'>,
 ): { disks: [number, Slot][]; shares: [number, Slot][] } | undefined {
   const slots = new Set(templateSlots().map(([serial]) => serial));
   const extra = spec.disks.flatMap((disk: Disk, index) => (slots.has(disk.serial) ? [] : [index]));
   const first = NIC_PORT + 2;
   const sharesFrom = first + portsFor(extra.length);
-  if (sharesFrom + portsFor(spec.shares.length) > TEMPLATE_PORTS) return undefined;
+  if (sharesFrom + portsFor(spec.shares.length) > templatePorts(spec)) return undefined;
   const disks = fill(extra.length, first).flatMap(([n, slot]): [number, Slot][] => {
     const index = extra[n];
     return index === undefined ? [] : [[index, slot]];

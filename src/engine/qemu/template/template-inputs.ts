@@ -83,7 +83,7 @@ export class TemplateInputs {
 
 /** The command line of a VM that is saved, without the values that name one VM or one place. */
 export function canonicalArguments(
-  { cpus, boot }: VmShape,
+  { cpus, boot, sparePorts }: VmShape,
   {
     accelerator,
     memoryBytes,
@@ -101,6 +101,7 @@ export function canonicalArguments(
     disks: [{ path: '', serial: TEMPLATE_SLOTS.changes, readonly: false }],
     nic: undefined,
     shares: [],
+    sparePorts,
   };
   const fds = {
     kernel: 0,
