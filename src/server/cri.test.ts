@@ -138,7 +138,7 @@ describe('a server of CRI', () => {
     expect((await home.call('GET', '/_ping')).status).toBe(200);
   });
 
-  it('has the template of pods made before the first pod', async () => {
+  it('makes the template of pods before the first pod', async () => {
     await home.stop();
     expect(home.host.templates).toEqual([]);
     Object.assign(home.config, { templates: { ...home.config.templates, enabled: true } });

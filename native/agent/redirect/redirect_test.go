@@ -140,8 +140,8 @@ func unconnected(network string) string {
 	return fmt.Sprint(string(buffer[:max(n, 0)]), " ", text(from), err)
 }
 
-// forged returns what a client is told of a message that another program of the box sends it from the
-// port that clients name.
+// forged returns what a client sees of a message that another program of the box sends it from
+// the port that clients name.
 func forged(network string) string {
 	forger, err := net.ListenPacket("udp4", asked)
 	if err != nil {
