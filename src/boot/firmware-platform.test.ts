@@ -17,6 +17,7 @@ const DSC = `[Defines]
 
 [LibraryClasses.common.PEIM]
   QemuFwCfgS3Lib|OvmfPkg/Library/QemuFwCfgS3Lib/PeiQemuFwCfgS3LibFwCfg.inf
+  OpensslLib|CryptoPkg/Library/OpensslLib/OpensslLibCrypto.inf
 
 [PcdsFixedAtBuild]
   gEfiMdePkgTokenSpaceGuid.PcdDebugPrintErrorLevel|0x8000004F
@@ -92,6 +93,9 @@ it('keeps the listed firmware modules with their libraries, and adds the modules
   // Assertions are enabled, and a failed one ends the boot.
   expect(dsc).not.toContain('MDEPKG_NDEBUG');
   expect(dsc).toContain('PcdDebugPropertyMask|0x21');
+  // Hashes by the processor's instructions, and page tables that take no time.
+  expect(dsc).toContain('OpensslLib/OpensslLibAccel.inf');
+  expect(dsc).toContain('PcdUse1GPageTable|TRUE');
 });
 
 it('leaves every other firmware module out of the image, wherever it is listed', () => {
@@ -125,6 +129,8 @@ const UNEXPECTED: Readonly<Record<string, () => { status: number | null; stderr:
     describePlatform(DSC.replace('OvmfRngComponents', 'Other'), FDF),
   'random numbers are in the image twice': () =>
     describePlatform(DSC, `${FDF}!include OvmfPkg/Include/Fdf/OvmfRngDxe.fdf.inc\n`),
+  'hashes are computed elsewhere': () =>
+    describePlatform(DSC.replace('OpensslLibCrypto', 'Other'), FDF),
   'assertions are left out elsewhere': () =>
     describePlatform(DSC.replace('MDEPKG_NDEBUG', 'NDEBUG'), FDF),
   'a module is written in a way that is not known': () =>
@@ -141,6 +147,7 @@ const UNEXPECTED: Readonly<Record<string, () => { status: number | null; stderr:
 };
 
 it.each(Object.entries(UNEXPECTED))('fails to describe the firmware platform when %s', (_, run) => {
+  expect(describePlatform(DSC, FDF)).toMatchObject({ status: 0 });
   expect(run()).toMatchObject({
     status: 1,
     stderr: expect.stringContaining('cannot describe the platform'),
