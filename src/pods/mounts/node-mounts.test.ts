@@ -115,6 +115,41 @@ describe.runIf(process.geteuid?.() === 0)('mounts of a pod', () => {
     expect(readFileSync(inside(0, 'token'), 'utf8')).toBe('second');
   });
 
+  it('follows a path that is a link, to a directory or a file', async () => {
+    const [link, fileLink] = [join(root, 'link'), join(root, 'file-link')];
+    symlinkSync(volume, link);
+    symlinkSync('link/file', fileLink);
+    await mounts.add(POD, WEB, [mountOf(link), mountOf(fileLink)]);
+    expect(readdirSync(inside(0))).toEqual(['below', 'file']);
+    expect(readFileSync(inside(1), 'utf8')).toBe('of the node');
+    // The link leads elsewhere: what is mounted stays.
+    rmSync(link);
+    symlinkSync('/', link);
+    expect(readdirSync(inside(0))).toEqual(['below', 'file']);
+  });
+
+  it('shows a pod nothing that the node mounts later, though the volume is a shared mount', async () => {
+    await runProgram('mount', ['--bind', volume, volume]);
+    try {
+      for (const propagation of ['--make-rprivate', '--make-rshared']) {
+        await runProgram('mount', [propagation, volume]);
+        mkdirSync(join(volume, 'later'));
+        await mounts.add(POD, WEB, [mountOf(volume)]);
+        await runProgram('mount', ['-t', 'tmpfs', 'tmpfs', join(volume, 'later')]);
+        writeFileSync(join(volume, 'later/flag'), '');
+        expect(readdirSync(inside(0, 'later'))).toEqual([]);
+        // What was mounted before is there, also once the node has unmounted it.
+        writeFileSync(inside(0, 'below/old'), '');
+        expect(existsSync(join(volume, 'below/old'))).toBe(true);
+        await runProgram('umount', [join(volume, 'later')]);
+        rmdirSync(join(volume, 'later'));
+        await mounts.remove(POD, WEB);
+      }
+    } finally {
+      await runProgram('umount', ['--recursive', volume]);
+    }
+  });
+
   it('makes a directory that is missing, and refuses a socket', async () => {
     const missing = join(root, 'made/now');
     await mounts.add(POD, WEB, [mountOf(missing)]);
