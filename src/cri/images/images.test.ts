@@ -1,4 +1,5 @@
-import { linkSync, lstatSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { linkSync, lstatSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -32,6 +33,9 @@ beforeAll(async () => {
   home.cri = join(directory, 'cri.sock');
   home.trust.rules = [deny('docker.io/evil/**'), allow('**')];
   await home.start();
+  // Where a server has its store.
+  rmSync(join(home.config.home, 'images'), { recursive: true, force: true });
+  symlinkSync(join(temporary.root, 'images'), join(home.config.home, 'images'));
   client = new CriClient(home.cri);
 });
 beforeEach(async () => {
@@ -83,6 +87,20 @@ describe('PullImage', () => {
     const { image } = await client.call(imageStatus, named(`registry.example/app@${digest}`));
     expect(image).toMatchObject({ id, repoTags: [], username: 'web' });
     expect(image?.uid).toBeUndefined();
+  });
+
+  it('answers with one id for an image that is in several registries', async () => {
+    const { id, digest } = push('1', 'a');
+    const names = ['first.example/app:1', 'second.example:5000/team/app:1'];
+    expect([await pull(names[0] ?? ''), await pull(names[1] ?? '')]).toEqual([id, id]);
+    for (const name of names) {
+      const { image } = await client.call(imageStatus, named(name));
+      expect(image).toMatchObject({ id, repoTags: names });
+      expect(image?.repoDigests).toEqual(
+        names.map((each) => `${each.slice(0, -':1'.length)}@${digest}`),
+      );
+    }
+    expect(await idsOf()).toEqual([id]);
   });
 
   it('sends credentials in each of the forms that kubelet has them, to their registry alone', async () => {
@@ -183,6 +201,17 @@ describe('ListImages, StreamImages and ImageStatus', () => {
 });
 
 describe('RemoveImage', () => {
+  it('succeeds for all calls that remove an image at once, after each of which it is gone', async () => {
+    const { id } = push('1', 'a');
+    await pull('team/app:1');
+    const removed = Array.from({ length: 5 }, async () => {
+      await client.call(removeImage, named(id));
+      return (await client.call(imageStatus, named(id))).image;
+    });
+    expect(await Promise.all(removed)).toEqual(Array.from({ length: 5 }, () => undefined));
+    expect(await idsOf()).toEqual([]);
+  });
+
   it('removes an image with all of its names, and one that is gone as well', async () => {
     push('1', 'a');
     await pull('team/app:1');
@@ -209,10 +238,24 @@ describe('RemoveImage', () => {
   });
 });
 
+it('ImageFsInfo grows with a pull, and shrinks when the image is removed', async () => {
+  const used = async () => {
+    const [images] = (await client.call(imageFsInfo, {})).imageFilesystems;
+    return [images?.usedBytes?.value ?? 0n, images?.inodesUsed?.value ?? 0n] as const;
+  };
+  const before = await used();
+  // Blob and disk both have its bytes, which cannot be compressed.
+  push('large', randomBytes(1024 * 1024).toString('latin1'));
+  await pull('team/app:large');
+  const pulled = await used();
+  expect(pulled[0] - before[0]).toBeGreaterThan(2n * 1024n * 1024n);
+  expect(pulled[1]).toBeGreaterThan(before[1]);
+  await client.call(removeImage, named('team/app:large'));
+  expect(await used()).toEqual(before);
+});
+
 it('ImageFsInfo counts what images take, at a path of their file system', async () => {
-  // The fake server’s store lies elsewhere: what counts is what lies in the home.
   const images = join(home.config.home, 'images/blobs');
-  mkdirSync(images, { recursive: true });
   const read = async () => {
     const { imageFilesystems, containerFilesystems } = await client.call(imageFsInfo, {});
     expect(imageFilesystems[0]?.fsId?.mountpoint).toBe(home.config.home);
