@@ -61,7 +61,7 @@ function mountsOf({ mounts, imageMounts }: Container['definition']): Answer<cri.
       ...{ recursiveReadOnly: recursive, propagation },
     })),
     ...imageMounts.map(({ image, destination, subpath = '' }) => ({
-      ...{ image: { image: image.reference }, imageSubPath: subpath },
+      ...{ image: { image: image.reference, imageRef: image.id }, imageSubPath: subpath },
       ...{ containerPath: destination, readonly: true, propagation },
     })),
   ];

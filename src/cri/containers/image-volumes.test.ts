@@ -35,6 +35,13 @@ it('shows a container another image, read-only, as a whole and in part', async (
   ]);
 });
 
+it('names the id of a mounted image in the status, as of the container’s own', async () => {
+  const id = await pod.create('web', undefined, volumes(['/tools', '']));
+  const status = await pod.statusOf(id);
+  expect(status?.imageId).toMatch(/^sha256:[0-9a-f]{64}$/);
+  expect(status?.mounts[0]?.image).toMatchObject({ image: 'busybox', imageRef: status?.imageId });
+});
+
 it('shows no image that the policy refuses, and none that is not there', async () => {
   pod.home.trust.rules = [deny('**')];
   const refused = { details: expect.stringMatching(/^SignatureValidationFailed: /) };
