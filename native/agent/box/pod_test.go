@@ -114,6 +114,24 @@ func TestAContainerEndsAndIsRemovedWhileOthersRun(t *testing.T) {
 	}
 }
 
+func TestTheRootOfAContainerMayBeReadOnly(t *testing.T) {
+	h := pod(t)
+	const script = `busybox touch /test.sh 2>&1 && echo made; busybox touch /bin/new 2>&1; echo x >/dev/shm/$0 && ls /dev/shm`
+	for _, c := range []struct{ id, readonly, want string }{
+		{"ro", "true", "touch: /test.sh: Read-only file system\ntouch: /bin/new: Read-only file system\nsh\n"},
+		{"rw", "false", "made\nsh\n"},
+	} {
+		document := strings.Replace(containerDocument(script), `"readonly":false`, `"readonly":`+c.readonly, 1)
+		h.answers("PUT", "/v1/containers/"+c.id, document, http.StatusOK)
+		container := *h
+		container.below = "/v1/containers/" + c.id
+		container.answers("POST", "/v1/processes/main/start", "", http.StatusOK)
+		if e := container.exit("main"); e.ExitCode != 0 || container.output("main") != c.want {
+			t.Errorf("%s: got %+v, %q", c.id, e, container.output("main"))
+		}
+	}
+}
+
 func TestAPodLeavesNothingOfAContainerThatIsRemoved(t *testing.T) {
 	h := pod(t)
 	// The first one opens what stays.
