@@ -62,7 +62,7 @@ func (b *Box) MainUser() (users.User, error) {
 		}
 		accounts[index] = content
 	}
-	user, err := users.Resolve(b.spec.Process.User, accounts[0], accounts[1])
+	user, err := users.Resolve(b.spec.Process.User, groupsPolicy(b.spec.Confinement.GroupsPolicy), accounts[0], accounts[1])
 	var missing *users.NotFound
 	if errors.As(err, &missing) {
 		return user, &stage.Refusal{Code: stage.UserNotFound, Message: missing.Error()}

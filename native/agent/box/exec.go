@@ -8,6 +8,7 @@ import (
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/linux"
 	"a3s.dev/box/agent/stage"
+	"a3s.dev/box/agent/users"
 )
 
 // ForbidCoreDumps lets no process of the box leave its memory in a file. It is called before the
@@ -146,6 +147,7 @@ func (b *Box) request(p *spec.Process) (*stage.ExecRequest, error) {
 	if confinement.Groups != nil {
 		request.Groups = *confinement.Groups
 	}
+	request.GroupsPolicy = groupsPolicy(confinement.GroupsPolicy)
 	if confinement.OOMScore != nil {
 		request.OOMScore = int16(*confinement.OOMScore)
 	}
@@ -153,6 +155,17 @@ func (b *Box) request(p *spec.Process) (*stage.ExecRequest, error) {
 	var err error
 	request.Filter, request.FilterFlags, err = b.filters.For(confinement)
 	return request, err
+}
+
+func groupsPolicy(name *string) users.GroupsPolicy {
+	switch {
+	case name == nil:
+		return users.AsDocker
+	case *name == spec.GroupsStrict:
+		return users.Strict
+	default:
+		return users.Merge
+	}
 }
 
 func (b *Box) exec(h *process.Handle, request *stage.ExecRequest) error {

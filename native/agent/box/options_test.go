@@ -49,6 +49,24 @@ func TestFurtherGroupsAreThoseOfEveryProcess(t *testing.T) {
 	}
 }
 
+func TestAPolicySaysWhichGroupsOfTheImageEveryProcessHas(t *testing.T) {
+	for policy, want := range map[string]string{
+		`"groupsPolicy":"merge"`:  "Groups:\t77 1234 2000 \n",
+		`"groupsPolicy":"strict"`: "Groups:\t77 1234 \n",
+	} {
+		spec := strings.Replace(confined(policy+`,"groups":["1234"]`), `"user":""`, `"user":"app:77"`, 1)
+		h := start(t, spec)
+		if _, text := h.call("GET", "/v1/processes/main", nil); !strings.Contains(text, `"gid":77,"groups":[77,`) {
+			t.Errorf("got %s", text)
+		}
+		p := script("busybox grep Groups /proc/self/status")
+		p.User = "app:77"
+		if got, _ := h.run("e", p); got != want {
+			t.Errorf("%s: got %q", policy, got)
+		}
+	}
+}
+
 func TestTheUserOfTheMainProcessIsReported(t *testing.T) {
 	h := start(t, strings.Replace(confined(`"groups":["77"]`), `"user":""`, `"user":"app"`, 1))
 	const want = `"user":{"uid":1000,"gid":1000,"groups":[1000,2000,77]}`

@@ -13,7 +13,7 @@ import (
 // confine makes this thread what the workload's process has to be, and finds the program as that
 // user.
 func confine(request *ExecRequest, stdio *stdio, reply reply) (path string, err error) {
-	user, err := resolveUser(request.User, request.Groups)
+	user, err := resolveUser(request)
 	if err != nil {
 		return "", err
 	}
@@ -104,7 +104,7 @@ func dropBounding(kept uint64) error {
 	return nil
 }
 
-func resolveUser(spec string, groups []string) (users.User, error) {
+func resolveUser(request *ExecRequest) (users.User, error) {
 	// The paths are the box's: this thread's root is. A magic link of /proc could lead out of it.
 	passwd, err := readAccounts("/etc/passwd")
 	if err != nil {
@@ -114,9 +114,9 @@ func resolveUser(spec string, groups []string) (users.User, error) {
 	if err != nil {
 		return users.User{}, err
 	}
-	user, err := users.Resolve(spec, passwd, group)
+	user, err := users.Resolve(request.User, request.GroupsPolicy, passwd, group)
 	if err == nil {
-		err = user.Join(groups, group)
+		err = user.Join(request.Groups, group)
 	}
 	var missing *users.NotFound
 	if errors.As(err, &missing) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/users"
 )
 
 // ExecRequest describes the process that a stage becomes or starts. It is trusted, since the agent
@@ -34,6 +35,8 @@ type ExecRequest struct {
 	FilterFlags uint32
 	// Groups are supplementary groups besides those of the user, each a name or a number.
 	Groups []string
+	// GroupsPolicy says which groups of the user are those of the box's /etc/group.
+	GroupsPolicy users.GroupsPolicy
 	// OOMScore says how readily the kernel ends the process for lack of memory, from -1000 to 1000.
 	OOMScore int16
 
@@ -57,6 +60,7 @@ func (r *ExecRequest) encode(b []byte) []byte {
 		}
 		b = append(b, bit)
 	}
+	b = append(b, byte(r.GroupsPolicy))
 	b = binary.LittleEndian.AppendUint16(b, r.Rows)
 	b = binary.LittleEndian.AppendUint16(b, r.Columns)
 	b = binary.LittleEndian.AppendUint64(b, r.Capabilities)
@@ -95,6 +99,7 @@ func decodeRequest(data []byte) (*ExecRequest, error) {
 	for _, flag := range []*bool{&r.Main, &r.ReportsUser, &r.Init, &r.Terminal, &r.Stdin, &r.NoNewPrivileges} {
 		*flag = d.take(1)[0] == 1
 	}
+	r.GroupsPolicy = users.GroupsPolicy(d.take(1)[0])
 	r.Rows = binary.LittleEndian.Uint16(d.take(2))
 	r.Columns = binary.LittleEndian.Uint16(d.take(2))
 	r.Capabilities = binary.LittleEndian.Uint64(d.take(8))

@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"a3s.dev/box/agent/linux"
+	"a3s.dev/box/agent/users"
 )
 
 var sampleRequest = &ExecRequest{
 	Main: true, Init: true, Args: []string{"a", ""}, Env: []string{"A=b"}, Cwd: "/", User: "u", Terminal: true, Stdin: true, Rows: 1, Columns: 2,
 	Capabilities: 1 << 40, NoNewPrivileges: true, Filter: []linux.Instruction{{Code: 1, Jt: 2, Jf: 3, K: 4}},
-	Limits: []Limit{{7, 1 << 10, 1 << 20}}, FilterFlags: 6, Groups: []string{"audio", "42"}, OOMScore: -500,
+	Limits: []Limit{{7, 1 << 10, 1 << 20}}, FilterFlags: 6, Groups: []string{"audio", "42"}, GroupsPolicy: users.Strict, OOMScore: -500,
 }
 
 func TestAnExecRequestArrivesAsItWasGiven(t *testing.T) {

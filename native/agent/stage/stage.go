@@ -210,7 +210,7 @@ func warmUp() error {
 		return err
 	}
 	// There are no accounts and no programs in the agent's root.
-	user, err := resolveUser(request.User, request.Groups)
+	user, err := resolveUser(request)
 	if err != nil {
 		return err
 	}

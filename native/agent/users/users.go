@@ -23,13 +23,25 @@ type User struct {
 	Home   string
 }
 
+// GroupsPolicy says which supplementary groups a user has by the box's /etc/group.
+type GroupsPolicy byte
+
+const (
+	// AsDocker gives those that list the user, unless a group was asked for beside it.
+	AsDocker GroupsPolicy = iota
+	// Merge gives those that list the user, whatever group was asked for.
+	Merge
+	// Strict gives none: the primary group alone.
+	Strict
+)
+
 // NotFound is a user or group that the box does not have; its text is Docker's.
 type NotFound struct{ message string }
 
 func (e *NotFound) Error() string { return e.message }
 
 // Resolve looks `user[:group]` up; empty is root. A number needs no entry.
-func Resolve(spec string, passwd, group []byte) (User, error) {
+func Resolve(spec string, policy GroupsPolicy, passwd, group []byte) (User, error) {
 	name, groupName, hasGroup := strings.Cut(spec, ":")
 	if name == "" {
 		name = "0"
@@ -38,10 +50,13 @@ func Resolve(spec string, passwd, group []byte) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	if hasGroup && groupName != "" {
+	asked := hasGroup && groupName != ""
+	if asked {
 		if user.GID, err = findGroup(groupName, group); err != nil {
 			return User{}, err
 		}
+	}
+	if policy == Strict || asked && policy == AsDocker {
 		user.Groups = []uint32{user.GID}
 		return user, nil
 	}

@@ -39,11 +39,34 @@ func TestAUserIsResolvedFromTheFilesOfTheBox(t *testing.T) {
 		"daemon:2000": {1, 2000, []uint32{2000}, "/usr/sbin"},
 	} {
 		t.Run(spec, func(t *testing.T) {
-			got, err := Resolve(spec, []byte(passwd), []byte(group))
+			got, err := Resolve(spec, AsDocker, []byte(passwd), []byte(group))
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("got %+v, %v; want %+v", got, err, want)
 			}
 		})
+	}
+}
+
+func TestAPolicySaysWhichGroupsOfTheImageAUserHas(t *testing.T) {
+	for _, c := range []struct {
+		spec   string
+		policy GroupsPolicy
+		gid    uint32
+		want   []uint32
+	}{
+		{"app", Merge, 1001, []uint32{1001, 2000, 10}},
+		{"app:5000", Merge, 5000, []uint32{5000, 2000, 10}},
+		{"1000:extra", Merge, 2000, []uint32{2000, 10}},
+		{"1000:0", Merge, 0, []uint32{0, 2000, 10}},
+		{"4000:5000", Merge, 5000, []uint32{5000}},
+		{"app", Strict, 1001, []uint32{1001}},
+		{"app:5000", Strict, 5000, []uint32{5000}},
+		{"", Strict, 0, []uint32{0}},
+	} {
+		got, err := Resolve(c.spec, c.policy, []byte(passwd), []byte(group))
+		if err != nil || got.GID != c.gid || !reflect.DeepEqual(got.Groups, c.want) {
+			t.Errorf("%s, %d: got %+v, %v", c.spec, c.policy, got, err)
+		}
 	}
 }
 
@@ -59,7 +82,7 @@ func TestAnUnknownUserIsRefused(t *testing.T) {
 		"root:root:root": "unable to find group root:root: no matching entries in group file",
 	} {
 		t.Run(spec, func(t *testing.T) {
-			if _, err := Resolve(spec, []byte(passwd), []byte(group)); err == nil || err.Error() != want {
+			if _, err := Resolve(spec, AsDocker, []byte(passwd), []byte(group)); err == nil || err.Error() != want {
 				t.Errorf("got %v, want %q", err, want)
 			}
 		})
@@ -67,7 +90,7 @@ func TestAnUnknownUserIsRefused(t *testing.T) {
 }
 
 func TestANumberNeedsNoFiles(t *testing.T) {
-	got, err := Resolve("5:6", nil, nil)
+	got, err := Resolve("5:6", AsDocker, nil, nil)
 	if err != nil || got.UID != 5 || got.GID != 6 {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -75,11 +98,12 @@ func TestANumberNeedsNoFiles(t *testing.T) {
 
 // FuzzPasswd: whatever the box's files say, a name never becomes root by being malformed.
 func FuzzPasswd(f *testing.F) {
-	f.Add("app", []byte(passwd), []byte(group))
-	f.Add("0:x", []byte("::::::"), []byte(":::"))
-	f.Add("a", []byte("a:x:-0:+1::/:"), []byte("a:x:00:a"))
-	f.Fuzz(func(t *testing.T, spec string, passwd, group []byte) {
-		user, err := Resolve(spec, passwd, group)
+	f.Add("app", byte(AsDocker), []byte(passwd), []byte(group))
+	f.Add("app:extra", byte(Merge), []byte(passwd), []byte(group))
+	f.Add("0:x", byte(Strict), []byte("::::::"), []byte(":::"))
+	f.Add("a", byte(AsDocker), []byte("a:x:-0:+1::/:"), []byte("a:x:00:a"))
+	f.Fuzz(func(t *testing.T, spec string, policy byte, passwd, group []byte) {
+		user, err := Resolve(spec, GroupsPolicy(policy%3), passwd, group)
 		if err != nil {
 			return
 		}
@@ -109,7 +133,7 @@ func TestFurtherGroupsAreJoinedToThoseOfTheUser(t *testing.T) {
 		"a number that is too high": {[]string{"2147483648"}, nil, "uids and gids must be in range 0-2147483647"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			user, err := Resolve("app", []byte(passwd), []byte(group))
+			user, err := Resolve("app", AsDocker, []byte(passwd), []byte(group))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -130,6 +130,11 @@ export const Confinement = z.strictObject({
   seccompProfile: SeccompProfile.optional(),
   /** Supplementary groups of every process, names or numbers, resolved inside the box. */
   groups: z.array(text.max(256)).max(256).optional(),
+  /**
+   * Which groups a user has by the box's `/etc/group`: `merge` all that list it, `strict` none but
+   * its primary one. Absent is as in Docker: all that list it, unless a group is named beside it.
+   */
+  groupsPolicy: z.enum(['merge', 'strict']).optional(),
   /** How readily the guest's kernel ends a process of the box for lack of memory; absent is 0. */
   oomScoreAdj: z.int().min(-1000).max(1000).optional(),
   /** Devices of the guest that the box may open, by their paths below `/dev`. */

@@ -38,6 +38,9 @@ func (c *checks) confinement(confinement *Confinement) {
 		}
 	}
 	c.groups(confinement.Groups)
+	if policy := confinement.GroupsPolicy; policy != nil {
+		c.that(*policy == GroupsMerge || *policy == GroupsStrict, "confinement.groupsPolicy", "must be merge or strict")
+	}
 	c.oomScore(confinement.OOMScore)
 	if devices := confinement.Devices; devices != nil {
 		c.that(len(*devices) <= maxDevices, "confinement.devices", "has too many entries")

@@ -182,6 +182,14 @@ const (
 	SeccompProfile = "profile"
 )
 
+// Policies of the groups that the image gives a user, as Kubernetes has them.
+const (
+	// GroupsMerge gives a user those that list it, whatever group is named beside it.
+	GroupsMerge = "merge"
+	// GroupsStrict gives a user none but its primary group.
+	GroupsStrict = "strict"
+)
+
 // Confinement has the privileges of every process of the box.
 type Confinement struct {
 	Capabilities    []string `json:"capabilities"`
@@ -193,6 +201,9 @@ type Confinement struct {
 	SeccompProfile *seccomp.Profile `json:"seccompProfile"`
 	// Groups are supplementary groups of every process, by the image's /etc/group; nil is none.
 	Groups *[]string `json:"groups"`
+	// GroupsPolicy says which groups a user has by the image's /etc/group; nil is as in Docker:
+	// those that list it, unless a group is named beside it.
+	GroupsPolicy *string `json:"groupsPolicy"`
 	// OOMScore is the out-of-memory score that the kernel adds; nil is 0.
 	OOMScore *int64 `json:"oomScoreAdj"`
 	// Devices are files below the guest's /dev; nil is none.

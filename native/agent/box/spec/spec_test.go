@@ -18,7 +18,7 @@ const example = `{"schema":"a3s-box/box-spec/v1","hostname":"box1","rootfs":{"la
 "network":{"kind":"nic","mac":"52:54:00:12:34:56","mtu":1500,"address":"10.0.2.15","prefixLength":24,"gateway":"10.0.2.2",
 "nameservers":["10.0.2.3"],"search":["a.b"]},
 "confinement":{"capabilities":["CAP_CHOWN"],"noNewPrivileges":true,"seccomp":"default","maskedPaths":["/proc/kcore"],"readonlyPaths":[],
-"groups":["audio"],"oomScoreAdj":-5,"devices":["net/tun"],"deviceRules":[{"kind":"char","major":10,"access":"rw"},{"kind":"all","access":"m"}],"privileged":true},
+"groups":["audio"],"groupsPolicy":"strict","oomScoreAdj":-5,"devices":["net/tun"],"deviceRules":[{"kind":"char","major":10,"access":"rw"},{"kind":"all","access":"m"}],"privileged":true},
 "resources":{"memoryBytes":1,"cpuMillis":2,"pids":3,"memoryReservationBytes":4,"cpuWeight":5,
 "ulimits":[{"name":"nofile","soft":6,"hard":-1},{"name":"core","soft":0,"hard":0}]},"init":true,"directories":["/data/x"],
 "domainname":"example.com","sysctls":[{"path":"net/core/somaxconn","value":"99"}],
@@ -40,7 +40,7 @@ func TestParseSpecReadsEveryField(t *testing.T) {
 	if *spec.Mounts[0].File != "a file" || *spec.Mounts[2].Subpath != "a/b" || spec.Process.Size.Columns != 80 || *spec.Network.MTU != 1500 || *spec.Resources.Pids != 3 ||
 		*spec.Resources.MemoryReservationBytes != 4 || *spec.Resources.CPUWeight != 5 || (*spec.Resources.Ulimits)[0].Hard != -1 || !*spec.Init ||
 		(*spec.Directories)[0] != "/data/x" || spec.Mounts[0].Fills() || !spec.Mounts[1].Fills() || *spec.Confinement.OOMScore != -5 ||
-		(*spec.Confinement.Groups)[0] != "audio" || (*spec.Confinement.Devices)[0] != "net/tun" || !spec.Confinement.IsPrivileged() ||
+		(*spec.Confinement.Groups)[0] != "audio" || *spec.Confinement.GroupsPolicy != GroupsStrict || (*spec.Confinement.Devices)[0] != "net/tun" || !spec.Confinement.IsPrivileged() ||
 		*(*spec.Confinement.DeviceRules)[0].Major != 10 || (*spec.Confinement.DeviceRules)[0].Minor != nil || (*spec.Confinement.DeviceRules)[1].Access != "m" ||
 		*spec.Domainname != "example.com" || (*spec.Sysctls)[0].Value != "99" || len(*spec.Authorities) != 1 {
 		t.Errorf("got %+v", spec)
@@ -98,6 +98,7 @@ func TestParseSpecRefuses(t *testing.T) {
 		"a profile that is missing":   {`"seccomp":"default"`, `"seccomp":"profile"`, "confinement.seccompProfile: is missing"},
 		"a profile beside default":    {`"groups"`, `"seccompProfile":` + allowAll + `,"groups"`, "confinement.seccompProfile: belongs to no other profile"},
 		"an unknown action":           {`"seccomp":"default"`, `"seccomp":"profile","seccompProfile":` + strings.Replace(allowAll, "allow", "x", 1), "confinement.seccompProfile: holds what is not an action"},
+		"an unknown groups policy":    {`"groupsPolicy":"strict"`, `"groupsPolicy":"none"`, "confinement.groupsPolicy: must be merge or strict"},
 		"a long group":                {`"audio"`, `"` + strings.Repeat("a", 800) + `"`, "confinement.groups: holds a text that is too long or holds NUL"},
 		"a score that is too low":     {`-5`, `-1001`, "confinement.oomScoreAdj: must be from -1000 to 1000"},
 		"a device outside of /dev":    {`"net/tun"`, `"../x"`, "confinement.devices: holds what is not the path of a device"},
