@@ -58,6 +58,7 @@ describe('a container', () => {
         capabilities: ['CAP_SYS_TIME'],
         noNewPrivileges: true,
         groups: ['9'],
+        groupsPolicy: 'merge',
         oomScoreAdj: 500,
       },
       resources: { memoryBytes: 2 ** 26, cpuWeight: 1 },

@@ -295,6 +295,7 @@ it('Status says that pods run, and that no other pod reaches their addresses', a
     ['NetworkReady', false],
   ]);
   expect(answer.runtimeHandlers.map(({ name }) => name)).toEqual(['', 'a3s']);
+  expect(answer.features?.supplementalGroupsPolicy).toBe(true);
   const readonly = async () =>
     (await client.call(status, {})).runtimeHandlers[0]?.features?.recursiveReadOnlyMounts;
   expect(await readonly()).toBe(false);

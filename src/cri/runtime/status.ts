@@ -35,7 +35,7 @@ export async function status(
       name,
       features: { recursiveReadOnlyMounts: rt.podMounts.available },
     })),
-    features: {},
+    features: { supplementalGroupsPolicy: true },
     info: verbose ? { config: JSON.stringify(info) } : {},
   };
 }

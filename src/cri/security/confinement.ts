@@ -9,7 +9,7 @@ import { DEFAULT_CONFINEMENT } from '../../boxes/spec/confinement/confinement.ts
 import { SupplementalGroupsPolicy } from '../api/enums.ts';
 import type { LinuxContainerSecurityContext } from '../api/messages.ts';
 import { numericId } from '../integer.ts';
-import { unsupported } from '../refusal.ts';
+import { invalid, unsupported } from '../refusal.ts';
 import { capabilitiesOf } from './capabilities.ts';
 import { checkNamespaces } from './namespaces.ts';
 import { checkApparmor, seccompOf } from './profiles.ts';
@@ -28,14 +28,17 @@ export async function confinementOf(
   oomScoreAdj: number,
 ): Promise<Confinement> {
   const score = oomScoreAdj === 0 ? {} : { oomScoreAdj };
-  if (asked === undefined) return { ...NOTHING, ...score };
+  if (asked === undefined) return { ...NOTHING, groupsPolicy: 'merge', ...score };
   checkNamespaces(asked.namespaceOptions, OF);
   checkApparmor(asked);
   if (asked.seccompProfilePath !== '' && asked.seccomp === undefined) {
     throw unsupported(`${OF}.seccomp_profile_path`, 'seccomp has taken its place');
   }
-  const groups = groupsOf(asked);
-  const more = { ...score, ...(groups.length === 0 ? {} : { groups }) };
+  const groupsPolicy = groupsPolicyOf(asked);
+  const groups = asked.supplementalGroups.map((group) =>
+    numericId(group, `${OF}.supplemental_groups`),
+  );
+  const more = { ...score, groupsPolicy, ...(groups.length === 0 ? {} : { groups }) };
   if (asked.privileged) return { ...PRIVILEGED, noNewPrivileges: asked.noNewPrivs, ...more };
   const capabilities = capabilitiesOf(asked.capabilities);
   return {
@@ -63,13 +66,16 @@ function orUsual(asked: readonly string[], usual: readonly string[]): string[] {
   return [...(asked.length === 0 ? usual : asked)];
 }
 
-function groupsOf({
-  supplementalGroups,
-  supplementalGroupsPolicy,
-}: LinuxContainerSecurityContext): string[] {
-  if (supplementalGroupsPolicy !== SupplementalGroupsPolicy.Merge) {
-    const reason = 'the groups that the image gives a user are always added';
-    throw unsupported(`${OF}.supplemental_groups_policy Strict`, reason);
+/** Kubernetes names it since 1.31; without a name it is what it was before. */
+function groupsPolicyOf({
+  supplementalGroupsPolicy: asked,
+}: LinuxContainerSecurityContext): 'merge' | 'strict' {
+  switch (asked) {
+    case SupplementalGroupsPolicy.Merge:
+      return 'merge';
+    case SupplementalGroupsPolicy.Strict:
+      return 'strict';
+    default:
+      throw invalid(`${OF}.supplemental_groups_policy`, `${asked} is none`);
   }
-  return supplementalGroups.map((group) => numericId(group, `${OF}.supplemental_groups`));
 }

@@ -4,12 +4,17 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ALL_CAPABILITIES } from '../../boxes/spec/confinement/capabilities.ts';
 import { DEFAULT_CONFINEMENT } from '../../boxes/spec/confinement/confinement.ts';
-import { NamespaceMode, SecurityProfileProfileType } from '../api/enums.ts';
+import {
+  NamespaceMode,
+  SecurityProfileProfileType,
+  SupplementalGroupsPolicy,
+} from '../api/enums.ts';
 import type { LinuxContainerSecurityContext } from '../api/messages.ts';
 import { confinementOf } from './confinement.ts';
 import { userOf } from './user.ts';
 
 const { RuntimeDefault, Unconfined, Localhost } = SecurityProfileProfileType;
+const { Strict } = SupplementalGroupsPolicy;
 
 /** As a client sends it that asks for nothing else. */
 function context(asked: object): LinuxContainerSecurityContext {
@@ -70,6 +75,21 @@ it('gives a privileged container all of its guest, whatever filter it names', as
   });
 });
 
+it('adds groups to those of the image, or to none of them where the policy is strict', async () => {
+  expect(await confined({})).toMatchObject({ groupsPolicy: 'merge' });
+  expect(await confined({})).not.toHaveProperty('groups');
+  expect(await confined({ supplementalGroups: [9n, 10n] })).toMatchObject({
+    ...{ groups: ['9', '10'], groupsPolicy: 'merge' },
+  });
+  const strict = { supplementalGroups: [9n], supplementalGroupsPolicy: Strict };
+  expect(await confined(strict)).toMatchObject({ groups: ['9'], groupsPolicy: 'strict' });
+  expect(await confined({ ...strict, privileged: true })).toMatchObject({ groupsPolicy: 'strict' });
+  expect(await confinementOf(undefined, 0)).toMatchObject({ groupsPolicy: 'merge' });
+  await expect(confined({ supplementalGroupsPolicy: 7 })).rejects.toMatchObject({
+    code: 'invalid-argument',
+  });
+});
+
 it('runs as a user by its number or name, with a group only beside a user', () => {
   expect(userOf(context({}))).toBeUndefined();
   expect(userOf(context({ runAsUser: { value: 7n } }))).toBe('7');
@@ -81,7 +101,6 @@ it('runs as a user by its number or name, with a group only beside a user', () =
 it.each([
   ['apparmor', { apparmor: { profileType: Localhost, localhostRef: 'p' } }],
   ['apparmor', { apparmorProfile: 'localhost/p' }],
-  ['supplemental_groups_policy', { supplementalGroupsPolicy: 1 }],
   ['add_ambient_capabilities', { capabilities: { addAmbientCapabilities: ['CHOWN'] } }],
   [
     'userns_options',
