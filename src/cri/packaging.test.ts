@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readPolicyDocument } from '@a3s-box/policies/document';
 import { expect, it } from 'vitest';
-import { HANDLERS } from './pods/pod-config.ts';
+import { HANDLERS } from './handlers.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const DIRECTORY = join(ROOT, 'packaging/kubernetes');

@@ -9,6 +9,7 @@ import type { ContainerRequest } from '../../pods/containers/container-request.t
 import type { PodDefinition } from '../../pods/record/pod.ts';
 import { Signal } from '../api/enums.ts';
 import type * as cri from '../api/messages.ts';
+import { expectNoOptions } from '../handlers.ts';
 import { imageName } from '../images/image-spec.ts';
 import { invalid, quoted, unsupported } from '../refusal.ts';
 import { confinementOf } from '../security/confinement.ts';
@@ -28,6 +29,7 @@ export async function containerRequest(
   if (config?.metadata === undefined) throw invalid('config.metadata', 'it is missing');
   const { name, attempt } = config.metadata;
   if (name === '') throw invalid('config.metadata.name', 'it is empty');
+  expectNoOptions(config.annotations);
   if (config.devices.length > 0) throw unsupported('devices', 'a guest has none of its node’s');
   if (config.CDIDevices.length > 0) throw unsupported('CDI_devices', 'a guest has none');
   const { securityContext, resources } = config.linux ?? {};

@@ -94,6 +94,7 @@ describe('CreateContainer', () => {
     ['devices', { devices: [{ hostPath: '/dev/kvm', containerPath: '/dev/kvm' }] }],
     ['envs', { envs: [{ key: 'a=b', value: new Uint8Array() }] }],
     ['log_path', { logPath: '../log' }],
+    ['dev.a3s.egress', { annotations: { 'dev.a3s.egress': 'none' } }],
   ])('refuses %s that no container can have', async (field, more) => {
     const logs = { logDirectory: '/var/log/pod' };
     const metadata = { name: 'logged', uid: 'uid', namespace: 'default', attempt: 0 };

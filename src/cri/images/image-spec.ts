@@ -6,25 +6,20 @@
 import { A3sError } from '../../errors.ts';
 import type { Image, ImageStore } from '../../images/image.ts';
 import type { ImageSpec } from '../api/messages.ts';
+import { expectHandler } from '../handlers.ts';
 
 /**
  * The name, id or digest.
  *
- * @throws A3sError `invalid-argument`
+ * @throws A3sError `invalid-argument`; `unsupported-option` for a handler of confidential pods
  */
 export function imageName(spec: ImageSpec | undefined): string {
   const { image = '', runtimeHandler = '' } = spec ?? {};
   if (image === '') {
     throw new A3sError('invalid-argument', 'Cannot tell which image is meant: its name is empty');
   }
-  // One image boots alike whatever starts it; a handler would have to mean something.
-  if (runtimeHandler !== '') {
-    throw new A3sError(
-      'invalid-argument',
-      `Cannot use the image ${image} for the runtime handler ${runtimeHandler}: there is none`,
-      { remedy: 'Leave the runtime handler of images out.' },
-    );
-  }
+  // Kubelet names that of the pod's runtime class. One image boots alike in all of its pods.
+  expectHandler('image.runtime_handler', runtimeHandler);
   return image;
 }
 

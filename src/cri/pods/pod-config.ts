@@ -10,12 +10,10 @@ import type { PodRequest } from '../../pods/launch/pod-request.ts';
 import type { PodPort } from '../../pods/record/pod.ts';
 import { NamespaceMode, Protocol } from '../api/enums.ts';
 import type * as cri from '../api/messages.ts';
+import { expectHandler, expectNoOptions } from '../handlers.ts';
 import { invalid, quoted, unsupported } from '../refusal.ts';
 import { askedLimits, nanoCpusOf } from '../security/limits.ts';
 import { checkNamespaces } from '../security/namespaces.ts';
-
-/** As runtime classes name this runtime. */
-export const HANDLERS = ['', 'a3s'];
 
 const HOSTNAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,62})$/;
 /** Of a pod that has no host name, and whose name is none. */
@@ -29,9 +27,8 @@ const MOST_WORDS = 32;
 /** @throws A3sError `invalid-argument`, `unsupported-option` with the field */
 export function podRequest({ config, runtimeHandler }: cri.RunPodSandboxRequest): PodRequest {
   if (config?.metadata === undefined) throw invalid('config.metadata', 'it is missing');
-  if (!HANDLERS.includes(runtimeHandler)) {
-    throw invalid('runtime_handler', `no runtime has the name ${quoted(runtimeHandler)}`);
-  }
+  expectHandler('runtime_handler', runtimeHandler);
+  expectNoOptions(config.annotations);
   const { name, uid, namespace, attempt } = config.metadata;
   if (name === '') throw invalid('config.metadata.name', 'it is empty');
   const { securityContext, sysctls = {}, resources } = config.linux ?? {};

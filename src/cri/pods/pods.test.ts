@@ -110,6 +110,7 @@ describe('RunPodSandbox', () => {
 
   it.each([
     ['hostname', { hostname: '-' }],
+    ['dev.a3s.tee', { annotations: { 'dev.a3s.tee': 'snp' } }],
     ['dns_config.servers', { dnsConfig: { servers: ['::1'] } }],
     ['dns_config.options', { dnsConfig: { options: ['a b'] } }],
     ['log_directory', { logDirectory: 'logs' }],
@@ -135,6 +136,15 @@ describe('RunPodSandbox', () => {
     const config = configOf('other');
     const asked = client.call(runPodSandbox, { config, runtimeHandler: 'runc' });
     await expect(asked).rejects.toMatchObject({ code: INVALID });
+    for (const runtimeHandler of ['a3s-snp', 'a3s-simulate']) {
+      await expect(client.call(runPodSandbox, { config, runtimeHandler })).rejects.toMatchObject({
+        code: INVALID,
+        details: expect.stringMatching(
+          new RegExp(`^runtime_handler ${runtimeHandler} is not supported: no pod is confidential`),
+        ),
+      });
+    }
+    expect((await client.call(listPodSandbox, {})).items).toEqual([]);
     const { podSandboxId } = await client.call(runPodSandbox, { config, runtimeHandler: 'a3s' });
     await remove(podSandboxId);
   });

@@ -7,7 +7,7 @@ import type { PodHost } from '../../pods/pod-host.ts';
 import type { Answer } from '../answer.ts';
 import type * as cri from '../api/messages.ts';
 import { CRI_VERSION } from '../api/version.ts';
-import { HANDLERS } from '../pods/pod-config.ts';
+import { HANDLERS } from '../handlers.ts';
 import type { PodCidr } from './config.ts';
 
 /**
