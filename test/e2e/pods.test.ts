@@ -132,7 +132,7 @@ it('runs containers in a pod’s microVM over a kill of the server, and leaves n
   await client.call(removePodSandbox, { podSandboxId });
   expect(readdirSync(join(actor.home, 'pods'))).toEqual([]);
   expect(readdirSync(actor.runtimeDir)).not.toContain(podSandboxId.slice(0, 12));
-}, 90_000);
+}, 300_000);
 
 it('shares process ids as containers ask for, and shows one the files of another image', async () => {
   const metadata = { name: 'pids', uid: 'uid', namespace: 'default', attempt: 0 };
@@ -197,7 +197,7 @@ it('shares process ids as containers ask for, and shows one the files of another
   );
   expect(running).toHaveLength(6);
   await client.call(removePodSandbox, { podSandboxId });
-}, 120_000);
+}, 300_000);
 
 it('mounts what kubelet mounts, and gives a pod an address of its node’s network', async () => {
   const cni = {
@@ -272,7 +272,7 @@ it('mounts what kubelet mounts, and gives a pod an address of its node’s netwo
   expect(readdirSync(secret)).toContain('token');
   rmSync(join(node, 'cni/10-pods.conf'));
   execFileSync('ip', ['link', 'delete', BRIDGE]);
-}, 120_000);
+}, 300_000);
 
 /** What a program in a pod says to the node. It may not listen yet. */
 async function answerOf(host: string, port: number): Promise<string> {
