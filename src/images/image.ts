@@ -8,6 +8,7 @@ import type { ImageConfig } from '../oci/config.ts';
 import type { Digest } from '../oci/digest.ts';
 import type { Platform } from '../oci/platform.ts';
 import type { Attachment } from './attachments/attachment.ts';
+import type { FileKind } from './erofs/image-reader.ts';
 import type { ExtendOptions } from './extend/extend-options.ts';
 import type { HistoryEntry } from './history/history.ts';
 import type { ImportOptions } from './import/import-options.ts';
@@ -197,6 +198,11 @@ export interface ImageStore {
    * @param most of them, 56 if not given: more layers have their lowest ones merged into one file
    */
   bootLayers(image: Image, most?: number): Promise<readonly BootLayer[]>;
+  /**
+   * What the image has at a path relative to its root, by the links of the image; undefined where
+   * it has nothing. Throws `invalid-image` where a disk of it cannot be read.
+   */
+  kindOf(image: Image, path: string): Promise<FileKind | undefined>;
   /**
    * The same with their dm-verity trees, which are made where missing. Each disk is read as a whole
    * and compared with its tree, once in the life of this process and of the file. Throws

@@ -37,8 +37,10 @@ import { Pins } from './content/pins.ts';
 import { Staging } from './content/staging.ts';
 import type { Converter } from './converter/converter.ts';
 import { Disks, planDisks, possibleDisks } from './disks.ts';
+import type { FileKind } from './erofs/image-reader.ts';
 import { extendImage } from './extend/extend-image.ts';
 import type { ExtendOptions } from './extend/extend-options.ts';
+import { findFile } from './find-file.ts';
 import type { HistoryEntry } from './history/history.ts';
 import { imageHistory } from './history/image-history.ts';
 import type {
@@ -234,6 +236,15 @@ class Store implements ImageStore {
 
   async bootLayers(image: Image, most?: number): Promise<readonly BootLayer[]> {
     return await this.#withDisks(image, (layers) => Promise.resolve(layers), most);
+  }
+
+  async kindOf(image: Image, path: string): Promise<FileKind | undefined> {
+    return await this.#withDisks(image, (layers) =>
+      findFile(
+        layers.map((layer) => layer.path),
+        path,
+      ),
+    );
   }
 
   async verityLayers(image: Image): Promise<readonly VerityLayer[]> {

@@ -91,6 +91,11 @@ export class FakeImages implements ImageStore {
     return [{ diffId: `sha256:${'3'.repeat(64)}`, path: '/dev/null' }];
   }
 
+  /** There is nothing at a path that says so. */
+  async kindOf(_image: Image, path: string): ReturnType<ImageStore['kindOf']> {
+    return path.includes('none') ? undefined : 'directory';
+  }
+
   async verityLayers(): ReturnType<ImageStore['verityLayers']> {
     const [layer] = await this.bootLayers();
     return layer === undefined ? [] : [{ ...layer, bytes: 4096, root: '4'.repeat(64) }];
