@@ -4,6 +4,7 @@ import { ContainerState } from '../api/enums.ts';
 import { ImageService, RuntimeService } from '../grpc/library.ts';
 import { servePod } from '../testing/serve-pod.ts';
 
+const INVALID = 3;
 const FAILED_PRECONDITION = 9;
 const NOT_FOUND = 5;
 
@@ -33,6 +34,14 @@ it('shows a container another image, read-only, as a whole and in part', async (
     { containerPath: '/tools', image: { image: 'busybox' }, imageSubPath: '', readonly: true },
     { containerPath: '/etc/app', image: { image: 'busybox' }, imageSubPath: 'etc/x' },
   ]);
+});
+
+it('creates no container for a part that the image does not have', async () => {
+  await expect(pod.create('web', undefined, volumes(['/a', 'etc/none']))).rejects.toMatchObject({
+    code: INVALID,
+    details: expect.stringContaining('Cannot mount etc/none of the image busybox'),
+  });
+  expect((await pod.client.call(RuntimeService.method.listContainers, {})).containers).toEqual([]);
 });
 
 it('names the id of a mounted image in the status, as of the container’s own', async () => {

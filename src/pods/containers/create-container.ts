@@ -25,6 +25,7 @@ import { containerDisk } from '../record/directories.ts';
 import type { Pod } from '../record/pod.ts';
 import type { ContainerRequest } from './container-request.ts';
 import { checkContainer } from './describe-container.ts';
+import { expectParts } from './expect-parts.ts';
 import { expectReady } from './expect-ready.ts';
 
 const STOP_SIGNAL = 'SIGTERM';
@@ -46,6 +47,7 @@ export async function createContainer(
   const subject = { image, reference: request.image, names, confidential: false };
   const trust = trustRecord(await authorizeImage(rt, subject));
   const imageMounts = await pinImageMounts(rt, request.imageMounts);
+  await expectParts(rt, imageMounts);
   return await rt.locks.run(pod, async () => {
     expectReady(rt, pod);
     const created: ContainerDefinition = {
