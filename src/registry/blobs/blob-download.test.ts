@@ -293,6 +293,22 @@ describe('a slow registry', () => {
     };
     const drip = pull(answer, large, { retryLimits: { stallMs: 30 } });
     await expect(drip).rejects.toEqual(failed('fewer than 16384 bytes came in 0.03 seconds'));
+    expect(current().requests).toHaveLength(3);
+  });
+
+  it('requests the rest as often as an answer stalls after a MiB', async () => {
+    const mib = 1024 * 1024;
+    const large = randomBytes(6 * mib);
+    const answer: Answer = (request, response) => {
+      const start = rangeStart(request);
+      const head = start === 0 ? {} : { 'content-range': contentRange(start, large.length) };
+      response.writeHead(start === 0 ? 200 : 206, head);
+      const end = start + mib;
+      response.write(large.subarray(start, end));
+      if (end === large.length) response.end();
+    };
+    const whole = await pull(answer, large, { retryLimits: { stallMs: 300 } });
+    expect(whole.equals(large)).toBe(true);
     expect(current().requests).toHaveLength(6);
   });
 

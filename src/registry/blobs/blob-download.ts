@@ -7,7 +7,7 @@
  */
 import { A3sError, MirrorError } from '../../errors.ts';
 import { Digester } from '../../oci/digest.ts';
-import { Attempts, Cut, isCut, Stall } from '../exchange/attempts.ts';
+import { Attempts, BYTES_PER_CUT, Cut, isCut, Stall } from '../exchange/attempts.ts';
 import { exchange } from '../exchange/exchange.ts';
 import { broken, type RepositoryContext } from '../exchange/repository-context.ts';
 import type { BlobDescriptor } from '../registry.ts';
@@ -61,8 +61,8 @@ async function* download(
       if (state.offset === size && size > 0) complete = true;
       else {
         // Otherwise a few bytes at a time would count as progress for ever.
-        const progressed = state.offset > before && !(error instanceof Stall);
-        await attempts.next(error, { progressed });
+        const least = error instanceof Stall ? BYTES_PER_CUT : 1;
+        await attempts.next(error, { progressed: state.offset - before >= least });
       }
     }
   }

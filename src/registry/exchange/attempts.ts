@@ -8,7 +8,7 @@ import { A3sError } from '../../errors.ts';
 import { Unreached } from '../http/unreached.ts';
 
 export interface RetryLimits {
-  /** Attempts in a row without progress. */
+  /** Attempts in a row without progress. One that stalls counts twice. */
   readonly attempts: number;
   /** Milliseconds of the first pause; each further one in a row is twice as long. */
   readonly backoffMs: number;
@@ -27,7 +27,9 @@ export const RETRY_LIMITS: RetryLimits = {
 const MAX_PAUSE_MS = 15_000;
 /** Cuts with progress are allowed more often, but not once for each byte. */
 const FREE_CUTS = 64;
-const BYTES_PER_CUT = 1024 * 1024;
+export const BYTES_PER_CUT = 1024 * 1024;
+/** Each has taken `stallMs`, so fewer of them are enough. */
+const ATTEMPTS_PER_STALL = 2;
 
 /** Counts the attempts at transferring so many bytes. */
 export class Attempts {
@@ -46,7 +48,8 @@ export class Attempts {
   /** Waits until the next attempt. @throws `error` itself once there have been enough */
   async next(error: unknown, { progressed }: { readonly progressed: boolean }): Promise<void> {
     this.#all += 1;
-    this.#barren = progressed ? 0 : this.#barren + 1;
+    const weight = error instanceof Stall ? ATTEMPTS_PER_STALL : 1;
+    this.#barren = progressed ? 0 : this.#barren + weight;
     if (this.#barren >= this.#retryLimits.attempts || this.#all >= this.#allowed) throw error;
     if (this.#barren === 0) return;
     const pause = Math.min(this.#retryLimits.backoffMs * 2 ** (this.#barren - 1), MAX_PAUSE_MS);
