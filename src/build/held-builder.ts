@@ -202,6 +202,7 @@ export class HeldBuilder {
   refusedSince(time: number): RefusedRequests {
     return {
       files: this.#answers.refusedSince(time),
+      blobs: this.#answers.cutSince(time),
       steps: this.#steps.refusedSince(time),
     };
   }

@@ -34,6 +34,7 @@ const [layer = ''] = [...image.blobs.keys()].filter(
 );
 
 let registry: FakeRegistry;
+let answers: ProxyAnswers;
 let trust: FakeTrust;
 let log: object[];
 let refusals: string[];
@@ -98,7 +99,7 @@ beforeEach(async () => {
       return () => server?.close();
     },
   };
-  const answers = new ProxyAnswers(host, new BaseImages(host), {
+  answers = new ProxyAnswers(host, new BaseImages(host), {
     pulls: () => false,
     policy: () => begun,
     used: (each) => used.push(each),
@@ -183,6 +184,20 @@ it('serves no blob that an earlier policy has let in', async () => {
   expect(await ask('GET', `${V2}/app/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 403 .*no-cache/);
   [standing, begun] = ['1', 'sha256:1'];
   expect(await ask('GET', `${V2}/app/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+it('cuts a blob whose registry drips, and keeps the reason for the error of the build', async () => {
+  const begun = performance.now();
+  expect(await ask('HEAD', `${V2}/app/manifests/1`)).toMatch(/^HTTP\/1\.1 200 /);
+  const reason = 'Cannot finish blob: fewer than 16384 bytes came in 45 seconds';
+  registry.stream = async function* (_, bytes) {
+    yield bytes.subarray(0, 1);
+    throw new A3sError('registry-failed', reason);
+  };
+  expect(await ask('GET', `${V2}/app/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 200 /);
+  expect(answers.cutSince(begun)).toEqual([reason]);
+  expect(answers.cutSince(performance.now())).toEqual([]);
+  expect(log.at(-1)).toEqual({ digest: layer, reason });
 });
 
 it.each([

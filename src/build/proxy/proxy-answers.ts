@@ -46,6 +46,7 @@ export class ProxyAnswers {
   readonly #images: BaseImages;
   readonly #builds: BuildsUnderWay;
   readonly #refused = new Refusals();
+  readonly #cut = new Refusals();
 
   constructor(host: BuildHost, images: BaseImages, builds: BuildsUnderWay) {
     this.#host = host;
@@ -56,6 +57,11 @@ export class ProxyAnswers {
   /** Why requests for files were refused since a time, in milliseconds of `performance.now()`. */
   refusedSince(time: number): readonly string[] {
     return this.#refused.since(time);
+  }
+
+  /** Why blobs that were begun have no end, since such a time. */
+  cutSince(time: number): readonly string[] {
+    return this.#cut.since(time);
   }
 
   /** Never rejects. @param left aborts when the builder has ended its connection */
@@ -163,7 +169,16 @@ export class ProxyAnswers {
     // What fails before the first byte can still be an answer.
     const first = await chunks.next();
     begin();
-    await pipeline(Readable.from(rest(first, chunks), { objectMode: false }), response, { signal });
+    const all = rest(first, chunks);
+    try {
+      await pipeline(Readable.from(all, { objectMode: false }), response, { signal });
+    } catch (error) {
+      if (!(error instanceof A3sError) || signal.aborted) throw error;
+      // The builder sees no more than a connection that is cut.
+      this.#cut.add(error.message);
+      this.#host.log.info('a build did not get all of a blob', { digest, reason: error.message });
+      throw error;
+    }
   }
 
   async #download(

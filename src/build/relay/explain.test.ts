@@ -9,7 +9,10 @@ const trailers = {
   'grpc-status-details-bin': status.toString('base64').replace(/=+$/, ''),
 };
 
-const files = (...reasons: string[]) => ({ files: reasons, steps: ['of a step'] });
+const files = (...reasons: string[]) => ({
+  ...{ files: reasons, blobs: ['of a blob'] },
+  steps: ['of a step'],
+});
 
 it('adds the reasons to the words and to the status that clients show', () => {
   const passed = explained(trailers, files('GET http://a/b: why', 'GET http://a/b: why'));
@@ -52,9 +55,24 @@ it('says whose disk was full, and what to do', () => {
 it('adds what was refused to a step that fails', () => {
   const words = 'process "/bin/sh -c x" did not complete successfully: exit code: 4';
   const failed = { 'grpc-status': '2', 'grpc-message': words };
-  const refused = { files: ['of a file'], steps: ['a.test:80: why', 'a.test:80: why'] };
+  const refused = {
+    files: ['of a file'],
+    blobs: ['of a blob'],
+    steps: ['a.test:80: why', 'a.test:80: why'],
+  };
   expect(explained(failed, refused)['grpc-message']).toBe(
     `${words}. Refused meanwhile: a.test:80: why`,
   );
   expect(explained(failed, { ...refused, steps: [] })).toEqual(failed);
+});
+
+it('says why a blob has no end', () => {
+  const words = 'failed to read expected number of bytes: unexpected EOF';
+  const failed = { 'grpc-status': '2', 'grpc-message': words };
+  expect(explained(failed, files('of a file'))['grpc-message']).toBe(`${words}: of a blob`);
+});
+
+it('adds no reason twice, though a frontend and its build fail with one error', () => {
+  const once = { 'grpc-status': '2', 'grpc-message': `${WORDS}: GET http://a/b: why` };
+  expect(explained(once, files('GET http://a/b: why'))).toEqual(once);
 });

@@ -1,7 +1,7 @@
 /**
  * Adds the reason to an error of a build whose words lack it: of a file that `ADD` names, BuildKit
- * says the status of the answer alone, as git does of a repository, of a step, its exit code, and
- * of a full disk, a path in the builder.
+ * says the status of the answer alone, as git does of a repository, of a step, its exit code, of a
+ * blob, that its end is missing, and of a full disk, a path in the builder.
  *
  * @module
  */
@@ -12,6 +12,7 @@ import { bytesField, ProtobufError, readFields, textOf } from '../wire/protobuf.
 const BARE_STATUS = /invalid response status \d{3}/;
 /** In the words of the library that git has its HTTP from. */
 const FAILED_GIT = /The requested URL returned error: \d{3}/;
+const CUT_BLOB = /failed to read expected number of bytes|unexpected EOF/;
 const FAILED_STEP = /did not complete successfully: exit code: \d+/;
 /** In what BuildKit and containerd write themselves; a client has a disk of its own. */
 const FULL_DISK = /\/(?:containerd\/daemon|buildkit)\/.*: no space left on device/;
@@ -25,6 +26,8 @@ const MESSAGE = 2;
 export interface RefusedRequests {
   /** Those for files that `ADD` names, and for repositories. */
   readonly files: readonly string[];
+  /** Why blobs that were begun have no end. */
+  readonly blobs: readonly string[];
   /** Those of steps. */
   readonly steps: readonly string[];
 }
@@ -32,18 +35,20 @@ export interface RefusedRequests {
 /** Adds what was refused to an error about a file, or about a step. */
 export function explained(
   trailers: IncomingHttpHeaders,
-  { files, steps }: RefusedRequests,
+  { files, blobs, steps }: RefusedRequests,
 ): OutgoingHttpHeaders {
   const passed = answerHeaders(trailers);
   const words = percentDecoded(String(trailers['grpc-message'] ?? ''));
   const added =
     BARE_STATUS.test(words) || FAILED_GIT.test(words)
-      ? listed(': ', files)
-      : FAILED_STEP.test(words)
-        ? listed('. Refused meanwhile: ', steps)
-        : FULL_DISK.test(words)
-          ? FULL_DISK_WORDS
-          : '';
+      ? listed(': ', files, words)
+      : CUT_BLOB.test(words)
+        ? listed(': ', blobs, words)
+        : FAILED_STEP.test(words)
+          ? listed('. Refused meanwhile: ', steps, words)
+          : FULL_DISK.test(words)
+            ? FULL_DISK_WORDS
+            : '';
   if (added === '') return passed;
   passed['grpc-message'] = percentEncoded(words + added);
   const details = trailers[DETAILS];
@@ -51,8 +56,10 @@ export function explained(
   return passed;
 }
 
-function listed(before: string, reasons: readonly string[]): string {
-  return reasons.length === 0 ? '' : before + [...new Set(reasons)].join('; ');
+/** Without those that the words have already: the error of a frontend is that of its build too. */
+function listed(before: string, reasons: readonly string[], words: string): string {
+  const added = [...new Set(reasons)].filter((reason) => !words.includes(reason));
+  return added.length === 0 ? '' : before + added.join('; ');
 }
 
 /** As they came, where they are no message: the builder's words are not worth a failure here. */

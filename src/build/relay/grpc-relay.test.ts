@@ -20,7 +20,7 @@ const INFO = '/moby.buildkit.v1.Control/Info';
 const GRPC_OK = { ':status': 200, 'content-type': 'application/grpc' } as const;
 
 const calls: BuildCalls = {
-  refusedSince: () => ({ files: ['why'], steps: [] }),
+  refusedSince: () => ({ files: ['why'], blobs: [], steps: [] }),
   frontendSolve: (message) => Promise.resolve(message),
   solve: (message) =>
     Promise.resolve({ message, finish: (response) => Promise.resolve(response), end: () => {} }),
