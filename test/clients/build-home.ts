@@ -33,6 +33,8 @@ export interface DockerOptions {
   /** Where it runs. */
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** What it reads on its standard input. */
+  readonly input?: string | Buffer;
   /** Gets the running client. */
   readonly running?: (child: ChildProcess) => void;
 }
@@ -97,8 +99,9 @@ export class BuildHome {
     program: string,
     args: readonly string[],
     env: Readonly<Record<string, string>>,
+    options: Omit<DockerOptions, 'env'> = {},
   ): Promise<Ran> {
-    return this.#run(program, args, `unix://${this.home.config.socket}`, { env });
+    return this.#run(program, args, `unix://${this.home.config.socket}`, { ...options, env });
   }
 
   /** Runs the real client against the builder itself, to look into it. */
@@ -128,7 +131,7 @@ export class BuildHome {
     program: string,
     args: readonly string[],
     host: string,
-    { cwd, env: more, running = () => undefined }: DockerOptions = {},
+    { cwd, env: more, input, running = () => undefined }: DockerOptions = {},
   ): Promise<Ran> {
     const env = { ...process.env, HOME: this.directory, DOCKER_HOST: host, ...more };
     const options = { cwd, env, timeout: CLIENT_MS };
@@ -136,6 +139,9 @@ export class BuildHome {
       const child = execFile(program, args, options, (error, stdout, stderr) => {
         resolve({ status: error === null ? 0 : Number(error.code ?? 1), stdout, stderr });
       });
+      // One that fails at once does not read it.
+      child.stdin?.on('error', () => undefined);
+      child.stdin?.end(input);
       running(child);
     });
   }

@@ -11,6 +11,7 @@ import { basename, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Builder, Builders } from '../../src/build/builder.ts';
 import { CACHE_BYTES, KEPT_BYTES } from '../../src/builders/cache-size.ts';
+import { GIT } from '../../src/builders/make/git-script.ts';
 import { BRIDGE, BRIDGE_PORT } from '../../src/builders/ports.ts';
 import { testAuthority } from '../../src/registry/testing/test-authority.ts';
 import { type EngineService, startEngine } from './engine-service.ts';
@@ -77,6 +78,9 @@ export async function startBuilderService({
         }),
       );
       writeFileSync(at('forwarder.cjs'), FORWARDER);
+      mkdirSync(at('bin'));
+      const git = GIT.replace(/(GIT_SSL_CAINFO=).*/, `$1${files.caFile}`);
+      writeFileSync(at('bin/git'), git, { mode: 0o755 });
       const socket = at('docker.sock');
       const places = `--config-file ${at('daemon.json')} --pidfile ${at('docker.pid')}`;
       const storage = `--data-root ${at('root')} --exec-root ${at('run')}`;
@@ -90,6 +94,7 @@ export async function startBuilderService({
         env: {
           ...{ HTTP_PROXY: 'http://127.0.0.1:3128', HTTPS_PROXY: 'http://127.0.0.1:3128' },
           SSL_CERT_FILE: files.caFile,
+          PATH: `${at('bin')}:${process.env['PATH']}`,
         },
         clean: () => {
           if (diskBytes !== undefined) execFileSync('umount', [at('root')]);
