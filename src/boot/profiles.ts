@@ -68,9 +68,10 @@ export const LAUNCH_POLICY = 0x30000;
  * `tmpfs` and `shmBytes` with 3, sealing with 4, `volumes`, `broker` and `resource` with 5,
  * `counter`, `refresh` and `tokens` with 6, `egress` with 7, `key` of volumes with 8, `privileged`
  * with 9, `groups`, `oomScoreAdj`, `domainname` and `sysctls` with 10, `devices`, `deviceRules`,
- * `seccompProfile` and `changesBytes` with 11, `hosts` and `resolver` with 12.
+ * `seccompProfile` and `changesBytes` with 11, `hosts` and `resolver` with 12, `hostNetworks`
+ * with 13.
  */
-export const LAUNCH_SPEC_REVISION = 12;
+export const LAUNCH_SPEC_REVISION = 13;
 
 /** Where in the agent's module the programs are that become `/init`. */
 export const AGENT_PACKAGES = { plain: '.', confidential: './confidential' } as const;

@@ -38,6 +38,7 @@ const ROWS = {
   'protocol-unsupported': { status: 426, code: 'agent-failed' },
   'setup-failed': { status: 500, code: 'agent-failed' },
   'host-not-permitted': { status: 403, code: 'host-not-permitted' },
+  'networks-not-permitted': { status: 403, code: 'host-not-permitted' },
   'launch-spec-malformed': { status: 400, code: 'launch-spec-mismatch' },
   'launch-spec-mismatch': { status: 403, code: 'launch-spec-mismatch' },
   'verity-mismatch': { status: 500, code: 'verity-mismatch' },

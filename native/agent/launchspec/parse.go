@@ -94,6 +94,7 @@ func (c *checks) spec(s *Spec) {
 	c.egress(s)
 	c.hosts(s.Hosts)
 	c.resolver(s)
+	c.hostNetworks(s)
 }
 
 // sealing takes an absent list as the only way to say that nobody seals from outside.

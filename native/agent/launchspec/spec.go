@@ -43,6 +43,9 @@ type Spec struct {
 	Hosts *[]spec.Host `json:"hosts"`
 	// Resolver is nil where names are resolved as in a box that asks for nothing.
 	Resolver *Resolver `json:"resolver"`
+	// HostNetworks is the most cards that the host may give the box, with what belongs to their
+	// networks; nil is none.
+	HostNetworks *int64 `json:"hostNetworks"`
 }
 
 // Resolver is what a box asks for of its resolver; what is nil is as in one that asks for nothing.

@@ -37,6 +37,15 @@ func may(permissions ...string) access {
 	return func(spec *launchspec.Spec, _ string, _ []byte) error { return permitted(spec, permissions...) }
 }
 
+// chooseNetworks needs a launch spec with networks of the host's choice; which ones, their handler
+// checks.
+func chooseNetworks(spec *launchspec.Spec, _ string, _ []byte) error {
+	if spec == nil {
+		return box.ErrSpecMissing
+	}
+	return spec.MayChooseNetworks()
+}
+
 // ofMain needs any one of these permissions for the main process, and for every other the one to
 // start it.
 func ofMain(permissions ...string) access {

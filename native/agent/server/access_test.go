@@ -84,7 +84,8 @@ func TestPlainGuestsPermitTheirHostEverything(t *testing.T) {
 // nothing else does.
 func TestEachRouteNeedsItsPermission(t *testing.T) {
 	const anything = "anything"
-	seen := map[string]bool{}
+	// By a field of its own; see TestAHostChoosesNetworksWhereTheSpecSaysSo.
+	seen := map[string]bool{"PUT /v1/networks": true}
 	for _, c := range []struct {
 		method, path, id, body string
 		by                     []string
@@ -148,6 +149,20 @@ func TestEachRouteNeedsItsPermission(t *testing.T) {
 	for _, route := range routes {
 		if route.in.has(true) && !seen[route.method+" "+route.path] {
 			t.Errorf("%s %s is not tried", route.method, route.path)
+		}
+	}
+}
+
+func TestAHostChoosesNetworksWhereTheSpecSaysSo(t *testing.T) {
+	most := int64(1)
+	for want, spec := range map[string]*launchspec.Spec{
+		"spec-missing":           nil,
+		"networks-not-permitted": permitting(allPermissions...),
+		"":                       {HostNetworks: &most},
+	} {
+		s := &Server{Confidential: &guest{spec}}
+		if got := codeFor(s, "PUT", "/v1/networks", "", "{}"); got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

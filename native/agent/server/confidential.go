@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"a3s.dev/box/agent/box/process"
+	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/launchspec"
 	"a3s.dev/box/agent/secrets"
 	"a3s.dev/box/agent/stream"
+	"a3s.dev/box/agent/strictjson"
 )
 
 // Confidential has the parts of a confidential guest besides its box.
@@ -81,6 +83,19 @@ func appendVolumes(to []byte, volumes []Volume) []byte {
 func (s *Server) takeCertificates(body []byte, _ string) (reply, error) {
 	s.Confidential.TakeCertificates(body)
 	return nothing, nil
+}
+
+// putHostNetworks gives the box networks of the host's choice, as far as the launch spec permits.
+func (s *Server) putHostNetworks(body []byte) (reply, error) {
+	var host spec.Networks
+	if err := strictjson.Decode(body, &host); err != nil {
+		return reply{}, err
+	}
+	networks, err := s.Confidential.Spec().Networks(&host)
+	if err != nil {
+		return reply{}, err
+	}
+	return nothing, s.Box.PutNetworks(networks, false)
 }
 
 // secrets answers when the secrets have another version than the seen one.

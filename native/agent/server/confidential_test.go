@@ -293,6 +293,47 @@ func TestBytesOfABrokerAreCarriedBothWays(t *testing.T) {
 	carriesLines(t, c, "/v1/broker")
 }
 
+func TestAHostThatChoosesTooMuchOfNetworksIsRefused(t *testing.T) {
+	const card = `{"device":"eth0","mac":"02:42:0a:59:01:02","mtu":1500,"address":"10.89.1.2","prefixLength":24%s}`
+	networks := func(more, rest string) string {
+		return `{"cards":[` + strings.Replace(card, "%s", more, 1) + `],"nameservers":[],"search":[]` + rest + `}`
+	}
+	most := int64(1)
+	word := permitting()
+	word.HostNetworks = &most
+	for name, ask := range map[string]struct {
+		spec   *launchspec.Spec
+		body   string
+		status int
+		says   string
+	}{
+		"before the spec":  {nil, networks("", ""), 409, `"code":"spec-missing"`},
+		"without the word": {permitting(allPermissions...), networks("", ""), 403, `"code":"networks-not-permitted"`},
+		"its rule":         {permitting(), networks("", ""), 403, `"rule":"hostNetworks"`},
+		"names":            {word, networks("", `,"hosts":[{"name":"db","address":"10.89.1.3"}]`), 403, `lines of /etc/hosts","rule":"hostNetworks"`},
+		"a route":          {word, networks("", `,"routes":[{"to":"127.0.0.0/8"}]`), 400, `unknown key \"routes\"`},
+		"a loopback":       {word, strings.Replace(networks("", ""), "10.89.1.2", "127.0.0.2", 1), 400, `cards[0].address`},
+		"IPv6 garbage":     {word, networks(`,"ipv6":{"address":"\u0000","prefixLength":1e9,"router":"","routerMac":""}`, ""), 400, `"code":"invalid"`},
+		"a gateway":        {word, networks("", `,"gateway":{"device":"eth0","address":"10.90.0.1"}`), 400, `gateway.address`},
+		"a long list":      {word, `{"cards":[` + strings.Repeat("{},", 40000) + `{}],"nameservers":[],"search":[]}`, 413, `"code":"too-large"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, g, _ := confidential(t)
+			g.spec = ask.spec
+			c.protocol = 18
+			status, text := c.call("PUT", "/v1/networks", ask.body)
+			if status != ask.status || !strings.Contains(text, ask.says) {
+				t.Errorf("got %d %s", status, text)
+			}
+		})
+	}
+	c, g, _ := confidential(t)
+	g.spec, c.protocol = word, 17
+	if status, _ := c.call("PUT", "/v1/networks", networks("", "")); status != 404 {
+		t.Errorf("in version 17: got %d", status)
+	}
+}
+
 // fetching is a guest that connects to its broker before it has taken its launch spec.
 type fetching struct {
 	taking

@@ -8,6 +8,7 @@ import (
 	"a3s.dev/box/agent/box/files"
 	"a3s.dev/box/agent/box/process"
 	"a3s.dev/box/agent/box/rootfs"
+	"a3s.dev/box/agent/launchspec"
 	"a3s.dev/box/agent/output"
 	"a3s.dev/box/agent/stage"
 	"a3s.dev/box/agent/stream"
@@ -25,6 +26,9 @@ var errBusy = &Error{"conflict", "there is too much to set up already"}
 // codeFrozen is of a box that starts nothing until it is thawed: a host may ask again.
 const codeFrozen = "frozen"
 
+// codeNetworks is of networks that a launch spec does not let the host choose.
+const codeNetworks = "networks-not-permitted"
+
 // codeSocket is of a socket in the box that is not there, or that nobody listens on.
 const codeSocket = "socket-refused"
 
@@ -40,6 +44,7 @@ var statuses = map[string]int{
 	"offset-gone":              416,
 	codeSocket:                 409,
 	"host-not-permitted":       403,
+	codeNetworks:               403,
 	"launch-spec-malformed":    400,
 	"launch-spec-mismatch":     403,
 	"verity-mismatch":          500,
@@ -66,6 +71,7 @@ var statuses = map[string]int{
 // rules are the fields of the launch spec that decide a refusal, by its code.
 var rules = map[string]string{
 	"host-not-permitted":     "hostMay",
+	codeNetworks:             "hostNetworks",
 	"verity-mismatch":        "rootfs.layers",
 	"changes-too-small":      "rootfs.changesBytes",
 	"volume-empty":           "volumes",
@@ -96,6 +102,7 @@ func codeOf(err error) string {
 	var copied *files.Error
 	var socket *box.SocketError
 	var full *rootfs.FullError
+	var networks *launchspec.HostNetworksError
 	switch {
 	case errors.As(err, &own):
 		return own.Code
@@ -111,6 +118,8 @@ func codeOf(err error) string {
 		return files.CodeFull
 	case errors.As(err, &socket):
 		return codeSocket
+	case errors.As(err, &networks):
+		return codeNetworks
 	case errors.As(err, &memory):
 		return "conflict"
 	case errors.Is(err, stream.ErrTooLarge):

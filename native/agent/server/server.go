@@ -20,7 +20,7 @@ const (
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 17
+	maxProtocol = 18
 	// minConfidential is the first that knows of confidential guests.
 	minConfidential = 3
 	// minFrozen is the first that has a code of its own for a box that is frozen.
@@ -87,6 +87,7 @@ var routes = []route{
 	{method: "PUT", path: "/v1/resources", in: plainGuests, may: free, since: 4, limit: maxDocumentBytes, setUp: (*Server).putResources},
 	{method: "PUT", path: "/v1/networks", in: plainGuests, may: free, since: 17, limit: maxDocumentBytes, setUp: (*Server).putNetworks},
 	{method: "PUT", path: "/v1/networks", in: plainGuests, may: free, since: 9, limit: maxDocumentBytes, setUp: (*Server).putUnresolvedNetworks},
+	{method: "PUT", path: "/v1/networks", in: confidentialGuests, may: chooseNetworks, since: 18, limit: maxDocumentBytes, setUp: (*Server).putHostNetworks},
 	{method: "PUT", path: "/v1/spec", in: plainGuests, may: free, limit: maxSpecBytes, setUp: (*Server).takeSpec},
 	{method: "PUT", path: "/v1/pod", in: plainGuests, may: free, since: 12, limit: maxSpecBytes, setUp: (*Server).takePod},
 	{method: "GET", path: "/v1/containers", in: plainGuests, may: free, since: 12, stream: (*Server).listContainers},

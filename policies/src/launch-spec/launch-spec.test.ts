@@ -165,6 +165,7 @@ describe('launchSpecText', () => {
       { ...FULL, shmBytes: 4096 },
       { ...FULL, hosts: [{ name: 'db', address: '10.1.2.3' }] },
       { ...FULL, resolver: { nameservers: ['9.9.9.9'] } },
+      { ...FULL, hostNetworks: 1 },
       { ...FULL, hostMay: [] },
       { ...FULL, secrets: [] },
       { ...FULL, secretsDeadline: 601 },

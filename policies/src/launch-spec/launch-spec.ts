@@ -24,6 +24,9 @@ export const LAUNCH_SPEC_SCHEMA = 'a3s-box/launch-spec/v1';
 /** No longer text is a launch spec: the agent's own bound, 4 MiB. */
 export const MAX_LAUNCH_SPEC = 4 * 1024 * 1024;
 
+/** No box has more cards: they are the functions of one device. */
+export const MAX_HOST_NETWORKS = 8;
+
 /**
  * What a host can be permitted. Ending a box, by its stop signal or at once, needs no permission.
  */
@@ -145,7 +148,10 @@ const LaunchSpecFields = z.strictObject({
   process: ProcessSpec.omit({ size: true }),
   /** Ends the main process; the host may always send it. */
   stopSignal: z.string().regex(/^SIG[A-Z0-9+-]{1,12}$/),
-  /** `nic`: one network card that leads to the host; its address is a constant of the agent. */
+  /**
+   * `nic`: one network card that leads to the host; its address is a constant of the agent, unless
+   * `hostNetworks` is there.
+   */
   network: z.enum(['none', 'nic']),
   /** The agent makes the kernel's own files read-only whether or not they are listed. */
   confinement: LaunchConfinement,
@@ -251,6 +257,12 @@ const LaunchSpecFields = z.strictObject({
   hosts: LaunchHosts.optional(),
   /** Absent: the DNS server of the host's translator alone. Since revision 12. */
   resolver: LaunchResolver.optional(),
+  /**
+   * The most cards by which the box is in networks of its host's choice, that of `network` among
+   * them: the host chooses their addresses, the way out and the DNS servers. Absent: all of that is
+   * a constant of the agent. Since revision 13.
+   */
+  hostNetworks: z.int().min(1).max(MAX_HOST_NETWORKS).optional(),
 });
 
 export const LaunchSpec = LaunchSpecFields.refine(
@@ -295,6 +307,10 @@ export const LaunchSpec = LaunchSpecFields.refine(
   .refine(({ network, resolver }) => network !== 'none' || resolver === undefined, {
     error: 'does not belong to a box without a network',
     path: ['resolver'],
+  })
+  .refine(({ network, hostNetworks }) => network !== 'none' || hostNetworks === undefined, {
+    error: 'does not belong to a box without a network',
+    path: ['hostNetworks'],
   });
 /** A validated launch spec. */
 export type LaunchSpec = z.infer<typeof LaunchSpec>;

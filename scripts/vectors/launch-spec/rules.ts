@@ -13,6 +13,7 @@ import { CHANGES_ACCEPTED, CHANGES_RULES } from './changes.ts';
 import { DEVICE_RULES, DEVICES_ACCEPTED } from './devices.ts';
 import { DIRECTORY_RULES, numbered } from './directories.ts';
 import { EGRESS_ACCEPTED, EGRESS_RULES } from './egress.ts';
+import { HOST_NETWORKS_ACCEPTED, HOST_NETWORKS_RULES } from './host-networks.ts';
 import { NAME_RULES, NAMES_ACCEPTED } from './names.ts';
 import { OPTION_RULES, OPTIONS_ACCEPTED } from './options.ts';
 import { PRIVILEGED_ACCEPTED, PRIVILEGED_RULES } from './privileged.ts';
@@ -190,6 +191,7 @@ const REFUSED: readonly Refused[] = [
   ...PRIVILEGED_RULES,
   ...OPTION_RULES,
   ...NAME_RULES,
+  ...HOST_NETWORKS_RULES,
   ...DEVICE_RULES,
   ...SECCOMP_RULES,
   ['masked-relative', 'Not from the root.', ['confinement.maskedPaths', ['proc/kcore']]],
@@ -298,7 +300,7 @@ export function launchSpecRuleVectors(): LaunchSpecVector[] {
     ),
     ...[
       ...[...OPTIONS_ACCEPTED, ...DEVICES_ACCEPTED, ...SECCOMP_ACCEPTED],
-      ...[...CHANGES_ACCEPTED, ...NAMES_ACCEPTED],
+      ...[...CHANGES_ACCEPTED, ...NAMES_ACCEPTED, ...HOST_NETWORKS_ACCEPTED],
     ].map(([name, comment, ...changes]) => accepted(name, comment, ...changes)),
     ...PRIVILEGED_ACCEPTED.map(([name, comment, ...changes]) =>
       accepted(name, comment, ...changes),

@@ -38,12 +38,12 @@ var (
 
 // Prepare does what SetUp does with a usual spec, as far as that needs no spec.
 func (s *Sandbox) Prepare(l *process.Launcher) error {
-	index, found, err := findLink("")
+	device, found, err := findLink("")
 	if err != nil {
 		return err
 	}
 	if found {
-		if _, err := s.MakeNetwork(&expectedNIC, NIC{index, s.outside}); err != nil {
+		if _, err := s.MakeNetwork(&expectedNIC, NIC{index: device.index, outside: s.outside}); err != nil {
 			return err
 		}
 	}

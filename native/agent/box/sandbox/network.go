@@ -45,6 +45,8 @@ type Network struct {
 // NIC is a network device outside of the box's namespace; index 0 is none.
 type NIC struct {
 	index int
+	// mac is empty where nobody has asked.
+	mac string
 	// outside is connected to the namespace that it is in.
 	outside *netlink.Connection
 }
@@ -68,6 +70,10 @@ func (s *Sandbox) network(config *spec.Network) (*Network, error) {
 	n, err := s.MakeNetwork(config, device)
 	if err != nil {
 		return nil, err
+	}
+	if config.MAC == nil && device.index != 0 {
+		// The host has chosen it, and names the card by it from then on.
+		n.config.MAC = &device.mac
 	}
 	return n, n.setMAC(config.MAC)
 }
@@ -114,24 +120,26 @@ func (s *Sandbox) findNIC(address *string) (NIC, error) {
 	if address != nil {
 		mac = *address
 	}
-	index, err := uevent.Wait(layers.AttachDeadline, func() (int, bool, error) { return findLink(mac) })
+	found, err := uevent.Wait(layers.AttachDeadline, func() (NIC, bool, error) { return findLink(mac) })
 	if err != nil {
 		return NIC{}, &layers.DeviceError{Kind: "network device", Name: mac, Cause: err}
 	}
-	return NIC{index, s.outside}, nil
+	found.outside = s.outside
+	return found, nil
 }
 
 // findLink finds a network device outside of every box, by its address; any but the loopback when
 // that is empty.
-func findLink(mac string) (int, bool, error) {
+func findLink(mac string) (NIC, bool, error) {
 	const list = "/sys/class/net"
 	entries, err := os.ReadDir(list)
 	if err != nil {
-		return 0, false, err
+		return NIC{}, false, err
 	}
 	for _, entry := range entries {
 		address, err := os.ReadFile(list + "/" + entry.Name() + "/address")
-		if err != nil || entry.Name() == "lo" || mac != "" && strings.TrimSpace(string(address)) != mac {
+		has := strings.TrimSpace(string(address))
+		if err != nil || entry.Name() == "lo" || mac != "" && has != mac {
 			continue
 		}
 		text, err := os.ReadFile(list + "/" + entry.Name() + "/ifindex")
@@ -139,9 +147,9 @@ func findLink(mac string) (int, bool, error) {
 			continue
 		}
 		index, err := strconv.Atoi(strings.TrimSpace(string(text)))
-		return index, err == nil, err
+		return NIC{index: index, mac: has}, err == nil, err
 	}
-	return 0, false, nil
+	return NIC{}, false, nil
 }
 
 // newNetwork is one of which nothing has been made.
