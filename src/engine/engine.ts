@@ -253,6 +253,8 @@ export interface VmSpec {
   };
   readonly disks: readonly Disk[];
   readonly nic: Nic | undefined;
+  /** Further cards of a confidential VM, which gets none while it runs. Absent: none. */
+  readonly moreNics?: readonly (Nic & { readonly tap: number })[] | undefined;
   readonly shares: readonly Share[];
   /**
    * Root ports more for what is attached while the VM runs. A VM from a template has those of the

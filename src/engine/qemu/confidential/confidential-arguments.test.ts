@@ -202,6 +202,29 @@ describe('the arguments of a confidential microVM', () => {
     expect(line.join(' ')).not.toContain('passt');
   });
 
+  it('gives each card a function of one device, and a tap device of its own', () => {
+    const nics = ['02', '03'].map((last) => ({ mac: `02:00:00:00:00:${last}`, ports: [], tap: 0 }));
+    const plan = { ...snp, spec: { ...snp.spec, moreNics: nics } };
+    const line = confidentialArguments(plan, { ...snpFds, tap: 12, moreTaps: [13, 14] });
+    const cards = line.flatMap((word) => {
+      if (!word.includes('virtio-net-pci')) return [];
+      const { addr, multifunction, netdev, id } = JSON.parse(word);
+      return [[addr, multifunction, netdev, id]];
+    });
+    expect(cards).toEqual([
+      ['0x3.0x0', true, 'net0', 'nic0'],
+      ['0x3.0x1', true, 'net1', 'nic1'],
+      ['0x3.0x2', true, 'net2', 'nic2'],
+    ]);
+    for (const [id, fd] of [
+      ['net0', '12'],
+      ['net1', '13'],
+      ['net2', '14'],
+    ]) {
+      expect(line).toContain(JSON.stringify({ type: 'tap', id, fd }));
+    }
+  });
+
   it('gives a confidential microVM no console, share, balloon or hotplug port', () => {
     for (const [plan, fds] of [
       [simulated, simulatedFds],

@@ -31,7 +31,7 @@ import {
   placedDisks,
   translator,
 } from '../command-line/devices.ts';
-import { cardPlace, diskPlaces, FIXED_PLACES } from './device-places.ts';
+import { cardPlaces, diskPlaces, FIXED_PLACES } from './device-places.ts';
 import type { ConfidentialPlan, ConfidentialSpec } from './plan.ts';
 
 /** Descriptors that QEMU inherits, by number. */
@@ -54,6 +54,8 @@ export interface ConfidentialDescriptors {
   readonly disks: readonly number[];
   /** The tap device of the network card, where the host leads it. */
   readonly tap?: number | undefined;
+  /** Those of the further cards. */
+  readonly moreTaps?: readonly number[] | undefined;
 }
 
 /** Name of the virtio-serial port at which a simulated secure processor answers. */
@@ -82,7 +84,7 @@ export function confidentialArguments(
     ...boot(spec, fds),
     ...ports(spec),
     ...monitorArguments(fds.monitor),
-    ...asArguments([...card(spec, fds), ...disks(spec)]),
+    ...asArguments([...cards(spec, fds), ...disks(spec)]),
     ...lifecycle(),
   ];
 }
@@ -193,24 +195,23 @@ function ports({ runtimeDir, confidential }: ConfidentialSpec): string[] {
   ];
 }
 
-function card({ nic, runtimeDir }: ConfidentialSpec, { tap }: ConfidentialDescriptors): Command[] {
+function cards(
+  { nic, moreNics = [], runtimeDir }: ConfidentialSpec,
+  { tap, moreTaps = [] }: ConfidentialDescriptors,
+): Command[] {
   if (nic === undefined) return [];
-  return [
-    tap === undefined
-      ? translator(NETDEV, passtSocket(runtimeDir))
-      : ['netdev_add', { type: 'tap', id: NETDEV, fd: String(tap) }],
-    [
-      'device_add',
-      modern({
-        driver: 'virtio-net-pci',
-        ...cardPlace(),
-        netdev: NETDEV,
-        id: 'nic0',
-        mac: nic.mac,
-        romfile: '',
-      }),
-    ],
-  ];
+  const taps = [tap, ...moreTaps];
+  const all = [nic, ...moreNics];
+  return cardPlaces(all.length).flatMap((place, index): Command[] => {
+    const [netdev, fd] = [index === 0 ? NETDEV : `net${index}`, taps[index]];
+    const device = { driver: 'virtio-net-pci', ...place, netdev, id: `nic${index}` };
+    return [
+      fd === undefined
+        ? translator(netdev, passtSocket(runtimeDir))
+        : ['netdev_add', { type: 'tap', id: netdev, fd: String(fd) }],
+      ['device_add', modern({ ...device, mac: all[index]?.mac, romfile: '' })],
+    ];
+  });
 }
 
 function disks(spec: ConfidentialSpec): Command[] {

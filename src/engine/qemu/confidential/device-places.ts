@@ -21,8 +21,11 @@ export const FIXED_PLACES = {
   serial: `bus=${BUS},addr=0x2`,
 } as const;
 
-export function cardPlace(): Slot {
-  return { bus: BUS, addr: '0x3.0x0', multifunction: false };
+/** @returns the places of this many cards, of which there are at most 8 */
+export function cardPlaces(count: number): Slot[] {
+  return Array.from({ length: count }, (_, index) => ({
+    ...{ bus: BUS, addr: `0x3.0x${index}`, multifunction: count > 1 },
+  }));
 }
 
 /** @returns index of each disk with its place, in their order */
