@@ -232,9 +232,12 @@ export class Guest extends GuestBox {
 
   /**
    * Gives the box these networks in place of those that it has. Protocol 9, with hosts 11, with
-   * IPv6 13.
+   * IPv6 13, in a confidential guest 18.
    */
   async putNetworks(networks: GuestNetworks, signal?: AbortSignal): Promise<void> {
+    if (this.hello?.tee !== undefined) {
+      expectProtocol(this.#connection, 18, 'networks of confidential boxes');
+    }
     if (networks.hosts === undefined) expectProtocol(this.#connection, 9, 'other networks');
     else expectProtocol(this.#connection, 11, 'links between boxes');
     if (networks.cards.some(({ ipv6 }) => ipv6 !== undefined)) {

@@ -413,6 +413,7 @@ export class FakeAgent {
   async #putNetworks(stream: ServerHttp2Stream): Promise<void> {
     const { value } = await readJson(stream, GuestNetworks, JSON_BYTES);
     this.#expectSpec();
+    this.confidential?.checkNetworks(value);
     this.networks = value;
     json(stream, 204);
   }

@@ -10,6 +10,7 @@ import type { ServerHttp2Stream } from 'node:http2';
 import { type HostPermission, LaunchSpec, launchSpecText } from '@a3s-box/policies';
 import { hostDataOf } from '@a3s-box/policies/host-data';
 import type { Tee } from '../../engine/engine.ts';
+import type { GuestNetworks } from '../networks.ts';
 import { type LaunchSpecTaken, MAX_CERTIFICATES, type SecretsReport } from '../protocol.ts';
 import { closing, json, readBytes } from './fake-agent-streams.ts';
 import type { FakeProcess } from './fake-process.ts';
@@ -165,6 +166,14 @@ export class FakeConfidential {
     for (const [route, permissions] of NEEDED) {
       if (route.test(`${method} ${path}`)) this.#expect(permissions);
     }
+  }
+
+  /** A real guest checks addresses too. */
+  checkNetworks({ cards, hosts, search, options }: GuestNetworks): void {
+    const { hostNetworks = 0 } = this.spec ?? {};
+    const isNamed = hosts !== undefined || options !== undefined || search.length > 0;
+    if (cards.length <= hostNetworks && hostNetworks > 0 && !isNamed) return;
+    throw new FakeRefusal('networks-not-permitted', 'the launch spec lacks hostNetworks');
   }
 
   checkSignal(signal: string): void {

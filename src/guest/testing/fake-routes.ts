@@ -20,7 +20,7 @@ const ORDERED: ReadonlySet<string> = new Set([
 /** What a confidential guest does not have. */
 const PLAIN: ReadonlySet<string> = new Set([
   ...['/v1/prepare', '/v1/rehearse', '/v1/wake', '/v1/fork'],
-  ...['/v1/spec', '/v1/resources', '/v1/networks'],
+  ...['/v1/spec', '/v1/resources'],
 ]);
 
 const SINCE_4 = /^\/v1\/(top|resources|processes\/[a-z0-9]+\/ended)$/;
@@ -46,6 +46,7 @@ export function hasRoute(path: string, version: number, confidential: boolean): 
   if (path === '/v1/broker') return confidential && version >= 11;
   if (!confidential) return true;
   if (FILES.test(path) || SHARES.test(path) || SOCKETS.test(path)) return false;
+  if (version < 18 && path === '/v1/networks') return false;
   return !PLAIN.has(path) && !(version < 4 && COPIES.has(path));
 }
 
