@@ -22,6 +22,7 @@ it('exports exactly these names from the policies entry', () => {
     'LAUNCH_SPEC_SCHEMA',
     'LaunchSpec',
     'LaunchSpecError',
+    'MAX_HOST_NETWORKS',
     'MAX_LAUNCH_SPEC',
     'POD_SPEC_SCHEMA',
     'Pids',

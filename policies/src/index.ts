@@ -24,6 +24,7 @@ export {
   LAUNCH_SPEC_SCHEMA,
   LaunchSpec,
   launchSpecText,
+  MAX_HOST_NETWORKS,
   MAX_LAUNCH_SPEC,
   SEALING,
   type Sealing,

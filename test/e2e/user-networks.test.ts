@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import { writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
@@ -206,6 +207,47 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     expect(known).toContain(await addressOf('forger'));
     expect(known).not.toContain(forged);
     await actor.ok(['rm', '-f', 'forger']);
+  });
+
+  it('puts a confidential box into networks, with names both ways, ports and a policy', async () => {
+    const images =
+      'images: [{ pattern: "**", allowUnsigned: true, allowUnsignedConfidential: true }]';
+    writeFileSync(join(actor.home, 'image-policy.yaml'), images, { mode: 0o644 });
+    const [policy, tcp, ratls] = [
+      join(actor.directory, 'p.yaml'),
+      await freePort(),
+      await freePort(),
+    ];
+    const networks = ['--network', 'front', '--network', 'name=back,alias=vault'];
+    const limits = ['--egress', 'deny:0.0.0.0/0', '--dns-search', 'example.com'];
+    const flags = ['--tee', 'simulate', '--host-may', 'exec', ...networks, ...limits];
+    const serve = 'mkdir /www && echo secret > /www/index.html && exec httpd -f -p 80 -h /www';
+    const box = [BUSYBOX, 'sh', '-c', serve];
+    const measured = JSON.parse(
+      await actor.ok(['measure', ...flags, '--policy-out', policy, '--format', 'json', ...box]),
+    );
+    expect(JSON.parse(measured.spec)).toMatchObject({ network: 'nic', hostNetworks: 2 });
+    const ports = ['-p', `127.0.0.1:${tcp}:80`, '-p', `127.0.0.1:${ratls}:ratls`];
+    await actor.ok(['run', '-d', '--name', 'secret', ...flags, ...ports, ...box]);
+    await expect.poll(() => page('web', 'secret'), { timeout: 30_000 }).toBe('secret');
+    expect(await page('stranger', 'vault')).toBe('secret');
+    expect(await page('secret', 'web')).toBe('web');
+    expect(await page('secret', 'stranger')).toBe('stranger');
+    await expect.poll(() => get('127.0.0.1', tcp)).toMatch(/\r\n\r\nsecret\n$/);
+    const { port: number } = outside.address() as AddressInfo;
+    const ask = `nc -w 3 ${OUTSIDE} ${number} < /dev/null || echo none`;
+    expect([await inside('web', ask), await inside('secret', ask)]).toEqual(['outside', 'none']);
+    // Nothing is left of the address that the guest had before.
+    expect(await inside('secret', 'ip -o -4 addr show scope global | grep -c eth')).toBe('2');
+    expect(await inside('secret', 'cat /etc/hosts; ip route')).not.toContain('10.0.2.');
+    expect(await inside('secret', 'tail -n 2 /etc/resolv.conf')).toBe(
+      'search example.com\noptions ndots:0',
+    );
+    const verify = ['attest', 'box', `127.0.0.1:${ratls}`, '--policy', policy, '--allow-simulated'];
+    expect((await actor.run(verify)).code).toBe(0);
+    const refused = await actor.run(['network', 'connect', 'inside', 'secret']);
+    expect(refused.stderr).toContain('launch spec');
+    await actor.ok(['rm', '-f', 'secret']);
   });
 
   it('refuses to remove a network that a box is in', async () => {

@@ -8,14 +8,14 @@ import { A3sError } from '../../errors.ts';
 import type { Bind, BoxDefinition, VolumeMount } from '../record/box.ts';
 import type { ConfidentialRequest } from '../record/confidential-request.ts';
 import type { Limits } from '../record/limits.ts';
-import { checkUserNetwork } from '../spec/network-spec.ts';
 import { asksForHost, HOST_GATEWAY } from '../spec/resolver.ts';
 import { boxMemory } from '../spec/resources.ts';
+import { type AskedNetworks, checkHostNetworks } from './host-networks.ts';
 
 /** The parts of a request that a confidential box may not have. */
 export interface CheckedParts
-  extends Pick<BoxDefinition, 'storage' | 'limits' | 'memoryBytes' | 'security' | 'names'> {
-  readonly network: BoxDefinition['network'];
+  extends Pick<BoxDefinition, 'storage' | 'limits' | 'memoryBytes' | 'security' | 'names'>,
+    AskedNetworks {
   readonly ownLinkLocal?: BoxDefinition['ownLinkLocal'] | readonly string[] | undefined;
   readonly ports: readonly unknown[];
   readonly env: readonly string[];
@@ -54,8 +54,7 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
     );
   }
   checkStorage(request, asked);
-  const { network } = request;
-  checkUserNetwork({ network, confidential: true, fork: false });
+  checkHostNetworks(request);
   checkRates(request.limits, asked.changes);
   checkServers(request);
   checkHosts(request);

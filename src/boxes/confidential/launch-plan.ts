@@ -14,6 +14,7 @@ import type { Services } from '../services/services.ts';
 import { confinementOf, DRIVEN_DEVICE } from '../spec/confinement/confinement.ts';
 import { askedCpus, vmCpus } from '../spec/resources.ts';
 import { signalName } from '../spec/signal.ts';
+import { hostNetworksOf } from './host-networks.ts';
 import { namesOf } from './launch-names.ts';
 import { DEFAULT_HOSTNAME, launchSpecOf, type SpecifiedBox } from './launch-spec.ts';
 import { launchRecordFor } from './measurement.ts';
@@ -51,6 +52,8 @@ const WITH_OPTIONS = 10;
 const WITH_DEVICES = 11;
 /** The one that added `hosts` and `resolver`. */
 const WITH_NAMES = 12;
+/** The one that added `hostNetworks`. */
+const WITH_HOST_NETWORKS = 13;
 
 /** The module of the one device whose driver is loaded for the box alone. */
 const DRIVER = 'tun';
@@ -87,6 +90,7 @@ export async function planConfidential(
   checkEgress(planned, boot, bootSet);
   checkSecurity(planned, boot, bootSet);
   checkNames(planned, boot, bootSet);
+  checkNetworks(planned, boot, bootSet);
   checkDriver(planned, boot, bootSet);
   const layers = await rt.images.verityLayers(image);
   const volumes = boot.launchSpec < WITH_DIRECTORIES ? [] : image.config.volumes;
@@ -269,6 +273,16 @@ function checkNames(box: PlannedBox, { launchSpec }: ConfidentialBoot, bootSet: 
   throw new A3sError(
     'unsupported-option',
     `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support DNS options and host names of confidential boxes`,
+    { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
+  );
+}
+
+/** @throws A3sError `unsupported-option` */
+function checkNetworks(box: PlannedBox, { launchSpec }: ConfidentialBoot, bootSet: string): void {
+  if (launchSpec >= WITH_HOST_NETWORKS || hostNetworksOf(box).hostNetworks === undefined) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support user-defined networks of confidential boxes`,
     { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
   );
 }

@@ -17,6 +17,7 @@ import { resourcesOf } from '../spec/resources.ts';
 import { sysctlsOf } from '../spec/sysctls.ts';
 import { specifiedDirectories } from '../spec/volumes.ts';
 import { callerDigest } from './caller-key.ts';
+import { type AskedNetworks, hostNetworksOf } from './host-networks.ts';
 import { namesOf } from './launch-names.ts';
 import { specifiedVolumes } from './sealed-volumes.ts';
 
@@ -47,6 +48,7 @@ export type SpecifiedBox = Pick<
     >
   > & {
     readonly stopSignal: string;
+    readonly endpoints?: AskedNetworks['endpoints'];
     /** Sealed volumes, with their ids. */
     readonly sealedVolumes?: Parameters<typeof specifiedVolumes>[0];
   };
@@ -107,6 +109,7 @@ export function launchSpecOf(
     ...kernelOf(box.security),
     ...(box.egress === undefined ? {} : { egress: box.egress }),
     ...namesOf(box),
+    ...hostNetworksOf(box),
   });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

@@ -88,7 +88,7 @@ export function confidentialLaunch(
  * Describes the microVM, and makes nothing.
  *
  * @param volumes the disks of sealed volumes
- * @param nic the card, which leads where the host has it lead
+ * @param nics the cards, which lead where the host has them lead
  */
 export function describeConfidential(
   rt: Pick<Services, 'home' | 'runtimeDir'>,
@@ -96,7 +96,7 @@ export function describeConfidential(
   confidential: ConfidentialDefinition,
   { boot, layers }: ConfidentialParts,
   volumes: readonly Disk[],
-  nic: VmSpec['nic'],
+  nics: Pick<VmSpec, 'nic' | 'moreNics'>,
 ): VmSpec {
   const { id, identity, memoryBytes } = definition;
   const disks: Disk[] = layers.map(({ path }, index) => ({
@@ -113,7 +113,8 @@ export function describeConfidential(
     cpus: vmCpus(askedCpus(definition)),
     memoryBytes: vmMemory(memoryBytes),
     boot: { kernelPath, initrdPath, commandLine: commandLineOf(boot, confidential) },
-    nic,
+    nic: nics.nic,
+    moreNics: nics.moreNics,
     shares: [],
     hostLimits: hostLimitsOf(definition),
     confidential: confidentialLaunch(rt, id, confidential, boot),

@@ -19,7 +19,7 @@ import { type Box, BoxDefinition, type Port } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
-import { checkUserNetwork } from '../spec/network-spec.ts';
+import { checkForkNetwork } from '../spec/network-spec.ts';
 import { type Mounts, makeVolumes } from './mounts.ts';
 import { checkNewName, type RecordHost, recordBox } from './record-box.ts';
 
@@ -125,7 +125,7 @@ async function create(
       { remedy: 'Create another box with --egress-secret.' },
     );
   }
-  checkUserNetwork({ network: source.network, confidential: false, fork: true });
+  checkForkNetwork(source.network);
   if (source.network === 'none' && request.ports.length > 0) {
     throw new A3sError('invalid-argument', 'Cannot publish ports of a box without a network', {
       remedy: 'The snapshot was made of one that was started with --network none.',

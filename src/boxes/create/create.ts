@@ -104,7 +104,10 @@ export async function createBox(
     asked === undefined
       ? {}
       : await planConfidential(rt, {
-          ...{ planned: { ...planned, sealedVolumes: wanted.volumeMounts } },
+          planned: {
+            ...planned,
+            ...{ sealedVolumes: wanted.volumeMounts, endpoints: request.endpoints },
+          },
           ...{ hostname, asked, image, bootSet },
         });
   const binds = await recordSources(mounts.binds);

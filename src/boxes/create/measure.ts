@@ -73,7 +73,8 @@ export async function measureBox(
   checkSpec({ ...planned, hostname }, image.config);
   const bootSet = await rt.boot.current(asked.bootSet);
   const { confidential } = await planConfidential(rt, {
-    ...{ planned: { ...planned, sealedVolumes }, hostname, asked, image, bootSet },
+    planned: { ...planned, sealedVolumes, endpoints: request.endpoints },
+    ...{ hostname, asked, image, bootSet },
     allowKnownVulnerable,
   });
   if (confidential === undefined) throw new TypeError('what was planned is confidential');

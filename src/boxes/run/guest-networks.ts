@@ -33,7 +33,7 @@ export function guestNetworks(
   { definition }: Pick<Box, 'definition'>,
 ): GuestNetworks {
   const { networks } = rt;
-  const { id, names, network, endpoints } = definition;
+  const { id, names, network, endpoints, confidential } = definition;
   const places = new Map(networks.endpointsOfBox(id).map((place) => [place.network, place]));
   const users = endpoints.flatMap(({ network: of, gatewayPriority = 0, linkLocal }): Joined[] => {
     const [place, record] = [places.get(of), networks.get(of)];
@@ -64,7 +64,10 @@ export function guestNetworks(
     // The DNS server of any network knows the boxes of all networks that the asking one is in.
     nameservers:
       servers.length > 0 ? servers.slice(0, 3) : network === 'default' ? nic.nameservers : [],
-    ...resolverOf(names, servers.length > 0 ? NETWORK_OPTIONS : []),
+    // Those of a confidential box are in its launch spec, and its guest refuses others.
+    ...(confidential === undefined
+      ? resolverOf(names, servers.length > 0 ? NETWORK_OPTIONS : [])
+      : { search: [] }),
     ...(hasLinks(definition) || activeLinks(rt, { definition }).length > 0
       ? { hosts: linkedHosts(rt, definition, boxLinkLines(rt, definition)) }
       : {}),

@@ -63,6 +63,14 @@ export function hasLimitedOwn({
   return network === 'default' && egress !== undefined;
 }
 
+/** The networks of a box besides the one that the first card of its microVM leads to. */
+export function furtherEndpoints({
+  network,
+  endpoints,
+}: Pick<BoxDefinition, 'network' | 'endpoints'>): readonly BoxEndpoint[] {
+  return endpoints.slice(network === 'default' ? 0 : 1);
+}
+
 /**
  * Whether the box's packets leave by a namespace of the host, and not by a translator beside its
  * VMM.

@@ -11,7 +11,6 @@ import { parseMac } from '../../networks/mac.ts';
 import { isPredefined, type Networks } from '../../networks/networks.ts';
 import type { BoxEndpoint } from '../record/endpoint.ts';
 import { parseLink } from './links.ts';
-import { checkUserNetwork } from './network-spec.ts';
 
 /** A user-defined network that the box is to be in. */
 export interface EndpointRequest {
@@ -39,7 +38,7 @@ export interface EndpointRequest {
  */
 export function resolveEndpoints(
   rt: { readonly networks: Pick<Networks, 'find'> },
-  request: { readonly endpoints: readonly EndpointRequest[]; readonly confidential?: unknown },
+  request: { readonly endpoints: readonly EndpointRequest[] },
 ): BoxEndpoint[] {
   if (request.endpoints.length === 0) return [];
   const found = new Map<string, BoxEndpoint>();
@@ -59,8 +58,6 @@ export function resolveEndpoints(
     };
     found.set(network, merged);
   }
-  const confidential = request.confidential !== undefined;
-  checkUserNetwork({ network: 'user', confidential, fork: false });
   return [...found.values()];
 }
 

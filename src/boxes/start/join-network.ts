@@ -11,6 +11,7 @@ import type { Box, BoxDefinition, Port } from '../record/box.ts';
 import {
   enterLimitedOwn,
   enterNetwork,
+  furtherEndpoints,
   hasLimitedOwn,
   type PlacesHost,
   publishingPlace,
@@ -22,6 +23,8 @@ import { gatewayFor, hostsOf, NETWORK_OPTIONS, resolverOf } from '../spec/resolv
 export interface JoinedNetwork {
   /** Absent: the microVM has no network card. */
   readonly nic: Nic | undefined;
+  /** The further cards of a box that gets none once it runs. Absent: none, or later. */
+  readonly moreNics?: readonly (Nic & { readonly tap: number })[] | undefined;
   readonly network: BoxSpec['network'];
   readonly hosts: BoxSpec['hosts'];
   /** The VMM has what it needs, or will not be started. */
@@ -37,6 +40,43 @@ export interface JoinedNetwork {
  * `address-in-use`
  */
 export async function joinNetwork(
+  rt: PlacesHost,
+  box: Pick<Box, 'definition' | 'name'>,
+  ports: readonly Port[],
+): Promise<JoinedNetwork> {
+  const first = await joinFirst(rt, box, ports);
+  if (box.definition.confidential === undefined) return first;
+  return await joinFurther(rt, box, ports, first);
+}
+
+/** A confidential microVM has all its cards from the start. */
+async function joinFurther(
+  rt: PlacesHost,
+  box: Pick<Box, 'definition' | 'name'>,
+  ports: readonly Port[],
+  first: JoinedNetwork,
+): Promise<JoinedNetwork> {
+  const publishing = publishingPlace(rt, box.definition);
+  const moreNics: (Nic & { readonly tap: number })[] = [];
+  const release = (): void => {
+    first.release();
+    for (const { tap } of moreNics) closeSync(tap);
+  };
+  try {
+    for (const [at, asked] of furtherEndpoints(box.definition).entries()) {
+      const here = asked === publishing ? ports : [];
+      const { place, tap } = await enterNetwork(rt, box, { asked, card: at + 1, ports: here });
+      moreNics.push({ mac: place.mac, ports: [], tap });
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return { ...first, moreNics, release };
+}
+
+/** The card that its microVM begins with. */
+async function joinFirst(
   rt: PlacesHost,
   { definition, name }: Pick<Box, 'definition' | 'name'>,
   ports: readonly Port[],

@@ -7,7 +7,13 @@ import type { Box } from '../record/box.ts';
 import type { BoxStore } from '../record/store.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
 import { linkEndpoint, linkPlaces, networkOfLinkers } from '../run/link-places.ts';
-import { attachCard, freeCard, type PlacesHost, publishingPlace } from '../run/network-places.ts';
+import {
+  attachCard,
+  freeCard,
+  furtherEndpoints,
+  type PlacesHost,
+  publishingPlace,
+} from '../run/network-places.ts';
 import type { RunningBox } from '../run/running-box.ts';
 import type { Services } from '../services/services.ts';
 import { hasLinks } from '../spec/links.ts';
@@ -27,13 +33,16 @@ export async function joinNetworks(
   box: Pick<Box, 'definition' | 'name'>,
   running: RunningBox,
 ): Promise<void> {
-  const { network, endpoints } = box.definition;
-  const others = endpoints.slice(network === 'default' ? 0 : 1);
-  // A launch spec has no word for IPv6.
+  const { endpoints, confidential } = box.definition;
+  // Those of a confidential microVM are there since its launch.
+  const others = confidential === undefined ? furtherEndpoints(box.definition) : [];
+  // No box spec has a word for IPv6.
   const hasIpv6 = rt.networks.endpointsOfBox(running.id).some(({ ipv6 }) => ipv6 !== undefined);
   const linked = linkPlaces(rt.networks, running.id);
   const linkers = networkOfLinkers(rt.networks, box.definition);
-  const isPlain = others.length + linked.length === 0 && linkers === undefined;
+  // The guest of a confidential box has constants until then, as its launch spec is no box spec.
+  const isChosen = confidential !== undefined && endpoints.length > 0;
+  const isPlain = others.length + linked.length === 0 && linkers === undefined && !isChosen;
   if (isPlain && !hasLinks(box.definition) && !hasIpv6 && !hasLinkLocal(box)) return;
   const publishing = publishingPlace(rt, box.definition);
   for (const [at, asked] of others.entries()) {

@@ -28,6 +28,7 @@ beforeAll(async () => {
     confidential: { ...confidential, ...Object.fromEntries(places) },
   };
   await home.start();
+  await home.call('POST', '/networks/create', { Name: 'db' });
 });
 afterAll(async () => {
   await home.remove();
@@ -98,7 +99,7 @@ const specified = any({
 const host = any({
   Memory: mostly(fc.constantFrom(0, 6 * 2 ** 20, 64 * 2 ** 20 + 1), 1),
   NanoCpus: mostly(fc.constantFrom(0, 10_000_000, 500_000_001, 1_000_000_000), 1),
-  NetworkMode: mostly(fc.constantFrom('default', 'none'), 'host'),
+  NetworkMode: mostly(fc.constantFrom('default', 'none', 'db'), 'host'),
   Dns: fc.array(fc.constantFrom('9.9.9.9', '1.1.1.1'), { maxLength: 3 }),
   DnsOptions: fc.array(mostly(fc.constantFrom('rotate', 'ndots:2'), 'a b'), { maxLength: 2 }),
   DnsSearch: fc.array(mostly(fc.constantFrom('.', 'example.com'), '/'), { maxLength: 2 }),

@@ -107,9 +107,9 @@ async function launchMeasured(
   const { vm } = await launchOnPorts(rt, box, {
     state: { machine: { id, identity, start: 'cold' }, launch: planned },
     disks: Promise.resolve(),
-    // The guest knows its own address, and takes nothing of the network from the host.
-    describe: (_ports, _disks, { nic }) => ({
-      vm: describeConfidential(rt, box, confidential, parts, volumes, nic),
+    // The guest knows its own address, unless its launch spec lets the host choose networks.
+    describe: (_ports, _disks, joined) => ({
+      vm: describeConfidential(rt, box, confidential, parts, volumes, joined),
     }),
   });
   const record = vm.launched;

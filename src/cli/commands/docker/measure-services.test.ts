@@ -141,6 +141,21 @@ describe('compose measure', () => {
     for (const { Id } of made) await home.call('DELETE', `/containers/${Id}`);
   });
 
+  it('measures a service in networks of the application as one whose host chooses them', async () => {
+    const hostData = async (networks: string): Promise<unknown> => {
+      compose(FILE.replace('network_mode: bridge', networks));
+      const done = await measure('measure', '--format=json', 'api');
+      expect(done).toMatchObject({ status: 0 });
+      const [api] = JSON.parse(done.stdout) as { hostData: string }[];
+      return api?.hostData;
+    };
+    const own = await hostData('network_mode: bridge');
+    const front = await hostData('networks: [front]');
+    expect(front).not.toBe(own);
+    expect(await hostData('networks: [default]')).toBe(front);
+    expect(await hostData('networks: [default, front]')).not.toBe(front);
+  });
+
   it('refuses a service that is not confidential, and an application without any', async () => {
     expect(await measure('measure', 'web')).toMatchObject({
       ...{ status: 125, stdout: '' },
@@ -175,10 +190,11 @@ describe('compose measure', () => {
     const bad = await measure('measure');
     expect(bad.status).not.toBe(0);
     expect(bad.stderr).toContain('imag');
-    compose('services: {api: {image: busybox, annotations: {dev.a3s.tee: simulate}}}');
-    const network = await measure('measure');
-    expect(network.status).not.toBe(0);
-    expect(network.stderr).toContain('Cannot put a confidential box into a user-defined network');
+    const service = '{image: busybox, volumes: ["/etc:/x"], annotations: {dev.a3s.tee: simulate}}';
+    compose(`services: {api: ${service}}`);
+    const bind = await measure('measure');
+    expect(bind.status).not.toBe(0);
+    expect(bind.stderr).toContain('the bind mount /x is not supported for a confidential box');
     compose(FILE.replace('dev.a3s.deployment: shop', 'dev.a3s.deploymnt: shop'));
     const key = await measure('measure', '--policy-out', 'none');
     expect(key.stderr).toContain('there is no annotation dev.a3s.deploymnt');

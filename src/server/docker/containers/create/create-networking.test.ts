@@ -275,19 +275,6 @@ describe('a box in a user-defined network', () => {
     });
   });
 
-  it('refuses a user-defined network for a confidential box', async () => {
-    const answer = await create('db', {}, { Confidential: { Tee: 'simulate' } });
-    expect(answer).toMatchObject({ status: 400, body: { code: 'unsupported-option' } });
-    expect((answer.body as { message: string }).message).toContain('confidential');
-  });
-
-  it('refuses a user-defined network for a confidential box that is only measured', async () => {
-    const body = documentOf('db', {}, { Confidential: { Tee: 'simulate' } });
-    expect(await home.call('POST', '/a3s/v1/measure', body)).toMatchObject({
-      ...{ status: 400, body: { code: 'unsupported-option' } },
-    });
-  });
-
   it('does not start a box where the host cannot make networks, and says why', async () => {
     const id = await created('db');
     home.hostNetworks.answer = { available: false, reason: 'nft is missing' };
