@@ -223,14 +223,14 @@ function checkConnectable({ definition }: Box): void {
 function checkChangeable({ definition, name, state }: Box): void {
   const isConfidential = definition.confidential !== undefined;
   const why = isConfidential
-    ? 'it is confidential, and its launch spec says which network it has'
+    ? 'it is confidential, its launch spec says how many networks it has, and its microVM has their cards from the start'
     : definition.snapshot !== undefined && state.run === 0
       ? 'it is a fork, and the memory that it starts from has the addresses of the box that was saved'
       : undefined;
   if (why === undefined) return;
   throw new A3sError('unsupported-option', `Cannot change the networks of ${name}: ${why}`, {
     remedy: isConfidential
-      ? 'Create another box with --network default or none.'
+      ? 'Create another box in the networks that it is to have.'
       : 'Make the snapshot of a box in the network that its forks are to have.',
   });
 }
