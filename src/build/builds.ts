@@ -23,7 +23,7 @@ import { upgrade } from './relay/upgrade.ts';
 import { requireResultNames } from './result/result-names.ts';
 
 /** The builder of clients that name none. */
-const BUILDER = 'default';
+export const DEFAULT_BUILDER = 'default';
 
 /** Its session has the client's logins. */
 const BUILDKIT = { isClassic: false, logins: new Map() };
@@ -37,22 +37,33 @@ export interface HeldUse {
 
 export class Builds {
   readonly #host: BuildHost;
+  readonly #name: string;
+  /** Those of the other builders, by name. */
+  readonly #others: Map<string, Builds>;
   readonly #images: BaseImages;
   readonly #held = new Map<Builder, { readonly held: HeldBuilder; uses: number }>();
 
-  constructor(host: BuildHost) {
+  constructor(host: BuildHost, name = DEFAULT_BUILDER, others: Map<string, Builds> = new Map()) {
     this.#host = host;
+    this.#name = name;
+    this.#others = others.set(name, this);
+    // What the policy has let in for one builder is served to no other one.
     this.#images = new BaseImages(host);
+  }
+
+  /** The builds of another builder. Its name has to be a valid one. */
+  in(name: string): Builds {
+    return this.#others.get(name) ?? new Builds(this.#host, name, this.#others);
   }
 
   /** Whether a builder runs, without starting one. */
   get hasBuilder(): boolean {
-    return this.#host.builders.runs(BUILDER);
+    return this.#host.builders.runs(this.#name);
   }
 
   /** A builder, until it is released. @throws what finding and starting one throws */
   async use(signal: AbortSignal): Promise<HeldUse> {
-    const { builder, release } = await this.#host.builders.use(BUILDER, signal);
+    const { builder, release } = await this.#host.builders.use(this.#name, signal);
     const known = this.#held.get(builder);
     let entry = known;
     try {

@@ -18,7 +18,7 @@ import type { Builder } from './builder.ts';
 
 const PRIVATE = 0o700;
 const CLASSIC = 'classic';
-const NAME = /^[a-z0-9][a-z0-9_.-]{0,62}$/;
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
 
 /** What the cache of a builder holds. */
 export interface CacheState {

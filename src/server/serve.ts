@@ -51,6 +51,7 @@ import { keepReserve } from '../state/reserve.ts';
 import { makeBlankDisk } from '../templates/blank-disk.ts';
 import { VolumeRecords } from '../volumes/records.ts';
 import { Volumes } from '../volumes/volumes.ts';
+import { BuilderSockets } from './builder-sockets.ts';
 import { checkCriSocket, type ServedCri, serveCri } from './cri.ts';
 import type { Dependencies, OpenDependencies } from './dependencies.ts';
 import {
@@ -197,6 +198,7 @@ async function serveRuntime(
     await endUnfinishedSnapshots(rt);
     await rt.builders.open();
     if (rt.shutdown.aborted) return;
+    rt.builderSockets.begin((builds, path) => serveOn(path, { ...rt, builds }));
     const given = options.listening ?? [];
     const own = given.some(({ path }) => path === config.socket) ? undefined : config.socket;
     await http.listen(
@@ -216,7 +218,7 @@ async function serveRuntime(
   } finally {
     // The socket goes first, so that the next server's socket is never removed.
     await removeSocket(config, options);
-    await Promise.all([http.close(), cri?.close()]);
+    await Promise.all([http.close(), rt.builderSockets.close(), cri?.close()]);
     // A builder that is being started is let go like any other box.
     await Promise.all([rt.builders.close(), letGo(rt)]);
     await swept;
@@ -225,6 +227,18 @@ async function serveRuntime(
     await rt.downloads.close();
     rt.log.info('stopped', { pid: process.pid });
   }
+}
+
+/** The socket of a builder, which goes when the server ends. */
+async function serveOn(path: string, rt: ServerRuntime): Promise<{ close(): Promise<void> }> {
+  const http = new HttpServer(rt);
+  await http.listen(path);
+  return {
+    close: async () => {
+      await rm(path, { force: true });
+      await http.close();
+    },
+  };
 }
 
 /** A service manager's socket stays: clients that connect now wait in it for the next server. */
@@ -306,7 +320,8 @@ async function createRuntime(
   const served = Object.assign(host, { pools: new Pools(host, records.pools) });
   const builders = new BoxBuilders(served, config.builder);
   const builds = openBuilds(home, given.builders ?? builders, { ...given, events });
-  return Object.assign(served, { builders, builds });
+  const builderSockets = new BuilderSockets(runtimeDir, builds);
+  return Object.assign(served, { builders, builds, builderSockets });
 }
 
 function openBuilds(

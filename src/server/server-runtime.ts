@@ -4,6 +4,7 @@
  * @module
  */
 import type { CriHost } from '../cri/host.ts';
+import type { BuilderSockets } from './builder-sockets.ts';
 import type { ApiHost } from './routes.ts';
 
-export type ServerRuntime = ApiHost & CriHost;
+export type ServerRuntime = ApiHost & CriHost & { readonly builderSockets: BuilderSockets };

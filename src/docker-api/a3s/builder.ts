@@ -21,5 +21,12 @@ export const BuilderSummary = z.strictObject({
 });
 export type BuilderSummary = Document<typeof BuilderSummary>;
 
+export const BuilderSocket = z.strictObject({
+  name: z.string(),
+  /** Where the clients of Docker build with it: `DOCKER_HOST=unix://SOCKET`. */
+  socket: z.string(),
+});
+export type BuilderSocket = Document<typeof BuilderSocket>;
+
 export const Builders = z.strictObject({ builders: z.array(BuilderSummary) });
 export type Builders = Document<typeof Builders>;

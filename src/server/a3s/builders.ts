@@ -4,7 +4,8 @@
  * @module
  */
 import type { BoxBuilders } from '../../builders/box-builders.ts';
-import { BuilderSummary, Builders } from '../../docker-api/a3s/builder.ts';
+import { checkBuilderName } from '../../builders/request.ts';
+import { BuilderSocket, BuilderSummary, Builders } from '../../docker-api/a3s/builder.ts';
 import { flag, noBody, query } from '../docker/query.ts';
 import { empty, json } from '../http/answer.ts';
 import { EMPTY } from '../http/replies.ts';
@@ -14,6 +15,7 @@ const access = 'owner';
 
 export interface BuildersHost {
   readonly builders: BoxBuilders;
+  readonly builderSockets: { open(name: string): Promise<string> };
 }
 
 export const BUILDERS_ROUTES: readonly Route<BuildersHost>[] = [
@@ -32,6 +34,17 @@ export const BUILDERS_ROUTES: readonly Route<BuildersHost>[] = [
     query: query({}),
     body: noBody,
     handler: async ({ id }, { builders }) => json(await builders.inspect(id)),
+  }),
+  route('POST', '/a3s/v1/builders/:id/socket', {
+    access,
+    summary: 'Open the socket on which clients of Docker build with a builder',
+    answers: { 200: BuilderSocket },
+    query: query({}),
+    body: noBody,
+    handler: async ({ id }, { builderSockets }) => {
+      const name = checkBuilderName(id);
+      return json({ name, socket: await builderSockets.open(name) });
+    },
   }),
   route('DELETE', '/a3s/v1/builders/:id', {
     access,
