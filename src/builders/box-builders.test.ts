@@ -236,6 +236,23 @@ it('refuses a name that no box can have, and an installation without a builder',
   expect(boxes()).toEqual([]);
 });
 
+it('starts no more than eight builders, and another one when one of them is removed', async () => {
+  const records = join(home.config.home, 'builders');
+  mkdirSync(records, { recursive: true });
+  const path = (name: string): string => join(records, `${name}.json`);
+  for (let n = 0; n < 8; n += 1) {
+    const authority = { certificate: '', privateKey: '' };
+    writeFileSync(path(`b${n}`), JSON.stringify({ name: `b${n}`, box: 'none', authority }));
+  }
+  await expect(builders.use('default')).rejects.toMatchObject({
+    code: 'conflict',
+    message: expect.stringContaining('there are 8'),
+  });
+  expect(boxes()).toEqual([]);
+  rmSync(path('b0'));
+  (await used()).release();
+});
+
 it('gives up waiting for the start when its caller aborts, and the start goes on', async () => {
   const abort = new AbortController();
   const using = builders.use('default', abort.signal);

@@ -19,6 +19,8 @@ import type { RunningBuilder } from './running-builder.ts';
 import { SavedBuilders } from './saved-builders.ts';
 
 const IDLE_MS = 10 * 60_000;
+/** Each has a disk, and a microVM while it runs. */
+const MAX_BUILDERS = 8;
 
 export interface BuilderOptions {
   /** The directory of the builder's image. */
@@ -61,6 +63,8 @@ export class BoxBuilders implements Builders {
   /** Those that run only to be saved. */
   readonly #saving = new Set<string>();
   readonly #entries = new Map<string, Entry>();
+  /** Those that are started for the first time, of which nothing is left yet. */
+  readonly #first = new Set<string>();
 
   constructor(rt: Runtime, options: BuilderOptions) {
     this.#rt = rt;
@@ -104,7 +108,7 @@ export class BoxBuilders implements Builders {
       if (entry.uses === 0) this.#awaitIdle(name, entry);
     };
     try {
-      const starting = this.#locks.run(name, () => this.#running(name, entry));
+      const starting = this.#locks.run(name, () => this.#admitted(name, entry));
       return { builder: await unlessAborted(starting, signal), release };
     } catch (error) {
       release();
@@ -120,11 +124,14 @@ export class BoxBuilders implements Builders {
 
   /** Those that run, and those of which caches or memory are left. */
   async list(): Promise<readonly BuilderState[]> {
+    return await Promise.all((await this.names()).map((name) => this.#state(name)));
+  }
+
+  async names(): Promise<readonly string[]> {
     const recorded = (await this.#records.list()).map(({ name }) => name);
     const cached = this.#rt.volumes.list().flatMap(({ labels }) => labels[NAME_LABEL] ?? []);
     const saved = await this.#saved.names();
-    const names = [...new Set([...recorded, ...cached, ...saved])].sort();
-    return await Promise.all(names.map((name) => this.#state(name)));
+    return [...new Set([...recorded, ...cached, ...saved])].sort();
   }
 
   /** @throws A3sError `no-such-builder` */
@@ -251,6 +258,25 @@ export class BoxBuilders implements Builders {
     }
   }
 
+  /**
+   * The caller holds the builder's lock.
+   *
+   * @throws A3sError `conflict` for one more than there may be
+   */
+  async #admitted(name: string, entry: Entry): Promise<RunningBuilder> {
+    const known = await this.names();
+    if (!known.includes(name)) {
+      // From here to its place among the first ones, nothing else runs.
+      if (new Set([...known, ...this.#first]).size >= MAX_BUILDERS) throw tooMany();
+      this.#first.add(name);
+    }
+    try {
+      return await this.#running(name, entry);
+    } finally {
+      this.#first.delete(name);
+    }
+  }
+
   /** The caller holds the builder's lock. */
   async #running(name: string, entry: Entry): Promise<RunningBuilder> {
     if (entry.running !== undefined && !entry.running.ended) return entry.running;
@@ -268,4 +294,12 @@ export class BoxBuilders implements Builders {
     entry.running = await this.#boxes.start(name, document);
     return entry.running;
   }
+}
+
+function tooMany(): A3sError {
+  return new A3sError(
+    'conflict',
+    `Cannot start another builder: there are ${MAX_BUILDERS}, which is all that there may be`,
+    { remedy: 'Remove one that is not needed: a3s-box builder rm NAME.' },
+  );
 }
