@@ -113,6 +113,23 @@ describe('build', () => {
     expect((await callAs('builder', 'prune', '-af')).stdout).toMatch(/^<prune>\n<-af>\n/);
   });
 
+  it('builds with the builder that --builder names, on its socket', async () => {
+    const json = { name: 'team', socket: '/run/team.sock' };
+    server.answers.set('POST /a3s/v1/builders/team/socket', { json });
+    for (const [command, ...words] of [
+      ['build', '--builder', 'team', '.'],
+      ['buildx', '--builder=team', 'du'],
+      ['builder', 'prune', '--builder', 'team', '-af'],
+    ] as const) {
+      const { stdout } = await callAs(command, ...words);
+      expect(stdout).toContain('at unix:///run/team.sock  pid');
+      expect(stdout).toContain('bluedefault');
+      expect(stdout).not.toContain('--builder');
+    }
+    const own = await callAs('build', '--builder', 'default', '.');
+    expect(own.stdout).toContain(`at unix://${cli.config.socket} `);
+  });
+
   it('names the package of docker-buildx where there is none', () => {
     expect(() => findPlugin(BUILDX, { PATH: at('empty') }, [])).toThrow(
       expect.objectContaining({

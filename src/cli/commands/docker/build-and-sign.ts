@@ -28,6 +28,8 @@ interface Surroundings {
   readonly context: Context;
   /** Variables of the client. */
   readonly more: Readonly<Record<string, string>>;
+  /** Of the builder; undefined for the server's own. */
+  readonly socket: string | undefined;
 }
 
 /**
@@ -39,19 +41,19 @@ interface Surroundings {
 export async function buildAndSign(
   place: string,
   args: readonly string[],
-  { context, more }: Surroundings,
+  { context, more, socket }: Surroundings,
 ): Promise<number> {
   const key = await signingKeyAt(context, place, '--sign');
   const program = findPlugin(BUILDX, context.env);
   const client = await context.connect();
-  const { socket } = await context.config();
+  const server = (await context.config()).socket;
   const scratch = await mkdtemp(join(tmpdir(), 'a3s-build-'));
   try {
     return await interruptible(context, async (signal) => {
       const given = metadataFile(args);
       const file = given === undefined ? join(scratch, 'metadata') : resolve(context.cwd, given);
       const words = given === undefined ? [METADATA, file, ...args] : args;
-      const env = { ...engineEnvironment(context.env, socket), ...more };
+      const env = { ...engineEnvironment(context.env, socket ?? server), ...more };
       const options = { cwd: context.cwd, env, stdio: 'inherit', signal } as const;
       const ended = await once(spawn(program, ['build', ...words], options), 'close');
       const [code, killer] = ended as [number, null] | [null, NodeJS.Signals];
