@@ -20,7 +20,7 @@ const IN_MEMORY = 'scripts/test/memory-directory.ts';
 /** The programs as they are installed, and others beside them, without a virtual machine. */
 const HOST = [
   'test/{browser,docs,networks}/**/*.test.ts',
-  'test/clients/{attestation-peers,broker-agent,broker-postgres,broker-token,build,build-bad-input,build-contexts,build-full-disk,build-policy,cosign,cri,dockerfiles,kubectl}.test.ts',
+  'test/clients/{attestation-peers,broker-agent,broker-postgres,broker-token,build,build-bad-input,build-contexts,build-features,build-full-disk,build-policy,cosign,cri,dockerfiles,kubectl}.test.ts',
   'test/e2e/{bad-input,damaged-home}.test.ts',
   'test/host/power-cut.test.ts',
 ];

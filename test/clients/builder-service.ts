@@ -46,12 +46,14 @@ export interface BuilderService {
 }
 
 export interface BuilderOptions {
+  readonly name?: string;
   /** Of the disk that the engine has its layers on; undefined for the host's. */
   readonly diskBytes?: number;
 }
 
 /** Undefined where dockerd, containerd, runc or the right to make namespaces is not at hand. */
 export async function startBuilderService({
+  name = 'default',
   diskBytes,
 }: BuilderOptions = {}): Promise<BuilderService | undefined> {
   let directory = '';
@@ -103,7 +105,7 @@ export async function startBuilderService({
     },
   });
   if (engine === undefined || authority === undefined) return undefined;
-  return serviceOf(engine, directory, { authority, keptBytes });
+  return serviceOf(engine, directory, { name, authority, keptBytes });
 }
 
 /** Made as the disks of volumes are. */
@@ -124,12 +126,12 @@ function listenAt(path: string, serve: (connection: Duplex) => void): () => void
 function serviceOf(
   engine: EngineService,
   directory: string,
-  { authority, keptBytes }: Pick<Builder, 'authority' | 'keptBytes'>,
+  { name, authority, keptBytes }: Pick<Builder, 'name' | 'authority' | 'keptBytes'>,
 ): BuilderService {
   let uses = 0;
   const connections = new Set<Socket>();
   const builder: Builder = {
-    name: 'default',
+    name,
     authority,
     cacheDisk: directory,
     keptBytes,

@@ -1,0 +1,254 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect as connectHttp2, constants } from 'node:http2';
+import { connect, type LookupFunction } from 'node:net';
+import { dirname, join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Builder, Builders } from '../../src/build/builder.ts';
+import { upgrade } from '../../src/build/relay/upgrade.ts';
+import { framed } from '../../src/build/wire/grpc.ts';
+import { bytesField, mapOf, readFields, textOf } from '../../src/build/wire/protobuf.ts';
+import type { BuilderSocket } from '../../src/docker-api/a3s/builder.ts';
+import { openRegistry } from '../../src/registry/open-registry.ts';
+import { type StartedRegistry, startRegistry } from '../../src/registry/testing/start-registry.ts';
+import { BASE, BuildHome, type Ran } from './build-home.ts';
+import { type BuilderService, startBuilderService } from './builder-service.ts';
+
+let build: BuildHome;
+let other: BuilderService | undefined;
+let registry: StartedRegistry;
+/** The registry by a name, since programs reach addresses of this host without a proxy. */
+let named: string;
+
+beforeAll(async () => {
+  registry = await startRegistry();
+  named = `cache.test:${registry.host.split(':')[1]}`;
+  other = await startBuilderService({ name: 'other' });
+  build = await BuildHome.start(({ home, directory, service }) => {
+    const builders = (name: string): Builders =>
+      ((name === 'other' ? other : undefined) ?? service).builders;
+    home.builders = {
+      runs: (name) => builders(name).runs(name),
+      use: (name, signal) => builders(name).use(name, signal),
+    };
+    const settings = join(directory, 'registries.yaml');
+    writeFileSync(settings, `registries: { "${named}": { insecure: true } }\n`);
+    const lookup: LookupFunction = (name, _, found) =>
+      name === 'cache.test'
+        ? found(null, [{ address: '127.0.0.1', family: 4 }])
+        : found(Object.assign(new Error(`no ${name} here`), { code: 'ENOTFOUND' }), []);
+    const limits = { attempts: 1, backoffMs: 1 };
+    home.registry = openRegistry({
+      ...{ certsDirectories: [], registriesFiles: [settings], lookup, limits },
+    });
+  });
+});
+afterAll(async () => {
+  await build?.remove();
+  await other?.stop();
+  await registry?.stop();
+});
+
+function succeeded(ran: Ran): Ran {
+  expect(ran, `${ran.stdout}${ran.stderr}`).toMatchObject({ status: 0 });
+  return ran;
+}
+
+/** Adds a program of the host to a context, with the libraries that it loads. */
+function addProgram(context: string, program: string): void {
+  const libraries = execFileSync('ldd', [program], { encoding: 'utf8' }).matchAll(/(\/\S+) \(/g);
+  for (const path of [program, ...[...libraries].map(([, path = '']) => path)]) {
+    const copy = join(context, 'root', path);
+    mkdirSync(dirname(copy), { recursive: true });
+    cpSync(path, copy, { dereference: true });
+  }
+}
+
+it('gives a step the SSH agent of its client, and keeps none of it', async () => {
+  const socket = join(build.directory, 'agent.sock');
+  const started = execFileSync('ssh-agent', ['-a', socket], { encoding: 'utf8' });
+  const [, pid = ''] = /SSH_AGENT_PID=(\d+)/.exec(started) ?? [];
+  try {
+    const env = { SSH_AUTH_SOCK: socket };
+    const key = join(build.directory, 'key');
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'of the client', '-f', key]);
+    execFileSync('ssh-add', ['-q', key], { env: { ...process.env, ...env }, stdio: 'ignore' });
+    const step = 'ssh-add -L > /keys; echo "$SSH_AUTH_SOCK" > /place';
+    const context = build.context(
+      `${BASE}COPY root /\nRUN --mount=type=ssh,required ${step}\nRUN ssh-add -L || echo none > /without\n`,
+    );
+    addProgram(context, '/usr/bin/ssh-add');
+    const out = join(build.directory, 'ssh');
+    const args = ['build', '--ssh', 'default', '--output', `type=local,dest=${out}`, context];
+    succeeded(await build.docker(args, { env }));
+    expect(readFileSync(join(out, 'keys'), 'utf8')).toBe(readFileSync(`${key}.pub`, 'utf8'));
+    expect(readFileSync(join(out, 'without'), 'utf8')).toBe('none\n');
+    const place = readFileSync(join(out, 'place'), 'utf8').trim();
+    expect(place).toMatch(/^\/run\//);
+    expect(existsSync(join(out, place))).toBe(false);
+    const missing = await build.docker(['build', '--no-cache', context], {
+      env: { SSH_AUTH_SOCK: '' },
+    });
+    expect(missing.status).not.toBe(0);
+    expect(missing.stderr).toMatch(/^ERROR: .*ssh/im);
+  } finally {
+    process.kill(Number(pid));
+  }
+});
+
+it('takes the cache of a result from its registry, and pushes no cache from the builder', async () => {
+  const name = `${named}/team/cached:1`;
+  const context = build.context(`${BASE}RUN echo long > /long\n`);
+  succeeded(
+    await build.docker(['buildx', 'build', '--cache-to', 'type=inline', '-t', name, context]),
+  );
+  succeeded(await build.docker(['push', name]));
+  succeeded(await build.docker(['rmi', name]));
+  const again = async (...args: string[]): Promise<Ran> => {
+    succeeded(await build.docker(['builder', 'prune', '--all', '--force']));
+    const words = ['buildx', 'build', '--progress=plain', '-t', 'again:1', ...args, context];
+    return succeeded(await build.docker(words));
+  };
+  expect((await again()).stderr).not.toMatch(/CACHED/);
+  for (const from of [`type=registry,ref=${name}`, name]) {
+    const { stderr } = await again('--cache-from', from);
+    expect(stderr).toMatch(/RUN echo long > \/long\n#\d+ CACHED/);
+  }
+  const absent = await again('--cache-from', `${named}/team/absent:1`);
+  expect(absent.stderr).toMatch(/ERROR: .*absent:1: not found/);
+  const pushing = ['--cache-to', `type=registry,ref=${named}/team/cache:1`];
+  const refused = await build.docker(['buildx', 'build', ...pushing, '-t', 'x:1', context]);
+  expect(refused.status).not.toBe(0);
+  expect(refused.stderr).toMatch(/^ERROR: .*its cache/m);
+});
+
+it('attests a result: its provenance, and by a scanner that it has, what is in it', async () => {
+  const out = join(build.directory, 'attested');
+  const local = ['--output', `type=local,dest=${out}`];
+  const context = build.context(BASE);
+  const provenance = ['buildx', 'build', '--provenance=mode=max', ...local, context];
+  succeeded(await build.docker(provenance));
+  expect(JSON.parse(readFileSync(join(out, 'provenance.json'), 'utf8'))).toMatchObject({
+    predicateType: expect.stringContaining('slsa.dev/provenance'),
+    predicate: { metadata: { 'https://mobyproject.org/buildkit@v1#metadata': expect.anything() } },
+  });
+  const statement =
+    '{"_type":"https://in-toto.io/Statement/v0.1","predicateType":"https://spdx.dev/Document","predicate":{"name":"scanned"}}';
+  const scan = `echo '${statement}' > "$BUILDKIT_SCAN_DESTINATION/sbom.spdx.json"`;
+  const scanner = build.context(`${BASE}COPY scan /scan\nENTRYPOINT ["sh", "/scan"]\n`, { scan });
+  succeeded(await build.docker(['build', '-t', 'scanner:1', scanner]));
+  const sbom = ['buildx', 'build', '--attest', 'type=sbom,generator=scanner:1', ...local, context];
+  succeeded(await build.docker(sbom));
+  expect(JSON.parse(readFileSync(join(out, 'sbom.spdx.json'), 'utf8'))).toMatchObject({
+    predicate: { name: 'scanned' },
+  });
+});
+
+it('says in one line that the scanner of --sbom cannot be had', async () => {
+  const ran = await build.docker(['buildx', 'build', '--sbom=true', build.context(BASE)]);
+  expect(ran.status).not.toBe(0);
+  expect(ran.stderr).toMatch(/^ERROR: .*docker\/buildkit-syft-scanner.*Cannot reach/m);
+});
+
+/** Fields of BuildKit's control API, for its history. */
+const LISTEN = { earlyExit: 3 } as const;
+const EVENT = { type: 1, record: 2 } as const;
+const RECORD = { ref: 1, frontend: 2, frontendAttrs: 3 } as const;
+const UPDATE = { ref: 1, delete: 3 } as const;
+
+/** A field that is true. */
+const yes = (number: number): Buffer => Buffer.from([number << 3, 1]);
+
+/** One call as clients of BuildKit make it, and all messages of its answer. */
+async function call(method: string, message: Buffer): Promise<readonly Buffer[]> {
+  const dial = (): Promise<Duplex> =>
+    new Promise((resolve, reject) => {
+      const connection = connect({ path: build.home.config.socket, allowHalfOpen: true });
+      connection.once('connect', () => resolve(connection)).once('error', reject);
+    });
+  const signal = AbortSignal.timeout(60_000);
+  const stream = await upgrade({ dial } as Builder, '/grpc', { upgrade: 'h2c' }, signal);
+  const session = connectHttp2('http://localhost', { createConnection: () => stream });
+  try {
+    const request = session.request({
+      [constants.HTTP2_HEADER_METHOD]: 'POST',
+      [constants.HTTP2_HEADER_PATH]: `/moby.buildkit.v1.Control/${method}`,
+      ...{ 'content-type': 'application/grpc', te: 'trailers' },
+    });
+    let status: unknown;
+    request.on('trailers', (trailers) => {
+      status = trailers['grpc-status'];
+    });
+    request.end(framed(message));
+    let rest = await buffer(request);
+    expect(status).toBe('0');
+    const messages: Buffer[] = [];
+    while (rest.length > 0) {
+      const end = 5 + rest.readUInt32BE(1);
+      messages.push(rest.subarray(5, end));
+      rest = rest.subarray(end);
+    }
+    return messages;
+  } finally {
+    session.destroy();
+  }
+}
+
+async function history(): Promise<readonly { ref: string; arguments: string | undefined }[]> {
+  const events = await call('ListenBuildHistory', yes(LISTEN.earlyExit));
+  return events.flatMap((event) => {
+    const record = readFields(event).find(({ number }) => number === EVENT.record)?.content;
+    if (record === undefined) return [];
+    const fields = readFields(record);
+    const attributes = mapOf(fields, RECORD.frontendAttrs);
+    return [{ ref: textOf(fields, RECORD.ref), arguments: attributes.get('build-arg:WHICH') }];
+  });
+}
+
+it('lists the builds of its builder, and forgets one that a client removes', async () => {
+  const context = build.context(`${BASE}ARG WHICH\nRUN echo $WHICH\n`);
+  succeeded(await build.docker(['build', '--build-arg', 'WHICH=this one', context]));
+  const found = (await history()).filter((record) => record.arguments === 'this one');
+  expect(found).toHaveLength(1);
+  const [{ ref } = { ref: '' }] = found;
+  await call(
+    'UpdateBuildHistory',
+    Buffer.concat([bytesField(UPDATE.ref, ref), yes(UPDATE.delete)]),
+  );
+  expect((await history()).map((record) => record.ref)).not.toContain(ref);
+});
+
+/** The client builds with the other builder. */
+async function inOther(): Promise<{ readonly DOCKER_HOST: string }> {
+  const { body } = await build.home.call('POST', '/a3s/v1/builders/other/socket');
+  return { DOCKER_HOST: `unix://${(body as BuilderSocket).socket}` };
+}
+
+it('gives equal builds equal digests on two builders', async () => {
+  const digests: string[] = [];
+  for (const env of [{}, await inOther()]) {
+    const context = build.context(`${BASE}RUN echo a > /a; echo b > /b\n`, { file: 'x' });
+    const output = 'type=image,name=equal:1,rewrite-timestamp=true';
+    const args = ['buildx', 'build', '--no-cache', '--provenance=false', '--output', output];
+    const epoch = { ...env, SOURCE_DATE_EPOCH: '1700000000' };
+    succeeded(await build.docker([...args, context], { env: epoch }));
+    digests.push((await build.home.images.resolve('equal:1')).manifestDigest);
+  }
+  expect(digests[0]).toBe(digests[1]);
+});
+
+it('keeps the cache and the results of one builder from the other', async () => {
+  const context = build.context(`${BASE}RUN echo apart > /apart\n`);
+  const words = ['buildx', 'build', '--progress=plain', '-t', 'apart:1', context];
+  const env = await inOther();
+  const CACHED = /RUN echo apart > \/apart\n#\d+ CACHED/;
+  succeeded(await build.docker(words));
+  expect(succeeded(await build.docker(words)).stderr).toMatch(CACHED);
+  expect(succeeded(await build.docker(words, { env })).stderr).not.toMatch(CACHED);
+  expect(succeeded(await build.docker(words, { env })).stderr).toMatch(CACHED);
+  succeeded(await build.docker(['builder', 'prune', '--all', '--force'], { env }));
+  expect(succeeded(await build.docker(words)).stderr).toMatch(CACHED);
+  expect(succeeded(await build.docker(words, { env })).stderr).not.toMatch(CACHED);
+});
