@@ -183,6 +183,9 @@ it('runs the box of its launch spec, and lets the host do what the spec permits'
   await expect(guest.top()).rejects.toMatchObject(refused);
   await expect(guest.freeze()).rejects.toMatchObject(refused);
   await expect(guest.putResources({})).rejects.toMatchObject({ code: 'no-such-exec' });
+  const networks = guest.putNetworks({ cards: [], nameservers: [], search: [] });
+  await expect(networks).rejects.toMatchObject(refused);
+  await expect(networks).rejects.toThrow('to choose the networks of the box');
   await expect(guest.signal('main', 'SIGHUP')).rejects.toMatchObject(refused);
   await expect(guest.putSpec({ mounts: [] } as never)).rejects.toMatchObject({
     code: 'no-such-exec',

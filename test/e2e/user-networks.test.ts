@@ -29,7 +29,8 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     actor = new Actor('root', installation);
     await actor.prepare();
     port = await freePort();
-    for (const network of ['front', 'back']) await actor.ok(['network', 'create', network]);
+    await actor.ok(['network', 'create', 'front']);
+    await actor.ok(['network', 'create', '--ipv6', 'back']);
     await actor.ok(['network', 'create', '--internal', '--subnet', '10.123.4.0/24', 'inside']);
     await start(
       'web',
@@ -233,6 +234,12 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     expect(await page('stranger', 'vault')).toBe('secret');
     expect(await page('secret', 'web')).toBe('web');
     expect(await page('secret', 'stranger')).toBe('stranger');
+    for (const [from, to] of [
+      ['secret', 'stranger'],
+      ['stranger', 'vault'],
+    ] as const) {
+      expect(await inside(from, `ping -6 -c 1 -W 3 ${to} > /dev/null && echo yes`)).toBe('yes');
+    }
     await expect.poll(() => get('127.0.0.1', tcp)).toMatch(/\r\n\r\nsecret\n$/);
     const { port: number } = outside.address() as AddressInfo;
     const ask = `nc -w 3 ${OUTSIDE} ${number} < /dev/null || echo none`;
