@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Actor, ANY_ACTOR } from './actor.ts';
+import { ACTORS, Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 import { scaled } from './time-scale.ts';
@@ -135,3 +135,46 @@ describe.each(ANY_ACTOR)('a pool of %s', (name) => {
     expect(actor.vmms()).toEqual([]);
   });
 });
+
+describe.each(ACTORS)('a box of %s in a microVM of a pool', (name) => {
+  let actor: Actor;
+  beforeAll(async () => {
+    actor = new Actor(name, installation);
+    await actor.prepare();
+  }, scaled(240_000));
+  afterAll(async () => {
+    await actor.leave();
+    expect(actor.remains()).toEqual([]);
+  });
+
+  it('publishes its port, also past the end of the server, until it stops', async () => {
+    await actor.ok(['pool', 'set', '--size', '1', '--wait'], WAIT);
+    const port = await freePort();
+    const get = async (): Promise<string> => {
+      const answer = await fetch(`http://127.0.0.1:${port}/said`);
+      return await answer.text();
+    };
+    const serve = 'echo published > /tmp/said; exec httpd -f -p 8080 -h /tmp';
+    const asked = ['-p', `127.0.0.1:${port}:8080`, BUSYBOX, 'sh', '-c', serve];
+    await actor.ok(['run', '-d', '--name', 'web', ...asked], WAIT);
+    expect(await actor.ok(['inspect', '-f', '{{.Machine.Start}}', 'web'])).toBe('pool');
+    await until('the port answers', async () => (await get().catch(() => '')) === 'published\n');
+    await actor.killServer();
+    expect(await get()).toBe('published\n');
+    expect(await actor.ok(['port', 'web'], WAIT)).toBe(`8080/tcp -> 127.0.0.1:${port}`);
+    const second = await actor.run(['run', '-d', '--name', 'other', ...asked]);
+    expect(second.stderr).toContain(`127.0.0.1:${port} failed: port is already allocated`);
+    await actor.ok(['stop', '-t', '0', 'web']);
+    await expect(get()).rejects.toThrow('fetch failed');
+    await actor.ok(['rm', '-f', 'web', 'other']);
+    await actor.ok(['pool', 'rm', 'default']);
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createTcpServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

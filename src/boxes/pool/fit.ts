@@ -6,7 +6,6 @@
 import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import { isLedByHost } from '../run/network-places.ts';
-import { askedPorts } from '../spec/asked-ports.ts';
 import { askedCpus, vmCpus, vmMemory } from '../spec/resources.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
 import type { PoolableParts } from './vm-pools.ts';
@@ -23,15 +22,13 @@ export function reasonAgainst(
   { layers, shares, mountDisks, keptChanges }: PoolableParts,
 ): string | undefined {
   const { memoryBytes, storage, endpoints } = definition;
-  const isLed = isLedByHost(definition);
   // Its card is led to the box's own place in a network before the box's guest goes on.
-  const network = isLed ? 'default' : definition.network;
+  const network = isLedByHost(definition) ? 'default' : definition.network;
   const cpus = vmCpus(askedCpus(definition));
   if (network !== pool.network) return `its network is ${network}, the pool's ${pool.network}`;
   if (cpus !== pool.cpus) return `it has ${cpus} CPUs, the pool's microVMs ${pool.cpus}`;
   if (vmMemory(memoryBytes) > poolMemory(pool)) return 'it needs more memory';
   if (definition.network === 'user' && endpoints.length === 0) return 'it is in no network';
-  if (!isLed && askedPorts(definition).length > 0) return 'it publishes ports';
   if (definition.mac !== undefined) return 'its hardware address was chosen';
   if (shares.length + mountDisks.length > 0) return 'it has bind mounts, volumes or images';
   if (storage !== undefined) return 'its writable layer has a size of its own';

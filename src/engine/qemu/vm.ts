@@ -7,10 +7,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { LaunchRecord } from '@a3s-box/attestation/measure';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
+import type { JailIdentity } from '../../jail/jail.ts';
 import type {
   ControlStream,
   Disk,
   HostLimits,
+  PortForward,
   SavedVm,
   SaveRequest,
   Vm,
@@ -18,6 +20,7 @@ import type {
   VmSize,
 } from '../engine.ts';
 import { type Helper, printable } from '../helpers/helper.ts';
+import { checkPort, laterPasstSocket, startPasst } from '../helpers/passt.ts';
 import { panicReason } from '../panic-reason.ts';
 import { limitProcesses } from '../processes/process-limits.ts';
 import { killProcess, type ProcessFence, untilGone } from '../processes/processes.ts';
@@ -27,7 +30,7 @@ import { ControlPort } from './boot/control-port.ts';
 import { vmmSockets } from './command-line/arguments.ts';
 import { attachDiskSet, detachDiskSet } from './monitor/attach-disk-set.ts';
 import { attachDisks } from './monitor/attach-disks.ts';
-import { attachNic, detachNic, redirectNic } from './monitor/attach-nic.ts';
+import { attachNic, detachNic, redirectNic, replaceTranslator } from './monitor/attach-nic.ts';
 import { throttleDisk } from './monitor/block-throttle.ts';
 import { readConsole } from './monitor/console.ts';
 import type { QmpClient } from './monitor/qmp.ts';
@@ -62,6 +65,10 @@ export class QemuVm implements Vm {
   readonly pid: number;
   readonly exited: Promise<VmExit>;
   readonly #parts: VmParts;
+  /** Those of the parts, and those that were started later. */
+  readonly #helpers: Helper[];
+  /** Helpers were started, or are being started, after the launch. */
+  #hasLater = false;
   readonly #control: ControlPort;
   readonly #gone = new AbortController();
   #resolveExit: (exit: VmExit) => void = () => undefined;
@@ -73,6 +80,7 @@ export class QemuVm implements Vm {
     this.id = parts.id;
     this.pid = parts.vmm.pid;
     this.#parts = parts;
+    this.#helpers = [...parts.helpers];
     this.#control = new ControlPort(vmmSockets(parts.runtimeDir).control, parts.monitor);
     this.exited = new Promise((resolve) => {
       this.#resolveExit = resolve;
@@ -123,6 +131,16 @@ export class QemuVm implements Vm {
     await redirectNic(this.#parts.monitor, tap);
   }
 
+  async publishPorts(ports: readonly PortForward[], identity: JailIdentity): Promise<void> {
+    this.#requirePlain('publish other ports');
+    const { runtimeDir, monitor } = this.#parts;
+    for (const port of ports) await checkPort(port);
+    await this.#startLater((signal) =>
+      startPasst({ ports }, runtimeDir, identity, signal, laterPasstSocket),
+    );
+    await replaceTranslator(monitor, laterPasstSocket(runtimeDir));
+  }
+
   async detachNic(index: number): Promise<void> {
     this.#requirePlain('lose network cards while it runs');
     await detachNic(this.#parts.monitor, index);
@@ -168,7 +186,7 @@ export class QemuVm implements Vm {
     this.#released = true;
     await this.#parts.confidential?.port?.close();
     await this.#control.close();
-    for (const helper of this.#parts.helpers) helper.release();
+    for (const helper of this.#helpers) helper.release();
     this.#parts.monitor.close();
     await this.#parts.monitor.closed;
   }
@@ -188,6 +206,12 @@ export class QemuVm implements Vm {
     if (status === 'internal-error') await this.stopped(status);
   }
 
+  /** A helper that is started while the VM ends may outlive it: the caller sweeps then. */
+  async #startLater(start: (signal: AbortSignal) => Promise<Helper>): Promise<void> {
+    this.#hasLater = true;
+    this.#helpers.push(await start(this.#gone.signal));
+  }
+
   #requirePlain(what: string): void {
     if (this.#parts.confidential === undefined) return;
     throw new A3sError('unsupported-option', `A confidential microVM cannot ${what}`);
@@ -200,16 +224,16 @@ export class QemuVm implements Vm {
   }
 
   async #finish(exit: VmExit): Promise<void> {
-    const { runtimeDir, vmm, helpers, monitor } = this.#parts;
+    const { runtimeDir, vmm, monitor } = this.#parts;
     this.#gone.abort(new A3sError('vmm-failed', 'Cannot connect: the microVM is gone'));
     killProcess(vmm);
-    const alone = await endedAlone(helpers);
+    const alone = !this.#hasLater && (await endedAlone(this.#helpers));
     await untilGone([vmm], new AbortController().signal);
     await (alone ? removeSockets(runtimeDir) : endProcesses(runtimeDir));
     await this.#parts.confidential?.port?.close();
     await this.#control.close();
-    const detail = exit === CRASHED ? await lastWords(helpers) : exit.detail;
-    for (const helper of helpers) helper.release();
+    const detail = exit === CRASHED ? await lastWords(this.#helpers) : exit.detail;
+    for (const helper of this.#helpers) helper.release();
     monitor.close();
     this.#resolveExit({ ...exit, detail });
   }

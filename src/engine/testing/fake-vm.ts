@@ -12,6 +12,7 @@ import type {
   ControlStream,
   Disk,
   HostLimits,
+  PortForward,
   SavedVm,
   SaveRequest,
   Vm,
@@ -51,6 +52,10 @@ export class FakeVm implements FakeGuest {
   readonly cards = new Map<number, string>();
   /** Its first card leads to a tap device that came while it was paused. */
   redirected = false;
+  /** The ports of the translator that took the place of its first one. */
+  published: readonly PortForward[] | undefined;
+  /** The error of each `publishPorts`, as many as there are. */
+  readonly publishFailures: Error[] = [];
   /** The layers that were put over its disk, the last one on top. */
   readonly layers: string[] = [];
   /** Of the RAM that it says it has saved; its own where this is undefined. */
@@ -107,6 +112,14 @@ export class FakeVm implements FakeGuest {
     if (!this.paused) throw new Error('the guest could send meanwhile');
     if (this.attachFailure !== undefined) throw this.attachFailure;
     this.redirected = true;
+  }
+
+  publishPorts(ports: readonly PortForward[]): void {
+    this.#requirePlain();
+    if (!this.paused) throw new Error('the guest could send meanwhile');
+    const failure = this.publishFailures.shift() ?? this.attachFailure;
+    if (failure !== undefined) throw failure;
+    this.published = ports;
   }
 
   async applyLimits(limits: HostLimits): Promise<void> {
@@ -211,6 +224,7 @@ export function handle(vm: FakeVm, launched?: LaunchRecord): Vm {
     },
     attachNic: async (index, nic) => vm.attachNic(index, nic),
     redirectNic: async () => vm.redirectNic(),
+    publishPorts: async (ports) => vm.publishPorts(ports),
     detachNic: async (index) => {
       vm.cards.delete(index);
     },

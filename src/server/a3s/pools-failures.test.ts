@@ -1,4 +1,5 @@
 import { existsSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
@@ -78,6 +79,75 @@ describe('a start with an unusable microVM of a pool', () => {
     expect(vm?.running).toBe(false);
     expect(existsSync(join(home.config.home, 'boxes', id, 'changes.ext4'))).toBe(false);
   });
+
+  it('spends no microVM on a box whose port is taken', async () => {
+    await home.filled(1, { network: 'default' });
+    const [vm] = home.host.running;
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = taken.address() as AddressInfo;
+      const id = await home.create(['sleep', 'infinity'], publishing(String(port)));
+      const refused = await home.call('POST', `/containers/${id}/start`);
+      expect(refused).toMatchObject({ status: 500, body: { code: 'port-in-use' } });
+      expect(home.runtime.store.expect(id).state).toMatchObject({ status: 'created', ports: [] });
+    } finally {
+      await new Promise((resolve) => taken.close(resolve));
+    }
+    expect(home.host.running).toEqual([vm]);
+    expect(await home.pool()).toMatchObject({ ready: 1 });
+    expect(await home.happened('pool')).toEqual(['create', 'fill']);
+  });
+
+  it('chooses another port where the chosen one is taken before it is bound', async () => {
+    await home.filled(1, { network: 'default' });
+    const [vm] = home.host.running;
+    vm?.publishFailures.push(new A3sError('port-in-use', 'taken'));
+    const id = await home.create(['sleep', 'infinity'], publishing(''));
+    expect(await home.startBox(id)).toBe(204);
+    expect(await home.startOf(id)).toBe('pool');
+    expect(vm?.published).toEqual(home.runtime.store.expect(id).state.ports);
+  });
+
+  it('ends the microVM of a box whose port is taken when it is bound, and nothing is left', async () => {
+    await home.filled(1, { network: 'default' });
+    const [vm] = home.host.running;
+    const free = await freePort();
+    vm?.publishFailures.push(new A3sError('port-in-use', 'taken'));
+    const id = await home.create(['sleep', 'infinity'], publishing(String(free)));
+    const refused = await home.call('POST', `/containers/${id}/start`);
+    expect(refused).toMatchObject({ status: 500, body: { code: 'port-in-use' } });
+    expect([vm?.running, vm?.published]).toEqual([false, undefined]);
+    expect(home.runtime.store.expect(id).state).toMatchObject({ status: 'created', ports: [] });
+    expect(existsSync(join(home.config.home, 'boxes', id, 'changes.ext4'))).toBe(false);
+    await home.full();
+    expect(home.leftDirectories()).toEqual(
+      home.host.running.map(({ spec }) => spec.id.slice(0, 12)),
+    );
+  });
+
+  it('starts a box from the template where no translator comes for its ports', async () => {
+    await home.filled(1, { network: 'default' });
+    const [vm] = home.host.running;
+    vm?.publishFailures.push(new A3sError('vmm-failed', 'passt ended'));
+    const id = await home.create(['sleep', 'infinity'], publishing(''));
+    expect(await home.startBox(id)).toBe(204);
+    expect([await home.startOf(id), vm?.running]).toEqual(['template', false]);
+    const launched = home.host.launches.find(({ id: launchedId }) => launchedId === id);
+    expect(launched?.nic?.ports).toEqual(home.runtime.store.expect(id).state.ports);
+  });
+
+  function publishing(HostPort: string): Record<string, unknown> {
+    return { HostConfig: { PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort }] } } };
+  }
+
+  async function freePort(): Promise<number> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 
   function attachFails(): void {
     for (const vm of home.host.running) {

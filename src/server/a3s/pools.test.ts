@@ -95,6 +95,31 @@ describe('a pool', () => {
     expect(home.hostNetworks.attached.has(id)).toBe(false);
   });
 
+  it('publishes the ports of a box in the default network from its microVM of the pool', async () => {
+    await home.filled(1, { network: 'default' });
+    const [vm] = home.host.running;
+    const id = await home.create(['sleep', 'infinity'], publishing(''));
+    expect(await home.startBox(id)).toBe(204);
+    expect(await home.startOf(id)).toBe('pool');
+    const [port] = home.runtime.store.expect(id).state.ports;
+    expect(port).toEqual({
+      ...{ hostIp: '127.0.0.1', hostPort: expect.any(Number), boxPort: 80, protocol: 'tcp' },
+    });
+    expect([vm?.published, vm?.redirected, vm?.paused]).toEqual([[port], false, false]);
+    const shown = (await home.call('GET', `/containers/${id}/json`)).body;
+    const bindings = { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: String(port?.hostPort) }] };
+    expect(shown).toMatchObject({ NetworkSettings: { Ports: bindings } });
+    expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
+    expect(home.runtime.store.expect(id).state.ports).toEqual([]);
+  });
+
+  it('leaves the translator of a microVM of the pool to a box that publishes nothing', async () => {
+    await home.filled(1, { network: 'default' });
+    const [vm] = home.host.running;
+    expect(await home.startBox(await home.create(['sleep', 'infinity']))).toBe(204);
+    expect([vm?.published, vm?.redirected, vm?.paused]).toEqual([undefined, false, false]);
+  });
+
   it('starts a box from a template where its microVM of the pool keeps another network', async () => {
     await home.filled(1, { network: 'default' });
     const [vm] = home.host.running;
@@ -257,6 +282,12 @@ describe('a pool', () => {
   });
 });
 
+/** What a box in the default network publishes. */
+function publishing(HostPort: string): Record<string, unknown> {
+  const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1', HostPort }] };
+  return { HostConfig: { PortBindings } };
+}
+
 describe('an invalid pool', () => {
   it.each([
     ['too many microVMs', { size: 65 }, 400],
@@ -319,14 +350,18 @@ describe('a server that ends', () => {
     const { spec } = vm ?? {};
     if (spec === undefined) throw new Error('there is no microVM');
     const state = { id: spec.id, identity: spec.identity, start: 'pool' as const };
-    home.runtime.store.amend(id, { machine: { ...state, source: TEMPLATE_KEY } });
+    const port = { hostIp: '127.0.0.1', hostPort: 8080, boxPort: 80, protocol: 'tcp' as const };
+    home.runtime.store.amend(id, {
+      ports: [port],
+      machine: { ...state, source: TEMPLATE_KEY },
+    });
     // The killed server ends no microVM of its pool.
     const kept = home.runtime.pools.close.bind(home.runtime.pools);
     Object.assign(home.runtime.pools, { close: async () => undefined });
     await home.crash();
     await home.serve();
     await until(() => home.runtime.store.expect(id).state.status === 'created');
-    expect(vm?.running).toBe(false);
+    expect([vm?.running, home.runtime.store.expect(id).state.ports]).toEqual([false, []]);
     await kept();
   });
 

@@ -6,7 +6,7 @@
  */
 import { chown, rename, rm } from 'node:fs/promises';
 import { settleAll } from '../../../async/settle-all.ts';
-import { TEMPLATE_SLOTS, type Vm } from '../../../engine/engine.ts';
+import { TEMPLATE_SLOTS } from '../../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../../errors.ts';
 import { syncWritableLayer, writableLayerPath } from '../../disks/writable-layer.ts';
 import { endPooled, type Host as PoolHost } from '../../pool/pooled-vm.ts';
@@ -14,7 +14,7 @@ import type { PooledVm, VmPools } from '../../pool/vm-pools.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';
 import { runtimeDirectory } from '../../record/directories.ts';
 import { Handshake } from '../../run/handshake.ts';
-import { isLedByHost, type PlacesHost } from '../../run/network-places.ts';
+import { isLedByHost, type PlacesHost, portsInNetworks } from '../../run/network-places.ts';
 import type { RunServices } from '../../run/run-services.ts';
 import type { RunningBox } from '../../run/running-box.ts';
 import { publish } from '../../services/publish.ts';
@@ -24,6 +24,7 @@ import { describeVm, type Found } from '../describe-vm.ts';
 import { isInterrupted } from '../enter.ts';
 import { type JoinedNetwork, ownNetwork } from '../join-network.ts';
 import { joinOnPorts } from '../ports.ts';
+import { resolvePorts } from '../probe-port.ts';
 import type { Acquired, PreparedMain, StartSource } from '../source.ts';
 
 /** What a start in a microVM of a pool needs of the server. */
@@ -45,6 +46,7 @@ export class PoolSource implements StartSource {
 
   async acquire(openOutput: () => Promise<number>): Promise<Acquired | undefined> {
     const { definition } = this.#box;
+    await this.#expectPorts();
     const pooled = this.#rt.pools.take(definition, this.#found);
     if (pooled === undefined) return undefined;
     this.#pooled = pooled;
@@ -73,7 +75,7 @@ export class PoolSource implements StartSource {
     const changes = { disks: [], serial: TEMPLATE_SLOTS.changes, throwaway: undefined };
     const directory = runtimeDirectory(this.#rt, vm.id);
     const limits = hostLimitsOf(definition);
-    const joined = await this.#join(vm);
+    const joined = await this.#join(pooled);
     const { spec } = describeVm(definition, {
       ...{ found, directory, changes, taken, joined },
     });
@@ -91,15 +93,35 @@ export class PoolSource implements StartSource {
     return { guest, offset: await opened, durable };
   }
 
-  /** The card of the microVM leads to a translator, from which a box may have to be kept. */
-  async #join(vm: Vm): Promise<Pick<JoinedNetwork, 'nic' | 'network' | 'hosts'>> {
+  /**
+   * A start that a taken port would fail spends no microVM.
+   *
+   * @throws A3sError as `resolvePorts`
+   */
+  async #expectPorts(): Promise<void> {
+    const asked = portsInNetworks(this.#rt, this.#box.definition);
+    if (asked.length === 0 || this.#rt.pools.list().every(({ ready }) => ready === 0)) return;
+    await resolvePorts(asked);
+  }
+
+  /**
+   * The card of the microVM leads to a translator that publishes nothing, and from which a box may
+   * have to be kept.
+   */
+  async #join({
+    vm,
+    identity,
+  }: PooledVm): Promise<Pick<JoinedNetwork, 'nic' | 'network' | 'hosts'>> {
     const { definition } = this.#box;
-    if (!isLedByHost(definition)) return await ownNetwork(definition, []);
+    const isLed = isLedByHost(definition);
+    const publishes = portsInNetworks(this.#rt, definition).length > 0;
+    if (!isLed && !publishes) return await ownNetwork(definition, []);
     const nothing = { state: {}, besides: Promise.resolve() };
     return await joinOnPorts(this.#rt, this.#box, nothing, async (joined) => {
-      const tap = joined.nic?.tap;
-      if (tap === undefined) throw new A3sError('internal', 'The box has no place in its network');
-      await vm.redirectNic(tap);
+      const { tap, ports = [] } = joined.nic ?? {};
+      if (tap !== undefined) await vm.redirectNic(tap);
+      else if (isLed) throw new A3sError('internal', 'The box has no place in its network');
+      else if (ports.length > 0) await vm.publishPorts(ports, identity);
       return joined;
     });
   }

@@ -12,7 +12,7 @@ export const setPool: Command = {
   description:
     'Make a pool, or change it: so many microVMs wait, and a box that fits one of them\n' +
     'waits for none to start. Each takes memory while it waits. A pool of size 0 is\n' +
-    'empty. Boxes with bind mounts or published ports come from no pool.',
+    'empty. Boxes with bind mounts come from no pool.',
   flags: [
     int('size', 'Number of microVMs that wait', { value: 'int' }),
     int('cpus', 'Number of CPUs of each (default 1)', { value: 'int' }),

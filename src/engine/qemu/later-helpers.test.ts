@@ -1,0 +1,84 @@
+/** Helpers of a VM that are started after its launch, as for a box that takes one of a pool. */
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { identityFor, isJailUid } from '../../jail/identity.ts';
+import { findTool } from '../../jail/tools.ts';
+import { Helper } from '../helpers/helper.ts';
+import { passtSocket, startPasst } from '../helpers/passt.ts';
+import { findProcesses } from '../processes/processes.ts';
+import { endProcesses } from '../processes/sweep.ts';
+import { prepareDirectory } from '../runtime-directory.ts';
+import { findVmm, QEMU, vmmJail } from './boot/vmm.ts';
+import { guestName, vmmSockets } from './command-line/arguments.ts';
+import { NETDEV } from './command-line/devices.ts';
+import { HUB, translatorCommands } from './command-line/template-devices.ts';
+import { executeAll } from './monitor/execute-all.ts';
+import { QmpClient } from './monitor/qmp.ts';
+import { QemuVm } from './vm.ts';
+
+const ID = 'ad'.repeat(32);
+const DEADLINE_MS = 30_000;
+const identity = identityFor(process.geteuid?.() ?? 0, process.getegid?.() ?? 0, []);
+
+let root: string;
+let runtimeDir: string;
+let helper: Helper;
+let monitor: QmpClient;
+let vm: QemuVm;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'later-'));
+  await chmod(root, 0o711);
+  runtimeDir = join(root, 'run');
+  await mkdir(runtimeDir);
+  await prepareDirectory(runtimeDir, identity);
+  const socket = vmmSockets(runtimeDir).monitor;
+  const args = [
+    ...['-name', `${guestName(ID)},process=a3s-test`, '-S', '-nodefaults', '-display', 'none'],
+    ...['-machine', 'q35', '-m', '64M'],
+    ...['-netdev', `hubport,id=${NETDEV},hubid=${HUB}`],
+    ...['-device', `virtio-net-pci,netdev=${NETDEV},id=nic0,romfile=`],
+    ...['-qmp', `unix:${socket},server=on,wait=off`],
+  ];
+  const jail = vmmJail({ identity, runtimeDir });
+  helper = await Helper.start('qemu', { ...jail, path: await findTool(QEMU), args });
+  const signal = AbortSignal.any([AbortSignal.timeout(DEADLINE_MS), helper.ended]);
+  monitor = await QmpClient.connect(socket, () => undefined, signal);
+  const vmm = findVmm(ID, runtimeDir);
+  if (vmm === undefined) throw new Error('there is no VMM');
+  vm = new QemuVm({ id: ID, runtimeDir, vmm, monitor, helpers: [helper] });
+});
+afterEach(async () => {
+  await vm.kill();
+  await endProcesses(runtimeDir);
+  await rm(root, { recursive: true });
+});
+
+const programs = (): string[] =>
+  findProcesses(runtimeDir, isJailUid)
+    .map(({ program }) => program)
+    .filter((program) => program === 'passt');
+
+it('publishes ports by a translator in place of the first one, unless a port is taken', async () => {
+  const first = await startPasst({ ports: [] }, runtimeDir, identity, AbortSignal.timeout(10_000));
+  await executeAll(monitor, translatorCommands(passtSocket(runtimeDir)));
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const forward = { hostIp: '127.0.0.1', hostPort: port, boxPort: 80, protocol: 'tcp' } as const;
+  await expect(vm.publishPorts([forward], identity)).rejects.toMatchObject({ code: 'port-in-use' });
+  expect([programs(), first.ended.aborted]).toEqual([['passt'], false]);
+  await new Promise((resolve) => server.close(resolve));
+  await vm.publishPorts([forward], identity);
+  await first.lastWords();
+  expect([programs(), first.ended.aborted]).toEqual([['passt'], true]);
+  const again = createServer().listen(port, '127.0.0.1');
+  const [refusal] = (await once(again, 'error')) as [NodeJS.ErrnoException];
+  expect(refusal.code).toBe('EADDRINUSE');
+  await vm.kill();
+  expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
+  first.release();
+});
