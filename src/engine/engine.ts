@@ -71,6 +71,14 @@ export interface Share {
   readonly mountsBelow?: boolean;
 }
 
+/** How the file servers of shares run that are attached later. */
+export interface ShareServers {
+  /** The VM's. */
+  readonly identity: JailIdentity;
+  /** Processors of the host that they may run on; absent: all. */
+  readonly processors?: readonly number[] | undefined;
+}
+
 /** The properties that VMs share whose boxes can start from one template. */
 export interface VmShape {
   readonly cpus: number;
@@ -260,6 +268,11 @@ export interface VmSpec {
   readonly moreNics?: readonly (Nic & { readonly tap: number })[] | undefined;
   readonly shares: readonly Share[];
   /**
+   * Shares can be attached later (`attachShares`) to the VM, which comes from a template: its RAM
+   * is a copy of its own. A VM with shares has that anyway.
+   */
+  readonly takesShares?: boolean | undefined;
+  /**
    * Root ports more for what is attached while the VM runs. A VM from a template has those of the
    * template's shape.
    */
@@ -326,6 +339,14 @@ export interface Vm {
    * @throws A3sError `conflict` where no port is free, `state-unusable` for a file, `vmm-failed`
    */
   attachDisks(name: string, disks: readonly Disk[]): Promise<void>;
+  /**
+   * Attaches shares, eight to a root port, each with a file server of its own. The VM takes shares
+   * and has none yet.
+   *
+   * @throws A3sError `conflict` where no port is free, `bind-source-missing` and what else a launch
+   * with these shares throws, `vmm-failed`
+   */
+  attachShares(shares: readonly Share[], servers: ShareServers): Promise<void>;
   /** Detaches the disks of a name and closes their files. `vmm-failed`: the guest keeps them. */
   detachDisks(name: string): Promise<void>;
   /**

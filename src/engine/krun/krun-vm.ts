@@ -116,6 +116,10 @@ export class KrunVm implements Vm {
     return refused('attach disks to the running microVM', 'attaches nothing to a running one');
   }
 
+  attachShares(): Promise<never> {
+    return refused('attach shares to the running microVM', 'attaches nothing to a running one');
+  }
+
   detachDisks(): Promise<never> {
     return refused('detach disks of the running microVM', 'detaches nothing of a running one');
   }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { identityFor, isJailUid } from '../../jail/identity.ts';
 import { findTool } from '../../jail/tools.ts';
+import type { Share } from '../engine.ts';
 import { Helper } from '../helpers/helper.ts';
 import { passtSocket, startPasst } from '../helpers/passt.ts';
 import { findProcesses } from '../processes/processes.ts';
@@ -17,6 +18,7 @@ import { guestName, vmmSockets } from './command-line/arguments.ts';
 import { NETDEV } from './command-line/devices.ts';
 import { HUB, translatorCommands } from './command-line/template-devices.ts';
 import { executeAll } from './monitor/execute-all.ts';
+import { attachedDevices } from './monitor/hotplug.ts';
 import { QmpClient } from './monitor/qmp.ts';
 import { QemuVm } from './vm.ts';
 
@@ -34,11 +36,14 @@ beforeEach(async () => {
   await chmod(root, 0o711);
   runtimeDir = join(root, 'run');
   await mkdir(runtimeDir);
+  await mkdir(join(root, 'shared'));
   await prepareDirectory(runtimeDir, identity);
   const socket = vmmSockets(runtimeDir).monitor;
   const args = [
     ...['-name', `${guestName(ID)},process=a3s-test`, '-S', '-nodefaults', '-display', 'none'],
-    ...['-machine', 'q35', '-m', '64M'],
+    ...['-machine', 'q35,memory-backend=memory', '-m', '64M'],
+    ...['-object', 'memory-backend-memfd,id=memory,size=64M,share=on'],
+    ...['-device', 'pcie-root-port,id=rp0,chassis=1,slot=1'],
     ...['-netdev', `hubport,id=${NETDEV},hubid=${HUB}`],
     ...['-device', `virtio-net-pci,netdev=${NETDEV},id=nic0,romfile=`],
     ...['-qmp', `unix:${socket},server=on,wait=off`],
@@ -60,7 +65,29 @@ afterEach(async () => {
 const programs = (): string[] =>
   findProcesses(runtimeDir, isJailUid)
     .map(({ program }) => program)
-    .filter((program) => program === 'passt');
+    .filter((program) => program === 'passt' || program === 'virtiofsd');
+
+const share = (name: string, index: number): Share => ({
+  ...{ tag: `bind-${index}`, path: join(root, name), readonly: false },
+});
+
+it('attaches shares to a paused VM, and ends their file servers with it', async () => {
+  await vm.attachShares([share('shared', 0), share('shared', 1)], { identity });
+  expect(await attachedDevices(monitor)).toEqual(expect.arrayContaining(['share0', 'share1']));
+  expect(programs()).toEqual(['virtiofsd', 'virtiofsd']);
+  await vm.kill();
+  expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
+});
+
+it('attaches no share where one cannot be served, and ends the other file servers with the VM', async () => {
+  const shares = [share('shared', 0), share('missing', 1)];
+  await expect(vm.attachShares(shares, { identity })).rejects.toMatchObject({
+    code: 'bind-source-missing',
+  });
+  expect(await attachedDevices(monitor)).not.toContain('share0');
+  await vm.kill();
+  expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
+});
 
 it('publishes ports by a translator in place of the first one, unless a port is taken', async () => {
   const first = await startPasst({ ports: [] }, runtimeDir, identity, AbortSignal.timeout(10_000));

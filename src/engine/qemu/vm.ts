@@ -6,6 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LaunchRecord } from '@a3s-box/attestation/measure';
 import * as z from 'zod';
+import { settleOrAbort } from '../../async/settle-all.ts';
 import { A3sError } from '../../errors.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import type {
@@ -15,12 +16,15 @@ import type {
   PortForward,
   SavedVm,
   SaveRequest,
+  Share,
+  ShareServers,
   Vm,
   VmExit,
   VmSize,
 } from '../engine.ts';
 import { type Helper, printable } from '../helpers/helper.ts';
 import { checkPort, laterPasstSocket, startPasst } from '../helpers/passt.ts';
+import { startVirtiofsd } from '../helpers/virtiofsd.ts';
 import { panicReason } from '../panic-reason.ts';
 import { limitProcesses } from '../processes/process-limits.ts';
 import { killProcess, type ProcessFence, untilGone } from '../processes/processes.ts';
@@ -31,6 +35,7 @@ import { vmmSockets } from './command-line/arguments.ts';
 import { attachDiskSet, detachDiskSet } from './monitor/attach-disk-set.ts';
 import { attachDisks } from './monitor/attach-disks.ts';
 import { attachNic, detachNic, redirectNic, replaceTranslator } from './monitor/attach-nic.ts';
+import { attachShares } from './monitor/attach-shares.ts';
 import { throttleDisk } from './monitor/block-throttle.ts';
 import { readConsole } from './monitor/console.ts';
 import type { QmpClient } from './monitor/qmp.ts';
@@ -116,6 +121,19 @@ export class QemuVm implements Vm {
     await attachDiskSet(this.#parts.monitor, name, disks);
   }
 
+  async attachShares(
+    shares: readonly Share[],
+    { identity, processors }: ShareServers,
+  ): Promise<void> {
+    this.#requirePlain('get shares while it runs');
+    const { runtimeDir, monitor } = this.#parts;
+    const servers = { runtimeDir, identity, count: shares.length, processors };
+    await this.#startLater((signal) =>
+      shares.map((share, index) => startVirtiofsd(share, index, servers, signal)),
+    );
+    await attachShares(monitor, shares, runtimeDir);
+  }
+
   async detachDisks(name: string): Promise<void> {
     this.#requirePlain('lose disks while it runs');
     await detachDiskSet(this.#parts.monitor, name);
@@ -135,9 +153,9 @@ export class QemuVm implements Vm {
     this.#requirePlain('publish other ports');
     const { runtimeDir, monitor } = this.#parts;
     for (const port of ports) await checkPort(port);
-    await this.#startLater((signal) =>
+    await this.#startLater((signal) => [
       startPasst({ ports }, runtimeDir, identity, signal, laterPasstSocket),
-    );
+    ]);
     await replaceTranslator(monitor, laterPasstSocket(runtimeDir));
   }
 
@@ -206,10 +224,22 @@ export class QemuVm implements Vm {
     if (status === 'internal-error') await this.stopped(status);
   }
 
-  /** A helper that is started while the VM ends may outlive it: the caller sweeps then. */
-  async #startLater(start: (signal: AbortSignal) => Promise<Helper>): Promise<void> {
+  /**
+   * Helpers that are started while the VM ends may outlive it: the caller sweeps then. The first
+   * failure aborts the others.
+   */
+  async #startLater(start: (signal: AbortSignal) => Promise<Helper>[]): Promise<void> {
     this.#hasLater = true;
-    this.#helpers.push(await start(this.#gone.signal));
+    await settleOrAbort(this.#gone.signal, (waiting) => {
+      const started = start(waiting);
+      for (const each of started) {
+        each.then(
+          (helper) => this.#helpers.push(helper),
+          () => undefined,
+        );
+      }
+      return [Promise.resolve(), ...started];
+    });
   }
 
   #requirePlain(what: string): void {

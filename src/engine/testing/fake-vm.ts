@@ -15,6 +15,7 @@ import type {
   PortForward,
   SavedVm,
   SaveRequest,
+  Share,
   Vm,
   VmExit,
   VmSpec,
@@ -52,6 +53,10 @@ export class FakeVm implements FakeGuest {
   readonly cards = new Map<number, string>();
   /** Its first card leads to a tap device that came while it was paused. */
   redirected = false;
+  /** The shares that were attached while it was paused. */
+  shares: readonly Share[] = [];
+  /** The error of each `attachShares`. */
+  sharesFailure: Error | undefined;
   /** The ports of the translator that took the place of its first one. */
   published: readonly PortForward[] | undefined;
   /** The error of each `publishPorts`, as many as there are. */
@@ -112,6 +117,13 @@ export class FakeVm implements FakeGuest {
     if (!this.paused) throw new Error('the guest could send meanwhile');
     if (this.attachFailure !== undefined) throw this.attachFailure;
     this.redirected = true;
+  }
+
+  attachShares(shares: readonly Share[]): void {
+    this.#requirePlain();
+    if (this.spec.takesShares !== true) throw new Error('its RAM is not shared');
+    if (this.sharesFailure !== undefined) throw this.sharesFailure;
+    this.shares = shares;
   }
 
   publishPorts(ports: readonly PortForward[]): void {
@@ -222,6 +234,7 @@ export function handle(vm: FakeVm, launched?: LaunchRecord): Vm {
     detachDisks: async (name) => {
       vm.diskSets.delete(name);
     },
+    attachShares: async (shares) => vm.attachShares(shares),
     attachNic: async (index, nic) => vm.attachNic(index, nic),
     redirectNic: async () => vm.redirectNic(),
     publishPorts: async (ports) => vm.publishPorts(ports),

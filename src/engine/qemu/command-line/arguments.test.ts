@@ -87,6 +87,21 @@ it('makes guest memory shared only for file servers', () => {
   );
 });
 
+it('shares the memory of a microVM from a template that takes shares later', () => {
+  const fds = { kernel: 3, initrd: undefined, kvm: undefined, monitor: 9, disks: [], ram: 4 };
+  const template = {
+    ...{ key: '0'.repeat(64), shape: { cpus: 2, boot: spec.boot }, ram: 4, devicePath: '/d' },
+    memoryBytes: 512 * MEBIBYTE,
+  };
+  const line = (takesShares: boolean): string =>
+    qemuArguments(
+      plan({ spec: { ...spec, template, takesShares }, start: 'template', growthBytes: 2 ** 30 }),
+      fds,
+    ).join(' ');
+  expect(line(true)).toContain('mem-path=/proc/self/fd/4,share=on,dump=off');
+  expect(line(false)).toContain('mem-path=/proc/self/fd/4,share=off,readonly=on,rom=off,dump=off');
+});
+
 it('emulates arm64 on the machine virt, which has no tables of ACPI and no time stamp counter', () => {
   const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, disks: [] };
   const boot = { ...spec.boot, architecture: 'arm64' } as const;

@@ -9,6 +9,7 @@
 import type { Accelerator, GuestArchitecture, VmSpec } from '../../engine.ts';
 import { backingSet, diskSet, KVM_SET, STATE_SET, setFile } from './descriptor-sets.ts';
 import { forkDevices, forkMemory } from './fork-devices.ts';
+import { hasSharedRam } from './shared-ram.ts';
 import { rootPorts, templatePorts } from './slots.ts';
 import { templateDevices } from './template-devices.ts';
 
@@ -200,7 +201,7 @@ function memory({ spec, start, growthBytes }: VmmPlan, fds: VmmDescriptors): str
   // Where the RAM is shared with device processes it is a copy of its own. Otherwise it is the
   // template's, and only pages that are written get copied.
   const access =
-    start === 'save' || spec.shares.length > 0 ? 'share=on' : 'share=off,readonly=on,rom=off';
+    start === 'save' || hasSharedRam(spec) ? 'share=on' : 'share=off,readonly=on,rom=off';
   return [
     '-m',
     `size=${size}B,slots=1,maxmem=${growthBytes}B`,

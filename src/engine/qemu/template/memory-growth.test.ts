@@ -41,6 +41,15 @@ it('attaches the missing memory as one piece, in whole steps', () => {
   expect(sizes(2 * GIB)).toEqual([1536 * MIB, 'pc-dimm']);
 });
 
+it('shares the missing memory of a microVM that takes shares', () => {
+  const backend = (takesShares: boolean): unknown => {
+    const spec = { ...vmSpec(513 * MIB), takesShares };
+    return growthCommands({ spec, growthBytes: 8 * GIB })[0]?.[1];
+  };
+  expect(backend(true)).toMatchObject({ 'qom-type': 'memory-backend-memfd', share: true });
+  expect(backend(false)).toMatchObject({ 'qom-type': 'memory-backend-ram', share: false });
+});
+
 it('refuses more memory than a microVM can grow to', () => {
   expect(() => sizes(9 * GIB)).toThrow(expect.objectContaining({ code: 'out-of-memory' }));
 });

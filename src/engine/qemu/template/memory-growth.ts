@@ -7,6 +7,7 @@ import { totalmem } from 'node:os';
 import { A3sError } from '../../../errors.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
 import type { Command } from '../command-line/devices.ts';
+import { hasSharedRam } from '../command-line/shared-ram.ts';
 
 /** The unit in which the guest's kernel takes and returns RAM. */
 const STEP = 128 * 2 ** 20;
@@ -32,7 +33,7 @@ export function growthCommands({
     const limit = Math.floor(growthBytes / 2 ** 20);
     throw new A3sError('out-of-memory', `Cannot give a microVM more than ${limit} MiB`);
   }
-  const shared = spec.shares.length > 0;
+  const shared = hasSharedRam(spec);
   const id = 'growth';
   const backend = shared ? 'memory-backend-memfd' : 'memory-backend-ram';
   return [

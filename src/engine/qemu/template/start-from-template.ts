@@ -19,6 +19,7 @@ import { type StartedVmm, startVmm } from '../boot/vmm.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
 import { STATE_URI } from '../command-line/descriptor-sets.ts';
 import { type Command, placedDisks, placedShares } from '../command-line/devices.ts';
+import { hasSharedRam } from '../command-line/shared-ram.ts';
 import { extraSlots } from '../command-line/slots.ts';
 import {
   directCommands,
@@ -165,9 +166,9 @@ async function launch(
   { kernel, events, spawned }: { kernel: number; events: VmEvents; spawned: () => void },
   signal: AbortSignal,
 ): Promise<Started> {
-  const { template, shares, identity } = plan.spec;
+  const { template, identity } = plan.spec;
   const state = await openState(template.devicePath);
-  const copy = shares.length === 0 ? undefined : await privateRam(template, identity);
+  const copy = hasSharedRam(plan.spec) ? await privateRam(template, identity) : undefined;
   let resumed = (): void => undefined;
   const runs = new Promise<void>((resolve) => {
     resumed = resolve;
