@@ -1,6 +1,6 @@
 /**
  * The runs of `run-warm` from a pool that is full each time: without a network, and with the
- * default one. Boxes with bind mounts never come from a pool.
+ * default one.
  *
  * @module
  */

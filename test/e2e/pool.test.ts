@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
@@ -147,26 +147,43 @@ describe.each(ACTORS)('a box of %s in a microVM of a pool', (name) => {
     expect(actor.remains()).toEqual([]);
   });
 
-  it('publishes its port, also past the end of the server, until it stops', async () => {
+  it('publishes its port and has its mounts, also past the end of the server', async () => {
     await actor.ok(['pool', 'set', '--size', '1', '--wait'], WAIT);
+    const shared = join(actor.directory, 'shared');
+    mkdirSync(shared);
+    writeFileSync(join(shared, 'said'), 'published\n');
+    actor.own(shared, join(shared, 'said'));
+    const disk = ['--opt', 'type=disk', '--opt', 'size=64m'];
+    await actor.ok(['volume', 'create', ...disk, 'disk']);
     const port = await freePort();
     const get = async (): Promise<string> => {
       const answer = await fetch(`http://127.0.0.1:${port}/said`);
       return await answer.text();
     };
-    const serve = 'echo published > /tmp/said; exec httpd -f -p 8080 -h /tmp';
-    const asked = ['-p', `127.0.0.1:${port}:8080`, BUSYBOX, 'sh', '-c', serve];
-    await actor.ok(['run', '-d', '--name', 'web', ...asked], WAIT);
+    const serve =
+      'cp /shared/said /disk/; cp /disk/said /data/; df -T /disk | tail -1 >/shared/disk; exec httpd -f -p 8080 -h /data';
+    const publish = ['-p', `127.0.0.1:${port}:8080`];
+    const mounts = ['-v', `${shared}:/shared`, '-v', 'data:/data', '-v', 'disk:/disk'];
+    const command = [BUSYBOX, 'sh', '-c', serve];
+    await actor.ok(['run', '-d', '--name', 'web', ...publish, ...mounts, ...command], WAIT);
     expect(await actor.ok(['inspect', '-f', '{{.Machine.Start}}', 'web'])).toBe('pool');
     await until('the port answers', async () => (await get().catch(() => '')) === 'published\n');
     await actor.killServer();
     expect(await get()).toBe('published\n');
     expect(await actor.ok(['port', 'web'], WAIT)).toBe(`8080/tcp -> 127.0.0.1:${port}`);
-    const second = await actor.run(['run', '-d', '--name', 'other', ...asked]);
+    expect(readFileSync(join(shared, 'disk'), 'utf8')).toMatch(/^\S+ +ext4 /);
+    writeFileSync(join(shared, 'said'), 'changed\n');
+    await actor.ok(['exec', 'web', 'cp', '/shared/said', '/data/said']);
+    expect(await get()).toBe('changed\n');
+    const second = await actor.run(['run', '-d', '--name', 'other', ...publish, ...command]);
     expect(second.stderr).toContain(`127.0.0.1:${port} failed: port is already allocated`);
     await actor.ok(['stop', '-t', '0', 'web']);
     await expect(get()).rejects.toThrow('fetch failed');
     await actor.ok(['rm', '-f', 'web', 'other']);
+    const read = ['run', '--rm', '-v', 'data:/data', '-v', 'disk:/disk', '--network', 'none'];
+    const kept = await actor.ok([...read, BUSYBOX, 'cat', '/data/said', '/disk/said'], WAIT);
+    expect(kept).toBe('changed\npublished');
+    await actor.ok(['volume', 'rm', 'data', 'disk']);
     await actor.ok(['pool', 'rm', 'default']);
   });
 });

@@ -22,6 +22,8 @@ export const PoolDefinition = z.strictObject({
   /** The memory as boxes ask for it; 0: the default. */
   memoryBytes: z.int().min(0),
   network: z.enum(['default', 'none']),
+  /** Its microVMs take the directories and files of a host that a box mounts. */
+  mounts: z.boolean().default(true),
 });
 export type PoolDefinition = z.infer<typeof PoolDefinition>;
 
@@ -54,7 +56,8 @@ export function poolMemory({ memoryBytes }: Pick<PoolDefinition, 'memoryBytes'>)
 
 /** Whether microVMs of one pool can serve the other. */
 export function sameShape(a: PoolDefinition, b: PoolDefinition): boolean {
-  return a.cpus === b.cpus && a.memoryBytes === b.memoryBytes && a.network === b.network;
+  const isSame = a.cpus === b.cpus && a.memoryBytes === b.memoryBytes;
+  return isSame && a.network === b.network && a.mounts === b.mounts;
 }
 
 export function noSuchPool(name: string): A3sError {

@@ -6,7 +6,7 @@ import type { PoolDefinition } from './definition.ts';
 import { reasonAgainst } from './fit.ts';
 
 const POOL: PoolDefinition = {
-  ...{ name: 'default', size: 1, cpus: 1, memoryBytes: 0, network: 'none' },
+  ...{ name: 'default', size: 1, cpus: 1, memoryBytes: 0, network: 'none', mounts: true },
 };
 const BOX = {
   ...{ nanoCpus: 0, memoryBytes: 0, limits: NO_LIMITS, network: 'none', ports: [] },
@@ -18,6 +18,10 @@ const TMPFS: BoxDefinition['tmpfs'][number] = {
 };
 const layers = (count: number): Found['layers'] =>
   Array.from({ length: count }, (_, n) => ({ path: '/l', serial: `layer-${n}`, readonly: true }));
+const shares = (count: number): Found['shares'] =>
+  Array.from({ length: count }, (_, n) => ({ tag: `bind-${n}`, path: '/d', readonly: true }));
+const disks = (count: number): Found['mountDisks'] =>
+  Array.from({ length: count }, (_, n) => ({ path: '/v', serial: `volume-${n}`, readonly: false }));
 const PORT = { boxPort: 80, protocol: 'tcp' as const, hostIp: '', hostPort: 0 };
 const FOUND = {
   ...{ layers: layers(1), shares: [], mountDisks: [], mounts: [], keptChanges: false },
@@ -46,6 +50,7 @@ describe('a box', () => {
     ],
     ['with less memory', { memoryBytes: 64 * 2 ** 20 }, {}],
     ['without a network, which publishes no ports', { ports: [PORT] }, {}],
+    ['with as many mounts as there are ports', {}, { shares: shares(16), mountDisks: disks(16) }],
     ['with as many layers as there are slots', {}, { layers: layers(7) }],
   ])('serves a box %s from the pool', (_, definition, found) => {
     expect(reasonAgainst(POOL, { ...BOX, ...definition }, { ...FOUND, ...found })).toBeUndefined();
@@ -61,6 +66,13 @@ describe('a box', () => {
     expect(reasonAgainst(POOL, box, FOUND)).toContain('network');
   });
 
+  it('serves no box that mounts directories from a pool without mounts', () => {
+    const bare = { ...POOL, mounts: false };
+    const mounting = { ...FOUND, shares: shares(1) };
+    expect(reasonAgainst(bare, BOX, mounting)).toContain('mounts directories');
+    expect(reasonAgainst(bare, BOX, { ...FOUND, mountDisks: disks(1) })).toBeUndefined();
+  });
+
   it('serves no box that is in no network any more from a pool', () => {
     const nowhere = { ...BOX, ...CONNECTED, endpoints: [] };
     expect(reasonAgainst({ ...POOL, network: 'default' }, nowhere, FOUND)).toContain('no network');
@@ -71,8 +83,12 @@ describe('a box', () => {
     ['more processors', { nanoCpus: 1_500_000_000 }, {}, '2 CPUs'],
     ['a quota of more processors', { limits: { ...NO_LIMITS, cpuQuotaUs: 150_000 } }, {}, '2 CPUs'],
     ['more memory', { memoryBytes: 2 ** 30 }, {}, 'memory'],
-    ['bind mounts', {}, { shares: [{ tag: 'bind-0', path: '/', readonly: true }] }, 'bind mounts'],
-    ['a disk of a volume', {}, { mountDisks: [{ serial: 'volume-0' }] }, 'volumes'],
+    [
+      'more mounts than there are ports',
+      {},
+      { shares: shares(17), mountDisks: disks(9) },
+      'its 9 disks and 17 shares are too many',
+    ],
     [
       'a writable layer of its own size',
       { storage: { bytes: 2 ** 30, options: {} } },

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
+import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS } from '../../engine/engine.ts';
+import { hotplugPorts } from '../../engine/hotplug-ports.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import { isLedByHost } from '../run/network-places.ts';
 import { askedCpus, vmCpus, vmMemory } from '../spec/resources.ts';
@@ -30,7 +31,11 @@ export function reasonAgainst(
   if (vmMemory(memoryBytes) > poolMemory(pool)) return 'it needs more memory';
   if (definition.network === 'user' && endpoints.length === 0) return 'it is in no network';
   if (definition.mac !== undefined) return 'its hardware address was chosen';
-  if (shares.length + mountDisks.length > 0) return 'it has bind mounts, volumes or images';
+  if (shares.length > 0 && !pool.mounts) return 'it mounts directories, the pool has no mounts';
+  const ports = hotplugPorts(mountDisks.length, shares.length);
+  if (ports > HOTPLUG_CAPACITY.ports) {
+    return `its ${mountDisks.length} disks and ${shares.length} shares are too many`;
+  }
   if (storage !== undefined) return 'its writable layer has a size of its own';
   if (keptChanges) return 'it has run before';
   if (layers.length > TEMPLATE_SLOTS.layers.length) return `it has ${layers.length} layers`;

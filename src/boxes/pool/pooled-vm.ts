@@ -79,6 +79,7 @@ export async function fillOne(
       disks: [{ path: writableLayerPath, serial: TEMPLATE_SLOTS.changes, readonly: false }],
       nic: shape.network === 'none' ? undefined : { mac: MAC, ports: [], redirectable: true },
       shares: [],
+      takesShares: shape.mounts,
       template: taken.template,
     };
     const vm = await rt.engine.launch(spec, signal);

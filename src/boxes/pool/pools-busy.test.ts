@@ -16,7 +16,14 @@ afterEach(() => home.remove());
 it('fills a pool beside work on a box that does not end', async () => {
   // The server opens its own pools once it answers.
   await expect.poll(() => existsSync(join(home.config.home, 'pools'))).toBe(true);
-  const definition = { name: 'other', size: 1, cpus: 1, memoryBytes: 0, network: 'none' } as const;
+  const definition = {
+    name: 'other',
+    size: 1,
+    cpus: 1,
+    memoryBytes: 0,
+    network: 'none',
+    mounts: true,
+  } as const;
   const database = openDatabase(join(home.config.home, 'pools.db'), POOL_MIGRATIONS);
   const release = await home.runtime.locks.acquire('a box');
   const pools = new Pools(home.runtime, new PoolRecords(database), 300);

@@ -6,6 +6,7 @@
  */
 
 import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS } from '../../engine/engine.ts';
+import { hotplugPorts } from '../../engine/hotplug-ports.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';
@@ -122,9 +123,7 @@ export function reasonToBoot(
   if (driven !== undefined) return `${driven.path} needs a driver that a template has not loaded`;
   const more = Math.max(0, layers.length - TEMPLATE_SLOTS.layers.length);
   const disks = more + mountDisks.length + (keptChanges ? 1 : 0);
-  const { ports, functions } = HOTPLUG_CAPACITY;
-  const needed = Math.ceil(disks / functions) + Math.ceil(shares.length / functions);
-  if (needed <= ports) return undefined;
+  if (hotplugPorts(disks, shares.length) <= HOTPLUG_CAPACITY.ports) return undefined;
   const devices = [
     `${layers.length} layers`,
     ...(mountDisks.length > 0 ? [`${mountDisks.length} disks of volumes and images`] : []),

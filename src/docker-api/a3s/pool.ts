@@ -19,6 +19,8 @@ export const PoolBody = z.strictObject({
   /** What boxes can ask for; 0 is the default. */
   memoryBytes: z.int().min(0).default(0),
   network: network.default('default'),
+  /** Whether boxes may have bind mounts and volumes; each microVM has a copy of its RAM then. */
+  mounts: z.boolean().default(true),
 });
 export type PoolBody = Document<typeof PoolBody>;
 
@@ -28,6 +30,7 @@ export const PoolSummary = z.strictObject({
   cpus: z.int(),
   memoryBytes: z.int(),
   network,
+  mounts: z.boolean(),
   /** The memory of each microVM, in bytes. */
   machineBytes: z.int(),
   ready: z.int(),

@@ -137,6 +137,34 @@ describe('a start with an unusable microVM of a pool', () => {
     expect(launched?.nic?.ports).toEqual(home.runtime.store.expect(id).state.ports);
   });
 
+  it('starts a box from the template where its microVM takes no share', async () => {
+    await home.filled(1);
+    const [vm] = home.host.running;
+    if (vm !== undefined) vm.sharesFailure = new A3sError('vmm-failed', 'no');
+    const id = await home.create(['sleep', 'infinity'], MOUNTING);
+    expect(await home.startBox(id)).toBe(204);
+    expect([await home.startOf(id), vm?.running]).toEqual(['template', false]);
+    const launched = home.host.launches.find(({ id: launchedId }) => launchedId === id);
+    expect(launched?.shares).toHaveLength(1);
+  });
+
+  it('fails a start from the pool whose directory is gone, and nothing is left', async () => {
+    await home.filled(1);
+    const [vm] = home.host.running;
+    if (vm !== undefined) vm.sharesFailure = new A3sError('bind-source-missing', 'gone');
+    const id = await home.create(['sleep', 'infinity'], MOUNTING);
+    const failed = await home.call('POST', `/containers/${id}/start`);
+    expect(failed.body).toMatchObject({ code: 'bind-source-missing' });
+    expect([vm?.running, home.runtime.store.expect(id).state.status]).toEqual([false, 'created']);
+    expect(existsSync(join(home.config.home, 'boxes', id, 'changes.ext4'))).toBe(false);
+    await home.full();
+    expect(home.leftDirectories()).toEqual(
+      home.host.running.map(({ spec }) => spec.id.slice(0, 12)),
+    );
+  });
+
+  const MOUNTING = { HostConfig: { NetworkMode: 'none', Binds: ['/tmp:/mnt'] } };
+
   function publishing(HostPort: string): Record<string, unknown> {
     return { HostConfig: { PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort }] } } };
   }

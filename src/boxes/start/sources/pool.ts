@@ -32,6 +32,9 @@ export type PoolStartHost = PoolHost &
   PlacesHost &
   Pick<RunServices, 'events' | 'restarts' | 'running' | 'shutdown'> & { readonly pools: VmPools };
 
+/** The disks of volumes, and of images that the box mounts, by this name. */
+const MOUNTS = 'mounts';
+
 export class PoolSource implements StartSource {
   readonly #rt: PoolStartHost;
   readonly #box: Box;
@@ -75,12 +78,12 @@ export class PoolSource implements StartSource {
     const changes = { disks: [], serial: TEMPLATE_SLOTS.changes, throwaway: undefined };
     const directory = runtimeDirectory(this.#rt, vm.id);
     const limits = hostLimitsOf(definition);
-    const joined = await this.#join(pooled);
+    const [joined] = await settleAll([this.#join(pooled), this.#share(pooled)]);
     const { spec } = describeVm(definition, {
       ...{ found, directory, changes, taken, joined },
     });
     await settleAll([
-      vm.attach(found.layers),
+      this.#attachDisks(pooled),
       takeChanges(this.#rt, definition, pooled),
       limits === undefined ? Promise.resolve() : vm.applyLimits(limits),
     ]);
@@ -91,6 +94,21 @@ export class PoolSource implements StartSource {
     await settleAll([vm.resume(), handshake.known.first(guest, running.signal)]);
     await handshake.specSent;
     return { guest, offset: await opened, durable };
+  }
+
+  /** No file is handed to the VMM meanwhile but the one that `#join` may hand over. */
+  async #share({ vm, identity }: PooledVm): Promise<void> {
+    const { shares } = this.#found;
+    if (shares.length === 0) return;
+    const { processors } = hostLimitsOf(this.#box.definition) ?? {};
+    await vm.attachShares(shares, { identity, processors });
+  }
+
+  /** Disks have ports that no share has, so they come after the shares. */
+  async #attachDisks({ vm }: PooledVm): Promise<void> {
+    const { layers, mountDisks } = this.#found;
+    await vm.attach(layers);
+    if (mountDisks.length > 0) await vm.attachDisks(MOUNTS, mountDisks);
   }
 
   /**

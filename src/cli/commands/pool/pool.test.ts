@@ -15,10 +15,11 @@ describe('pool set', () => {
   it('sends the settings of a pool, and waits with --wait', async () => {
     server.answers.set('PUT /a3s/v1/pools/fast', { json: POOL });
     server.answers.set('POST /a3s/v1/pools/fast/wait', { json: POOL });
-    const flags = ['--size', '4', '--cpus', '2', '-m', '1g', '--network', 'none', '--wait'];
+    const shape = ['--cpus', '2', '-m', '1g', '--network', 'none', '--mounts=false'];
+    const flags = ['--size', '4', ...shape, '--wait'];
     expect(await a3s('set', ...flags, 'fast')).toMatchObject({ status: 0, stdout: 'fast\n' });
     expect(JSON.parse(server.called('PUT /a3s/v1/pools/fast')?.body ?? '')).toEqual({
-      ...{ size: 4, cpus: 2, memoryBytes: 2 ** 30, network: 'none' },
+      ...{ size: 4, cpus: 2, memoryBytes: 2 ** 30, network: 'none', mounts: false },
     });
     expect(server.called('POST /a3s/v1/pools/fast/wait')).toBeDefined();
   });

@@ -17,6 +17,7 @@ export const POOL_LISTING: Listing = {
     CPUs: 'CPUS',
     Memory: 'MEMORY',
     Network: 'NETWORK',
+    Mounts: 'MOUNTS',
     State: 'STATE',
     Error: 'ERROR',
   },
@@ -30,6 +31,7 @@ export function poolRow(pool: Received<PoolSummary>): Row {
     CPUs: String(numberOf(pool.cpus)),
     Memory: humanMemory(numberOf(pool.machineBytes)),
     Network: stringOf(pool.network),
+    Mounts: String(pool.mounts === true),
     State: stringOf(pool.state),
     Error: stringOf(pool.error),
   };
