@@ -95,6 +95,33 @@ describe('a pool', () => {
     expect(home.hostNetworks.attached.has(id)).toBe(false);
   });
 
+  it('gives a box of the pool all its networks, with IPv6 addresses, before it runs', async () => {
+    const IPAM = { Config: [{ Subnet: '10.1.2.0/24' }, { Subnet: 'fd00:89::/64' }] };
+    await home.call('POST', '/networks/create', { Name: 'db', EnableIPv6: true, IPAM });
+    const other = { Config: [{ Subnet: '10.1.3.0/24' }] };
+    await home.call('POST', '/networks/create', { Name: 'web', IPAM: other });
+    await home.filled(1, { network: 'default' });
+    const [vm] = home.host.running;
+    const id = await home.create(['sleep', 'infinity'], {
+      HostConfig: { NetworkMode: 'db' },
+      NetworkingConfig: { EndpointsConfig: { db: {}, web: {} } },
+    });
+    expect(await home.startBox(id)).toBe(204);
+    expect(await home.startOf(id)).toBe('pool');
+    const [first, second] = home.hostNetworks.placesOf(id);
+    expect([first, second]).toMatchObject([
+      { address: '10.1.2.2', address6: 'fd00:89::2' },
+      { address: '10.1.3.2' },
+    ]);
+    expect([vm?.redirected, [...(vm?.cards ?? [])]]).toEqual([true, [[1, second?.mac]]]);
+    expect(home.agents.get(vm?.spec.id ?? '')?.networks?.cards).toMatchObject([
+      { device: 'eth0', address: '10.1.2.2', ipv6: { address: 'fd00:89::2' } },
+      { device: 'eth1', address: '10.1.3.2' },
+    ]);
+    expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
+    expect(home.hostNetworks.placesOf(id)).toEqual([]);
+  });
+
   it('publishes the ports of a box in the default network from its microVM of the pool', async () => {
     await home.filled(1, { network: 'default' });
     const [vm] = home.host.running;
