@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { stopContainer as stopRunning } from '../../pods/containers/stop-container.ts';
@@ -29,6 +29,18 @@ describe('a server that starts again', () => {
     await expect.poll(() => [...(pod.disks?.keys() ?? [])]).toEqual([kept.slice(0, 12)]);
     await pod.stop(kept);
     expect(await pod.statusOf(kept)).toMatchObject({ exitCode: 143 });
+  });
+
+  it('makes the disk that an earlier server has recorded and not made', async () => {
+    const id = await pod.create('created', ['true']);
+    await pod.home.crash();
+    const disk = join(pod.home.config.home, 'pods', pod.id, `${id}.ext4`);
+    rmSync(disk);
+    await pod.home.start();
+    expect(await pod.stateOf(id)).toBe(CONTAINER_CREATED);
+    await pod.startContainer(id);
+    expect(existsSync(disk)).toBe(true);
+    await expect.poll(() => pod.statusOf(id)).toMatchObject({ exitCode: 0, reason: 'Completed' });
   });
 
   it('stops a container once it is taken over', async () => {

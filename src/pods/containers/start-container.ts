@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { ensureWritableLayer } from '../../boxes/disks/writable-layer.ts';
 import { authorizeImage } from '../../boxes/policy/authorize-image.ts';
 import { authorizeImageMounts } from '../../boxes/policy/image-mounts.ts';
 import { now, timestamp } from '../../boxes/record/clock.ts';
@@ -34,7 +35,7 @@ export async function startContainer(rt: PodHost, id: string): Promise<void> {
   const { pod } = rt.pods.expectContainer(id).definition;
   await rt.locks.run(pod, async () => {
     const container = expectCreated(rt, id);
-    expectReady(rt, pod);
+    const { identity } = expectReady(rt, pod).definition;
     const running = rt.runningPods.expect(pod);
     const { image: pinned } = container.definition;
     const image = await pinnedImage(rt, { image: pinned });
@@ -48,6 +49,8 @@ export async function startContainer(rt: PodHost, id: string): Promise<void> {
       output = await openOutput(rt, running, id);
       const layers = await rt.images.bootLayers(image);
       const disk = containerDisk(rt, container.definition);
+      // A server that ended between record and disk has made none, and its client may know the id.
+      await ensureWritableLayer(disk, identity);
       const images = await mountImages(rt, imageMounts, imageSerials(id));
       await rt.podMounts.add(pod, id, mounts);
       const { user } = await enterGuest(
