@@ -27,6 +27,7 @@ import { fs } from './benchmarks/fs.ts';
 import { instructions } from './benchmarks/instructions.ts';
 import { lifecycle } from './benchmarks/lifecycle.ts';
 import { net } from './benchmarks/net.ts';
+import { pod } from './benchmarks/pod.ts';
 import { pull } from './benchmarks/pull.ts';
 import { restore } from './benchmarks/restore.ts';
 import { runPool } from './benchmarks/run-pool.ts';
@@ -51,6 +52,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   lifecycle,
   api,
   burst,
+  pod,
   composeUp,
   cliStart,
   density,

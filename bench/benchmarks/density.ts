@@ -1,17 +1,16 @@
 /**
  * The cost of an idle box for the host, and of fifty boxes for the control server.
  *
- * Memory is counted as `Pss` in `/proc`: each process has its share of a page that several map, so
- * the sum over all boxes counts every page once. Beside it stands how much less memory the host has
- * available, which counts only what cannot be freed.
+ * Beside the memory of its processes stands how much less memory the host has available, which
+ * counts only what cannot be freed.
  *
  * @module
  */
 import { readFileSync } from 'node:fs';
 import type { Actor } from '../../test/e2e/actor.ts';
 import { BUSYBOX } from '../../test/e2e/installation.ts';
-import type { HostProcess } from '../../test/e2e/processes.ts';
 import type { Benchmark } from '../benchmark.ts';
+import { mebibytes, proportional, proportionalOf } from '../process-memory.ts';
 import { alone, type BenchmarkResult, shown } from '../statistics.ts';
 import { warm } from '../warm.ts';
 import { withActor } from '../with-actor.ts';
@@ -20,31 +19,9 @@ const BOXES = 50;
 const BOX = ['run', '-d', '--network', 'none', BUSYBOX, 'sleep', '100000'];
 /** With less than this left, the kernel may begin to kill; in MiB. */
 const LEAST_LEFT = 768;
-/** A box's processes name its directory, which has this many digits of its id. */
-const SHORT_ID = 12;
-
-/** Of a process, with shared pages counted by share, in MiB. */
-function proportional(pid: number): number {
-  return mebibytes('Pss', readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'));
-}
 
 function available(): number {
   return mebibytes('MemAvailable', readFileSync('/proc/meminfo', 'utf8'));
-}
-
-/** The value of a line in one of the kernel's tables. */
-function mebibytes(name: string, text: string): number {
-  const line = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text);
-  if (line?.[1] === undefined) throw new Error(`there is no ${name}`);
-  return Number(line[1]) / 1024;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
-}
-
-function isOf(id: string) {
-  return ({ commandLine }: HostProcess): boolean => commandLine.includes(id.slice(0, SHORT_ID));
 }
 
 async function startAll(actor: Actor, signal: AbortSignal): Promise<readonly string[]> {
@@ -63,11 +40,7 @@ async function startAll(actor: Actor, signal: AbortSignal): Promise<readonly str
 }
 
 function rows(actor: Actor, ids: readonly string[], fallen: number): readonly BenchmarkResult[] {
-  const processes = actor.boxProcesses();
-  const boxes = ids.map((id) =>
-    sum(processes.filter(isOf(id)).map(({ pid }) => proportional(pid))),
-  );
-  if (boxes.includes(0)) throw new Error('a box has no process: it does not run');
+  const boxes = proportionalOf(actor, ids);
   const server = actor.serverPid();
   if (server === undefined) throw new Error('the control server is gone');
   return [

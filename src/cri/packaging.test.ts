@@ -13,6 +13,7 @@ const TAINT = { key: 'a3s.dev/runtime', value: 'a3s', effect: 'NoSchedule' };
 const text = (...path: string[]) => readFileSync(join(DIRECTORY, ...path), 'utf8');
 const files = readdirSync(DIRECTORY, { encoding: 'utf8', recursive: true });
 const read = (file: string) => readPolicyDocument(text(file));
+const page = readFileSync(join(ROOT, 'docs/kubernetes.md'), 'utf8');
 
 it('each document of the packaging is YAML, and the page on Kubernetes names it', () => {
   const documents = files.filter((file) => file.endsWith('.yaml')).sort();
@@ -21,7 +22,6 @@ it('each document of the packaging is YAML, and the page on Kubernetes names it'
     ...['k3s-agent.yaml', 'kubeadm-join.yaml', 'kubelet.yaml', 'runtime-class.yaml'],
     'sample-pod.yaml',
   ]);
-  const page = readFileSync(join(ROOT, 'docs/kubernetes.md'), 'utf8');
   for (const file of documents) {
     expect(read(file)).toBeTypeOf('object');
     expect(page).toContain(`packaging/kubernetes/${file}`);
@@ -32,12 +32,14 @@ it('the runtime class has a handler that the server knows, and leads to its node
   expect(read('runtime-class.yaml')).toMatchObject({
     kind: 'RuntimeClass',
     handler: expect.toSatisfy((name: string) => name !== '' && HANDLERS.includes(name)),
+    overhead: { podFixed: { memory: '120Mi' } },
     scheduling: {
       nodeSelector: { 'a3s.dev/runtime': 'a3s' },
       tolerations: [{ ...TAINT, operator: 'Equal' }],
     },
   });
   expect(read('sample-pod.yaml')).toMatchObject({ spec: { runtimeClassName: 'a3s' } });
+  expect(page).toContain('`120Mi`');
 });
 
 it('kubelet, kubeadm and k3s find the socket that the service serves, on labelled nodes', () => {
