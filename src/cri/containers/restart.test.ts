@@ -43,6 +43,17 @@ describe('a server that starts again', () => {
     await expect.poll(() => pod.statusOf(id)).toMatchObject({ exitCode: 0, reason: 'Completed' });
   });
 
+  it('says that a container never began whose start the earlier server did not finish', async () => {
+    const id = await pod.create('web', ['true']);
+    pod.home.runtime.pods.advanceContainer(id, 'start');
+    await pod.home.crash();
+    await pod.home.start();
+    expect(await pod.statusOf(id)).toMatchObject({
+      ...{ state: CONTAINER_EXITED, exitCode: 128, reason: 'StartError', startedAt: 0n },
+      message: expect.stringContaining('while the container was starting'),
+    });
+  });
+
   it('stops a container once it is taken over', async () => {
     const id = await pod.started('web');
     const agents = pod.guest;

@@ -14,7 +14,7 @@ import type { Vm } from '../../engine/engine.ts';
 import { type ContainerState, MAIN } from '../../guest/protocol.ts';
 import { finality } from '../../guest/refusal.ts';
 import { isRecordFull } from '../../state/reserve.ts';
-import { leaveGuest, recordEnd } from '../containers/end-container.ts';
+import { leaveGuest, recordEnd, recordNoStart } from '../containers/end-container.ts';
 import { drainExecs } from '../containers/end-exec.ts';
 import { followContainer } from '../containers/follow-container.ts';
 import { endPod, followPod } from '../launch/follow-pod.ts';
@@ -176,10 +176,11 @@ function isAdopted(
   if (!mayBeInGuest(status)) return false;
   const main = found?.processes.find((process) => process.id === MAIN);
   if (main === undefined || main.state === 'created') {
-    const why =
-      status === 'starting'
-        ? 'the server ended while the container was starting'
-        : 'its end was not seen: the guest did not have it any more when the server came';
+    if (status === 'starting') {
+      recordNoStart(rt, id, 'the server ended while the container was starting');
+      return false;
+    }
+    const why = 'its end was not seen: the guest did not have it any more when the server came';
     recordEnd(rt, id, undefined, why);
     return false;
   }

@@ -42,6 +42,17 @@ export function recordEnd(
   });
 }
 
+/** What containers that never ran have, as with other runtimes. */
+const NOT_STARTED = 128;
+
+/** Records that a container's program never began. */
+export function recordNoStart(rt: Pick<EndHost, 'pods'>, id: string, message: string): void {
+  rt.pods.advanceContainer(id, 'ended', {
+    ...{ exitCode: NOT_STARTED, reason: 'StartError', message },
+    ...{ startedAt: timestamp(0n), finishedAt: timestamp(now()) },
+  });
+}
+
 type Ending = Pick<ContainerRecordState, 'exitCode' | 'reason' | 'message'>;
 
 function seen({ exitCode, oomKilled, error }: Exit): Ending {

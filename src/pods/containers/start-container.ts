@@ -18,13 +18,10 @@ import type { PodHost } from '../pod-host.ts';
 import type { Container } from '../record/container.ts';
 import { containerDisk } from '../record/directories.ts';
 import { describeContainer, diskName, imageSerials } from './describe-container.ts';
-import { leaveGuest } from './end-container.ts';
+import { leaveGuest, recordNoStart } from './end-container.ts';
 import { expectReady } from './expect-ready.ts';
 import { followContainer } from './follow-container.ts';
 import { openOutput } from './open-output.ts';
-
-/** What containers that never ran have, as with other runtimes. */
-const NOT_STARTED = 128;
 
 /**
  * @throws A3sError `no-such-container`; `conflict` where it was started before, or the pod is not
@@ -97,9 +94,6 @@ async function undoStart(
   { id, error }: { readonly id: string; readonly error: unknown },
 ): Promise<void> {
   const message = error instanceof Error ? error.message : String(error);
-  rt.pods.advanceContainer(id, 'ended', {
-    ...{ exitCode: NOT_STARTED, reason: 'StartError', message },
-    ...{ startedAt: timestamp(0n), finishedAt: timestamp(now()) },
-  });
+  recordNoStart(rt, id, message);
   await leaveGuest(rt, running, id);
 }
