@@ -59,8 +59,8 @@ async function agentOf(index: number): Promise<FakeAgent> {
   return agent;
 }
 
-async function used(index = 0) {
-  const using = builders.use('default');
+async function used(index = 0, name = 'default') {
+  const using = builders.use(name);
   const listening = agentOf(index).then(listen);
   const [use] = await Promise.all([using, listening]);
   return use;
@@ -234,6 +234,26 @@ it('refuses a name that no box can have, and an installation without a builder',
   rmSync(join(directory, 'builder.json'));
   await expect(builders.use('default')).rejects.toMatchObject({ code: 'builder-missing' });
   expect(boxes()).toEqual([]);
+});
+
+it('starts builders of two names at once, each with a box and a cache of its own', async () => {
+  const long = `Team_a.${'x'.repeat(56)}`;
+  const [first, second] = [await used(), await used(1, long)];
+  expect(second.builder).not.toBe(first.builder);
+  expect(second.builder.authority.certificate).not.toBe(first.builder.authority.certificate);
+  const names = ['default', long].map((name) => `a3s-builder-${name}`);
+  const { store } = home.runtime;
+  const ids = names.map((name) => store.byName(name)?.definition.id);
+  expect(ids).toEqual(boxes().map(({ definition }) => definition.id));
+  const listed = await builders.list();
+  expect(listed).toMatchObject([
+    { name: long, state: 'running', uses: 1, cache: names[1] },
+    { name: 'default', state: 'running', uses: 1, cache: names[0] },
+  ]);
+  second.release();
+  await builders.remove(long, { force: false });
+  expect((await builders.list()).map(({ name }) => name)).toEqual(['default']);
+  expect(boxes().map(({ definition }) => definition.id)).toEqual(ids.slice(0, 1));
 });
 
 it('starts no more than eight builders, and another one when one of them is removed', async () => {

@@ -52,7 +52,8 @@ export class BuilderSockets {
         'conflict',
         `Cannot open a socket for another builder than ${MAX_SOCKETS}`,
         {
-          remedy: 'Restart the server: a3s-box shutdown.',
+          remedy:
+            'Build with one that has a socket, or end the server: the next command starts it.',
         },
       );
     }
