@@ -156,6 +156,7 @@ it('says in one line that the scanner of --sbom cannot be had', async () => {
 const LISTEN = { earlyExit: 3 } as const;
 const EVENT = { type: 1, record: 2 } as const;
 const RECORD = { ref: 1, frontend: 2, frontendAttrs: 3 } as const;
+const STATUS = { ref: 1 } as const;
 const UPDATE = { ref: 1, delete: 3 } as const;
 
 /** A field that is true. */
@@ -207,12 +208,14 @@ async function history(): Promise<readonly { ref: string; arguments: string | un
   });
 }
 
-it('lists the builds of its builder, and forgets one that a client removes', async () => {
+it('lists the builds of its builder, gives the log of one, and forgets it', async () => {
   const context = build.context(`${BASE}ARG WHICH\nRUN echo $WHICH\n`);
   succeeded(await build.docker(['build', '--build-arg', 'WHICH=this one', context]));
   const found = (await history()).filter((record) => record.arguments === 'this one');
   expect(found).toHaveLength(1);
   const [{ ref } = { ref: '' }] = found;
+  const log = Buffer.concat(await call('Status', bytesField(STATUS.ref, ref))).toString();
+  expect(log).toContain('this one\n');
   await call(
     'UpdateBuildHistory',
     Buffer.concat([bytesField(UPDATE.ref, ref), yes(UPDATE.delete)]),
