@@ -48,12 +48,12 @@ const OTHER_HOSTS = process.env['SOAK'] === undefined ? LONG_HOSTS : [];
 
 /**
  * The same of applications and Dockerfiles, which need packages of Debian too, of power cuts while
- * boxes run, and of Docker in a box, which `builder` has in every run.
+ * boxes run, of two hundred pods, and of Docker in a box, which `builder` has in every run.
  */
 const LONG_FILES = [
   'test/clients/{applications,compose-page,dockerfiles,large-application}.test.ts',
   'test/clients/testcontainers-databases.test.ts',
-  'test/e2e/{docker-inside,power-cut-boxes,rootless-networks,sealed-database}.test.ts',
+  'test/e2e/{docker-inside,pods-churn,power-cut-boxes,rootless-networks,sealed-database}.test.ts',
 ];
 const OTHER_FILES = process.env['SOAK'] === undefined ? LONG_FILES : [];
 
