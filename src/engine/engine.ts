@@ -39,10 +39,7 @@ export interface Nic {
    * device has none.
    */
   readonly tap?: number | undefined;
-  /**
-   * Whether the card of a VM from a template can be led elsewhere later (`redirectNic`,
-   * `publishPorts`).
-   */
+  /** Whether the card of a VM from a template can be led to a tap device later (`redirectNic`). */
   readonly redirectable?: boolean | undefined;
 }
 
@@ -365,15 +362,6 @@ export interface Vm {
    * @throws A3sError `vmm-failed`; the card may still lead elsewhere, and the VM must not go on
    */
   redirectNic(tap: number): Promise<void>;
-  /**
-   * Publishes ports: a translator that has them takes the place of the one that the VM was launched
-   * with. As for `redirectNic`, the VM comes from a template, has a card, and is paused.
-   *
-   * @param identity the VM's, which the translator runs as
-   * @throws A3sError `port-in-use`, `invalid-argument` and what else a launch with these ports
-   * throws, before the VM is touched; `vmm-failed`, after which the VM must not go on
-   */
-  publishPorts(ports: readonly PortForward[], identity: JailIdentity): Promise<void>;
   /**
    * Detaches a network card, if there is one.
    *

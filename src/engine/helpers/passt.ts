@@ -49,11 +49,6 @@ export function passtSocket(runtimeDir: string): string {
   return `${runtimeDir}/passt.sock`;
 }
 
-/** The socket of the translator that takes the place of a VM's first one. */
-export function laterPasstSocket(runtimeDir: string): string {
-  return `${runtimeDir}/ports.sock`;
-}
-
 export function passtArguments(socket: string, ports: readonly PortForward[]): string[] {
   return [
     '--foreground',
@@ -95,21 +90,19 @@ export function startTranslator(
 /**
  * Starts passt and waits until it listens.
  *
- * @param socketIn its socket, in a directory that it may know by another name
  * @throws A3sError `port-in-use` when a published port is taken, `tool-missing`, `vmm-failed`
  */
 export async function startPasst(
-  nic: Pick<Nic, 'ports'>,
+  nic: Nic,
   runtimeDir: string,
   identity: JailIdentity,
   signal: AbortSignal,
-  socketIn = passtSocket,
 ): Promise<Helper> {
   const lowPorts =
     process.geteuid?.() === 0 && nic.ports.some((port) => port.hostPort < FIRST_ORDINARY_PORT);
   const renamed = !lowPorts && (await jailFeatures()).namespaces;
   const place = renamed ? `${RENAMED}${runtimeDir}` : runtimeDir;
-  const socket = socketIn(place);
+  const socket = passtSocket(place);
   const resolver = await exists(RESOLVER);
   const program: Omit<JailProgram, 'stdio' | 'outlives'> = {
     path: await findTool('passt'),
@@ -132,7 +125,7 @@ export async function startPasst(
     deadline(READY_MS, 'vmm-failed', 'passt did not listen'),
   ]);
   try {
-    await retry(() => listensRenamed(socket, socketIn(runtimeDir), identity.uid), waiting);
+    await retry(() => listensRenamed(socket, passtSocket(runtimeDir), identity.uid), waiting);
     return helper;
   } catch (error) {
     helper.release();

@@ -132,10 +132,6 @@ export class KrunVm implements Vm {
     return refused('move a network card of the microVM', 'changes no card of a running one');
   }
 
-  publishPorts(): Promise<never> {
-    return refused('publish other ports of the microVM', 'changes no card of a running one');
-  }
-
   detachNic(): Promise<never> {
     return refused('detach a network card of the microVM', 'detaches nothing of a running one');
   }

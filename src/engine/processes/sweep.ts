@@ -12,7 +12,7 @@ import { isJailUid } from '../../jail/identity.ts';
 import { findProcesses, KEEPER, killProcess } from './processes.ts';
 
 /** Sockets of QEMU, passt and virtiofsd, and the lock file beside a virtiofsd's. */
-const SOCKETS = /^(?:qmp|ctl|sp|passt|ports|fs\d+)\.sock(?:\.pid)?$/;
+const SOCKETS = /^(?:qmp|ctl|sp|passt|fs\d+)\.sock(?:\.pid)?$/;
 
 /** How long a jail's keeper may take to reap its dead program before the keeper is killed too. */
 const KEEPER_MS = 1000;

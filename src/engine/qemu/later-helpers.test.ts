@@ -1,7 +1,5 @@
 /** Helpers of a VM that are started after its launch, as for a box that takes one of a pool. */
-import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -9,15 +7,11 @@ import { identityFor, isJailUid } from '../../jail/identity.ts';
 import { findTool } from '../../jail/tools.ts';
 import type { Share } from '../engine.ts';
 import { Helper } from '../helpers/helper.ts';
-import { passtSocket, startPasst } from '../helpers/passt.ts';
 import { findProcesses } from '../processes/processes.ts';
 import { endProcesses } from '../processes/sweep.ts';
 import { prepareDirectory } from '../runtime-directory.ts';
 import { findVmm, QEMU, vmmJail } from './boot/vmm.ts';
 import { guestName, vmmSockets } from './command-line/arguments.ts';
-import { NETDEV } from './command-line/devices.ts';
-import { HUB, translatorCommands } from './command-line/template-devices.ts';
-import { executeAll } from './monitor/execute-all.ts';
 import { attachedDevices } from './monitor/hotplug.ts';
 import { QmpClient } from './monitor/qmp.ts';
 import { QemuVm } from './vm.ts';
@@ -44,8 +38,6 @@ beforeEach(async () => {
     ...['-machine', 'q35,memory-backend=memory', '-m', '64M'],
     ...['-object', 'memory-backend-memfd,id=memory,size=64M,share=on'],
     ...['-device', 'pcie-root-port,id=rp0,chassis=1,slot=1'],
-    ...['-netdev', `hubport,id=${NETDEV},hubid=${HUB}`],
-    ...['-device', `virtio-net-pci,netdev=${NETDEV},id=nic0,romfile=`],
     ...['-qmp', `unix:${socket},server=on,wait=off`],
   ];
   const jail = vmmJail({ identity, runtimeDir });
@@ -65,7 +57,7 @@ afterEach(async () => {
 const programs = (): string[] =>
   findProcesses(runtimeDir, isJailUid)
     .map(({ program }) => program)
-    .filter((program) => program === 'passt' || program === 'virtiofsd');
+    .filter((program) => program === 'virtiofsd');
 
 const share = (name: string, index: number): Share => ({
   ...{ tag: `bind-${index}`, path: join(root, name), readonly: false },
@@ -87,25 +79,4 @@ it('attaches no share where one cannot be served, and ends the other file server
   expect(await attachedDevices(monitor)).not.toContain('share0');
   await vm.kill();
   expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
-});
-
-it('publishes ports by a translator in place of the first one, unless a port is taken', async () => {
-  const first = await startPasst({ ports: [] }, runtimeDir, identity, AbortSignal.timeout(10_000));
-  await executeAll(monitor, translatorCommands(passtSocket(runtimeDir)));
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const forward = { hostIp: '127.0.0.1', hostPort: port, boxPort: 80, protocol: 'tcp' } as const;
-  await expect(vm.publishPorts([forward], identity)).rejects.toMatchObject({ code: 'port-in-use' });
-  expect([programs(), first.ended.aborted]).toEqual([['passt'], false]);
-  await new Promise((resolve) => server.close(resolve));
-  await vm.publishPorts([forward], identity);
-  await first.lastWords();
-  expect([programs(), first.ended.aborted]).toEqual([['passt'], true]);
-  const again = createServer().listen(port, '127.0.0.1');
-  const [refusal] = (await once(again, 'error')) as [NodeJS.ErrnoException];
-  expect(refusal.code).toBe('EADDRINUSE');
-  await vm.kill();
-  expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
-  first.release();
 });

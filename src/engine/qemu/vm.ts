@@ -8,12 +8,10 @@ import type { LaunchRecord } from '@a3s-box/attestation/measure';
 import * as z from 'zod';
 import { settleOrAbort } from '../../async/settle-all.ts';
 import { A3sError } from '../../errors.ts';
-import type { JailIdentity } from '../../jail/jail.ts';
 import type {
   ControlStream,
   Disk,
   HostLimits,
-  PortForward,
   SavedVm,
   SaveRequest,
   Share,
@@ -23,7 +21,6 @@ import type {
   VmSize,
 } from '../engine.ts';
 import { type Helper, printable } from '../helpers/helper.ts';
-import { checkPort, laterPasstSocket, startPasst } from '../helpers/passt.ts';
 import { startVirtiofsd } from '../helpers/virtiofsd.ts';
 import { panicReason } from '../panic-reason.ts';
 import { limitProcesses } from '../processes/process-limits.ts';
@@ -34,7 +31,7 @@ import { ControlPort } from './boot/control-port.ts';
 import { vmmSockets } from './command-line/arguments.ts';
 import { attachDiskSet, detachDiskSet } from './monitor/attach-disk-set.ts';
 import { attachDisks } from './monitor/attach-disks.ts';
-import { attachNic, detachNic, redirectNic, replaceTranslator } from './monitor/attach-nic.ts';
+import { attachNic, detachNic, redirectNic } from './monitor/attach-nic.ts';
 import { attachShares } from './monitor/attach-shares.ts';
 import { throttleDisk } from './monitor/block-throttle.ts';
 import { readConsole } from './monitor/console.ts';
@@ -147,16 +144,6 @@ export class QemuVm implements Vm {
   async redirectNic(tap: number): Promise<void> {
     this.#requirePlain('get another network');
     await redirectNic(this.#parts.monitor, tap);
-  }
-
-  async publishPorts(ports: readonly PortForward[], identity: JailIdentity): Promise<void> {
-    this.#requirePlain('publish other ports');
-    const { runtimeDir, monitor } = this.#parts;
-    for (const port of ports) await checkPort(port);
-    await this.#startLater((signal) => [
-      startPasst({ ports }, runtimeDir, identity, signal, laterPasstSocket),
-    ]);
-    await replaceTranslator(monitor, laterPasstSocket(runtimeDir));
   }
 
   async detachNic(index: number): Promise<void> {

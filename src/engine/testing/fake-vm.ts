@@ -12,7 +12,6 @@ import type {
   ControlStream,
   Disk,
   HostLimits,
-  PortForward,
   SavedVm,
   SaveRequest,
   Share,
@@ -57,10 +56,6 @@ export class FakeVm implements FakeGuest {
   shares: readonly Share[] = [];
   /** The error of each `attachShares`. */
   sharesFailure: Error | undefined;
-  /** The ports of the translator that took the place of its first one. */
-  published: readonly PortForward[] | undefined;
-  /** The error of each `publishPorts`, as many as there are. */
-  readonly publishFailures: Error[] = [];
   /** The layers that were put over its disk, the last one on top. */
   readonly layers: string[] = [];
   /** Of the RAM that it says it has saved; its own where this is undefined. */
@@ -124,14 +119,6 @@ export class FakeVm implements FakeGuest {
     if (this.spec.takesShares !== true) throw new Error('its RAM is not shared');
     if (this.sharesFailure !== undefined) throw this.sharesFailure;
     this.shares = shares;
-  }
-
-  publishPorts(ports: readonly PortForward[]): void {
-    this.#requirePlain();
-    if (!this.paused) throw new Error('the guest could send meanwhile');
-    const failure = this.publishFailures.shift() ?? this.attachFailure;
-    if (failure !== undefined) throw failure;
-    this.published = ports;
   }
 
   async applyLimits(limits: HostLimits): Promise<void> {
@@ -237,7 +224,6 @@ export function handle(vm: FakeVm, launched?: LaunchRecord): Vm {
     attachShares: async (shares) => vm.attachShares(shares),
     attachNic: async (index, nic) => vm.attachNic(index, nic),
     redirectNic: async () => vm.redirectNic(),
-    publishPorts: async (ports) => vm.publishPorts(ports),
     detachNic: async (index) => {
       vm.cards.delete(index);
     },

@@ -122,31 +122,6 @@ describe('a pool', () => {
     expect(home.hostNetworks.placesOf(id)).toEqual([]);
   });
 
-  it('publishes the ports of a box in the default network from its microVM of the pool', async () => {
-    await home.filled(1, { network: 'default' });
-    const [vm] = home.host.running;
-    const id = await home.create(['sleep', 'infinity'], publishing(''));
-    expect(await home.startBox(id)).toBe(204);
-    expect(await home.startOf(id)).toBe('pool');
-    const [port] = home.runtime.store.expect(id).state.ports;
-    expect(port).toEqual({
-      ...{ hostIp: '127.0.0.1', hostPort: expect.any(Number), boxPort: 80, protocol: 'tcp' },
-    });
-    expect([vm?.published, vm?.redirected, vm?.paused]).toEqual([[port], false, false]);
-    const shown = (await home.call('GET', `/containers/${id}/json`)).body;
-    const bindings = { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: String(port?.hostPort) }] };
-    expect(shown).toMatchObject({ NetworkSettings: { Ports: bindings } });
-    expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
-    expect(home.runtime.store.expect(id).state.ports).toEqual([]);
-  });
-
-  it('leaves the translator of a microVM of the pool to a box that publishes nothing', async () => {
-    await home.filled(1, { network: 'default' });
-    const [vm] = home.host.running;
-    expect(await home.startBox(await home.create(['sleep', 'infinity']))).toBe(204);
-    expect([vm?.published, vm?.redirected, vm?.paused]).toEqual([undefined, false, false]);
-  });
-
   it('starts a box from a template where its microVM of the pool keeps another network', async () => {
     await home.filled(1, { network: 'default' });
     const [vm] = home.host.running;
@@ -253,6 +228,15 @@ describe('a pool', () => {
     ]);
   });
 
+  it('does not use the pool for a box that publishes a port in the default network', async () => {
+    await home.filled(1, { network: 'default' });
+    const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1' }] };
+    const id = await home.create(['sleep', 'infinity'], { HostConfig: { PortBindings } });
+    expect(await home.startBox(id)).toBe(204);
+    expect(await home.startOf(id)).toBe('template');
+    expect(await home.pool()).toMatchObject({ ready: 1 });
+  });
+
   it('serves a box with a bind mount from no pool without mounts', async () => {
     await home.filled(1, { mounts: false });
     const [vm] = home.host.running;
@@ -343,12 +327,6 @@ describe('a pool', () => {
     expect(await home.pool()).toMatchObject({ ready: 0 });
   });
 });
-
-/** What a box in the default network publishes. */
-function publishing(HostPort: string): Record<string, unknown> {
-  const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1', HostPort }] };
-  return { HostConfig: { PortBindings } };
-}
 
 describe('an invalid pool', () => {
   it.each([

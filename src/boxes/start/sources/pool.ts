@@ -122,24 +122,15 @@ export class PoolSource implements StartSource {
     await resolvePorts(asked);
   }
 
-  /**
-   * The card of the microVM leads to a translator that publishes nothing, and from which a box may
-   * have to be kept.
-   */
-  async #join({
-    vm,
-    identity,
-  }: PooledVm): Promise<Pick<JoinedNetwork, 'nic' | 'network' | 'hosts'>> {
+  /** The card of the microVM leads to a translator, from which a box may have to be kept. */
+  async #join({ vm }: PooledVm): Promise<Pick<JoinedNetwork, 'nic' | 'network' | 'hosts'>> {
     const { definition } = this.#box;
-    const isLed = isLedByHost(definition);
-    const publishes = portsInNetworks(this.#rt, definition).length > 0;
-    if (!isLed && !publishes) return await ownNetwork(definition, []);
+    if (!isLedByHost(definition)) return await ownNetwork(definition, []);
     const nothing = { state: {}, besides: Promise.resolve() };
     return await joinOnPorts(this.#rt, this.#box, nothing, async (joined) => {
-      const { tap, ports = [] } = joined.nic ?? {};
-      if (tap !== undefined) await vm.redirectNic(tap);
-      else if (isLed) throw new A3sError('internal', 'The box has no place in its network');
-      else if (ports.length > 0) await vm.publishPorts(ports, identity);
+      const tap = joined.nic?.tap;
+      if (tap === undefined) throw new A3sError('internal', 'The box has no place in its network');
+      await vm.redirectNic(tap);
       return joined;
     });
   }

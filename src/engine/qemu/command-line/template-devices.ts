@@ -79,22 +79,10 @@ function sink(): Command {
 
 /** Joins the network card to what takes its frames, which is there already. */
 export function joinCommands(nic: Nic, runtimeDir: string): Command[] {
-  return joined(uplink(UPLINK, nic, runtimeDir));
-}
-
-/** Joins the network card to the translator that listens on `socket`. */
-export function translatorCommands(socket: string): Command[] {
-  return joined([translator(UPLINK, socket)]);
-}
-
-/** The backend that a card on a hub is joined to. */
-const UPLINK = 'network';
-
-/** @param backend the commands that make it */
-function joined(backend: readonly Command[]): Command[] {
+  const id = 'network';
   return [
-    ...backend,
-    ['netdev_add', { type: 'hubport', id: 'uplink', hubid: HUB, netdev: UPLINK }],
+    ...uplink(id, nic, runtimeDir),
+    ['netdev_add', { type: 'hubport', id: 'uplink', hubid: HUB, netdev: id }],
   ];
 }
 

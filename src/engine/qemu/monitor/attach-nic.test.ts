@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type * as z from 'zod';
 import { A3sError } from '../../../errors.ts';
-import { attachNic, detachNic, redirectNic, replaceTranslator } from './attach-nic.ts';
+import { attachNic, detachNic, redirectNic } from './attach-nic.ts';
 
 /** A VM with root ports, in which cards are. */
 class FakeMonitor {
@@ -66,17 +66,6 @@ describe('a card of a VM that runs', () => {
     expect([[...vm.backends], vm.passed]).toEqual([['net0', 'network', 'uplink'], [9]]);
     vm.backends.delete('uplink');
     await expect(redirectNic(vm, 9)).rejects.toMatchObject({ code: 'vmm-failed' });
-  });
-
-  it('leads the card of a template’s VM to another translator in place of the first', async () => {
-    const vm = new FakeMonitor(['rp0']);
-    for (const backend of ['net0', 'network', 'uplink']) vm.backends.add(backend);
-    await replaceTranslator(vm, '/run/box/ports.sock');
-    expect([[...vm.backends], vm.passed]).toEqual([['net0', 'network', 'uplink'], []]);
-    vm.backends.delete('network');
-    await expect(replaceTranslator(vm, '/run/box/ports.sock')).rejects.toMatchObject({
-      code: 'vmm-failed',
-    });
   });
 
   it('attaches a network card at a free port, and detaches it with its backend', async () => {

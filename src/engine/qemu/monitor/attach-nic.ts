@@ -5,12 +5,7 @@
  */
 import { retry } from '../../../async/retry.ts';
 import { A3sError } from '../../../errors.ts';
-import type { Command } from '../command-line/devices.ts';
-import {
-  joinCommands,
-  TEMPLATE_MAC,
-  translatorCommands,
-} from '../command-line/template-devices.ts';
+import { joinCommands, TEMPLATE_MAC } from '../command-line/template-devices.ts';
 import { executeAll } from './execute-all.ts';
 import { attachedDevices, DETACH_MS, freePorts } from './hotplug.ts';
 import { ANY_ANSWER, type QmpClient } from './qmp.ts';
@@ -54,24 +49,11 @@ export async function attachNic(
  * @throws A3sError `vmm-failed`; the card may lead to either then
  */
 export async function redirectNic(monitor: Monitor, tap: number): Promise<void> {
-  await lead(monitor, joinCommands({ mac: TEMPLATE_MAC, ports: [], tap }, ''));
-}
-
-/**
- * Has the card that a VM of a template was launched with lead to the translator that listens on
- * `socket`, in place of the first one, which ends. The guest must be paused.
- *
- * @throws A3sError `vmm-failed`; the card may lead to either then
- */
-export async function replaceTranslator(monitor: Monitor, socket: string): Promise<void> {
-  await lead(monitor, translatorCommands(socket));
-}
-
-async function lead(monitor: Monitor, elsewhere: readonly Command[]): Promise<void> {
+  const nic = { mac: TEMPLATE_MAC, ports: [], tap };
   await executeAll(monitor, [
     ['netdev_del', { id: 'uplink' }],
     ['netdev_del', { id: 'network' }],
-    ...elsewhere,
+    ...joinCommands(nic, ''),
   ]);
 }
 
