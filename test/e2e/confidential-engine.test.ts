@@ -59,12 +59,14 @@ interface Answer {
 
 let asked = 0;
 const AGAIN_MS = 5000;
+/** The beginning of a line whose end a stream has not brought yet: that of an answer to a request
+ *  that was sent again. */
+const unfinished = new WeakMap<Duplex, string>();
 
 /**
  * Asks as the agent does: again and again, since what is asked while nobody holds the port is lost.
  */
 async function ask(stream: Duplex, request: Readonly<Record<string, unknown>>): Promise<Answer> {
-  let text = '';
   const send = (): string => {
     asked += 1;
     const id = asked.toString(16).padStart(16, '0');
@@ -75,8 +77,8 @@ async function ask(stream: Duplex, request: Readonly<Record<string, unknown>>): 
   const again = setInterval(() => ids.push(send()), AGAIN_MS);
   try {
     for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
-      const lines = (text + String(chunk)).split('\n');
-      text = lines.pop() ?? '';
+      const lines = ((unfinished.get(stream) ?? '') + String(chunk)).split('\n');
+      unfinished.set(stream, lines.pop() ?? '');
       const answers: Answer[] = lines.map((line) => JSON.parse(line));
       const answer = answers.find(({ id }) => ids.includes(id));
       if (answer !== undefined) return answer;
