@@ -1,5 +1,5 @@
-// Checked and encrypted disks in a kernel of their own: the agent's tests with the tag `guest`,
-// each package's as process 1 of a guest.
+// Checked and encrypted disks, and vsock, in a kernel of their own: the agent's tests with the tag
+// `guest`, each package's as process 1 of a guest.
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { cp, mkdir, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
@@ -129,7 +129,10 @@ beforeAll(async () => {
   const cache = resolve('build/cache');
   const kernel = (await pinnedKernelPackage(cache)) ?? expect.fail('run npm run setup');
   const tree = await unpackKernelPackage(await fetchKernelPackage(cache, kernel), path('kernel'));
-  modules = await loadModules(tree.modules, tree.release, MODULE_PROFILES.confidential);
+  const { common, ...uses } = MODULE_PROFILES.confidential;
+  // By which a guest can connect to itself.
+  const wanted = { ...uses, common: [...common, 'vsock_loopback'] };
+  modules = await loadModules(tree.modules, tree.release, wanted);
 });
 
 afterAll(() => rm(root, { recursive: true, force: true }));
@@ -140,6 +143,7 @@ it.each([
   ['box/layers', 8],
   ['secrets', 17],
   ['workload', 10],
+  ['control', 15],
 ])('passes the Go tests of package %s in a guest', async (name, tests) => {
   const output = await testInGuest(name);
   expect(output).toMatch(/^PASS$/m);

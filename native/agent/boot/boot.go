@@ -4,6 +4,7 @@ package boot
 
 import (
 	"errors"
+	"net"
 	"os"
 	"runtime/debug"
 	"syscall"
@@ -28,7 +29,7 @@ type Guest struct {
 	// Binary is open on this program.
 	Binary int
 	// Control accepts the host's connections.
-	Control *control.Listener
+	Control net.Listener
 	// Failed takes what ends the guest.
 	Failed chan error
 
@@ -77,12 +78,8 @@ func start() (*Guest, error) {
 	}
 	g.Reaper = reaper.New()
 	go func() { g.Failed <- g.Reaper.Run() }()
-	port, err := control.Find(control.Name, portDeadline)
-	if err != nil {
-		return nil, &StepError{"find the port " + control.Name, err}
-	}
-	if g.Control, err = control.Listen(port); err != nil {
-		return nil, &StepError{"open the control port", err}
+	if g.Control, err = control.Open(portDeadline); err != nil {
+		return nil, &StepError{"open the control stream", err}
 	}
 	return g, nil
 }
