@@ -93,7 +93,10 @@ func (g *Guest) load() error {
 	if g.uses, err = openUses(modulesDir); err != nil {
 		return err
 	}
-	return loadModules(common)
+	if err := loadModules(common); err != nil {
+		return err
+	}
+	return g.loadPlatform()
 }
 
 // Load loads the modules of a use. The guest must have some for it.

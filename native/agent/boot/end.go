@@ -18,7 +18,7 @@ func PowerOff(err error) {
 		Report("a3s-agent: power off: " + err.Error())
 	}
 	syscall.Sync()
-	if err := syscall.Reboot(syscall.LINUX_REBOOT_CMD_POWER_OFF); err != nil {
+	if err := syscall.Reboot(end); err != nil {
 		// Process 1 must not return; its end makes the kernel panic, which ends the microVM too.
 		Report("a3s-agent: power off: " + err.Error())
 		os.Exit(1)

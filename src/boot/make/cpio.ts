@@ -25,8 +25,10 @@ const BLOCK = 512;
 /**
  * The archive's bytes. Paths are relative, without `.` and `..`; a directory precedes what lies in
  * it. Throws `RangeError` for a bad or repeated path and for one whose directory is missing.
+ *
+ * @param block the archive's length is a multiple of it
  */
-export function cpio(entries: readonly CpioEntry[]): Buffer {
+export function cpio(entries: readonly CpioEntry[], block = BLOCK): Buffer {
   const sorted = [...entries].sort((a, b) =>
     Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)),
   );
@@ -39,7 +41,7 @@ export function cpio(entries: readonly CpioEntry[]): Buffer {
     if (entry.kind === 'file') pieces.push(padded(entry.data, 4));
   }
   pieces.push(record(TRAILER, { nlink: 1 }));
-  return padded(Buffer.concat(pieces), BLOCK);
+  return padded(Buffer.concat(pieces), block);
 }
 
 function checkPath(path: string, seen: ReadonlyMap<string, CpioEntry['kind']>): void {

@@ -9,6 +9,9 @@ import type { LoadedModules } from './modules.ts';
 /** Directories that the agent mounts over, or that hold what follows. */
 const DIRECTORIES = ['dev', 'modules', 'proc', 'run', 'sys', 'tmp'];
 
+/** libkrun puts the end of an initrd at the end of the memory; its kernel frees whole pages. */
+const PAGE = 4096;
+
 /**
  * `/modules/order` names the files beside it that every box needs, one a line, in the order in
  * which they load; `/modules/order.nic` and its like those that a use needs besides. One that two
@@ -34,5 +37,5 @@ export function makeInitrd(
         ({ kind: 'file', path: `modules/${name}.ko`, mode: 0o444, data }) as const,
     ),
   ];
-  return cpio(entries);
+  return cpio(entries, all.includes('mmio') ? PAGE : undefined);
 }

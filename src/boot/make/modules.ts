@@ -17,6 +17,8 @@ import { runTool } from './tool.ts';
 export const MODULE_PROFILES = {
   plain: {
     common: ['virtio_blk', 'virtio_rng', 'erofs', 'overlay'],
+    // libkrun's devices, and its way to the host.
+    mmio: ['virtio_mmio', 'vmw_vsock_virtio_transport'],
     // The second ends connections that a copy of a running VM must not continue.
     nic: ['virtio_net', 'tcp_diag'],
     // `/dev/net/tun`.
@@ -44,17 +46,25 @@ export const MODULE_PROFILES = {
 
 /**
  * Every box needs the common modules. The others are loaded where the VM has the matching device, a
- * network device, an encrypted disk for changes, a secure processor, or where the box asks for the
- * device that they make, or is privileged.
+ * bus of virtio-mmio, a network device, an encrypted disk for changes, a secure processor, or where
+ * the box asks for the device that they make, or is privileged.
  */
-export const MODULE_USES = ['common', 'nic', 'changes', 'snp', 'tun', 'containers'] as const;
+export const MODULE_USES = [
+  'common',
+  'mmio',
+  'nic',
+  'changes',
+  'snp',
+  'tun',
+  'containers',
+] as const;
 export type ModuleUse = (typeof MODULE_USES)[number];
 
 /**
- * What few boxes ask for. Another kernel may lack a module of theirs: the boot set is made without
- * this use then, and its agent refuses to start a box that asks for it.
+ * What few boxes ask for, or another engine needs. Another kernel may lack a module of theirs: the
+ * boot set is made without this use then, and its agent refuses to start a box that asks for it.
  */
-const OPTIONAL: ReadonlySet<ModuleUse> = new Set(['tun', 'containers']);
+const OPTIONAL: ReadonlySet<ModuleUse> = new Set(['mmio', 'tun', 'containers']);
 
 export type ModuleProfile = keyof typeof MODULE_PROFILES;
 

@@ -42,6 +42,9 @@ func ListDisks() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if names != nil {
+		return listByOrder("/sys/block", names)
+	}
 	disks := map[string]string{}
 	for _, entry := range entries {
 		serial, err := os.ReadFile("/sys/block/" + entry.Name() + "/serial")
