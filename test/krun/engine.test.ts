@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { bundleShim } from '../../native/krun/src/testing/shim-process.ts';
-import { type LibraryBuild, TestLibraries } from '../../native/krun/src/testing/test-library.ts';
+import {
+  type LibraryBuild,
+  smallestKernel,
+  TestLibraries,
+} from '../../native/krun/src/testing/test-library.ts';
 import { retry } from '../../src/async/retry.ts';
 import type { Vm, VmSpec } from '../../src/engine/engine.ts';
 import { KrunEngine } from '../../src/engine/krun/krun-engine.ts';
@@ -25,9 +29,10 @@ beforeAll(async () => {
   await chmod(root, 0o711);
   libraries = new TestLibraries();
   shim = await bundleShim(libraries.directory);
-  for (const name of ['kernel', 'initrd', 'layer', 'changes']) {
+  for (const name of ['initrd', 'layer', 'changes']) {
     await writeFile(join(root, name), name, { mode: 0o644 });
   }
+  await writeFile(join(root, 'kernel'), smallestKernel(), { mode: 0o644 });
   if (process.geteuid?.() === 0) await chown(join(root, 'changes'), identity.uid, identity.gid);
 });
 

@@ -235,6 +235,20 @@ describe.each(SUBJECTS)('the rules of %s', (subject) => {
     expect(rows.length).toBeGreaterThan(20);
   });
 
+  it('starts neither a kernel that is not ELF nor more devices than interrupt lines', async () => {
+    const start = async (kernel: string, disks: number): Promise<unknown> => {
+      const context = KrunContext.create(library);
+      context.call('krun_set_kernel', kernel, CONSTANTS.KRUN_KERNEL_FORMAT_ELF, null, null);
+      for (let n = 0; n < disks; n++) {
+        context.call('krun_add_disk2', `disk-${n}`, libraries.kernelPath, 0, true);
+      }
+      return await context.startEnter().catch((error: KrunError) => error.code);
+    };
+    if (!library.has('krun_set_kernel') || !library.has('krun_add_disk2')) return;
+    expect(await start('/dev/null', 0)).toBe('krun-refused');
+    expect(await start(libraries.kernelPath, 12)).toBe('krun-refused');
+  });
+
   it('does not use the number of a context again', () => {
     const first = library.call('krun_create_ctx');
     library.call('krun_free_ctx', first);

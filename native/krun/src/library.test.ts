@@ -116,7 +116,7 @@ describe('KrunLibrary', () => {
     freed.free();
     expect(codeOf(() => freed.call('krun_set_root', '/'))).toBe('krun-misuse');
     const started = KrunContext.create(library);
-    started.call('krun_set_kernel', '/dev/null', 1, null, null);
+    started.call('krun_set_kernel', libraries.kernelPath, 1, null, null);
     await expect(started.startEnter()).rejects.toMatchObject({
       code: 'krun-refused',
       function: 'krun_start_enter',
@@ -130,7 +130,7 @@ describe('KrunLibrary', () => {
 
   it('keeps the bytes of an overlay file as they were at the call', async () => {
     const context = KrunContext.create(library);
-    context.call('krun_set_kernel', '/dev/null', 1, null, null);
+    context.call('krun_set_kernel', libraries.kernelPath, 1, null, null);
     context.call('krun_set_root', '/');
     const bytes = new Uint8Array(64).fill(7);
     context.call('krun_fs_add_overlay_file', '/dev/root', 'f', bytes, 0o644, false);

@@ -204,6 +204,7 @@ EXPORT int32_t krun_set_console_output(uint32_t id, const char *path) {
 #if KRUN_RELEASE >= 11600
 EXPORT int32_t krun_disable_implicit_console(uint32_t id) {
   NEED_CONTEXT("u", id);
+  context->no_implicit_console = true;
   return recorded(__func__, 0, "u", id);
 }
 

@@ -102,6 +102,7 @@ struct context {
   struct console serial[MAX_ITEMS];
   int serial_count;
   bool console_output;
+  bool no_implicit_console;
   struct kept kept[MAX_ITEMS];
   int kept_count;
   int descriptors[MAX_ITEMS];
@@ -136,6 +137,9 @@ const char *behaviour(const char *name);
 int32_t recorded(const char *function, int32_t result, const char *kinds, ...);
 /* Records what libkrun could not survive, and aborts. */
 void misuse(const char *function, const char *what) __attribute__((noreturn));
+
+/* limits.c */
+int32_t check_limits(const struct context *context);
 
 /* boot.c */
 int boot_qemu(const struct context *context);

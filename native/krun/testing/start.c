@@ -146,7 +146,8 @@ EXPORT int32_t krun_start_enter(uint32_t id) {
 #ifdef KRUN_TEE
   if (context.tee_config == NULL) return recorded(__func__, -EINVAL, "u", id);
 #endif
-  const int32_t result = check_files(&context);
+  int32_t result = check_files(&context);
+  if (result == 0) result = check_limits(&context);
   if (result != 0) return recorded(__func__, result, "u", id);
   if (context.has_gid && setgid(context.gid) != 0) return recorded(__func__, -errno, "u", id);
   if (context.has_uid && setuid(context.uid) != 0) return recorded(__func__, -errno, "u", id);

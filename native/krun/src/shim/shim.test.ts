@@ -67,7 +67,7 @@ function start(description: unknown, behaviour: LibraryBehaviour): ShimProcess {
 describe('the shim', () => {
   it('configures the microVM that is described, and leaves nothing to defaults', async () => {
     const description: ShimDescription = {
-      ...smallest(library),
+      ...smallest(library, libraries.kernelPath),
       vcpus: 2,
       memoryMib: 512,
       disks: [{ id: 'layer-0', path: '/dev/null', format: 'raw', readonly: true }],
@@ -85,7 +85,7 @@ describe('the shim', () => {
       ['krun_init_log', 2, 1, 2, 1],
       ['krun_create_ctx', 0],
       ['krun_set_vm_config', 0, 2, 512],
-      ['krun_set_kernel', 0, '/dev/null', 1, null, 'quiet'],
+      ['krun_set_kernel', 0, libraries.kernelPath, 1, null, 'quiet'],
       ['krun_add_disk3', 0, 'layer-0', '/dev/null', 0, true, false, 2],
       ['krun_add_virtiofs3', 0, 'bind-0', directory, 0, true],
       ['krun_add_net_unixstream', 0, '/run/passt.sock', -1, '02000000002a', 0x4c83, 0],
@@ -103,7 +103,7 @@ describe('the shim', () => {
     ['exits', 'exit:7', 7],
     ['is killed by a signal', 'signal:11', 139],
   ])('leaves its exit status in the record when the microVM %s', async (_, run, status) => {
-    const process = start(smallest(library), { run });
+    const process = start(smallest(library, libraries.kernelPath), { run });
     expect(await process.ended()).toBe(status);
     expect(process.record).toMatchObject({ status, failed: undefined });
     expect(process.record.entering).toMatchObject({ library, atLeast: '1.19.0' });
@@ -112,7 +112,7 @@ describe('the shim', () => {
   it('leaves its exit status for a server that did not start it', async () => {
     const environment = libraries.environment({ run: 'wait' });
     const startedBy = [global.process.execPath, '-e', SERVER];
-    const server = ShimProcess.start(smallest(library), {
+    const server = ShimProcess.start(smallest(library, libraries.kernelPath), {
       ...{ shim, directory, environment, startedBy },
     });
     await server.entered();
@@ -127,7 +127,7 @@ describe('the shim', () => {
   });
 
   it('does not have the file of its exit status open', async () => {
-    const process = start(smallest(library), { run: 'wait' });
+    const process = start(smallest(library, libraries.kernelPath), { run: 'wait' });
     await process.entered();
     const open = readdirSync(`/proc/${process.shimPid}/fd`).map((fd) =>
       readlinkSync(`/proc/${process.shimPid}/fd/${fd}`),
@@ -140,13 +140,18 @@ describe('the shim', () => {
     writeFileSync(join(directory, 'run'), 'x'.repeat(64 * 1024));
     const environment = libraries.environment({ run: 'exit:0' });
     const startedBy = ['prlimit', '--fsize=65536'];
-    running = ShimProcess.start(smallest(library), { shim, directory, environment, startedBy });
+    running = ShimProcess.start(smallest(library, libraries.kernelPath), {
+      shim,
+      directory,
+      environment,
+      startedBy,
+    });
     expect(await running.ended()).toBe(1);
     expect(running.record).toEqual({ entering: undefined, failed: undefined, status: 1 });
   });
 
   it('asks the guest to shut down at SIGTERM', async () => {
-    const process = start(smallest(library), { run: 'wait', shutdown: true });
+    const process = start(smallest(library, libraries.kernelPath), { run: 'wait', shutdown: true });
     expect(await process.entered()).toMatchObject({ shutdown: true });
     global.process.kill(process.shimPid, 'SIGTERM');
     expect(await process.ended()).toBe(0);
@@ -155,7 +160,10 @@ describe('the shim', () => {
 
   it('keeps the guest running at SIGTERM where libkrun cannot ask it', async () => {
     const path = join(directory, 'ctl.sock');
-    const description = { ...smallest(library), ports: [{ port: 1024, path, listen: true }] };
+    const description = {
+      ...smallest(library, libraries.kernelPath),
+      ports: [{ port: 1024, path, listen: true }],
+    };
     const process = start(description, { run: 'wait' });
     expect(await process.entered()).toMatchObject({ shutdown: false });
     global.process.kill(process.shimPid, 'SIGTERM');
@@ -199,7 +207,7 @@ describe('the shim', () => {
     const console = { device: 'virtio', file: CONSOLE_DESCRIPTOR } as const;
     const lines = 100_000;
     const behaviour = { run: 'wait', shutdown: true, consoleBytes: lines * 10 };
-    const process = start({ ...smallest(library), console }, behaviour);
+    const process = start({ ...smallest(library, libraries.kernelPath), console }, behaviour);
     const last = `${String(lines - 1).padStart(9, '0')}\n`;
     while (!process.console.endsWith(last)) await delay(20);
     expect(process.console.length).toBeGreaterThanOrEqual(CONSOLE_BYTES);
@@ -207,10 +215,10 @@ describe('the shim', () => {
   });
 
   it('runs as the identity that is described, and can gain no rights', async () => {
-    const process = start(smallest(library), { run: 'wait' });
+    const process = start(smallest(library, libraries.kernelPath), { run: 'wait' });
     await process.entered();
     const status = readFileSync(`/proc/${process.shimPid}/status`, 'utf8');
-    const { identity } = smallest(library);
+    const { identity } = smallest(library, libraries.kernelPath);
     const uid = identity?.uid ?? global.process.getuid?.();
     expect(status).toMatch(new RegExp(`^Uid:\t${uid}\t${uid}\t${uid}\t${uid}$`, 'm'));
     const tasks = `/proc/${process.shimPid}/task`;
@@ -226,7 +234,7 @@ describe('the shim', () => {
   });
 
   it('takes little memory of its own', async () => {
-    const process = start(smallest(library), { run: 'wait' });
+    const process = start(smallest(library, libraries.kernelPath), { run: 'wait' });
     await process.entered();
     const status = readFileSync(`/proc/${process.shimPid}/status`, 'utf8');
     const anonymous = Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]);
@@ -239,15 +247,22 @@ describe('the shim', () => {
 describe('a shim that cannot start', () => {
   it.each([
     ['a document that is no JSON', () => '{"library": "/secret', 'it is no JSON'],
-    ['an unknown member', () => ({ ...smallest(library), extra: 1 }), 'wrong or unknown: document'],
+    [
+      'an unknown member',
+      () => ({ ...smallest(library, libraries.kernelPath), extra: 1 }),
+      'wrong or unknown: document',
+    ],
     [
       "a console that is the monitor's file",
-      () => ({ ...smallest(library), console: { device: 'virtio', file: 5 } }),
+      () => ({
+        ...smallest(library, libraries.kernelPath),
+        console: { device: 'virtio', file: 5 },
+      }),
       'wrong or unknown: console.file',
     ],
     [
       'wrong members',
-      () => ({ ...smallest(library), vcpus: 0, disks: [{ id: '' }] }),
+      () => ({ ...smallest(library, libraries.kernelPath), vcpus: 0, disks: [{ id: '' }] }),
       'wrong or unknown: vcpus, disks.0.id, disks.0.path, disks.0.format, disks.0.readonly',
     ],
   ])('refuses %s before it calls libkrun', async (_, description, message) => {
@@ -266,14 +281,16 @@ describe('a shim that cannot start', () => {
 
   it('names what the library lacks before it makes a context', async () => {
     libraries.takeRecord();
-    const process = start(smallest(libraries.build({ release: 11600 })), { run: 'exit:0' });
+    const process = start(smallest(libraries.build({ release: 11600 }), libraries.kernelPath), {
+      run: 'exit:0',
+    });
     await process.ended();
     expect(process.record.failed?.message).toMatch(/has no krun_disable_implicit_vsock/);
     expect(libraries.takeRecord().map(({ call }) => call)).not.toContain('krun_create_ctx');
   });
 
   it('says which error libkrun returned from its start', async () => {
-    const process = start(smallest(library), { run: 'return:22' });
+    const process = start(smallest(library, libraries.kernelPath), { run: 'return:22' });
     expect(await process.ended()).toBe(1);
     expect(process.record).toMatchObject({
       failed: {
@@ -288,7 +305,12 @@ describe('a shim that cannot start', () => {
     // Passes over the shell and its script, so that nothing forbids new rights.
     const startedBy = ['/bin/sh', '-c', 'shift 4; exec "$@"', 'sh'];
     const environment = libraries.environment({ run: 'exit:0' });
-    running = ShimProcess.start(smallest(library), { shim, directory, environment, startedBy });
+    running = ShimProcess.start(smallest(library, libraries.kernelPath), {
+      shim,
+      directory,
+      environment,
+      startedBy,
+    });
     expect(await running.ended()).toBe(1);
     expect(running.record.failed?.message).toContain('a thread could gain rights');
   });
@@ -298,7 +320,12 @@ describe('a shim that cannot start', () => {
     it('refuses to keep supplementary groups when its user and group match already', async () => {
       const startedBy = ['setpriv', '--reuid=65534', '--regid=65534', '--groups=0,6'];
       const environment = libraries.environment({ run: 'exit:0' });
-      running = ShimProcess.start(smallest(library), { shim, directory, environment, startedBy });
+      running = ShimProcess.start(smallest(library, libraries.kernelPath), {
+        shim,
+        directory,
+        environment,
+        startedBy,
+      });
       expect(await running.ended()).toBe(1);
       expect(running.record.failed?.code).toBe('krun-privileges');
     });
@@ -323,7 +350,10 @@ describe.each(SUBJECTS)('a shim with %s that cannot start', (subject) => {
   ])(
     'names the code of the error in its record when the description names %s',
     async (_, change, code) => {
-      const process = start({ ...smallest(chosen()), ...change }, { run: 'exit:0' });
+      const process = start(
+        { ...smallest(chosen(), libraries.kernelPath), ...change },
+        { run: 'exit:0' },
+      );
       expect(await process.ended()).toBe(1);
       expect(process.record.failed?.code).toBe(code);
     },
@@ -332,7 +362,7 @@ describe.each(SUBJECTS)('a shim with %s that cannot start', (subject) => {
   // Only root has rights to give up.
   if (global.process.geteuid?.() === 0) {
     it('does not run as root', async () => {
-      const { identity: _, ...description } = smallest(chosen());
+      const { identity: _, ...description } = smallest(chosen(), libraries.kernelPath);
       const process = start(description, { run: 'exit:0' });
       expect(await process.ended()).toBe(1);
       expect(process.record.failed?.code).toBe('krun-privileges');
@@ -343,7 +373,7 @@ describe.each(SUBJECTS)('a shim with %s that cannot start', (subject) => {
 /** A microVM with a console, and a port at this path. */
 function withConsole(path: string): ShimDescription {
   return {
-    ...smallest(library),
+    ...smallest(library, libraries.kernelPath),
     ports: [{ port: 1024, path, listen: true }],
     console: { device: 'virtio', file: CONSOLE_DESCRIPTOR },
   };

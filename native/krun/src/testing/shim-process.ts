@@ -32,8 +32,8 @@ export async function bundleShim(directory: string): Promise<string> {
 
 export const CONSOLE_DESCRIPTOR = SHIM_DESCRIPTORS.firstOther;
 
-/** A microVM with nothing but a kernel. */
-export function smallest(library: string): ShimDescription {
+/** A microVM with nothing but a kernel, which is ELF. */
+export function smallest(library: string, kernel: string): ShimDescription {
   return {
     version: 1,
     variant: 'krun',
@@ -42,7 +42,7 @@ export function smallest(library: string): ShimDescription {
     ...(process.geteuid?.() === 0 ? { identity: { uid: 65534, gid: 65534 } } : {}),
     vcpus: 1,
     memoryMib: 256,
-    boot: { kind: 'kernel', path: '/dev/null', format: 'elf', commandLine: 'quiet' },
+    boot: { kind: 'kernel', path: kernel, format: 'elf', commandLine: 'quiet' },
     disks: [],
     shares: [],
     networkDevices: [],

@@ -53,8 +53,12 @@ export class TestLibraries implements Disposable {
   readonly directory = mkdtempSync(join(tmpdir(), 'a3s-krun-'));
   readonly recordPath = join(this.directory, 'record');
 
+  /** A kernel that libkrun takes: ELF, with one segment in the guest's memory. */
+  readonly kernelPath = join(this.directory, 'kernel');
+
   constructor() {
     this.openToAll(this.directory);
+    writeFileSync(this.kernelPath, smallestKernel(), { mode: 0o644 });
     writeFileSync(this.recordPath, '');
     chmodSync(this.recordPath, 0o666);
   }
@@ -116,4 +120,21 @@ export class TestLibraries implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.directory, { recursive: true });
   }
+}
+
+/** The headers of ELF and of a segment, then zeros up to the segment's 16 bytes at 1 MiB. */
+export function smallestKernel(): Buffer {
+  const PAGE = 4096;
+  const kernel = Buffer.alloc(PAGE + 16);
+  kernel.write('\x7fELF\x02\x01\x01', 0, 'latin1');
+  kernel.writeBigUInt64LE(0x10_0000n, 24);
+  kernel.writeBigUInt64LE(64n, 32);
+  kernel.writeUInt16LE(56, 54);
+  kernel.writeUInt16LE(1, 56);
+  kernel.writeUInt32LE(1, 64);
+  kernel.writeBigUInt64LE(BigInt(PAGE), 64 + 8);
+  kernel.writeBigUInt64LE(0x10_0000n, 64 + 24);
+  kernel.writeBigUInt64LE(16n, 64 + 32);
+  kernel.writeBigUInt64LE(16n, 64 + 40);
+  return kernel;
 }
