@@ -30,6 +30,31 @@ export function standardEngine(configured: EngineName | undefined): {
  */
 export const KRUN_DEVICES = 8;
 
+/**
+ * The most memory of a microVM of libkrun: it puts an initrd at the end of the memory, and gives
+ * the kernel 32 bits of its address. Memory beyond this begins at 4 GiB.
+ */
+export const KRUN_MEMORY_BYTES = 3328 * 2 ** 20;
+/** The most processors: as many as the ACPI tables of its kernel have. */
+export const KRUN_CPUS = 254;
+
+/**
+ * @param size of the microVM
+ * @throws A3sError `engine-unsupported`
+ */
+export function checkKrunSize(size: { readonly cpus: number; readonly memoryBytes: number }): void {
+  const mib = Math.ceil(size.memoryBytes / 2 ** 20);
+  const most = KRUN_MEMORY_BYTES / 2 ** 20;
+  if (mib > most) {
+    const what = `start a microVM with ${mib} MiB of memory`;
+    throw engineUnsupported('krun', what, `boots this project’s kernel with ${most} MiB at most`);
+  }
+  if (size.cpus > KRUN_CPUS) {
+    const what = `start a microVM with ${size.cpus} processors`;
+    throw engineUnsupported('krun', what, `has ${KRUN_CPUS} at most`);
+  }
+}
+
 /** Why a box has the engine that `A3S_ENGINE` names. */
 export const CONFIGURED = 'configured: A3S_ENGINE';
 

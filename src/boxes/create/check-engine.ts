@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { requireFeature } from '../../engine/engine-name.ts';
+import { checkKrunSize, requireFeature } from '../../engine/engine-name.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
+import { askedCpus, vmCpus, vmMemory } from '../spec/resources.ts';
 import type { CreateRequest } from './create-request.ts';
 import type { Mounts } from './mounts.ts';
 
@@ -40,6 +41,10 @@ export async function chooseEngine(
   }
   if (Object.values(request.limits.disk).some((rate) => rate > 0)) {
     requireFeature(name, 'disk-limits', 'create a box with a limit of its disk');
+  }
+  if (name === 'krun') {
+    const { memoryBytes } = request;
+    checkKrunSize({ memoryBytes: vmMemory(memoryBytes), cpus: vmCpus(askedCpus(request)) });
   }
   await engine.requireAvailable(name);
   return chosen;

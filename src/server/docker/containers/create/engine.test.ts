@@ -50,6 +50,11 @@ describe('the engine krun', () => {
       'limits no rates of disks',
     ],
     ['a network policy', { Egress: { Default: 'deny' } }, 'where policies are enforced'],
+    [
+      'more memory than its kernel finds an initrd behind',
+      { HostConfig: { Memory: 3328 * 2 ** 20 } },
+      'boots this project’s kernel with 3328 MiB at most',
+    ],
   ])('refuses %s before it makes anything', async (_, asked, reason) => {
     const had = before();
     const answer = await home.call('POST', '/containers/create', {
