@@ -25,12 +25,14 @@ import { bundleShim } from '../../native/krun/src/testing/shim-process.ts';
 import { TestLibraries } from '../../native/krun/src/testing/test-library.ts';
 import { retry } from '../../src/async/retry.ts';
 import { readBootSet } from '../../src/boot/bootset.ts';
+import { kernelWithTables } from '../../src/engine/krun/acpi/kernel-with-tables.ts';
 import { findProcesses } from '../../src/engine/processes/processes.ts';
 import { CONTROL_PORT } from '../../src/engine/qemu/command-line/arguments.ts';
 import { openSocket } from '../../src/engine/socket.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import { identityFor, isJailUid, jailGroup } from '../../src/jail/identity.ts';
 import { spawnInJail } from '../../src/jail/spawn.ts';
+import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
 import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
@@ -84,7 +86,7 @@ afterAll(async () => {
 /** Starts the shim in a jail that sees its runtime directory, and nothing of the boot set. */
 async function startShim() {
   const set = await readBootSet(process.env['A3S_BOOT'] ?? resolve('dist/boot'));
-  const kernel = await open(set.kernelPath);
+  const kernel = await open(await kernelWithTables(set.kernelPath, join(root, 'kernels')));
   const initrd = await open(set.initrdPath);
   const layer = await open(await makeLayer(root, ['sh', 'echo']));
   const record = await open(join(root, 'run'), 'a+');
@@ -96,14 +98,14 @@ async function startShim() {
     version: 1,
     variant: 'krun',
     library: libraries.build(),
-    vcpus: 1,
+    vcpus: 2,
     memoryMib: 256,
     boot: {
       kind: 'kernel',
       path: pathOf(kernel),
       format: 'elf',
       initrd: pathOf(initrd),
-      commandLine: set.commandLine.join(' '),
+      commandLine: [...set.commandLine, 'pci=off', 'nr_cpus=2', 'a3s.disks=layer-0'].join(' '),
     },
     disks: [{ id: 'layer-0', path: pathOf(layer), format: 'raw', readonly: true }],
     shares: [],
@@ -177,6 +179,14 @@ async function connect(signal: AbortSignal) {
   return await retry(() => openSocket(join(runtimeDir, 'ctl.sock')), signal);
 }
 
+/** Each layer replaces the file of the one below. */
+const LAYERED = 'test/layered:1';
+function layeredImage() {
+  const { layers, ...image } = busyboxImage(LAYERED);
+  const above = ['lower\n', 'upper\n'].map((data) => [{ path: 'which', data }]);
+  return buildImage({ ...image, layers: [...layers, ...above] });
+}
+
 describe.each(ANY_ACTOR)('the engine krun, for %s', (name) => {
   let installation: Installation;
   let actor: Actor;
@@ -245,7 +255,21 @@ describe.each(ANY_ACTOR)('the engine krun, for %s', (name) => {
     expect((await inspect()).State).toMatchObject({ Status: 'exited', ExitCode: 137 });
     await ok(['rm', 'box']);
     expect(actor.boxProcesses()).toEqual([]);
-    expect(await readdir(join(actor.home, 'krun'))).toEqual(['probe.json']);
+    expect(await readdir(join(actor.home, 'krun'))).toEqual(['kernels', 'probe.json']);
     expect(await readdir(join(actor.home, 'boxes'))).toEqual([]);
+  });
+
+  it('finds layers in their order, and processors, and ends a workload that stops by itself', async () => {
+    const archive = join(root, `layered-${name}.tar`);
+    await writeFile(archive, dockerArchive([layeredImage()]), { mode: 0o644 });
+    await ok(['load', '-i', archive]);
+    const script = 'trap "exit 7" TERM; cat /which; nproc; echo ready; while :; do sleep 1; done';
+    const shape = ['--engine', 'krun', '--cpus', '2', '--network', 'none', '--name', 'box'];
+    await ok(['run', '-d', ...shape, LAYERED, 'sh', '-c', script]);
+    await until('it is ready', async () => (await ok(['logs', 'box'])).endsWith('ready'));
+    expect(await ok(['logs', 'box'])).toBe('upper\n2\nready');
+    await ok(['stop', 'box']);
+    expect((await inspect()).State).toMatchObject({ Status: 'exited', ExitCode: 7 });
+    await ok(['rm', 'box']);
   });
 });

@@ -113,7 +113,13 @@ it('describes a microVM to libkrun, connects to its guest and ends it', async ()
   const fd = (number: number) => `/proc/self/fd/${number}`;
   expect(calls('krun_set_vm_config', 'krun_set_kernel', 'krun_add_disk3')).toEqual([
     ['krun_set_vm_config', 2, 256],
-    ['krun_set_kernel', fd(7), 1, fd(8), 'quiet panic=-1'],
+    [
+      'krun_set_kernel',
+      fd(7),
+      1,
+      fd(8),
+      'quiet panic=-1 pci=off nr_cpus=2 a3s.disks=layer-0,changes',
+    ],
     ['krun_add_disk3', 'layer-0', fd(9), 0, true, false, 2],
     ['krun_add_disk3', 'changes', fd(10), 0, false, false, 2],
   ]);
@@ -121,7 +127,7 @@ it('describes a microVM to libkrun, connects to its guest and ends it', async ()
   await vm.kill();
   expect(await vm.exited).toEqual({ reason: 'killed', detail: '' });
   expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
-  expect(await readdir(join(root, 'state'))).toEqual(['probe.json']);
+  expect(await readdir(join(root, 'state'))).toEqual(['kernels', 'probe.json']);
 });
 
 it('takes over a microVM that another server started, and learns how it ended', async () => {
@@ -151,7 +157,7 @@ it('uses no library whose guest does not come up, and says why', async () => {
   await expect(launch(engine)).rejects.toMatchObject(refused);
   expect(await engine.report()).toMatchObject({ available: false, name: 'krun' });
   // A failure is not kept: the next server probes again.
-  expect(await readdir(join(root, 'state'))).toEqual([]);
+  expect(await readdir(join(root, 'state'))).toEqual(['kernels']);
   const missing = join(root, 'libkrun.so.1');
   await expect(engineWith(missing).requireAvailable()).rejects.toThrow(`there is no ${missing}`);
 });
@@ -167,6 +173,8 @@ it('refuses what libkrun, or this build of it, does not have', async () => {
     { disks: Array.from({ length: 9 }, () => disk) },
     { disks: [{ ...disk, backing: [join(root, 'layer')] }] },
     { boot: { ...boot(), architecture: 'arm64' } },
+    { memoryBytes: 4 * 2 ** 30 },
+    { cpus: 255 },
   ] as const) {
     await expect(launch(engine, more), JSON.stringify(more)).rejects.toMatchObject(refused);
   }

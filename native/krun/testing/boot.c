@@ -1,11 +1,16 @@
 /*
  * Boots the described microVM in QEMU, emulated unless A3S_KRUN_TEST_ACCEL names an accelerator.
  *
+ * QEMU's machine `microvm` has what libkrun has on x86-64: virtio-mmio devices that the kernel's
+ * command line names, no PCI, no ACPI, a serial port, and a reset in place of power off. It has
+ * places for eight devices, with the interrupt lines from 5; the balloon of libkrun, which no guest
+ * uses, is left out. Devices have the order of libkrun's.
+ *
  * A card that leads to a socket is one of QEMU's. Shares are not there.
  *
  * A vsock port that the host connects to becomes a virtio-serial port behind the same socket: QEMU
  * has vsock only where the host's kernel has. Its name in the guest is that of
- * A3S_KRUN_TEST_SERIAL. Disks keep their ids as serials.
+ * A3S_KRUN_TEST_SERIAL.
  */
 #include "krun.h"
 
@@ -15,22 +20,57 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
-enum { MAX_ARGUMENTS = 512, MAX_DESCRIPTOR = 64 };
+enum { MAX_ARGUMENTS = 512, MAX_DESCRIPTOR = 64, PLACES = 8, SERIAL_BYTES = 20 };
 
 struct command {
   char *arguments[MAX_ARGUMENTS];
   int count;
+  /* The values of -device, in the order of libkrun's devices. */
+  char *devices[PLACES];
+  int device_count;
 };
+
+static char *format_text(const char *format, va_list values) {
+  char *text;
+  if (vasprintf(&text, format, values) < 0) abort();
+  return text;
+}
 
 static void add(struct command *command, const char *format, ...) {
   if (command->count == MAX_ARGUMENTS - 1) misuse("boot_qemu", "there are too many arguments");
   va_list values;
   va_start(values, format);
-  if (vasprintf(&command->arguments[command->count++], format, values) < 0) abort();
+  command->arguments[command->count++] = format_text(format, values);
   va_end(values);
+}
+
+/* A device with a place of its own on the bus. */
+static void add_device(struct command *command, const char *format, ...) {
+  if (command->device_count == PLACES) misuse("boot_qemu", "QEMU has no place for one more device");
+  va_list values;
+  va_start(values, format);
+  command->devices[command->device_count++] = format_text(format, values);
+  va_end(values);
+}
+
+/* The rate of the time stamp counter, which guests of the emulation read as it is. */
+static unsigned long measure_counter_khz(void) {
+  const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+  struct timespec before, after;
+  clock_gettime(CLOCK_MONOTONIC, &before);
+  const unsigned long long start = __rdtsc();
+  nanosleep(&pause, NULL);
+  const unsigned long long end = __rdtsc();
+  clock_gettime(CLOCK_MONOTONIC, &after);
+  const double seconds =
+      (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
+  return (unsigned long)((double)(end - start) / seconds / 1000);
 }
 
 static void describe_machine(struct command *command, const struct context *context) {
@@ -42,7 +82,9 @@ static void describe_machine(struct command *command, const struct context *cont
   add(command, "none");
   add(command, "-no-reboot");
   add(command, "-machine");
-  add(command, "q35");
+  /* The clock stands for that of KVM. */
+  add(command, "microvm,acpi=off,pic=off,pit=off,rtc=on,isa-serial=%s",
+      context->serial_count == 0 ? "off" : "on");
   add(command, "-accel");
   add(command, "%s", accelerator == NULL ? "tcg" : accelerator);
   add(command, "-cpu");
@@ -58,33 +100,37 @@ static void describe_machine(struct command *command, const struct context *cont
     add(command, "%s", context->initrd);
   }
   add(command, "-append");
-  add(command, "%s", context->cmdline == NULL ? "" : context->cmdline);
+  const char *cmdline = context->cmdline == NULL ? "" : context->cmdline;
+  /* KVM says the rate of the counter to its guests. */
+  if (accelerator == NULL) add(command, "%s tsc_early_khz=%lu", cmdline, measure_counter_khz());
+  else add(command, "%s", cmdline);
 }
 
+/* libkrun makes a serial number of the file, and leaves the id of the disk to itself. */
 static void describe_disks(struct command *command, const struct context *context) {
   for (int n = 0; n < context->disk_count; n++) {
     const struct disk *disk = &context->disks[n];
+    struct stat file;
+    char serial[64];
+    if (stat(disk->path, &file) != 0) misuse("boot_qemu", "a disk is not there");
+    snprintf(serial, sizeof serial, "%llu%llu%llu", (unsigned long long)file.st_dev,
+             (unsigned long long)file.st_rdev, (unsigned long long)file.st_ino);
     add(command, "-drive");
     add(command, "if=none,id=disk%d,format=%s,readonly=%s,file=%s", n,
         disk->format == 1 ? "qcow2" : "raw", disk->read_only ? "on" : "off", disk->path);
-    add(command, "-device");
-    add(command, "virtio-blk-pci,drive=disk%d,serial=%s,disable-legacy=on", n, disk->id);
+    add_device(command, "virtio-blk-device,drive=disk%d,serial=%.*s", n, SERIAL_BYTES, serial);
   }
 }
 
 static void describe_ports(struct command *command, const struct context *context) {
   const char *name = behaviour("A3S_KRUN_TEST_SERIAL");
-  add(command, "-device");
-  add(command, "virtio-rng-pci,disable-legacy=on");
-  add(command, "-device");
-  add(command, "virtio-serial-pci,disable-legacy=on");
+  if (context->vsock == VSOCK_DISABLED || name == NULL) return;
+  add_device(command, "virtio-serial-device");
   for (int n = 0; n < context->port_count; n++) {
     const struct port *port = &context->ports[n];
-    if (!port->listen || name == NULL) continue;
+    if (!port->listen) continue;
     add(command, "-chardev");
     add(command, "socket,id=port%d,path=%s,server=on,wait=off", n, port->path);
-    add(command, "-device");
-    add(command, "virtserialport,chardev=port%d,name=%s", n, name);
   }
 }
 
@@ -98,9 +144,22 @@ static void describe_cards(struct command *command, const struct context *contex
     } else {
       add(command, "stream,id=net%d,server=off,addr.type=fd,addr.str=%d", n, card->fd);
     }
+    add_device(command, "virtio-net-device,netdev=net%d,mac=%02x:%02x:%02x:%02x:%02x:%02x", n,
+               mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+  }
+}
+
+/* QEMU gives its last place to the first device, and libkrun its first. */
+static void place_devices(struct command *command, const struct context *context) {
+  for (int n = command->device_count - 1; n >= 0; n--) {
     add(command, "-device");
-    add(command, "virtio-net-pci,netdev=net%d,disable-legacy=on,mac=%02x:%02x:%02x:%02x:%02x:%02x", n,
-        mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    add(command, "%s", command->devices[n]);
+  }
+  const char *name = behaviour("A3S_KRUN_TEST_SERIAL");
+  for (int n = 0; n < context->port_count; n++) {
+    if (!context->ports[n].listen || name == NULL) continue;
+    add(command, "-device");
+    add(command, "virtserialport,chardev=port%d,name=%s", n, name);
   }
 }
 
@@ -127,9 +186,14 @@ int boot_qemu(const struct context *context) {
   if (context->kernel == NULL) return -ENOENT;
   struct command command = {.count = 0};
   describe_machine(&command, context);
+  add(&command, "-global");
+  /* libkrun's devices are those of virtio 1.0 and newer. */
+  add(&command, "virtio-mmio.force-legacy=false");
+  add_device(&command, "virtio-rng-device");
   describe_disks(&command, context);
   describe_ports(&command, context);
   describe_cards(&command, context);
+  place_devices(&command, context);
   describe_console(&command, context);
   pid_t pid = fork();
   if (pid < 0) return -errno;

@@ -8,7 +8,7 @@
  */
 import type { ShimDescription } from '@a3s-box/krun/shim';
 import type { VmSpec } from '../engine.ts';
-import { engineUnsupported, KRUN_DEVICES } from '../engine-name.ts';
+import { checkKrunSize, engineUnsupported, KRUN_DEVICES } from '../engine-name.ts';
 import { passtSocket } from '../helpers/passt.ts';
 
 /** The vsock port of the control stream. */
@@ -50,6 +50,7 @@ export function checkSpec(spec: VmSpec): void {
   if (spec.disks.some(({ backing }) => backing !== undefined)) {
     refuse('start a microVM on a disk with a snapshot', 'is given no files with others below');
   }
+  checkKrunSize(spec);
   const devices = spec.disks.length + spec.shares.length + (spec.nic === undefined ? 0 : 1);
   if (devices > KRUN_DEVICES) {
     refuse(
@@ -61,7 +62,7 @@ export function checkSpec(spec: VmSpec): void {
 
 /** @param library the path of libkrun */
 export function describeVm(spec: VmSpec, library: string, files: ShimFiles): ShimDescription {
-  const { runtimeDir, boot, nic } = spec;
+  const { runtimeDir, nic } = spec;
   return {
     version: 1,
     variant: 'krun',
@@ -73,7 +74,7 @@ export function describeVm(spec: VmSpec, library: string, files: ShimFiles): Shi
       path: pathOf(files.kernel),
       format: 'elf',
       initrd: pathOf(files.initrd),
-      commandLine: boot.commandLine.join(' '),
+      commandLine: commandLine(spec).join(' '),
     },
     disks: spec.disks.map(({ serial, readonly }, index) => ({
       id: serial,
@@ -94,6 +95,18 @@ export function describeVm(spec: VmSpec, library: string, files: ShimFiles): Shi
     tsi: [],
     console: { device: 'serial', file: files.console },
   };
+}
+
+/** libkrun appends its devices. */
+function commandLine({ boot, cpus, disks }: VmSpec): readonly string[] {
+  return [
+    ...boot.commandLine,
+    'pci=off',
+    // Of those that the ACPI tables have.
+    `nr_cpus=${cpus}`,
+    // The guest sees serial numbers that libkrun makes of files, but disks in this order.
+    ...(disks.length === 0 ? [] : [`a3s.disks=${disks.map(({ serial }) => serial).join(',')}`]),
+  ];
 }
 
 function pathOf(descriptor: number): string {

@@ -15,6 +15,7 @@ import { checkMemory } from '../memory.ts';
 import { probesEnded } from '../probe/probe.ts';
 import { endProcesses } from '../processes/sweep.ts';
 import { prepareDirectory } from '../runtime-directory.ts';
+import { kernelWithTables } from './acpi/kernel-with-tables.ts';
 import { checkSpec } from './describe-vm.ts';
 import { findLibrary, unavailable } from './find-library.ts';
 import { KrunVm } from './krun-vm.ts';
@@ -122,12 +123,15 @@ export class KrunEngine {
   async #launch(spec: VmSpec, library: string, signal: AbortSignal): Promise<KrunVm> {
     const { id, runtimeDir, identity, cpus, memoryBytes, hostLimits } = spec;
     const run = this.#run(runtimeDir);
+    const kernels = join(this.#options.directory, KERNELS);
+    const kernelPath = await kernelWithTables(spec.boot.kernelPath, kernels);
+    const booted = { ...spec, boot: { ...spec.boot, kernelPath } };
     await prepareDirectory(runtimeDir, identity);
     try {
       // passt listens before libkrun connects to it.
       const translators = await Promise.all(startTranslator(spec, signal));
       const { probeMs } = this.#options;
-      const shim = await startShim(spec, { ...this.#options, library }, run, { signal, probeMs });
+      const shim = await startShim(booted, { ...this.#options, library }, run, { signal, probeMs });
       const found = findShim(runtimeDir);
       const size = { cpus, memoryBytes };
       const helpers = [shim, ...translators];
@@ -173,6 +177,9 @@ export class KrunEngine {
     return await this.#verdict;
   }
 }
+
+/** The directory of the kernels that libkrun boots, beside those of the runs. */
+const KERNELS = 'kernels';
 
 /** Functions that a VM needs for what not every build of libkrun has. */
 const SHARES_FUNCTION = 'krun_add_virtiofs3';
