@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { KrunVm } from './krun-vm.ts';
+import { explainEnd, KrunVm } from './krun-vm.ts';
 import { RunDirectory } from './run-directory.ts';
 
 let root: string;
@@ -31,4 +31,24 @@ it('ends again where that has failed', async () => {
   await expect(vm.kill()).rejects.toThrow('EISDIR');
   rmSync(run.fileOf('console'), { recursive: true });
   await vm.kill();
+});
+
+it.each([
+  ['powered off', '', { reason: 'poweroff', detail: '' }],
+  [
+    'panicked',
+    'x\r\nKernel panic - not syncing: no init\r\n',
+    { reason: 'panic', detail: 'Kernel panic - not syncing: no init' },
+  ],
+  [
+    'found other devices than libkrun has',
+    'a3s-agent failed: find virtio-mmio devices: the command line names 5, and 0 were found\r\n',
+    {
+      reason: 'poweroff',
+      detail:
+        'a3s-agent failed: find virtio-mmio devices: the command line names 5, and 0 were found',
+    },
+  ],
+])('says by the console that the guest %s', (_, console, end) => {
+  expect(explainEnd({ status: 0, failed: undefined }, Buffer.from(console), '')).toEqual(end);
 });

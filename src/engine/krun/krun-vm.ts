@@ -15,7 +15,7 @@ import { A3sError } from '../../errors.ts';
 import type { ControlStream, HostLimits, SavedVm, Vm, VmExit, VmSize } from '../engine.ts';
 import { engineUnsupported } from '../engine-name.ts';
 import { type Helper, printable } from '../helpers/helper.ts';
-import { panicReason } from '../panic-reason.ts';
+import { agentFailure, panicReason } from '../panic-reason.ts';
 import { limitProcesses } from '../processes/process-limits.ts';
 import { isRunning, killProcess, type ProcessFence } from '../processes/processes.ts';
 import { endProcesses } from '../processes/sweep.ts';
@@ -211,7 +211,8 @@ export function explainEnd(
 ): VmExit {
   const panic = panicReason(console);
   if (status === 0) {
-    return panic === '' ? { reason: 'poweroff', detail: '' } : { reason: 'panic', detail: panic };
+    if (panic !== '') return { reason: 'panic', detail: panic };
+    return { reason: 'poweroff', detail: agentFailure(console) };
   }
   const crashed = (detail: string): VmExit => ({ reason: 'crashed', detail });
   if (status === undefined) return crashed('the VMM and its monitor were killed');
