@@ -15,6 +15,7 @@ import {
   canonicalName,
   canonicalRepository,
   familiarName,
+  familiarRepository,
   type Reference,
 } from '../oci/reference.ts';
 import type { Credentials, Registry, Repository } from '../registry/registry.ts';
@@ -56,11 +57,18 @@ export interface PullResult {
   readonly upToDate: boolean;
 }
 
+/** From it a Dockerfile begins with nothing, and no registry has it. */
+const RESERVED = 'scratch';
+
 /**
- * @throws A3sError `not-in-registry`, `image-untrusted`, `invalid-image`, `invalid-argument` for a
+ * @throws A3sError `reserved-name`, `not-in-registry`, `image-untrusted`, `invalid-image`, `invalid-argument` for a
  *   platform that boxes here do not have, `registry-…`, or what storing throws
  */
 export async function pullImage(parts: PullParts, request: PullRequest): Promise<PullResult> {
+  if (familiarRepository(request.reference) === RESERVED) {
+    // In Docker's words.
+    throw new A3sError('reserved-name', `'${RESERVED}' is a reserved name`);
+  }
   const ended = new AbortController();
   const signals = request.signal === undefined ? [] : [request.signal];
   try {

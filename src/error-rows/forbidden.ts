@@ -16,6 +16,13 @@ export const FORBIDDEN = {
     meaning: 'The registry denies this user access.',
     remedy: 'Ask for the right to it, or log in as another user.',
   },
+  'reserved-name': {
+    status: 403,
+    exitCode: 125,
+    lasting: true,
+    meaning: 'No registry has an image of this name: a Dockerfile begins with it from nothing.',
+    remedy: 'Write `FROM scratch` in a Dockerfile, or pull another image.',
+  },
   'image-untrusted': {
     status: 403,
     exitCode: 125,

@@ -46,6 +46,16 @@ async function create(query: Record<string, string>): Promise<Record<string, unk
 }
 
 describe('POST /images/create', () => {
+  it('refuses the name that a Dockerfile begins with, as Docker does, and asks no registry', async () => {
+    for (const query of ['fromImage=scratch', 'fromImage=docker.io/library/scratch&tag=1']) {
+      expect(await home.call('POST', `/images/create?${query}`)).toMatchObject({
+        status: 403,
+        body: { message: expect.stringMatching(/^'scratch' is a reserved name/) },
+      });
+    }
+    expect(registry.asked).toEqual([]);
+  });
+
   it('reports each layer, the digest and the trust decision of a pull', async () => {
     const image = imageOf('a');
     const digest = registry.push('1', image);
