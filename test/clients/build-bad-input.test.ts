@@ -51,11 +51,12 @@ beforeAll(async () => {
     home.registry = openRegistry({ ...files, limits, lookup });
   });
 });
+// A large context is in the builder too, several times.
 afterAll(async () => {
   await build?.remove();
   hanging.closeAllConnections();
   for (const server of [silent, hanging]) server.close();
-});
+}, LONG_MS);
 
 function succeeded(ran: Ran): void {
   expect(ran, `${ran.stdout}${ran.stderr}`).toMatchObject({ status: 0 });

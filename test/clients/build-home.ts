@@ -65,17 +65,27 @@ export class BuildHome {
   ): Promise<BuildHome> {
     const service = await startBuilderService(options);
     if (service === undefined) throw new Error('dockerd or containerd or runc is not installed');
-    const made = new BuildHome(service, await temporaryStore());
-    await prepare(made);
-    await made.home.start();
-    return made;
+    let made: BuildHome | undefined;
+    try {
+      made = new BuildHome(service, await temporaryStore());
+      await prepare(made);
+      await made.home.start();
+      return made;
+    } catch (error) {
+      // Nobody else knows of it.
+      await (made?.remove() ?? service.stop());
+      throw error;
+    }
   }
 
   async remove(): Promise<void> {
-    await this.home.remove();
-    this.#store.remove();
-    await this.service.stop();
-    rmSync(this.directory, { recursive: true });
+    try {
+      await this.home.remove();
+      this.#store.remove();
+    } finally {
+      await this.service.stop();
+      rmSync(this.directory, { recursive: true });
+    }
   }
 
   /** A directory to build from, with busybox and what else it is given. */
