@@ -72,6 +72,7 @@ test('records all sources of a boot set, and builds nothing twice', async () => 
     ...['nft_chain_nat', 'nft_ct', 'nft_masq', 'nft_nat', 'nft_reject_inet', 'nf_nat'],
     ...['xt_MASQUERADE', 'xt_addrtype', 'xt_comment', 'xt_conntrack', 'xt_mark', 'xt_nat'],
     'xt_tcpudp',
+    'binfmt_misc',
   ]);
   expect(lines.join('\n')).toContain(set.id);
   expect((await stat(set.kernelPath)).mode & 0o777).toBe(0o444);

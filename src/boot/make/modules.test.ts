@@ -7,7 +7,11 @@ import { makeInitrd } from './initrd.ts';
 import { loadModules } from './modules.ts';
 
 const RELEASE = '6.1';
-const TABLE = { common: ['overlay'], tun: ['tun'], containers: ['veth', 'xt_mark', 'nf_nat'] };
+const TABLE = {
+  common: ['overlay'],
+  tun: ['tun'],
+  containers: ['veth', 'xt_mark', 'nf_nat', 'binfmt_misc'],
+};
 
 let root: string;
 
@@ -48,6 +52,16 @@ test('the modules of a boot set contain none for what the kernel has built in', 
     modules: ['overlay', 'veth', 'xt_mark'],
     missing: {},
     orders: ['modules/order', 'modules/order.containers', 'modules/order.tun'],
+  });
+});
+
+test('takes the emulation of other processors where the kernel has it, and does without it', async () => {
+  const names = ['overlay', 'tun', 'veth', 'xt_mark', 'nf_nat'];
+  const without = await kernelWith(names);
+  expect(without).toMatchObject({ modules: names, missing: {} });
+  expect(await kernelWith([...names, 'binfmt_misc'])).toEqual({
+    ...without,
+    modules: [...names, 'binfmt_misc'],
   });
 });
 

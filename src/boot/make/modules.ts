@@ -29,6 +29,8 @@ export const MODULE_PROFILES = {
       ...['bridge', 'veth', 'nf_tables', 'nf_conntrack_netlink', 'nft_compat', 'nft_chain_nat'],
       ...['nft_ct', 'nft_masq', 'nft_nat', 'nft_reject_inet', 'xt_MASQUERADE', 'xt_addrtype'],
       ...['xt_comment', 'xt_conntrack', 'xt_mark', 'xt_nat', 'xt_tcpudp'],
+      // Programs of other processors, by an emulator that the container's host names.
+      'binfmt_misc',
     ],
   },
   confidential: {
@@ -65,6 +67,9 @@ export type ModuleUse = (typeof MODULE_USES)[number];
  * boot set is made without this use then, and its agent refuses to start a box that asks for it.
  */
 const OPTIONAL: ReadonlySet<ModuleUse> = new Set(['mmio', 'tun', 'containers']);
+
+/** A kernel that lacks one of these runs containers, of its own processor alone. */
+const DISPENSABLE: ReadonlySet<string> = new Set(['binfmt_misc']);
 
 export type ModuleProfile = keyof typeof MODULE_PROFILES;
 
@@ -134,6 +139,7 @@ export async function loadModules(
     if (names === undefined) continue;
     if (OPTIONAL.has(use)) {
       names = names.filter((name) => !builtin.has(name));
+      names = names.filter((name) => files.has(name) || !DISPENSABLE.has(name));
       const lacks = names.filter((name) => !files.has(name));
       if (lacks.length > 0) {
         missing.set(use, lacks);

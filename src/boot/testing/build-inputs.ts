@@ -41,7 +41,7 @@ const MODULES: ModuleFile[] = [
     alone,
   ),
   ...['nft_masq', 'nft_nat', 'nft_reject_inet', 'xt_addrtype', 'xt_comment'].map(alone),
-  ...['xt_conntrack', 'xt_mark', 'xt_tcpudp'].map(alone),
+  ...['xt_conntrack', 'xt_mark', 'xt_tcpudp', 'binfmt_misc'].map(alone),
   // Module dependencies are listed by file name.
   ['dm-mod', 'dm_mod', []],
   ['dm-bufio', 'dm_bufio', ['dm-mod']],

@@ -11,7 +11,7 @@ import { parseParagraphs } from '../../boot/make/kernel-package.ts';
 import { runTool } from '../../boot/make/tool.ts';
 import { A3sError } from '../../errors.ts';
 
-const WANTED = ['docker.io', 'git', 'iptables', 'busybox-static'];
+const WANTED = ['docker.io', 'git', 'iptables', 'busybox-static', 'qemu-user'];
 /**
  * What those depend on and a builder does not use. A library that is missed here fails the making
  * of the root.
@@ -71,7 +71,10 @@ export async function fetchPackages(cache: string, update: boolean): Promise<Pac
 
 async function readPins(cache: string): Promise<readonly DebianPackage[] | undefined> {
   try {
-    return Pins.safeParse(JSON.parse(await readFile(join(cache, PIN), 'utf8'))).data;
+    const pins = Pins.parse(JSON.parse(await readFile(join(cache, PIN), 'utf8')));
+    const names = new Set(pins.map((one) => one.package));
+    // An earlier release may have wanted less.
+    return WANTED.every((name) => names.has(name)) ? pins : undefined;
   } catch {
     // Without usable pins, the packages are resolved anew.
     return undefined;

@@ -12,7 +12,7 @@ import { A3sError } from '../../errors.ts';
 import { KEPT_BYTES } from '../cache-size.ts';
 import { GIT, GIT_PATH } from './git-script.ts';
 import { GUARD, GUARD_PATH } from './guard-script.ts';
-import { CARRY, CARRY_PATH, START } from './start-script.ts';
+import { CARRY, CARRY_PATH, EMULATOR, START } from './start-script.ts';
 
 const LIBRARIES = 'usr/lib/x86_64-linux-gnu';
 const LOADER = `${LIBRARIES}/ld-linux-x86-64.so.2`;
@@ -26,6 +26,8 @@ const PROGRAMS = [
   // A context from a repository: what fetches, and what initialises submodules.
   ...['usr/bin/git', 'usr/lib/git-core/git-remote-http', 'usr/lib/git-core/git-submodule'],
   ...['usr/lib/git-core/git-sh-setup', 'usr/lib/git-core/git-sh-i18n'],
+  // Steps of images for linux/arm64.
+  EMULATOR.slice(1),
 ];
 const OTHERS = [`${LIBRARIES}/xtables`, 'etc/protocols', 'etc/services', 'etc/ethertypes'];
 

@@ -24,6 +24,29 @@ export const CARRY = `#!/bin/sh
 /** A connection of the loopback itself comes in on `lo`. */
 export const LOOPBACK_RULE = 'iptables -t raw -A PREROUTING ! -i lo -d 127.0.0.0/8 -j DROP';
 
+/** Runs programs of linux/arm64. It is linked statically, so it runs in every root. */
+export const EMULATOR = '/usr/bin/qemu-aarch64';
+
+/**
+ * What an ELF header of such a program has, and which of its bits count: 64 bits, little-endian, an
+ * executable or a shared object of AArch64.
+ *
+ * - `F` opens the emulator now, since steps have other roots.
+ * - `O` gives it the program opened, which a user may run and not read.
+ * - `P` keeps the first argument as the program was given it.
+ */
+const AARCH64 = [
+  ...['qemu-aarch64', 'M', ''],
+  String.raw`\x7f\x45\x4c\x46\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00`,
+  String.raw`\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff`,
+  ...[EMULATOR, 'OPF'],
+].join(':');
+
+/** A kernel without binfmt_misc builds for its own processor alone: BuildKit looks what runs. */
+export const EMULATION = `if mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; then
+  printf '%s' ':${AARCH64}' > /proc/sys/fs/binfmt_misc/register
+fi`;
+
 /**
  * - Control groups that share controllers out have no processes: the daemon's are moved.
  * - The authority is all that the builder's programs trust: their requests end at the control
@@ -46,6 +69,7 @@ echo "+$(sed 's/ / +/g' cgroup.controllers)" > cgroup.subtree_control
 ${BOUND_STEPS}
 echo 1 > /proc/sys/net/ipv4/ip_forward
 ${LOOPBACK_RULE}
+${EMULATION}
 mkdir -p /run/builder
 printf '%s' "$A3S_BUILDER_AUTHORITY" > /run/builder/authority.pem
 unset A3S_BUILDER_AUTHORITY
