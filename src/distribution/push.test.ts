@@ -104,6 +104,24 @@ describe('push', () => {
     expect((await pull('push/app:1')).image.id).toBe(built.config.digest);
   });
 
+  it('leaves an index at its tag that the image came through, and replaces any other', async () => {
+    const built = imageOf('push/many:amd64', 'a');
+    await load(built);
+    await push('push/many:amd64');
+    const manifests = [{ ...built.manifest, platform: AMD64 }];
+    const indexOf = (annotations: object): Buffer =>
+      Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests, annotations }));
+    const repository = open('push/many');
+    const index = indexOf({});
+    const digest = await repository.putManifest('1', INDEX, index);
+    await pull('push/many:1');
+    expect(await push('push/many:1')).toEqual({ tag: '1', digest, size: index.length });
+    expect((await repository.describe('1'))?.digest).toBe(digest);
+    await repository.putManifest('1', INDEX, indexOf({ of: 'another image' }));
+    expect((await push('push/many:1')).digest).toBe(built.manifest.digest);
+    expect((await repository.describe('1'))?.digest).toBe(built.manifest.digest);
+  });
+
   it('records the digest of a pushed image in its repository until its name there is removed', async () => {
     const built = imageOf('push/known:1', 'a');
     await load(built);

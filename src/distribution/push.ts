@@ -3,7 +3,8 @@
  * signatures stay valid.
  *
  * The manifest of the image itself is pushed. An index that lists it is not pushed, since the
- * index's images for other platforms are not in the store.
+ * index's images for other platforms are not in the store. Where the registry has it at the tag
+ * already, it stays there: its image for this platform is the one that is here.
  *
  * @module
  */
@@ -95,10 +96,12 @@ export async function pushImage(parts: PushParts, request: PushRequest): Promise
       await putDocument(repository, manifest.digest, manifest);
       await pushSignatures(repository, parts.images, image, progress);
     }
-    await putDocument(repository, tag, manifest);
-    const { digest } = manifest;
+    const index = image.indexDigests.length > 0 ? await repository.describe(tag) : undefined;
+    const isThere = index !== undefined && image.indexDigests.includes(index.digest);
+    if (!isThere) await putDocument(repository, tag, manifest);
+    const { digest, size } = isThere ? index : { ...manifest, size: manifest.bytes.length };
     await parts.images.recordRepoDigest({ repository: canonicalRepository(reference), digest });
-    return { tag, digest, size: manifest.bytes.length };
+    return { tag, digest, size };
   });
 }
 
