@@ -4,7 +4,7 @@ import { writeTar } from '../../images/testing/tar-writer.ts';
 import { type TemporaryStore, temporaryStore } from '../../images/testing/temporary-store.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
 import { OCI_INDEX, OCI_MANIFEST } from '../../oci/media-types.ts';
-import { hostPlatform } from '../../oci/platform.ts';
+import { hostPlatform, type Platform } from '../../oci/platform.ts';
 import { builderOf } from '../testing/builder-of.ts';
 import { importResult } from './import-result.ts';
 
@@ -31,14 +31,22 @@ function importing(
   return importResult(made.store, builderOf(blobs, asked), result, signal);
 }
 
-/** An index as BuildKit writes it, with an attestation that is not read. */
-function indexOf({ manifest }: BuiltImage, platform = hostPlatform()): Buffer {
+const [AMD64, ARM64] = ['amd64', 'arm64'].map((architecture) => ({
+  os: 'linux',
+  architecture,
+})) as [Platform, Platform];
+
+/** An index as BuildKit writes it, with an attestation that is not read, after those of another. */
+function indexOf({ manifest }: BuiltImage, platform = hostPlatform(), other?: Buffer): Buffer {
   const { mediaType, digest, size } = manifest;
   const attestation = {
     ...{ mediaType: OCI_MANIFEST, digest: digestOf('attestation'), size: 11 },
     platform: { os: 'unknown', architecture: 'unknown' },
   };
-  const manifests = [attestation, { mediaType, digest, size, platform }];
+  const { manifests: others = [] } = (other === undefined ? {} : JSON.parse(other.toString())) as {
+    manifests?: object[];
+  };
+  const manifests = [...others, attestation, { mediaType, digest, size, platform }];
   return Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests }));
 }
 
@@ -90,6 +98,28 @@ it('stores nothing where the builder lacks a layer', async () => {
     code: 'builder-failed',
   });
   expect(await made.remains()).toEqual([]);
+});
+
+it('stores a result for a platform that boxes here emulate, where it has none for this host', async () => {
+  const [arm, host] = [built({ architecture: 'arm64' }), built({ architecture: 'amd64' })];
+  const [armIndex, bothIndex] = [indexOf(arm, ARM64), indexOf(host, AMD64, indexOf(arm, ARM64))];
+  const blobs = new Map<string, Uint8Array>([
+    ...[...arm.blobs, ...host.blobs],
+    ...[armIndex, bothIndex].map((bytes) => [digestOf(bytes), bytes] as const),
+  ]);
+  for (const [digest, image] of [
+    [arm.manifest.digest, arm],
+    [digestOf(armIndex), arm],
+    [digestOf(bothIndex), host],
+  ] as const) {
+    const stored = await importing(blobs, digest);
+    expect(stored).toMatchObject({
+      manifestDigest: image.manifest.digest,
+      architecture: image === arm ? 'arm64' : 'amd64',
+    });
+  }
+  const other = built({ architecture: 'riscv64' });
+  await expect(importing(other.blobs, other.manifest.digest)).rejects.toThrow(/linux\/riscv64/);
 });
 
 it('refuses a result for other platforms alone, and documents beyond their bound', async () => {

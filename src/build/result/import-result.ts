@@ -7,12 +7,14 @@
 import * as z from 'zod';
 import { wrongPlatform } from '../../images/archive/image-plan.ts';
 import type { BaseImage, Image, ImageStore, StoredDocument } from '../../images/image.ts';
+import { DEFAULT_LIMITS } from '../../images/limits.ts';
+import { parseConfig } from '../../oci/config.ts';
 import { corrupt } from '../../oci/corrupt.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
 import { parseDocument } from '../../oci/json/json.ts';
-import { isManifest, parseIndex } from '../../oci/manifest.ts';
+import { isManifest, parseIndex, parseManifest } from '../../oci/manifest.ts';
 import { INDEX_TYPES, OCI_INDEX, OCI_MANIFEST } from '../../oci/media-types.ts';
-import { hostPlatform, samePlatform } from '../../oci/platform.ts';
+import { canRun, hostPlatform, type Platform, samePlatform } from '../../oci/platform.ts';
 import { familiarName, parseReference } from '../../oci/reference.ts';
 import type { Builder } from '../builder.ts';
 import { readBlob } from './read-blob.ts';
@@ -42,36 +44,64 @@ export async function importResult(
 ): Promise<Image> {
   const [name] = names;
   const reference = name === undefined ? {} : { reference: familiarName(parseReference(name)) };
+  const { config, ...documents } = await documentsOf(builder, digest, signal);
   return await images.ingest({
-    ...(await documentsOf(builder, digest, signal)),
-    blob: (blob) => readBlob(builder, blob.digest, signal),
+    ...documents,
+    blob: (blob) =>
+      blob.digest === config?.digest ? once(config.bytes) : readBlob(builder, blob.digest, signal),
     names,
     origin: { kind: 'build', at: new Date().toISOString(), ...reference, bases },
     signal,
   });
 }
 
+async function* once(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
 interface Documents {
   readonly manifest: StoredDocument;
   readonly indexes: readonly StoredDocument[];
+  readonly platform: Platform;
+  /** What was read of it for its platform. */
+  readonly config?: StoredDocument;
 }
 
-/** The manifest for this host, and the index that lists it where the result has one. */
+/**
+ * The manifest for this host, or else the first one of a platform that it emulates; and the index
+ * that lists it where the result has one.
+ */
 async function documentsOf(
   builder: Builder,
   digest: Digest,
   signal: AbortSignal,
 ): Promise<Documents> {
   const document = await readDocument(builder, digest, signal);
-  if (!INDEX_TYPES.includes(document.mediaType)) return { manifest: document, indexes: [] };
+  const host = hostPlatform();
+  if (!INDEX_TYPES.includes(document.mediaType)) {
+    const named = parseManifest(document.bytes, `manifest ${digest}`, DEFAULT_LIMITS).config;
+    const config = await readDocument(builder, named.digest, signal);
+    const what = `configuration ${named.digest}`;
+    const { os, architecture } = parseConfig(config.bytes, what);
+    const platform = { os, architecture };
+    if (!canRun(platform, host)) throw wrongPlatform(what, platform, host);
+    return { manifest: document, indexes: [], platform, config };
+  }
   const what = `index ${digest}`;
   // Attestations stand beside images as platform unknown/unknown.
-  const found = parseIndex(document.bytes, what).manifests.find(
-    (entry) =>
-      isManifest(entry) && entry.platform != null && samePlatform(entry.platform, hostPlatform()),
+  const runnable = parseIndex(document.bytes, what).manifests.flatMap((entry) =>
+    isManifest(entry) && entry.platform != null && canRun(entry.platform, host)
+      ? [{ digest: entry.digest, platform: entry.platform }]
+      : [],
   );
-  if (found === undefined) throw wrongPlatform(what, undefined, hostPlatform());
-  return { manifest: await readDocument(builder, found.digest, signal), indexes: [document] };
+  const found = runnable.find(({ platform }) => samePlatform(platform, host)) ?? runnable[0];
+  if (found === undefined) throw wrongPlatform(what, undefined, host);
+  const { os, architecture } = found.platform;
+  return {
+    manifest: await readDocument(builder, found.digest, signal),
+    indexes: [document],
+    platform: { os, architecture },
+  };
 }
 
 /** BuildKit writes the type; without it, a document is what its members say. */
