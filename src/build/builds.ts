@@ -26,7 +26,7 @@ import { requireResultNames } from './result/result-names.ts';
 export const DEFAULT_BUILDER = 'default';
 
 /** Its session has the client's logins. */
-const BUILDKIT = { isClassic: false, logins: new Map() };
+const BUILDKIT = { isClassic: false, logins: new Map() } as const;
 
 /** A builder that a client uses. */
 export interface HeldUse {
@@ -182,7 +182,9 @@ export class Builds {
       frontendSolve: async (message, ref) => {
         const solve = readFrontendSolve(message, held.builder.stepProxy);
         await this.#refuseLayouts(solve.hasLayouts);
-        if (solve.pulls) running.get(ref)?.pull();
+        const build = running.get(ref);
+        if (solve.pulls) build?.pull();
+        if (solve.platforms.length > 0) build?.aimAt(solve.platforms);
         return solve.message;
       },
       solve: async (message, signal) => {
@@ -194,12 +196,13 @@ export class Builds {
         const { release } = await this.use(signal);
         const begun = this.#host.trust
           .standing()
-          .then((policy) => held.begin(policy, BUILDKIT, signal));
+          .then((policy) => held.begin(policy, { ...BUILDKIT, pushes: solve.pushes }, signal));
         const build = await begun.catch((error: unknown) => {
           release();
           throw error;
         });
         if (solve.pulls) build.pull();
+        if (solve.platforms.length > 0) build.aimAt(solve.platforms);
         running.set(solve.ref, build);
         let finished = false;
         return {

@@ -77,7 +77,11 @@ afterEach(() => {
 });
 
 const begin = async (): Promise<BegunBuild> =>
-  await held.begin(await trust.standing(), { isClassic: false, logins: new Map() }, signal);
+  await held.begin(
+    await trust.standing(),
+    { isClassic: false, logins: new Map(), pushes: [] },
+    signal,
+  );
 const RESULT = { digest, names: ['docker.io/library/app:1'] };
 
 it('removes a result from the builder when its build has ended, also one that cannot be stored', async () => {

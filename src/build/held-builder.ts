@@ -7,6 +7,7 @@ import { Semaphore } from '../async/semaphore.ts';
 import { A3sError } from '../errors.ts';
 import type { Image } from '../images/image.ts';
 import type { Digest } from '../oci/digest.ts';
+import { hostPlatform, type Platform } from '../oci/platform.ts';
 import type { Credentials } from '../registry/registry.ts';
 import type { LoadedPolicy } from '../trust/policy.ts';
 import type { Builder } from './builder.ts';
@@ -24,6 +25,7 @@ import {
   trimCache,
 } from './relay/builder-api.ts';
 import type { RefusedRequests } from './relay/explain.ts';
+import type { PushTarget } from './relay/pushes.ts';
 import { importResult, type Result } from './result/import-result.ts';
 import { UsedImages } from './used-images.ts';
 
@@ -38,18 +40,23 @@ export interface BuildKind {
   readonly isClassic: boolean;
   /** The client's, by the host of the registry. */
   readonly logins: ReadonlyMap<string, Credentials>;
+  /** Where it is to write. */
+  readonly pushes: readonly PushTarget[];
 }
 
-interface Running extends Pick<BuildKind, 'logins'> {
+interface Running extends Pick<BuildKind, 'logins' | 'pushes'> {
   readonly policy: string;
   readonly bases: UsedImages;
   pulls: boolean;
+  platforms: readonly Platform[];
 }
 
 /** A build that is under way. */
 export interface BegunBuild {
   /** Has images come from their registries, though they be here. */
   pull(): void;
+  /** Has images come for these platforms. */
+  aimAt(platforms: readonly Platform[]): void;
   /**
    * Makes an image of its result, which ends the build. On record are the images that were asked
    * for while it ran: builds that run at once have one builder, which does not say for which of
@@ -82,6 +89,8 @@ export class HeldBuilder {
     this.#cachePolicy = new CachePolicy(host.directory, builder);
     this.#answers = new ProxyAnswers(host, images, {
       pulls: () => [...this.#builds].some((build) => build.pulls),
+      pushes: () => [...this.#builds].flatMap((build) => build.pushes),
+      platforms: () => [...this.#builds].flatMap((build) => build.platforms),
       login: (domain) =>
         [...this.#builds].map(({ logins }) => logins.get(domain)).find((one) => one !== undefined),
       // All of them began by the same one.
@@ -105,7 +114,7 @@ export class HeldBuilder {
    */
   async begin(
     { digest: policy }: LoadedPolicy,
-    { isClassic, logins }: BuildKind,
+    { isClassic, logins, pushes }: BuildKind,
     signal: AbortSignal,
   ): Promise<BegunBuild> {
     await this.#host.egress.standing();
@@ -123,11 +132,17 @@ export class HeldBuilder {
         }
         if (isClassic && !cache.isClassic) await this.#cachePolicy.record({ policy, isClassic });
       }
-      const build: Running = { policy, logins, bases: new UsedImages(), pulls: false };
+      const build: Running = {
+        ...{ policy, logins, pushes, bases: new UsedImages() },
+        ...{ pulls: false, platforms: [hostPlatform()] },
+      };
       this.#builds.add(build);
       return {
         pull: () => {
           build.pulls = true;
+        },
+        aimAt: (platforms) => {
+          build.platforms = platforms;
         },
         import: (result, signal) => this.#import(build, result, signal),
         end: () => this.#end(build),

@@ -61,8 +61,9 @@ export interface PullResult {
 const RESERVED = 'scratch';
 
 /**
- * @throws A3sError `reserved-name`, `not-in-registry`, `image-untrusted`, `invalid-image`, `invalid-argument` for a
- *   platform that boxes here do not have, `registry-…`, or what storing throws
+ * @throws A3sError `reserved-name`, `not-in-registry`, `image-untrusted`, `invalid-image`,
+ *   `invalid-argument` for a platform that boxes here do not have, `registry-…`, or what storing
+ *   throws
  */
 export async function pullImage(parts: PullParts, request: PullRequest): Promise<PullResult> {
   if (familiarRepository(request.reference) === RESERVED) {

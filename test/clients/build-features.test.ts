@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectHttp2, constants } from 'node:http2';
 import { connect, type LookupFunction } from 'node:net';
@@ -11,8 +11,13 @@ import { upgrade } from '../../src/build/relay/upgrade.ts';
 import { framed } from '../../src/build/wire/grpc.ts';
 import { bytesField, mapOf, readFields, textOf } from '../../src/build/wire/protobuf.ts';
 import type { BuilderSocket } from '../../src/docker-api/a3s/builder.ts';
+import { OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { openRegistry } from '../../src/registry/open-registry.ts';
-import { type StartedRegistry, startRegistry } from '../../src/registry/testing/start-registry.ts';
+import {
+  type StartedRegistry,
+  startRegistry,
+  TEST_USER,
+} from '../../src/registry/testing/start-registry.ts';
 import { BASE, BuildHome, type Ran } from './build-home.ts';
 import { type BuilderService, startBuilderService } from './builder-service.ts';
 
@@ -21,10 +26,15 @@ let other: BuilderService | undefined;
 let registry: StartedRegistry;
 /** The registry by a name, since programs reach addresses of this host without a proxy. */
 let named: string;
+/** One that asks for a login, and its name. */
+let withLogin: StartedRegistry;
+let secured: string;
 
 beforeAll(async () => {
   registry = await startRegistry();
   named = `cache.test:${registry.host.split(':')[1]}`;
+  withLogin = await startRegistry({ htpasswd: true });
+  secured = `secured.test:${withLogin.host.split(':')[1]}`;
   other = await startBuilderService({ name: 'other' });
   build = await BuildHome.start(({ home, directory, service }) => {
     const builders = (name: string): Builders =>
@@ -34,9 +44,10 @@ beforeAll(async () => {
       use: (name, signal) => builders(name).use(name, signal),
     };
     const settings = join(directory, 'registries.yaml');
-    writeFileSync(settings, `registries: { "${named}": { insecure: true } }\n`);
+    const insecure = [named, secured].map((each) => `"${each}": { insecure: true }`);
+    writeFileSync(settings, `registries: { ${insecure.join(', ')} }\n`);
     const lookup: LookupFunction = (name, _, found) =>
-      name === 'cache.test'
+      ['cache.test', 'secured.test', 'localhost.test'].includes(name)
         ? found(null, [{ address: '127.0.0.1', family: 4 }])
         : found(Object.assign(new Error(`no ${name} here`), { code: 'ENOTFOUND' }), []);
     const limits = { attempts: 1, backoffMs: 1 };
@@ -49,6 +60,7 @@ afterAll(async () => {
   await build?.remove();
   await other?.stop();
   await registry?.stop();
+  await withLogin?.stop();
 });
 
 function succeeded(ran: Ran): Ran {
@@ -98,7 +110,7 @@ it('gives a step the SSH agent of its client, and keeps none of it', async () =>
   }
 });
 
-it('takes the cache of a result from its registry, and pushes no cache from the builder', async () => {
+it('takes the cache of a result from its registry', async () => {
   const name = `${named}/team/cached:1`;
   const context = build.context(`${BASE}RUN echo long > /long\n`);
   succeeded(
@@ -118,10 +130,79 @@ it('takes the cache of a result from its registry, and pushes no cache from the 
   }
   const absent = await again('--cache-from', `${named}/team/absent:1`);
   expect(absent.stderr).toMatch(/ERROR: .*absent:1: not found/);
-  const pushing = ['--cache-to', `type=registry,ref=${named}/team/cache:1`];
-  const refused = await build.docker(['buildx', 'build', ...pushing, '-t', 'x:1', context]);
+});
+
+it('writes a cache to a registry, and takes it from there', async () => {
+  const cache = `type=registry,ref=${named}/team/cache:1`;
+  const context = build.context(`${BASE}FROM scratch\nCOPY --from=0 /made /made\n`);
+  const words = ['buildx', 'build', '--progress=plain', '-t', 'x:1'];
+  succeeded(await build.docker([...words, '--cache-to', `${cache},mode=max`, context]));
+  succeeded(await build.docker(['builder', 'prune', '--all', '--force']));
+  const again = succeeded(await build.docker([...words, '--cache-from', cache, context]));
+  expect(again.stderr).toMatch(/RUN echo made > \/made\n#\d+ CACHED/);
+});
+
+it('pushes a result for several platforms from the builder, under all of its names', async () => {
+  const names = [`${named}/team/pushed:1`, `${named}/team/pushed:2`, `${named}/other/pushed:1`];
+  const context = build.context('FROM scratch\nARG TARGETARCH\nCOPY busybox /$TARGETARCH\n');
+  const tags = names.flatMap((name) => ['-t', name]);
+  const platforms = ['--platform', 'linux/amd64,linux/arm64'];
+  const ran = await build.docker(['buildx', 'build', '--push', ...platforms, ...tags, context]);
+  succeeded(ran);
+  const digests = new Set<string>();
+  for (const name of names) {
+    const [, path = '', tag = ''] = /^[^/]+\/(.*):(.*)$/.exec(name) ?? [];
+    const answer = await fetch(`http://${registry.host}/v2/${path}/manifests/${tag}`, {
+      headers: { accept: OCI_INDEX },
+    });
+    digests.add(answer.headers.get('docker-content-digest') ?? '');
+    const { manifests } = (await answer.json()) as {
+      manifests: { digest: string; platform: { architecture: string } }[];
+    };
+    const architectures = manifests.map(({ platform }) => platform.architecture);
+    expect(architectures.toSorted()).toEqual(['amd64', 'arm64', 'unknown', 'unknown']);
+    for (const { digest } of manifests) {
+      const found = await fetch(`http://${registry.host}/v2/${path}/manifests/${digest}`, {
+        headers: { accept: OCI_MANIFEST },
+      });
+      expect(found.status).toBe(200);
+    }
+  }
+  expect(digests.size).toBe(1);
+});
+
+it('pushes with the login of the client, which stays in no file of the builder', async () => {
+  const name = `${secured}/team/app:1`;
+  const context = build.context(`${BASE}RUN echo mine > /mine\n`);
+  const cache = `type=registry,ref=${secured}/team/cache:1`;
+  const words = ['buildx', 'build', '--push', '-t', name, '--cache-to', cache];
+  const refused = await build.docker([...words, context]);
   expect(refused.status).not.toBe(0);
-  expect(refused.stderr).toMatch(/^ERROR: .*its cache/m);
+  expect(refused.stderr).toMatch(/^ERROR: .*(?:401 Unauthorized|no basic auth credentials)/m);
+  const { username, password } = TEST_USER;
+  const auth = Buffer.from(`${username}:${password}`).toString('base64');
+  const settings = join(build.directory, 'of-a-user');
+  mkdirSync(settings);
+  writeFileSync(join(settings, 'config.json'), JSON.stringify({ auths: { [secured]: { auth } } }));
+  const env = { DOCKER_CONFIG: settings };
+  succeeded(await build.docker([...words, context], { env }));
+  const headers = { authorization: `Basic ${auth}` };
+  for (const path of ['team/app', 'team/cache']) {
+    const url = `http://${withLogin.host}/v2/${path}/manifests/1`;
+    expect((await fetch(url, { headers: { ...headers, accept: OCI_INDEX } })).status).toBe(200);
+  }
+  for (const secret of [auth, password]) {
+    const found = spawnSync('grep', ['-r', '-l', '-F', secret, dirname(build.service.socket)]);
+    expect([found.status, found.stdout.toString()]).toEqual([1, '']);
+  }
+});
+
+it('pushes to no registry of this host that its owner has not named', async () => {
+  const context = build.context('FROM scratch\nCOPY busybox /b\n');
+  const name = `localhost.test:${registry.host.split(':')[1]}/team/app:1`;
+  const ran = await build.docker(['buildx', 'build', '--push', '-t', name, context]);
+  expect(ran.status).not.toBe(0);
+  expect(ran.stderr).toMatch(/^ERROR: .*failed to push/m);
 });
 
 it('attests a result: its provenance, and by a scanner that it has, what is in it', async () => {

@@ -20,6 +20,7 @@ import type { LoadedPolicy } from '../../trust/policy.ts';
 import type { HeldBuilder } from '../held-builder.ts';
 import { errorWords } from '../relay/answer-body.ts';
 import { callBuilder } from '../relay/builder-api.ts';
+import { readPlatforms } from '../relay/platforms.ts';
 import { isProxyVariable, proxyArguments } from '../relay/proxy-arguments.ts';
 import { refuseNetworkMode } from '../relay/step-rights.ts';
 import { failed } from '../relay/upgrade.ts';
@@ -58,9 +59,11 @@ export async function* classicBuild(
   requireResultNames(names.canonical);
   refuseOutputs(query);
   for (const mode of query.getAll('networkmode')) refuseNetworkMode(mode);
-  const build = await held.begin(policy, { isClassic: true, logins }, signal);
+  const build = await held.begin(policy, { isClassic: true, logins, pushes: [] }, signal);
   try {
     if (isTrue(query.get('pull'))) build.pull();
+    const platforms = readPlatforms(query.get('platform') ?? '');
+    if (platforms.length > 0) build.aimAt(platforms);
     const answer = await callBuilder(held.builder, {
       ...{
         method: 'POST',

@@ -9,10 +9,10 @@ import { choosePlatform, selectPlatform } from '../../distribution/select-platfo
 import { A3sError } from '../../errors.ts';
 import type { BaseImage, Image, StoredDocument } from '../../images/image.ts';
 import { DEFAULT_LIMITS } from '../../images/limits.ts';
-import type { Digest } from '../../oci/digest.ts';
+import { type Digest, digestOf } from '../../oci/digest.ts';
 import { type Descriptor, parseIndex, parseManifest } from '../../oci/manifest.ts';
-import { INDEX_TYPES } from '../../oci/media-types.ts';
-import { hostPlatform } from '../../oci/platform.ts';
+import { INDEX_TYPES, OCI_INDEX } from '../../oci/media-types.ts';
+import { hostPlatform, type Platform, samePlatform } from '../../oci/platform.ts';
 import {
   canonicalName,
   canonicalRepository,
@@ -23,6 +23,7 @@ import type { Credentials, Repository } from '../../registry/registry.ts';
 import type { TrustDecision } from '../../trust/decision.ts';
 import type { LoadedPolicy } from '../../trust/policy.ts';
 import type { BuildHost } from '../host.ts';
+import { type Blob, cacheBlobs } from './cache-manifest.ts';
 import { changedMeanwhile, Refusal } from './refusal.ts';
 
 /** Of one repository, images and blobs that builds have asked for. */
@@ -41,6 +42,8 @@ export interface Asker {
   readonly policy: LoadedPolicy;
   /** Whether images come from their registries, though they be here. */
   readonly pulls: boolean;
+  /** What the builds are for: an image of the store is for one platform. */
+  readonly platforms: readonly Platform[];
   /** Called with each image that the policy accepts, as often as it is asked for. */
   readonly used: (image: BaseImage) => void;
 }
@@ -59,6 +62,8 @@ interface RepositoryState {
   /** Manifest → the indexes that list it. */
   readonly indexes: Map<string, Digest[]>;
   readonly blobs: Map<string, PermittedBlob>;
+  /** Indexes that name one image of the store each. */
+  readonly made: Map<string, StoredDocument>;
   readonly decisions: Map<string, { readonly until: number; readonly image: BaseImage }>;
 }
 
@@ -76,8 +81,26 @@ export class BaseImages {
    * @throws Refusal, A3sError `registry-…`
    */
   async manifest(reference: Reference, asker: Asker): Promise<StoredDocument> {
+    const { made } = this.#state(reference);
+    const known = made.get(reference.digest ?? '');
+    if (known !== undefined) return known;
     const stored = asker.pulls ? undefined : await this.#stored(reference);
-    if (stored !== undefined) return await this.#fromStore(reference, stored, asker);
+    if (stored === undefined) return await this.#fromRegistry(reference, asker);
+    const isEnough = asker.platforms.every((platform) => samePlatform(platform, stored));
+    if (reference.digest !== undefined || isEnough) {
+      return await this.#fromStore(reference, stored, asker);
+    }
+    try {
+      return await this.#fromRegistry(reference, asker);
+    } catch (error) {
+      if (!isNotToBeHad(error)) throw error;
+    }
+    const index = indexOf(await this.#fromStore(reference, stored, asker), stored);
+    remember(made, index.digest, index);
+    return index;
+  }
+
+  async #fromRegistry(reference: Reference, asker: Asker): Promise<StoredDocument> {
     const name = canonicalRepository(reference);
     const repository = this.#host.registry.repository(name, {
       ...{ access: 'pull', mirrorMayDeny: true, namedByOthers: true },
@@ -85,7 +108,8 @@ export class BaseImages {
     });
     const found = await repository.manifest(reference.digest ?? reference.tag ?? 'latest');
     if (found === undefined) throw new Refusal(404, `${familiarName(reference)} is not there`);
-    if (INDEX_TYPES.includes(found.mediaType)) {
+    const isIndex = INDEX_TYPES.includes(found.mediaType);
+    if (isIndex && cacheBlobs(found.bytes, `index ${found.digest}`) === undefined) {
       await this.#acceptIndex(reference, repository, found, asker);
     } else await this.#accept(reference, repository, found, asker);
     return found;
@@ -194,12 +218,7 @@ export class BaseImages {
       });
     }
     used(decided.image);
-    const { config, layers } = parseManifest(
-      manifest.bytes,
-      `manifest ${manifest.digest}`,
-      DEFAULT_LIMITS,
-    );
-    for (const { digest, size, mediaType } of [config, ...layers]) {
+    for (const { digest, size, mediaType } of blobsOf(manifest)) {
       this.#permit(reference, digest, {
         ...{ size, mediaType, image: undefined, policy: policy.digest },
       });
@@ -220,10 +239,35 @@ export class BaseImages {
     const name = canonicalRepository(reference);
     const known = this.#repositories.get(name);
     if (known !== undefined) return known;
-    const made = { indexes: new Map(), blobs: new Map(), decisions: new Map() };
-    remember(this.#repositories, name, made, MAX_REPOSITORIES);
-    return made;
+    const state = {
+      ...{ indexes: new Map(), blobs: new Map(), made: new Map(), decisions: new Map() },
+    };
+    remember(this.#repositories, name, state, MAX_REPOSITORIES);
+    return state;
   }
+}
+
+function blobsOf({ digest, bytes }: StoredDocument): readonly Blob[] {
+  const what = `manifest ${digest}`;
+  const ofCache = cacheBlobs(bytes, what);
+  if (ofCache !== undefined) return ofCache;
+  const { config, layers } = parseManifest(bytes, what, DEFAULT_LIMITS);
+  return [config, ...layers];
+}
+
+/** An image that is here alone: no registry has the name, or gives it out. */
+function isNotToBeHad(error: unknown): boolean {
+  if (error instanceof Refusal) return error.status === 404;
+  return error instanceof A3sError && /^(?:registry-|not-in-registry$)/.test(error.code);
+}
+
+/** Says which platform the manifest is for: a builder takes one by itself for any platform. */
+function indexOf({ digest, mediaType, bytes }: StoredDocument, image: Platform): StoredDocument {
+  const { os, architecture } = image;
+  const manifest = { mediaType, digest, size: bytes.length, platform: { os, architecture } };
+  const index = { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [manifest] };
+  const written = Buffer.from(JSON.stringify(index));
+  return { digest: digestOf(written), mediaType: OCI_INDEX, bytes: written };
 }
 
 function baseImage(

@@ -6,10 +6,13 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
-import { afterAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { FakeRegistry } from '../../distribution/testing/fake-registry.ts';
 import { A3sError } from '../../errors.ts';
 import { buildImage } from '../../images/testing/build-image.ts';
+import { digestOf } from '../../oci/digest.ts';
+import { OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from '../../oci/media-types.ts';
+import { hostPlatform, type Platform } from '../../oci/platform.ts';
 import type { Credentials } from '../../registry/registry.ts';
 import { testAuthority } from '../../registry/testing/test-authority.ts';
 import { allow, deny, FakeTrust, signedOnly } from '../../server/testing/signed-images.ts';
@@ -17,6 +20,7 @@ import type { Builder } from '../builder.ts';
 import { BuildEgress } from '../egress/build-egress.ts';
 import { Dialer } from '../egress/dialer.ts';
 import type { BuildHost } from '../host.ts';
+import type { PushTarget } from '../relay/pushes.ts';
 import { BaseImages } from './base-images.ts';
 import { bodyOfGitFetch } from './git-request.ts';
 import { servePolicyProxy } from './policy-proxy.ts';
@@ -43,6 +47,8 @@ let used: object[];
 let close: () => void = () => undefined;
 let port = 0;
 const limits = { connections: 8, requests: 2, headMs: 30_000, stalledMs: 30_000 };
+let platforms: readonly Platform[];
+let pushes: readonly PushTarget[];
 let login: Credentials | undefined;
 /** Digests of the standing policy, and of that by which a build began. */
 let [standing, begun]: [string, string | undefined] = ['', ''];
@@ -53,7 +59,7 @@ beforeEach(async () => {
   [sent, used] = [[], []];
   [standing, begun] = ['1', 'sha256:1'];
   limits.headMs = 30_000;
-  login = undefined;
+  [login, platforms, pushes] = [undefined, [hostPlatform()], []];
   registry.push('1', image);
   const nothing = () => Promise.reject(new A3sError('no-such-image', 'No such image'));
   const host: BuildHost = {
@@ -101,6 +107,8 @@ beforeEach(async () => {
   };
   answers = new ProxyAnswers(host, new BaseImages(host), {
     pulls: () => false,
+    platforms: () => platforms,
+    pushes: () => pushes,
     policy: () => begun,
     used: (each) => used.push(each),
     login: (domain) => (domain === 'registry.example' ? login : undefined),
@@ -235,6 +243,34 @@ it('decides on an index by the manifest for this host, with the index as a subje
   ]);
 });
 
+/** As BuildKit writes a cache: an index of layers, or a manifest. */
+const cacheOf = (form: 'index' | 'manifest') => {
+  const config = registry.addBlob(Buffer.from('{"layers":[]}'));
+  const blob = { mediaType: OCI_LAYER, digest: layer, size: image.blobs.get(layer)?.length };
+  const described = { mediaType: CACHE_CONFIG, digest: config, size: 13 };
+  const type = form === 'index' ? OCI_INDEX : OCI_MANIFEST;
+  const lists = form === 'index' ? { manifests: [blob, described] } : { config: described };
+  const layers = form === 'index' ? {} : { layers: [blob] };
+  const document = { schemaVersion: 2, mediaType: type, ...lists, ...layers };
+  return { document: Buffer.from(JSON.stringify(document)), type };
+};
+const CACHE_CONFIG = 'application/vnd.buildkit.cacheconfig.v0';
+
+it.each(['index', 'manifest'] as const)(
+  'decides on a build cache as on an image, by the digest of its %s',
+  async (form) => {
+    const { document, type } = cacheOf(form);
+    const digest = registry.addManifest(document, type, 'cache');
+    trust.rules = [signedOnly('**')];
+    expect(await ask('GET', `${V2}/app/manifests/cache`)).toMatch(/^HTTP\/1\.1 403 /);
+    expect(await ask('GET', `${V2}/app/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 403 /);
+    expect(trust.asked).toMatchObject([{ manifestDigest: digest, tag: 'cache' }]);
+    trust.rules = [allow('**')];
+    expect(await ask('GET', `${V2}/app/manifests/cache`)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await ask('GET', `${V2}/app/blobs/${layer}`)).toMatch(/^HTTP\/1\.1 200 /);
+  },
+);
+
 it('remembers the last eight indexes that list a manifest, however many do', async () => {
   trust.rules = [allow('**')];
   const host = { os: 'linux', architecture: process.arch === 'x64' ? 'amd64' : process.arch };
@@ -271,7 +307,9 @@ it('uses the client’s credentials for the registry of the request, and asks fo
 });
 
 it.each([
-  ['a write', 'POST', '/v2/app/blobs/uploads/', 405],
+  ['a write that nobody has asked for', 'POST', '/v2/app/blobs/uploads/', 403],
+  ['a manifest that nobody has asked for', 'PUT', '/v2/app/manifests/1', 403],
+  ['a removal', 'DELETE', '/v2/app/manifests/1', 405],
   ['a list of tags', 'GET', '/v2/app/tags/list', 404],
   ['a name that is none', 'GET', '/v2/APP/manifests/1', 400],
   ['a digest that is none', 'GET', '/v2/app/blobs/sha256:1', 400],
@@ -279,6 +317,88 @@ it.each([
   expect(await ask(method, `https://registry.example${path}`)).toMatch(
     new RegExp(`^HTTP/1\\.1 ${status} `),
   );
+});
+
+describe('a push', () => {
+  const repository = 'registry.example/team/app';
+  const TEAM = `${V2}/team/app`;
+  const bytes = Buffer.from('of a layer');
+  const digest = digestOf(bytes);
+  const manifest = JSON.stringify({ schemaVersion: 2, layers: [] });
+  const put = (url: string, body: string, type = 'application/octet-stream') =>
+    askWith(body, 'PUT', url, `Content-Length: ${body.length}`, `Content-Type: ${type}`);
+
+  beforeEach(() => {
+    registry.written = [];
+    pushes = [{ repository, tag: 'a3s-result-1', tags: ['1', 'latest'] }];
+  });
+
+  it('writes to the repository that the client of a build named, under its tags', async () => {
+    const begun = await ask('POST', `${TEAM}/blobs/uploads/?mount=${digest}&from=other`);
+    expect(begun).toMatch(/^HTTP\/1\.1 202 /);
+    expect(begun).toContain('location: /v2/team/app/blobs/uploads/a3s\r\n');
+    expect(await ask('HEAD', `${TEAM}/blobs/${digest}`)).toMatch(/^HTTP\/1\.1 404 /);
+    const sent = await put(`${TEAM}/blobs/uploads/a3s?digest=${digest}`, bytes.toString());
+    expect(sent).toMatch(/^HTTP\/1\.1 201 /);
+    expect(sent).toContain(`docker-content-digest: ${digest}\r\n`);
+    expect(registry.blobs.get(digest)).toEqual(bytes);
+    expect(await ask('HEAD', `${TEAM}/blobs/${digest}`)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(await ask('HEAD', `${TEAM}/manifests/a3s-result-1`)).toMatch(/^HTTP\/1\.1 404 /);
+    const written = digestOf(Buffer.from(manifest));
+    for (const name of ['a3s-result-1', written]) {
+      expect(await put(`${TEAM}/manifests/${name}`, manifest, OCI_INDEX)).toMatch(/ 201 /);
+    }
+    expect(registry.written).toEqual([
+      `${repository} blob ${digest}`,
+      ...['1', 'latest', written].map((name) => `${repository} manifest ${name}`),
+    ]);
+    expect(registry.manifests.get('latest')).toMatchObject({ mediaType: OCI_INDEX });
+    expect(registry.opened.at(-1)).toMatchObject({ access: 'push', namedByOthers: true });
+  });
+
+  it('asks the client of a push for credentials, and gives them to the registry alone', async () => {
+    registry.before = () => {
+      if (registry.opened.at(-1)?.credentials !== undefined) return;
+      throw new A3sError('registry-unauthorized', 'Cannot write it without a login');
+    };
+    const url = `${TEAM}/blobs/uploads/a3s?digest=${digest}`;
+    const refused = await put(url, bytes.toString());
+    expect(refused).toMatch(/^HTTP\/1\.1 401 /);
+    expect(refused).toContain('www-authenticate: Basic realm="registry.example"');
+    const basic = `Authorization: Basic ${Buffer.from('ci:sesame').toString('base64')}`;
+    const length = `Content-Length: ${bytes.length}`;
+    expect(await askWith(bytes.toString(), 'PUT', url, basic, length)).toMatch(/ 201 /);
+    expect(registry.opened.at(-1)?.credentials).toEqual({ username: 'ci', password: 'sesame' });
+  });
+
+  it.each([
+    ['to another repository', 'POST', '/v2/team/other/blobs/uploads/', 403],
+    ['to another host', 'POST', '//other.example/v2/team/app/blobs/uploads/', 403],
+    ['to another tag', 'PUT', '/v2/team/app/manifests/1', 403],
+    ['other content than a digest says', 'PUT', `/v2/team/app/manifests/${digest}`, 400],
+    ['a blob without a digest', 'PUT', '/v2/team/app/blobs/uploads/a3s', 400],
+    ['a blob without a length', 'PUT', `/v2/team/app/blobs/uploads/a3s?digest=${digest}`, 411],
+    ['a part of a blob', 'PATCH', '/v2/team/app/blobs/uploads/a3s', 405],
+    ['a removal', 'DELETE', `/v2/team/app/manifests/${digest}`, 405],
+  ])('refuses to write %s', async (_, method, path, status) => {
+    const url = new URL(path, 'https://registry.example').href;
+    expect(await ask(method, url)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(registry.written).toEqual([]);
+  });
+
+  it('refuses a push once its build has ended', async () => {
+    begun = undefined;
+    expect(await ask('POST', `${TEAM}/blobs/uploads/`)).toMatch(/^HTTP\/1\.1 403 .*no build is/);
+  });
+
+  it('serves images of a repository that is pushed to by the decision of the policy', async () => {
+    pushes = [{ repository: 'registry.example/app', tag: '1', tags: ['1'] }];
+    trust.rules = [deny('registry.example/app'), allow('**')];
+    expect(await ask('HEAD', `${V2}/app/manifests/1`)).toMatch(/^HTTP\/1\.1 200 /);
+    for (const path of ['manifests/1', `manifests/${image.manifest.digest}`, `blobs/${layer}`]) {
+      expect(await ask('GET', `${V2}/app/${path}`)).toMatch(/^HTTP\/1\.1 403 /);
+    }
+  });
 });
 
 it('downloads other files where no image has to be signed, and records their digests', async () => {

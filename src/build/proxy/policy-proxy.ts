@@ -19,6 +19,7 @@ const CONNECTED = 'HTTP/1.1 200 Connection established\r\n\r\n';
 const REFUSED = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
 /** Host names, addresses of IPv4, and of IPv6 in brackets. */
 const AUTHORITY = /^(?:[A-Za-z0-9_.-]{1,255}|\[[0-9a-fA-F:.]{2,45}\]):\d{1,5}$/;
+const WITH_BODY = ['POST', 'PUT'];
 const MAX_HEADERS = 64 * 1024;
 /** Of one builder. Its programs use a few at a time; a hostile one any number. */
 const MAX_CONNECTIONS = 256;
@@ -150,7 +151,7 @@ async function answer(asked: AskedOfProxy, answers: ProxyAnswers): Promise<void>
   const text = `${origin ?? ''}${request.url ?? ''}`;
   const isAbsolute = /^https?:\/\/[^/]/.test(text);
   // Of the bodies that are not read, nothing may wait on the connection.
-  if (request.method !== 'POST') request.resume();
+  if (!WITH_BODY.includes(request.method ?? '')) request.resume();
   if (left.aborted) return;
   if (isAbsolute && URL.canParse(text)) {
     await answers.answer(request, response, new URL(text), left);

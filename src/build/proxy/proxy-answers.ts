@@ -11,6 +11,7 @@ import { pipeline } from 'node:stream/promises';
 import { A3sError } from '../../errors.ts';
 import type { BaseImage } from '../../images/image.ts';
 import type { Digest } from '../../oci/digest.ts';
+import type { Platform } from '../../oci/platform.ts';
 import { canonicalRepository, type Reference } from '../../oci/reference.ts';
 import { bareHost } from '../../registry/hosts/addresses.ts';
 import type { Credentials } from '../../registry/registry.ts';
@@ -18,8 +19,10 @@ import { endToEnd } from '../../tls-proxy/headers.ts';
 import type { LoadedPolicy } from '../../trust/policy.ts';
 import type { BuildHost } from '../host.ts';
 import { refusesFiles } from '../policy.ts';
+import type { PushTarget } from '../relay/pushes.ts';
 import type { Asker, BaseImages } from './base-images.ts';
 import { bodyOfGitFetch, isGitFetch } from './git-request.ts';
+import { answerPush, pushOf } from './push-requests.ts';
 import { changedMeanwhile, Refusal, refusalOf, sendRefusal } from './refusal.ts';
 import { Refusals } from './refusals.ts';
 import { targetOf } from './target.ts';
@@ -33,6 +36,10 @@ const VERSION = { 'docker-distribution-api-version': 'registry/2.0' };
 export interface BuildsUnderWay {
   /** Whether one of them wants images from their registries. */
   pulls(): boolean;
+  /** Where their clients have them write. */
+  pushes(): readonly PushTarget[];
+  /** What they are for. */
+  platforms(): readonly Platform[];
   /** A client's login for a registry, which it gave with the build and not over a session. */
   login(domain: string): Credentials | undefined;
   /** Digest of the policy by which they began; undefined where there is none. */
@@ -92,7 +99,12 @@ export class ProxyAnswers {
     const target = targetOf(url);
     const isHead = request.method === 'HEAD';
     const isRead = request.method === 'GET' || isHead;
-    if (!isRead && !(target.kind === 'download' && isGitFetch(request, url))) {
+    const push = pushOf(request, url, target, this.#builds.pushes());
+    if (
+      push === undefined &&
+      !isRead &&
+      !(target.kind === 'download' && isGitFetch(request, url))
+    ) {
       throw new Refusal(405, 'a build may read from other hosts, and not write to them');
     }
     const domain = 'reference' in target ? target.reference.domain : undefined;
@@ -101,10 +113,13 @@ export class ProxyAnswers {
       (domain === undefined ? undefined : this.#builds.login(domain));
     const policy = await this.#policy();
     const asker: Asker = {
-      ...{ credentials, signal, policy, pulls: this.#builds.pulls() },
+      ...{ credentials, signal, policy },
+      ...{ pulls: this.#builds.pulls(), platforms: this.#builds.platforms() },
       used: (image) => this.#builds.used(image),
     };
-    if (target.kind === 'registry') {
+    if (push !== undefined) {
+      await answerPush(push, { request, response, asker, host: this.#host });
+    } else if (target.kind === 'registry') {
       response.writeHead(200, { ...VERSION, 'content-type': 'application/json' });
       response.end('{}');
     } else if (target.kind === 'manifest') {
@@ -117,7 +132,7 @@ export class ProxyAnswers {
       response.end(isHead ? undefined : bytes);
     } else if (target.kind === 'blob') {
       await this.#sendBlob(response, target.reference, asker, isHead);
-    } else if (target.kind === 'other') {
+    } else if (target.kind !== 'download') {
       throw new Refusal(404, 'builds read manifests and blobs of registries, and nothing else');
     } else await this.#download(request, response, url, asker);
   }

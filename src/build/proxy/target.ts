@@ -11,6 +11,8 @@ export type Target =
   | { readonly kind: 'registry' }
   | { readonly kind: 'manifest'; readonly reference: Reference }
   | { readonly kind: 'blob'; readonly reference: Reference & { readonly digest: Digest } }
+  /** The beginning of an upload of a blob to a repository, or all of it. */
+  | { readonly kind: 'uploads' | 'upload'; readonly reference: Reference }
   /** Something else of a registry, which builds do not need. */
   | { readonly kind: 'other' }
   /** A file that is in no registry. */
@@ -18,6 +20,9 @@ export type Target =
 
 /** The hosts of the registry that names of `docker.io` mean. */
 const DOCKER_HUB = ['registry-1.docker.io', 'index.docker.io'];
+/** Where a builder sends the blobs of an upload. */
+export const UPLOAD = 'a3s';
+const UPLOADS = /^\/v2\/(.+)\/blobs\/uploads\/(?:a3s)?$/;
 const PARTS = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/;
 
 /** @throws A3sError `invalid-reference` for a registry's URL that names no image */
@@ -26,6 +31,11 @@ export function targetOf(url: URL): Target {
   if (path === '/v2' || path === '/v2/') return { kind: 'registry' };
   const decoded = decodedPath(path);
   if (!path.startsWith('/v2/')) return { kind: isOfRegistry(decoded) ? 'other' : 'download' };
+  const [, repositoryPath = ''] = UPLOADS.exec(decoded ?? '') ?? [];
+  if (repositoryPath !== '' && !/[:@]/.test(repositoryPath)) {
+    const kind = path.endsWith(UPLOAD) ? 'upload' : 'uploads';
+    return { kind, reference: parseReference(`${domainOf(url)}/${repositoryPath}`) };
+  }
   const [, name = '', kind, last = ''] = PARTS.exec(decoded ?? '') ?? [];
   // A reference with a tag and a digest would be another image's.
   if (kind === undefined || /[:@]/.test(name)) return { kind: 'other' };

@@ -9,20 +9,22 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
-import { type Field, ProtobufError, readFields, textOf } from '../wire/protobuf.ts';
-import { pushes } from './pushes.ts';
+import { type Field, mapOf, ProtobufError, readFields, textOf } from '../wire/protobuf.ts';
+import { cacheTarget, type PushTarget, pushes } from './pushes.ts';
 
 /** The attribute by which clients tell a frontend what to import: a JSON array. */
 export const CACHE_IMPORTS = 'cache-imports';
 
 /** Fields of `moby.buildkit.v1.CacheOptions`. */
 const OPTIONS = { olderExport: 1, exports: 4, imports: 5 } as const;
-/** Field of `moby.buildkit.v1.CacheOptionsEntry`. */
-const TYPE = 1;
+/** Fields of `moby.buildkit.v1.CacheOptionsEntry`. */
+const ENTRY = { type: 1, attrs: 2 } as const;
+/** The attribute that names where a cache is. */
+const REF = 'ref';
 
 const REGISTRY = 'registry';
-/** Exports with the result, and to the client's files. */
-const EXPORTS = ['inline', 'local'];
+/** Exports with the result, to the client's files, and to a registry. */
+const EXPORTS = ['inline', 'local', REGISTRY];
 
 const MAX_ENTRIES = 100;
 
@@ -31,21 +33,26 @@ const Imports = z
   .max(MAX_ENTRIES);
 
 /**
+ * Where the build writes its cache.
+ *
  * @param fields each field that holds cache options
- * @throws ProtobufError; A3sError `unsupported-option`
+ * @throws ProtobufError; A3sError `unsupported-option`, `invalid-reference`
  */
-export function checkCache(fields: readonly Field[]): void {
+export function checkCache(fields: readonly Field[]): readonly PushTarget[] {
+  const targets: PushTarget[] = [];
   // Several would be one for the builder, with the entries of all.
   for (const { content } of atMost(fields)) {
     const options = readFields(content ?? Buffer.alloc(0));
     const numbered = (wanted: number) => options.filter(({ number }) => number === wanted);
     // Of older clients: it names a registry.
     if (numbered(OPTIONS.olderExport).length > 0) throw pushes('its cache');
-    for (const type of typesOf(numbered(OPTIONS.exports))) {
+    for (const { type, attrs } of entriesOf(numbered(OPTIONS.exports))) {
       if (!EXPORTS.includes(type)) throw pushes('its cache');
+      if (type === REGISTRY) targets.push(cacheTarget(attrs.get(REF) ?? ''));
     }
     checkImports(numbered(OPTIONS.imports));
   }
+  return targets;
 }
 
 /**
@@ -53,7 +60,7 @@ export function checkCache(fields: readonly Field[]): void {
  * @throws ProtobufError; A3sError `unsupported-option`
  */
 export function checkImports(fields: readonly Field[]): void {
-  for (const type of typesOf(fields)) checkImport(type);
+  for (const { type } of entriesOf(fields)) checkImport(type);
 }
 
 /**
@@ -76,10 +83,16 @@ function parsed(text: string): unknown {
   }
 }
 
-function typesOf(fields: readonly Field[]): readonly string[] {
-  return atMost(fields).map(({ content }) =>
-    textOf(readFields(content ?? Buffer.alloc(0), MAX_ENTRIES), TYPE),
-  );
+interface Entry {
+  readonly type: string;
+  readonly attrs: ReadonlyMap<string, string>;
+}
+
+function entriesOf(fields: readonly Field[]): readonly Entry[] {
+  return atMost(fields).map(({ content }) => {
+    const entry = readFields(content ?? Buffer.alloc(0), MAX_ENTRIES);
+    return { type: textOf(entry, ENTRY.type), attrs: mapOf(entry, ENTRY.attrs) };
+  });
 }
 
 function atMost(fields: readonly Field[]): readonly Field[] {

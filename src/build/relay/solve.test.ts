@@ -65,16 +65,44 @@ it('stores no result that goes to the client', () => {
   expect(solve.message).toEqual(exporter('oci', { name: 'a' }));
 });
 
-it.each(['true', '1', 't', 'yes'])('refuses to push a result: push=%s', (push) => {
-  expect(() => readSolve(exporter('image', { name: 'a', push }))).toThrow(
-    expect.objectContaining({ code: 'unsupported-option' }),
-  );
+it.each(['true', '1', 't', 'yes'])('pushes a result under a name of its own: push=%s', (push) => {
+  const name = 'r.example/a:1,r.example/a,r.example/b:2';
+  const solve = readSolve(exporter('image', { name, push, x: 'y' }));
+  const tag = 'a3s-result-key-0';
+  expect(solve.pushes).toEqual([
+    { repository: 'r.example/a', tag, tags: ['1', 'latest'] },
+    { repository: 'r.example/b', tag, tags: ['2'] },
+  ]);
+  expect(solve.names).toEqual(['r.example/a:1', 'r.example/a:latest', 'r.example/b:2']);
+  const names = `r.example/a:${tag},r.example/b:${tag}`;
+  const pushed = { x: 'y', name: names, push: 'true', unpack: 'false' };
+  expect(solve.message).toEqual(exporter('image', pushed));
 });
 
-it('refuses to push a cache', () => {
-  const entry = bytesField(4, bytesField(1, 'registry'));
-  expect(() => readSolve(bytesField(8, entry))).toThrow(
-    expect.objectContaining({ code: 'unsupported-option' }),
+it.each(['false', '0', ''])('pushes no result with push=%s', (push) => {
+  const solve = readSolve(exporter('image', { name: 'a', push }));
+  expect(solve.pushes).toEqual([]);
+  expect(solve.message).toEqual(exporter('image', given('a3s-result-key-0')));
+});
+
+it('pushes no result without a name, by a digest, or by its digest', () => {
+  const refused = (attrs: Readonly<Record<string, string>>) =>
+    expect(() => readSolve(exporter('image', { push: 'true', ...attrs })));
+  refused({}).toThrow(expect.objectContaining({ code: 'invalid-argument' }));
+  refused({ name: 'A' }).toThrow(expect.objectContaining({ code: 'invalid-reference' }));
+  refused({ name: `a@${DIGEST}` }).toThrow(expect.objectContaining({ code: 'invalid-reference' }));
+  refused({ name: 'a', 'push-by-digest': 'true' }).toThrow(UNSUPPORTED);
+});
+
+it('pushes a cache under the name that the client gave', () => {
+  const entry = [bytesField(1, 'registry'), mapEntry(2, 'ref', 'r.example/cache')];
+  const cache = bytesField(8, bytesField(4, entry));
+  const solve = readSolve(cache);
+  const target = { repository: 'r.example/cache', tag: 'latest', tags: ['latest'] };
+  expect(solve.pushes).toEqual([target]);
+  expect(solve.message).toEqual(cache);
+  expect(() => readSolve(bytesField(8, bytesField(4, bytesField(1, 'registry'))))).toThrow(
+    expect.objectContaining({ code: 'invalid-reference' }),
   );
 });
 
@@ -126,10 +154,9 @@ it.each(['network.host', 'security.insecure', 'device'])('grants no step %s', (e
 it('takes the last of a type that is there twice', () => {
   const twice = [bytesField(3, 'x'), bytesField(3, 'image')];
   const pushed = [bytesField(1, 'x'), bytesField(1, 'image'), mapEntry(2, 'push', 'true')];
-  expect(() => readSolve(Buffer.concat([...twice, mapEntry(4, 'push', 'true')]))).toThrow(
-    UNSUPPORTED,
-  );
-  expect(() => readSolve(bytesField(13, pushed))).toThrow(UNSUPPORTED);
+  const NAMELESS = expect.objectContaining({ code: 'invalid-argument' });
+  expect(() => readSolve(Buffer.concat([...twice, mapEntry(4, 'push', 'true')]))).toThrow(NAMELESS);
+  expect(() => readSolve(bytesField(13, pushed))).toThrow(NAMELESS);
   const named = readSolve(Buffer.concat([...twice, mapEntry(4, 'name', 'a/shadow:1')]));
   expect(named).toMatchObject({ stores: true, names: ['docker.io/a/shadow:1'] });
   expect(named.message.includes('shadow')).toBe(false);

@@ -10,6 +10,7 @@
  */
 import { A3sError } from '../../errors.ts';
 import { type Digest, isDigest } from '../../oci/digest.ts';
+import type { Platform } from '../../oci/platform.ts';
 import { canonicalName, parseReference, withDefaultTag } from '../../oci/reference.ts';
 import {
   bytesField,
@@ -23,8 +24,9 @@ import {
   textsOf,
 } from '../wire/protobuf.ts';
 import { CACHE_IMPORTS, checkCache, checkedImports, checkImports } from './cache-options.ts';
+import { readPlatforms } from './platforms.ts';
 import { ARGUMENT, isProxyArgument, proxyArguments } from './proxy-arguments.ts';
-import { pushes } from './pushes.ts';
+import { type PushTarget, pushes, resultTargets } from './pushes.ts';
 import { refuseEntitlements } from './step-rights.ts';
 
 /** Fields of `moby.buildkit.v1.SolveRequest`. */
@@ -61,13 +63,14 @@ const STORING = ['moby', IMAGE];
  */
 const RESULT_NAME = 'a3s-result-';
 /** Attributes of exporters that name the result there, or would prepare it to run there. */
-const TAKEN = ['name', 'dangling-name-prefix', 'name-canonical', 'unpack'];
+const TAKEN = ['name', 'dangling-name-prefix', 'name-canonical', 'unpack', 'push'];
 
 /** What the builder reads as false, and what is not there. */
 const NO = ['', '0', 'f', 'F', 'false', 'FALSE', 'False'];
 
 const RESOLVE_MODE = 'image-resolve-mode';
 const PULL = 'pull';
+const PLATFORM = 'platform';
 /** Wherever it is in a message: `oci-layout:x` means the same to a frontend. */
 const OCI_LAYOUT = /oci-layout/i;
 
@@ -89,8 +92,12 @@ export interface Solve {
   readonly names: readonly string[];
   /** The names as the client wrote them. */
   readonly spelledNames: string;
+  /** Where the builder is to write. */
+  readonly pushes: readonly PushTarget[];
   /** Whether each image is to come from its registry, though it be here. */
   readonly pulls: boolean;
+  /** What the result is for; none where the client does not say it. */
+  readonly platforms: readonly Platform[];
   /**
    * Whether images come with the client's files, from `oci-layout://`, or may do so: a source
    * policy puts another source in the place of one.
@@ -101,9 +108,9 @@ export interface Solve {
 /**
  * @param stepProxy URL of the proxy for the steps of the build
  * @param key of this build alone: letters and digits
- * @throws ProtobufError; A3sError `invalid-reference`, `unsupported-option` for a result or a cache
- *   that the builder would push, for a cache that is not from a registry, and for steps in the
- *   builder's network
+ * @throws ProtobufError; A3sError `invalid-reference`, `invalid-argument` for a result to be pushed
+ *   without a name, `unsupported-option` for one that is to be pushed by its digest, for a cache
+ *   that is not from a registry, and for steps in the builder's network
  */
 export function readSolve(message: Buffer, stepProxy: string, key: string): Solve {
   const fields = readFields(message);
@@ -111,19 +118,26 @@ export function readSolve(message: Buffer, stepProxy: string, key: string): Solv
   const names = new Set<string>();
   for (const { type, attrs } of exporters) {
     if (!STORING.includes(type)) continue;
-    if (!NO.includes(attrs.get('push') ?? '')) throw pushes('the result');
-    for (const name of (attrs.get('name') ?? '').split(',')) if (name !== '') names.add(name);
+    for (const name of namesOf(attrs)) names.add(name);
     if (names.size > MAX_NAMES) throw new ProtobufError(`a result has over ${MAX_NAMES} names`);
   }
   refuseEntitlements(textsOf(fields, SOLVE.entitlements));
-  checkCache(fields.filter(({ number }) => number === SOLVE.cache));
+  const pushTargets = [...checkCache(fields.filter(({ number }) => number === SOLVE.cache))];
+  const given = (attrs: ReadonlyMap<string, string>, name: string): Attributes => {
+    const targets = isPushed(attrs) ? resultTargets(namesOf(attrs), name) : [];
+    pushTargets.push(...targets);
+    return attributesGiven(targets, name);
+  };
   const frontendAttrs = mapOf(fields, SOLVE.frontendAttrs);
   const olderStores = STORING.includes(textOf(fields, SOLVE.exporter));
   // One build may have several results, of one digest.
   const kept = withoutProxies(fields, SOLVE.frontendAttrs).flatMap((field, n) =>
-    rewritten(field, olderStores, `${RESULT_NAME}${key}-${n}`),
+    rewritten(field, olderStores, (attrs) => given(attrs, `${RESULT_NAME}${key}-${n}`)),
   );
-  if (olderStores) kept.push(...given(SOLVE.exporterAttrs, `${RESULT_NAME}${key}`));
+  if (olderStores) {
+    const attrs = given(mapOf(fields, SOLVE.exporterAttrs), `${RESULT_NAME}${key}`);
+    kept.push(...entries(SOLVE.exporterAttrs, attrs));
+  }
   return {
     ref: textOf(fields, SOLVE.ref),
     message: Buffer.concat([
@@ -133,26 +147,36 @@ export function readSolve(message: Buffer, stepProxy: string, key: string): Solv
     stores: exporters.some(({ type }) => STORING.includes(type)),
     names: [...names].map(namedHere),
     spelledNames: [...names].join(','),
+    pushes: pushTargets,
     pulls: frontendAttrs.get(RESOLVE_MODE) === PULL,
+    platforms: platformsOf(frontendAttrs),
     hasLayouts: mayHaveLayouts(message, fields, [SOLVE.sourcePolicy, SOLVE.sourcePolicySession]),
   };
 }
 
-export interface FrontendSolve extends Pick<Solve, 'message' | 'pulls' | 'hasLayouts'> {}
+export interface FrontendSolve
+  extends Pick<Solve, 'message' | 'pulls' | 'platforms' | 'hasLayouts'> {}
 
 /** @throws ProtobufError; A3sError `unsupported-option` for a cache that is not from a registry */
 export function readFrontendSolve(message: Buffer, stepProxy: string): FrontendSolve {
   const fields = readFields(message);
   const { frontend, frontendAttrs, cacheImports } = FRONTEND_SOLVE;
   checkImports(fields.filter(({ number }) => number === cacheImports));
+  const attrs = mapOf(fields, frontendAttrs);
   return {
     message: Buffer.concat([
       ...withoutProxies(fields, frontendAttrs).map(({ encoded }) => encoded),
       ...resolving(fields, frontend, frontendAttrs, stepProxy),
     ]),
-    pulls: mapOf(fields, frontendAttrs).get(RESOLVE_MODE) === PULL,
+    pulls: attrs.get(RESOLVE_MODE) === PULL,
+    platforms: platformsOf(attrs),
     hasLayouts: mayHaveLayouts(message, fields, [FRONTEND_SOLVE.sourcePolicies]),
   };
+}
+
+/** What cannot be read is for the frontend to refuse. */
+function platformsOf(frontendAttrs: ReadonlyMap<string, string>): readonly Platform[] {
+  return readPlatforms(frontendAttrs.get(PLATFORM) ?? '');
 }
 
 function mayHaveLayouts(
@@ -231,7 +255,11 @@ function exporterOf(content: Buffer | undefined): Exporter {
  *
  * Results are encoded anew, so the builder reads nothing in them that was not read here.
  */
-function rewritten(field: Field, olderStores: boolean, prefix: string): readonly Buffer[] {
+function rewritten(
+  field: Field,
+  olderStores: boolean,
+  given: (attrs: ReadonlyMap<string, string>) => Attributes,
+): readonly Buffer[] {
   const { number, content, encoded } = field;
   if (content === undefined) return [encoded];
   if (olderStores && number === SOLVE.exporter) return [bytesField(number, IMAGE)];
@@ -244,15 +272,36 @@ function rewritten(field: Field, olderStores: boolean, prefix: string): readonly
   const kept = [...attrs].filter(([key]) => !stores || !TAKEN.includes(key));
   const parts = [
     bytesField(EXPORTER.type, stores ? IMAGE : type),
-    ...kept.map(([key, value]) => mapEntry(EXPORTER.attrs, key, value)),
-    ...(stores ? given(EXPORTER.attrs, prefix) : []),
+    ...entries(EXPORTER.attrs, kept),
+    ...(stores ? entries(EXPORTER.attrs, given(attrs)) : []),
   ];
   return [bytesField(number, Buffer.concat(parts))];
 }
 
+type Attributes = readonly (readonly [string, string])[];
+
 /** Attributes of every result that stays in the builder. */
-function given(attrs: number, prefix: string): readonly Buffer[] {
-  return [mapEntry(attrs, 'dangling-name-prefix', prefix), mapEntry(attrs, 'unpack', 'false')];
+function attributesGiven(targets: readonly PushTarget[], name: string): Attributes {
+  if (targets.length === 0) return [['dangling-name-prefix', name], UNPACKED];
+  const names = targets.map(({ repository, tag }) => `${repository}:${tag}`);
+  return [['name', names.join(',')], ['push', 'true'], UNPACKED];
+}
+
+const UNPACKED = ['unpack', 'false'] as const;
+
+function entries(number: number, attributes: Attributes): readonly Buffer[] {
+  return attributes.map(([key, value]) => mapEntry(number, key, value));
+}
+
+function namesOf(attrs: ReadonlyMap<string, string>): readonly string[] {
+  return (attrs.get('name') ?? '').split(',').filter((name) => name !== '');
+}
+
+/** @throws A3sError `unsupported-option` */
+function isPushed(attrs: ReadonlyMap<string, string>): boolean {
+  if (NO.includes(attrs.get('push') ?? '')) return false;
+  if (!NO.includes(attrs.get('push-by-digest') ?? '')) throw pushes('a result by its digest');
+  return true;
 }
 
 /**

@@ -32,6 +32,8 @@ export class FakeRegistry implements Registry {
   /** All requests, in order. */
   readonly asked: string[] = [];
   readonly opened: RepositoryOptions[] = [];
+  /** What was written; undefined for a registry that is read only. */
+  written: string[] | undefined;
   /** Runs before each answer; throws to fail it. */
   before: (what: string) => void | Promise<void> = () => undefined;
   /** Instead of a blob's bytes. */
@@ -60,9 +62,26 @@ export class FakeRegistry implements Registry {
         await ask(`referrers ${subject}`);
         return this.listed.get(subject) ?? [];
       },
-      putManifest: () => Promise.reject(new TypeError('this registry is read only')),
-      putBlob: () => Promise.reject(new TypeError('this registry is read only')),
+      putManifest: async (reference, mediaType, bytes) => {
+        await ask(`put manifest ${reference}`);
+        this.#write(`${name} manifest ${reference}`);
+        return this.addManifest(bytes, mediaType, reference);
+      },
+      putBlob: async ({ digest }, open) => {
+        await ask(`put blob ${digest}`);
+        if (this.blobs.has(digest)) return 'there';
+        this.#write(`${name} blob ${digest}`);
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of open(0)) chunks.push(chunk);
+        this.addBlob(Buffer.concat(chunks));
+        return 'uploaded';
+      },
     };
+  }
+
+  #write(what: string): void {
+    if (this.written === undefined) throw new TypeError('this registry is read only');
+    this.written.push(what);
   }
 
   async login(): Promise<{ identityToken: undefined }> {

@@ -60,7 +60,7 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
   'POST /build/cancel': 'passed to the builder; 501 where there is none',
   'POST /build/prune': 'passed to the builder; where there is none, nothing is pruned',
   'POST /grpc':
-    'passed to the builder, except for results that would be pushed; where there is none, each build is refused with a message, so that `docker build` prints one line and starts no builder of its own',
+    'passed to the builder; where there is none, each build is refused with a message, so that `docker build` prints one line and starts no builder of its own',
   'POST /session': 'passed to the builder; where there is none, the server requests no file',
   'GET /plugins': 'there are none',
 };
