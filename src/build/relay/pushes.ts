@@ -42,9 +42,19 @@ export function cacheTarget(name: string): PushTarget {
   return { repository, tag, tags: [tag] };
 }
 
+/** What Go programs reach without a proxy. */
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
+
 function taggedName(name: string): { readonly repository: string; readonly tag: string } {
   const reference = withDefaultTag(parseReference(name));
-  const { tag, digest } = reference;
+  const { domain, tag, digest } = reference;
+  if (LOOPBACK.test(domain)) {
+    throw new A3sError(
+      'unsupported-option',
+      `Cannot push to ${domain} during a build: that is the builder itself there`,
+      { remedy: 'Build without it, and then push the image: docker push NAME.' },
+    );
+  }
   if (tag !== undefined && digest === undefined) {
     return { repository: canonicalRepository(reference), tag };
   }

@@ -85,13 +85,16 @@ it.each(['false', '0', ''])('pushes no result with push=%s', (push) => {
   expect(solve.message).toEqual(exporter('image', given('a3s-result-key-0')));
 });
 
-it('pushes no result without a name, by a digest, or by its digest', () => {
+it('pushes no result without a name, by a digest, or to the loopback of the builder', () => {
   const refused = (attrs: Readonly<Record<string, string>>) =>
     expect(() => readSolve(exporter('image', { push: 'true', ...attrs })));
   refused({}).toThrow(expect.objectContaining({ code: 'invalid-argument' }));
   refused({ name: 'A' }).toThrow(expect.objectContaining({ code: 'invalid-reference' }));
   refused({ name: `a@${DIGEST}` }).toThrow(expect.objectContaining({ code: 'invalid-reference' }));
   refused({ name: 'a', 'push-by-digest': 'true' }).toThrow(UNSUPPORTED);
+  for (const host of ['localhost:5000', 'localhost', '127.0.0.1:5000', '[::1]:5000']) {
+    refused({ name: `${host}/a:1` }).toThrow(UNSUPPORTED);
+  }
 });
 
 it('pushes a cache under the name that the client gave', () => {
