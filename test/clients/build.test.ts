@@ -171,6 +171,25 @@ it('connects steps to what the network policy of builds permits, and to nothing 
   }
 });
 
+it('gives steps no network where none is asked for, and refuses one of the user in one line', async () => {
+  succeeded(await build.docker(['network', 'create', 'mine']));
+  const context = build.context(BASE);
+  for (const [DOCKER_BUILDKIT, words] of [
+    ['1', /^ERROR: network mode "mine" not supported by buildkit/m],
+    ['0', /Cannot give the steps of a build the network mine: /],
+  ] as const) {
+    const building = (network: string) =>
+      build.docker(['build', '--no-cache', '--network', network, context], {
+        env: { DOCKER_BUILDKIT },
+      });
+    succeeded(await building('none'));
+    const refused = await building('mine');
+    expect(refused.status).not.toBe(0);
+    expect(refused.stderr).toMatch(words);
+    expect((await building('host')).stderr).toMatch(/network\.host|the network host/);
+  }
+});
+
 it('waits for a builder that starts for longer than a client waits for its first answer', async () => {
   const { builders } = build.service;
   const use = builders.use.bind(builders);
