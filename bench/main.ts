@@ -15,6 +15,7 @@ import type { Benchmark } from './benchmark.ts';
 import { api } from './benchmarks/api.ts';
 import { attest } from './benchmarks/attest.ts';
 import { broker } from './benchmarks/broker.ts';
+import { build } from './benchmarks/build.ts';
 import { burst } from './benchmarks/burst.ts';
 import { cliStart } from './benchmarks/cli-start.ts';
 import { coldBoot } from './benchmarks/cold-boot.ts';
@@ -60,6 +61,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   net,
   sealedVolume,
   pull,
+  build,
   verify,
   verifyImage,
   attest,
