@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ContainerState } from '../api/enums.ts';
 import { RuntimeService } from '../grpc/library.ts';
 import { servePod } from '../testing/serve-pod.ts';
@@ -78,5 +79,35 @@ describe('the log of a container whose microVM ends', () => {
     );
     await pod.client.call(removePodSandbox, { podSandboxId });
     rmSync(logDirectory, { recursive: true });
+  });
+});
+
+describe('the log of the server', () => {
+  const LOST = 'the connection to a container was lost';
+
+  async function followed() {
+    const containerId = await pod.started('c');
+    const { runtime, agents, host } = pod.home;
+    const errors = vi.spyOn(runtime.log, 'error');
+    onTestFinished(() => errors.mockRestore());
+    const reported = () => errors.mock.calls.map(([message]) => message);
+    await expect.poll(() => agents.get(pod.id)?.containers.all.has(containerId)).toBe(true);
+    return { containerId, vm: host.running.find(({ spec }) => spec.id === pod.id), reported };
+  }
+
+  it('takes no error where a connection breaks because the microVM ends', async () => {
+    const { containerId, vm, reported } = await followed();
+    vm?.disconnect();
+    await turn();
+    vm?.killed();
+    await expect.poll(() => pod.stateOf(containerId)).toBe(CONTAINER_EXITED);
+    expect(reported()).not.toContain(LOST);
+  });
+
+  it('takes one where the microVM runs on', async () => {
+    const { containerId, vm, reported } = await followed();
+    vm?.disconnect();
+    await expect.poll(reported).toContain(LOST);
+    expect(await pod.stateOf(containerId)).toBe(ContainerState.CONTAINER_RUNNING);
   });
 });

@@ -92,8 +92,10 @@ async function exitOf(
       if (running.released || running.vmExit !== undefined) return undefined;
       // The agent does not know it any more, and so nothing of it runs.
       if (finality(error) === 'state') return undefined;
-      rt.log.error('the connection to a container was lost', error, { container: id });
+      // Where the microVM ends, its connections break before its end is known.
       await delay(RETRY_MS, undefined, { signal: running.signal }).catch(() => undefined);
+      if (running.signal.aborted) continue;
+      rt.log.error('the connection to a container was lost', error, { container: id });
     }
   }
 }
