@@ -5,4 +5,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 bash scripts/setup.sh --tests
 export TSX_DISABLE_CACHE=1
-exec node --import tsx scripts/test/on-host.ts "$@"
+exec node --conditions=a3s-source --import tsx scripts/test/on-host.ts "$@"
