@@ -27,6 +27,13 @@ export const HOST_MODULES: readonly string[] = [
   ...['irqbypass', 'kvm', 'kvm_amd'],
   ...['virtio_blk', 'virtio_net', 'virtio_rng'],
   ...['overlay', 'loop', 'erofs', 'dm_mod'],
+  // User-defined networks, and the policies of their boxes.
+  ...['tun', 'veth', 'bridge', 'nf_tables', 'nft_ct', 'nft_chain_nat', 'nft_nat', 'nft_masq'],
+  ...['nft_redir', 'nft_reject_inet', 'nft_limit', 'nft_connlimit', 'nft_fib_inet'],
+  ...['nf_conntrack_netlink'],
+  // CNI's plugins use iptables.
+  ...['nft_compat', 'xt_addrtype', 'xt_comment', 'xt_conntrack', 'xt_mark', 'xt_multiport'],
+  ...['xt_nat', 'xt_tcpudp', 'xt_MASQUERADE'],
 ];
 
 /** What the script may call without a path, and `/bin/busybox` knows. */
