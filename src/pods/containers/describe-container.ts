@@ -6,7 +6,7 @@
  */
 import { CONTAINER_SPEC_SCHEMA, ContainerSpec } from '@a3s-box/policies';
 import type { MountedImages } from '../../boxes/start/mount-images.ts';
-import type { Disk } from '../../engine/engine.ts';
+import { type Disk, TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import type { BootLayer } from '../../images/image.ts';
 import { mountName, POD_SHARE } from '../mounts/pod-mounts.ts';
 import type { ContainerDefinition } from '../record/container.ts';
@@ -25,25 +25,41 @@ export function imageSerials(id: string): string {
   return `${diskName(id)}-i`;
 }
 
+export interface DescribedContainer {
+  /** For the slots that the microVM has from its template. */
+  readonly slots: readonly Disk[];
+  /** To be attached to ports. */
+  readonly disks: readonly Disk[];
+  readonly spec: ContainerSpec;
+}
+
+/** @param inSlots its root is in the slots of the template: `disk` is there already */
 export function describeContainer(
   { id, process, readonlyRootfs, confinement, resources, mounts, pids }: ContainerDefinition,
   {
     layers,
     disk,
+    inSlots,
     images,
   }: {
     readonly layers: readonly BootLayer[];
     readonly disk: string;
+    readonly inSlots: boolean;
     readonly images: MountedImages;
   },
-): { disks: readonly Disk[]; spec: ContainerSpec } {
+): DescribedContainer {
   const name = diskName(id);
-  const changes = { path: disk, serial: `${name}-changes`, readonly: false };
-  const below = layers.map(({ path }, index) => ({
-    ...{ path, serial: `${name}-l${index}`, readonly: true },
-  }));
+  const serials = inSlots
+    ? TEMPLATE_SLOTS
+    : { changes: `${name}-changes`, layers: layers.map((_, index) => `${name}-l${index}`) };
+  const changes = { path: disk, serial: serials.changes, readonly: false };
+  const below = layers.flatMap(({ path }, index) => {
+    const serial = serials.layers[index];
+    return serial === undefined ? [] : [{ path, serial, readonly: true }];
+  });
   return {
-    disks: [...below, ...images.disks, changes],
+    slots: inSlots ? below : [],
+    disks: inSlots ? images.disks : [...below, ...images.disks, changes],
     spec: validSpec(ContainerSpec, {
       schema: CONTAINER_SPEC_SCHEMA,
       rootfs: {
@@ -74,5 +90,7 @@ export function checkContainer(definition: ContainerDefinition): void {
     }),
   );
   const images = { disks: [], mounts };
-  describeContainer(definition, { layers: [{ diffId: '', path: '' }], disk: '', images });
+  describeContainer(definition, {
+    ...{ layers: [{ diffId: '', path: '' }], disk: '', inSlots: false, images },
+  });
 }

@@ -17,11 +17,17 @@ import type { ContainerOutput } from '../logs/container-output.ts';
 import type { PodHost } from '../pod-host.ts';
 import type { Container } from '../record/container.ts';
 import { containerDisk } from '../record/directories.ts';
-import { describeContainer, diskName, imageSerials } from './describe-container.ts';
+import {
+  type DescribedContainer,
+  describeContainer,
+  diskName,
+  imageSerials,
+} from './describe-container.ts';
 import { leaveGuest, recordNoStart } from './end-container.ts';
 import { expectReady } from './expect-ready.ts';
 import { followContainer } from './follow-container.ts';
 import { openOutput } from './open-output.ts';
+import { takeSlots } from './take-slots.ts';
 
 /**
  * @throws A3sError `no-such-container`; `conflict` where it was started before, or the pod is not
@@ -47,13 +53,14 @@ export async function startContainer(rt: PodHost, id: string): Promise<void> {
       const layers = await rt.images.bootLayers(image);
       const disk = containerDisk(rt, container.definition);
       // A server that ended between record and disk has made none, and its client may know the id.
+      const inSlots = await takeSlots(rt, container, layers);
       await ensureWritableLayer(disk, identity);
       const images = await mountImages(rt, imageMounts, imageSerials(id));
       await rt.podMounts.add(pod, id, mounts);
       const { user } = await enterGuest(
         running,
         container,
-        describeContainer(container.definition, { layers, disk, images }),
+        describeContainer(container.definition, { layers, disk, inSlots, images }),
       );
       rt.pods.advanceContainer(id, 'started', { startedAt: timestamp(now()), user });
     } catch (error) {
@@ -79,10 +86,11 @@ function expectCreated(rt: Pick<PodHost, 'pods'>, id: string): Container {
 async function enterGuest(
   running: RunningPod,
   { definition: { id } }: Container,
-  { disks, spec }: ReturnType<typeof describeContainer>,
+  { slots, disks, spec }: DescribedContainer,
 ): Promise<Process> {
   const guest = await running.guest();
-  await running.vm.attachDisks(diskName(id), disks);
+  if (slots.length > 0) await running.vm.attach(slots);
+  if (disks.length > 0) await running.vm.attachDisks(diskName(id), disks);
   const container = guest.container(id);
   await container.put(spec, running.signal);
   return await container.startMain(running.signal);

@@ -5,7 +5,6 @@
  * @module
  */
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { linkedSignal } from '../../async/linked-signal.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../../boxes/record/directories.ts';
 import { Handshake, RESUME_MS } from '../../boxes/run/handshake.ts';
@@ -14,17 +13,22 @@ import { A3sError, ERRORS } from '../../errors.ts';
 import type { PodAttachment } from '../../networks/cni/pod-networks.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import type { PodHost } from '../pod-host.ts';
+import { slotDisk } from '../record/directories.ts';
 import type { Pod, PodDefinition } from '../record/pod.ts';
 import { describePod } from './describe-pod.ts';
 import { podShape } from './pod-shape.ts';
 import { RunningPod } from './running-pod.ts';
 
-/** The disk that a template's guest has mounted, and that no pod writes to. */
-const THROWAWAY = 'changes.slot';
-
 type LaunchHost = Pick<
   PodHost,
-  'pods' | 'runningPods' | 'runtimeDir' | 'startTimeoutMs' | 'boot' | 'engine' | 'templates'
+  | 'home'
+  | 'pods'
+  | 'runningPods'
+  | 'runtimeDir'
+  | 'startTimeoutMs'
+  | 'boot'
+  | 'engine'
+  | 'templates'
 > &
   Pick<PodHost, 'log' | 'shutdown'>;
 
@@ -105,13 +109,14 @@ async function launchFrom(
 ): Promise<RunningPod> {
   const { id, identity } = pod;
   const runtimeDir = runtimeDirectory(rt, id);
+  const slotted = slotDisk(rt, id);
   const { signal, unlink } = linkedSignal(rt.shutdown, left);
   let running: RunningPod | undefined;
   try {
     await makeRuntimeDirectory(runtimeDir, identity);
-    const throwaway = join(runtimeDir, THROWAWAY);
-    await taken?.writeChanges(throwaway, identity);
-    const slot: Disk = { path: throwaway, serial: TEMPLATE_SLOTS.changes, readonly: false };
+    // A container takes it for its own: see attachContainer.
+    await taken?.writeChanges(slotted, identity);
+    const slot: Disk = { path: slotted, serial: TEMPLATE_SLOTS.changes, readonly: false };
     const disks = taken === undefined ? [] : [slot];
     const given = { boot, runtimeDir, disks, taken, attached, shared };
     const { vm: described, spec } = await describePod(pod, given);
@@ -141,11 +146,13 @@ async function launchFrom(
     if (rt.shutdown.aborted) await running.release();
     const guest = await running.guest();
     await (handshake === undefined ? guest.putPod(spec, signal) : handshake.specSent);
-    await rm(throwaway, { force: true });
     signal.throwIfAborted();
     return running;
   } catch (error) {
-    if (running?.released !== true) await endVm(rt, { id, runtimeDir }, running);
+    if (running?.released !== true) {
+      await endVm(rt, { id, runtimeDir }, running);
+      await rm(slotted, { force: true });
+    }
     throw error;
   } finally {
     unlink();

@@ -21,3 +21,11 @@ export function containerDisk(
 ): string {
   return join(podDirectory(rt, pod), `${id}.ext4`);
 }
+
+/**
+ * The disk that the guest of a pod from a template has in its slot, until a container takes it for
+ * its own.
+ */
+export function slotDisk(rt: { readonly home: string }, pod: string): string {
+  return join(podDirectory(rt, pod), 'slot.ext4');
+}
