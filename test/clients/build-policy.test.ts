@@ -3,11 +3,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo, LookupFunction } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { transcript } from '../../src/cli/testing/fake-context.ts';
 import { openDownloads } from '../../src/registry/downloads.ts';
 import { openRegistry } from '../../src/registry/open-registry.ts';
 import { openTrust } from '../../src/server/home/open-trust.ts';
 import { BASE, BuildHome, type Ran } from './build-home.ts';
-import { CosignPublisher } from './cosign-publisher.ts';
+import { CosignPublisher, PASSWORD } from './cosign-publisher.ts';
 
 let publisher: CosignPublisher;
 let build: BuildHome;
@@ -170,6 +171,35 @@ it('decides on an image of the store by its stored signatures', async () => {
   policy(SIGNED);
   refused(await from('FROM local:1\nENV A=b\n'), REFUSED);
 });
+
+it('accepts a result that was signed with its provenance when it was built', async () => {
+  policy(ANY);
+  const key = join(publisher.registry.directory, 'cosign.key');
+  const env = { ...process.env, HOME: build.directory, COSIGN_PASSWORD: PASSWORD };
+  const base = `FROM ${registry}/signed:1\nENV A=d\n`;
+  const words = ['build', '--quiet', '--sign', key, '--tag', 'own:1', build.context(base)];
+  const ran = await transcript(build.home.config.socket, words, { env: variables(env) });
+  expect(ran, ran.stderr).toMatchObject({ status: 0 });
+  expect(ran.stderr).toMatch(/^Signed own@sha256:[0-9a-f]{64}$/m);
+  succeeded(await build.docker(['build', '-t', 'unsigned:1', build.context(base)]));
+  const keys = 'keys: [cosign.pub], transparencyLog: none';
+  const conditions = `['predicate.buildDefinition.resolvedDependencies.exists(d, d.digest.sha256 == "${digests.signed.slice('sha256:'.length)}")']`;
+  const attestation = `attestation: { predicateType: "${SLSA}", conditions: ${conditions} }`;
+  policy(`{ pattern: "**", require: [{ ${keys} }, { ${keys}, ${attestation} }] }`);
+  succeeded(await from('FROM own:1\nENV A=e\n'));
+  refused(await from('FROM unsigned:1\nENV A=e\n'), REFUSED);
+  policy(`{ pattern: "**", require: [{ ${keys}, ${attestation.replace('== "', '== "0')} }] }`);
+  refused(await from('FROM own:1\nENV A=e\n'), /the image policy refuses it: rule 1 /);
+});
+
+const SLSA = 'https://slsa.dev/provenance/v1';
+
+/** Those that are set. */
+function variables(env: NodeJS.ProcessEnv): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}
 
 it('asks the registry with --pull, though the image is here', async () => {
   policy(ANY);
