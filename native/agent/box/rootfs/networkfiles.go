@@ -44,12 +44,13 @@ func (t *Texts) SetNetworks(networks *spec.Networks, names string, added, remove
 	}))
 }
 
-// moveHosts takes the lines of addresses from a hosts file, and adds some for others.
+// moveHosts takes the lines of the box's own addresses from a hosts file, and adds some for others.
+// Lines that give another name one of these addresses stay: a launch spec may have them.
 func moveHosts(content, names string, added, removed []string) string {
 	var b strings.Builder
 	for line := range strings.Lines(content) {
 		fields := strings.Fields(line)
-		if len(fields) > 0 && slices.Contains(removed, fields[0]) {
+		if len(fields) > 1 && slices.Contains(removed, fields[0]) && strings.Join(fields[1:], " ") == names {
 			continue
 		}
 		b.WriteString(line)
