@@ -3,6 +3,8 @@ package netlink
 import (
 	"errors"
 	"syscall"
+
+	"a3s.dev/box/agent/linux"
 )
 
 var errAnswer = errors.New("the kernel's answer is malformed")
@@ -33,6 +35,9 @@ func openFamily(family int) (*Connection, error) {
 
 // Close closes the connection.
 func (c *Connection) Close() error { return syscall.Close(c.fd) }
+
+// Namespace returns a descriptor of the namespace that the connection belongs to.
+func (c *Connection) Namespace() (int, error) { return linux.NetworkNamespace(c.fd) }
 
 // do sends a request and waits for its acknowledgement.
 func (c *Connection) do(m *message) error {

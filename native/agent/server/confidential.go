@@ -86,6 +86,7 @@ func (s *Server) takeCertificates(body []byte, _ string) (reply, error) {
 }
 
 // putHostNetworks gives the box networks of the host's choice, as far as the launch spec permits.
+// The cards of its guest are those that it was booted with.
 func (s *Server) putHostNetworks(body []byte) (reply, error) {
 	var host spec.Networks
 	if err := strictjson.Decode(body, &host); err != nil {
@@ -95,7 +96,7 @@ func (s *Server) putHostNetworks(body []byte) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return nothing, s.Box.PutNetworks(networks, false)
+	return nothing, s.Box.PutNetworks(networks, true, true)
 }
 
 // secrets answers when the secrets have another version than the seen one.

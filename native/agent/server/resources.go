@@ -31,7 +31,7 @@ func (s *Server) replaceNetworks(body []byte, resolves bool) (reply, error) {
 	if err := strictjson.Decode(body, &networks); err != nil {
 		return reply{}, err
 	}
-	return nothing, s.Box.PutNetworks(&networks, resolves)
+	return nothing, s.Box.PutNetworks(&networks, resolves, false)
 }
 
 func (s *Server) stats(_ []byte, _ string) (reply, error) {

@@ -27,8 +27,8 @@ type card struct {
 
 // SetNetworks gives the box these networks in place of those that it has: it configures the cards
 // that are new, which may have yet to be attached, and takes the addresses of those that are to be
-// detached. What fails halfway can be repeated.
-func (s *Sandbox) SetNetworks(wanted *spec.Networks, hostname string, domain *string) error {
+// detached, or with keepsCards brings them out of the box. What fails halfway can be repeated.
+func (s *Sandbox) SetNetworks(wanted *spec.Networks, hostname string, domain *string, keepsCards bool) error {
 	n := s.inUse()
 	cards := n.present()
 	var added, removed []string
@@ -59,6 +59,11 @@ func (s *Sandbox) SetNetworks(wanted *spec.Networks, hostname string, domain *st
 	for device, before := range cards {
 		if slices.ContainsFunc(wanted.Cards, func(c spec.Card) bool { return c.Device == device }) {
 			continue
+		}
+		if keepsCards {
+			if err := s.bringOut(n, device, before); err != nil {
+				return err
+			}
 		}
 		if err := n.clear(device, before); err != nil {
 			return err
@@ -155,6 +160,26 @@ func (s *Sandbox) addCard(n *Network, config *spec.Card, index int) error {
 		}
 	}
 	n.cards[config.Device] = card{index, config.MAC, address, prefixLength, config.IPv6, slices.Clone(extra)}
+	return nil
+}
+
+// spareName is a pattern: the kernel puts a number into it that no other device has.
+const spareName = "spare%d"
+
+// bringOut brings a card back to where it was before the box had it, with the hardware address that
+// it had there. The kernel takes its addresses, its routes and whatever the box has made of it.
+func (s *Sandbox) bringOut(n *Network, device string, before card) error {
+	outside, err := s.outside.Namespace()
+	if err == nil {
+		defer syscall.Close(outside)
+		err = errors.Join(
+			unlessGone(n.inside.SetAddress(before.index, parseMAC(before.mac))),
+			unlessGone(n.inside.Move(before.index, outside, spareName)),
+		)
+	}
+	if err != nil {
+		return &layers.DeviceError{Kind: "network device", Name: device, Cause: err}
+	}
 	return nil
 }
 

@@ -86,3 +86,101 @@ func TestACardHasItsLinkLocalAddressesAndNoWayToOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// In two network namespaces: one that a guest has its cards in, and that of a box.
+func TestACardComesOutOfTheBoxAsItWentIn(t *testing.T) {
+	guesttest.NeedRoot(t)
+	const mac = "02:00:00:00:00:07"
+	guest := startThread()
+	defer guest.end()
+	s := &Sandbox{thread: startThread()}
+	defer s.thread.end()
+	ip := func(words ...string) string {
+		t.Helper()
+		text, err := exec.Command("ip", words...).CombinedOutput()
+		if err != nil {
+			t.Errorf("%v: %v: %s", words, err, text)
+		}
+		return string(text)
+	}
+	var index int
+	if err := guest.do(func() (err error) {
+		if err := linux.Unshare(syscall.CLONE_NEWNET); err != nil {
+			return err
+		}
+		if s.outside, err = netlink.Open(); err != nil {
+			return err
+		}
+		ip("link", "add", "eth0", "address", mac, "type", "veth", "peer", "name", "spare0")
+		index, err = s.outside.Index("eth0")
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.outside.Close()
+	n := newNetwork(&spec.Network{Kind: spec.NetworkNone}, 0)
+	n.cards = map[string]card{}
+	defer func() { _ = n.close() }()
+	config := &spec.Card{Device: "eth1", MAC: mac, MTU: 1500, Address: "10.1.0.2", PrefixLength: 24}
+	// It comes back for another network.
+	for range 2 {
+		if err := s.thread.do(func() (err error) {
+			if n.inside == nil {
+				if err := linux.Unshare(syscall.CLONE_NEWNET); err != nil {
+					return err
+				}
+				if n.inside, err = netlink.Open(); err != nil {
+					return err
+				}
+			}
+			namespace, err := n.inside.Namespace()
+			if err != nil {
+				return err
+			}
+			defer syscall.Close(namespace)
+			if err := s.outside.Move(index, namespace, config.Device); err != nil {
+				return err
+			}
+			if index, err = n.inside.Index(config.Device); err != nil {
+				return err
+			}
+			if err := s.addCard(n, config, index); err != nil {
+				return err
+			}
+			// What a box with CAP_NET_ADMIN can do with its card.
+			ip("link", "set", "eth1", "down")
+			ip("link", "set", "eth1", "address", "02:00:00:00:00:66")
+			ip("link", "set", "eth1", "name", "mine")
+			ip("link", "set", "mine", "up")
+			ip("address", "add", "10.9.9.9/24", "dev", "mine")
+			has := n.cards["eth1"]
+			// The second time is that of a host which has not had the first answer.
+			for range 2 {
+				if err := s.bringOut(n, "eth1", has); err != nil {
+					return err
+				}
+				if err := n.clear("eth1", has); err != nil {
+					return err
+				}
+			}
+			if left := ip("-o", "link", "show"); strings.Contains(left, "mine") || strings.Contains(left, "eth1") {
+				t.Errorf("the box still has the card: %s", left)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := guest.do(func() error {
+			link := ip("-o", "link", "show")
+			if !strings.Contains(link, "spare1@spare0") || !strings.Contains(link, mac) || strings.Contains(link, ":66") {
+				t.Errorf("the guest has: %s", link)
+			}
+			if addresses := ip("-o", "address", "show", "dev", "spare1"); addresses != "" {
+				t.Errorf("addresses: %s", addresses)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"os"
+	"path"
 	"strconv"
 	"strings"
 	"syscall"
@@ -128,8 +129,8 @@ func (s *Sandbox) findNIC(address *string) (NIC, error) {
 	return found, nil
 }
 
-// findLink finds a network device outside of every box, by its address; any but the loopback when
-// that is empty.
+// findLink finds a virtio network device outside of every box, by its address; any when that is
+// empty.
 func findLink(mac string) (NIC, bool, error) {
 	const list = "/sys/class/net"
 	entries, err := os.ReadDir(list)
@@ -139,7 +140,7 @@ func findLink(mac string) (NIC, bool, error) {
 	for _, entry := range entries {
 		address, err := os.ReadFile(list + "/" + entry.Name() + "/address")
 		has := strings.TrimSpace(string(address))
-		if err != nil || entry.Name() == "lo" || mac != "" && has != mac {
+		if err != nil || !isVirtio(list+"/"+entry.Name()) || mac != "" && has != mac {
 			continue
 		}
 		text, err := os.ReadFile(list + "/" + entry.Name() + "/ifindex")
@@ -150,6 +151,13 @@ func findLink(mac string) (NIC, bool, error) {
 		return NIC{index: index, mac: has}, err == nil, err
 	}
 	return NIC{}, false, nil
+}
+
+// isVirtio says whether a device is a virtio card: no box has another one, whatever its host has
+// plugged into the guest.
+func isVirtio(device string) bool {
+	driver, err := os.Readlink(device + "/device/driver")
+	return err == nil && path.Base(driver) == "virtio_net"
 }
 
 // newNetwork is one of which nothing has been made.
