@@ -35,6 +35,34 @@ func permittingNetworks(t *testing.T, name string) *Spec {
 	return s
 }
 
+// naming permits names too.
+func naming(t *testing.T) *Spec {
+	t.Helper()
+	s := permittingNetworks(t, "host-networks-one")
+	s.HostNames = &[]string{"cache", "db"}
+	return s
+}
+
+func TestAHostGivesNamesOfTheSpecAddressesOfTheNetworks(t *testing.T) {
+	for _, lines := range [][]spec.Host{
+		{},
+		{{Name: "db", Address: "10.89.1.3"}},
+		{{Name: "db", Address: "10.89.1.3"}, {Name: "db", Address: "fd00:89::3"}, {Name: "cache", Address: "172.16.0.2"}},
+		// A box may have a name for itself.
+		{{Name: "db", Address: "10.89.1.2"}},
+	} {
+		host := chosen()
+		host.Hosts = &lines
+		got, err := naming(t).Networks(host)
+		if err != nil || !slices.Equal(*got.Hosts, lines) {
+			t.Errorf("%v: got %v and %v", lines, got, err)
+		}
+	}
+	if got, err := naming(t).Networks(chosen()); err != nil || got.Hosts != nil {
+		t.Error("no names at all:", got, err)
+	}
+}
+
 func TestAHostChoosesWhatTheSpecLeavesToIt(t *testing.T) {
 	for name, want := range map[string]struct{ search, options []string }{
 		"host-networks-one":  {[]string{}, []string{"ndots:0"}},
@@ -58,6 +86,13 @@ func TestAHostChoosesWhatTheSpecLeavesToIt(t *testing.T) {
 			t.Errorf("%s: got %+v", name, got)
 		}
 	}
+	host := chosen()
+	host.Nameservers = []string{"9.9.9.9"}
+	asking := permittingNetworks(t, "host-networks-one")
+	asking.Resolver = &Resolver{Nameservers: &[]string{"9.9.9.9"}}
+	if _, err := asking.Networks(host); err != nil {
+		t.Error("a DNS server of the launch spec:", err)
+	}
 	if _, err := permittingNetworks(t, "host-networks-one").Networks(&spec.Networks{}); err != nil {
 		t.Error("a box out of all networks:", err)
 	}
@@ -68,19 +103,28 @@ func TestAHostChoosesNothingThatTheSpecDoesNotLeaveToIt(t *testing.T) {
 	none.HostNetworks = nil
 	one := permittingNetworks(t, "host-networks-one")
 	*one.HostNetworks = 1
+	named := naming(t)
+	const foreign = "an address for a name that is not in hostNames"
 	for name, c := range map[string]struct {
 		spec   *Spec
 		change func(*spec.Networks)
 		want   string
 	}{
-		"any":          {none, func(*spec.Networks) {}, "to choose the networks of the box"},
-		"none":         {none, func(n *spec.Networks) { *n = spec.Networks{} }, "to choose the networks of the box"},
-		"another card": {one, func(*spec.Networks) {}, "2 network cards, but 1"},
-		"names":        {nil, func(n *spec.Networks) { n.Hosts = &[]spec.Host{{Name: "db", Address: "10.89.1.3"}} }, "lines of /etc/hosts"},
-		"no names":     {nil, func(n *spec.Networks) { n.Hosts = &[]spec.Host{} }, "lines of /etc/hosts"},
-		"domains":      {nil, func(n *spec.Networks) { n.Search = []string{"evil.example"} }, "search domains or options of the resolver"},
-		"options":      {nil, func(n *spec.Networks) { n.Options = &[]string{"use-vc"} }, "search domains or options of the resolver"},
-		"link-local":   {nil, func(n *spec.Networks) { n.Cards[0].LinkLocal = &[]string{"169.254.169.254"} }, "link-local addresses"},
+		"any":                  {none, func(*spec.Networks) {}, "to choose the networks of the box"},
+		"none":                 {none, func(n *spec.Networks) { *n = spec.Networks{} }, "to choose the networks of the box"},
+		"another card":         {one, func(*spec.Networks) {}, "2 network cards, but 1"},
+		"names":                {nil, func(n *spec.Networks) { n.Hosts = &[]spec.Host{{Name: "db", Address: "10.89.1.3"}} }, "lines of /etc/hosts"},
+		"no names":             {nil, func(n *spec.Networks) { n.Hosts = &[]spec.Host{} }, "lines of /etc/hosts"},
+		"another name":         {named, func(n *spec.Networks) { n.Hosts = &[]spec.Host{{Name: "web", Address: "10.89.1.3"}} }, foreign},
+		"its name in capitals": {named, func(n *spec.Networks) { n.Hosts = &[]spec.Host{{Name: "DB", Address: "10.89.1.3"}} }, foreign},
+		"a name behind its own": {named, func(n *spec.Networks) {
+			n.Hosts = &[]spec.Host{{Name: "db", Address: "10.89.1.3"}, {Name: "localhost", Address: "10.89.1.3"}}
+		}, foreign},
+		"two lines in a name": {named, func(n *spec.Networks) { n.Hosts = &[]spec.Host{{Name: "db\n10.89.1.3 web", Address: "10.89.1.3"}} }, foreign},
+		"two names in one":    {named, func(n *spec.Networks) { n.Hosts = &[]spec.Host{{Name: "db web", Address: "10.89.1.3"}} }, foreign},
+		"domains":             {nil, func(n *spec.Networks) { n.Search = []string{"evil.example"} }, "search domains or options of the resolver"},
+		"options":             {nil, func(n *spec.Networks) { n.Options = &[]string{"use-vc"} }, "search domains or options of the resolver"},
+		"link-local":          {nil, func(n *spec.Networks) { n.Cards[0].LinkLocal = &[]string{"169.254.169.254"} }, "link-local addresses"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			host := chosen()
@@ -116,6 +160,9 @@ func TestAHostChoosesNoNetworkThatIsNone(t *testing.T) {
 	}
 	server := func(text string) func(*spec.Networks) {
 		return func(n *spec.Networks) { n.Nameservers = []string{text} }
+	}
+	name := func(address string) func(*spec.Networks) {
+		return func(n *spec.Networks) { n.Hosts = &[]spec.Host{{Name: "db", Address: address}} }
 	}
 	for name, c := range map[string]struct {
 		change func(*spec.Networks)
@@ -154,24 +201,44 @@ func TestAHostChoosesNoNetworkThatIsNone(t *testing.T) {
 			ipv6 := *n.Cards[1].IPv6
 			n.Cards[0].IPv6 = &ipv6
 		}, "cards[1].ipv6.address"},
-		"a gateway outside":           {gateway("10.89.2.1"), "gateway.address"},
-		"a gateway of the other card": {gateway("172.16.0.2"), "gateway.address"},
-		"the loopback as the gateway": {gateway("127.0.0.1"), "gateway.address"},
-		"the box as its gateway":      {gateway("10.89.1.2"), "gateway.address"},
-		"all as the gateway":          {gateway("10.89.1.255"), "gateway.address"},
-		"a gateway without a card":    {func(n *spec.Networks) { n.Gateway.Device = "eth7" }, "gateway.device"},
-		"a loopback device":           {func(n *spec.Networks) { n.Cards[0].Device = "lo" }, "cards[0].device"},
-		"a server outside":            {server("9.9.9.9"), "nameservers"},
-		"the loopback as the server":  {server("127.0.0.11"), "nameservers"},
-		"the metadata server":         {server("169.254.169.254"), "nameservers"},
-		"four servers":                {func(n *spec.Networks) { n.Nameservers = slices.Repeat([]string{"10.89.1.1"}, 4) }, "nameservers"},
-		"a small packet":              {func(n *spec.Networks) { n.Cards[0].MTU = 67 }, "cards[0].mtu"},
-		"a large packet":              {func(n *spec.Networks) { n.Cards[0].MTU = 65536 }, "cards[0].mtu"},
+		"a gateway outside":               {gateway("10.89.2.1"), "gateway.address"},
+		"a gateway of the other card":     {gateway("172.16.0.2"), "gateway.address"},
+		"the loopback as the gateway":     {gateway("127.0.0.1"), "gateway.address"},
+		"the box as its gateway":          {gateway("10.89.1.2"), "gateway.address"},
+		"all as the gateway":              {gateway("10.89.1.255"), "gateway.address"},
+		"a gateway without a card":        {func(n *spec.Networks) { n.Gateway.Device = "eth7" }, "gateway.device"},
+		"a loopback device":               {func(n *spec.Networks) { n.Cards[0].Device = "lo" }, "cards[0].device"},
+		"a server outside":                {server("9.9.9.9"), "nameservers"},
+		"the loopback as the server":      {server("127.0.0.11"), "nameservers"},
+		"the metadata server":             {server("169.254.169.254"), "nameservers"},
+		"four servers":                    {func(n *spec.Networks) { n.Nameservers = slices.Repeat([]string{"10.89.1.1"}, 4) }, "nameservers"},
+		"a name for the loopback":         {name("127.0.0.1"), "hosts"},
+		"a name for the loopback of IPv6": {name("::1"), "hosts"},
+		"a name for the metadata service": {name("169.254.169.254"), "hosts"},
+		"a name for an address elsewhere": {name("9.9.9.9"), "hosts"},
+		"a name for all in a network":     {name("10.89.1.255"), "hosts"},
+		"a name for a network":            {name("10.89.1.0"), "hosts"},
+		"a name for IPv6 elsewhere":       {name("fd00:90::3"), "hosts"},
+		"a name for a link-local address": {name("fe80::1"), "hosts"},
+		"a name for a mapped address":     {name("::ffff:10.89.1.3"), "hosts"},
+		"a name in another spelling":      {name("fd00:89:0::3"), "hosts"},
+		"a name with a zone":              {name("fd00:89::3%eth1"), "hosts"},
+		"a name for two lines":            {name("10.89.1.3\n127.0.0.1"), "hosts"},
+		"a name for nothing":              {name(""), "hosts"},
+		"too many names": {func(n *spec.Networks) {
+			lines := slices.Repeat([]spec.Host{{Name: "db", Address: "10.89.1.3"}}, 257)
+			n.Hosts = &lines
+		}, "hosts"},
+		"a name without a network": {func(n *spec.Networks) {
+			*n = spec.Networks{Hosts: &[]spec.Host{{Name: "db", Address: "10.89.1.3"}}}
+		}, "hosts"},
+		"a small packet": {func(n *spec.Networks) { n.Cards[0].MTU = 67 }, "cards[0].mtu"},
+		"a large packet": {func(n *spec.Networks) { n.Cards[0].MTU = 65536 }, "cards[0].mtu"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			host := chosen()
 			c.change(host)
-			_, err := permittingNetworks(t, "host-networks-one").Networks(host)
+			_, err := naming(t).Networks(host)
 			var invalid *strictjson.Error
 			if !errors.As(err, &invalid) || invalid.Path != c.field {
 				t.Errorf("got %v, want an error of %s", err, c.field)

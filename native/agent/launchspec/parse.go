@@ -95,6 +95,7 @@ func (c *checks) spec(s *Spec) {
 	c.hosts(s.Hosts)
 	c.resolver(s)
 	c.hostNetworks(s)
+	c.hostNames(s)
 }
 
 // sealing takes an absent list as the only way to say that nobody seals from outside.

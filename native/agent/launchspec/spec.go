@@ -46,6 +46,8 @@ type Spec struct {
 	// HostNetworks is the most cards that the host may give the box, with what belongs to their
 	// networks; nil is none.
 	HostNetworks *int64 `json:"hostNetworks"`
+	// HostNames are the names that the host may give addresses of these networks; nil is none.
+	HostNames *[]string `json:"hostNames"`
 }
 
 // Resolver is what a box asks for of its resolver; what is nil is as in one that asks for nothing.

@@ -301,6 +301,8 @@ func TestAHostThatChoosesTooMuchOfNetworksIsRefused(t *testing.T) {
 	most := int64(1)
 	word := permitting()
 	word.HostNetworks = &most
+	named := permitting()
+	named.HostNetworks, named.HostNames = &most, &[]string{"db"}
 	for name, ask := range map[string]struct {
 		spec   *launchspec.Spec
 		body   string
@@ -311,6 +313,8 @@ func TestAHostThatChoosesTooMuchOfNetworksIsRefused(t *testing.T) {
 		"without the word": {permitting(allPermissions...), networks("", ""), 403, `"code":"networks-not-permitted"`},
 		"its rule":         {permitting(), networks("", ""), 403, `"rule":"hostNetworks"`},
 		"names":            {word, networks("", `,"hosts":[{"name":"db","address":"10.89.1.3"}]`), 403, `lines of /etc/hosts","rule":"hostNetworks"`},
+		"another name":     {named, networks("", `,"hosts":[{"name":"web","address":"10.89.1.3"}]`), 403, `not in hostNames","rule":"hostNetworks"`},
+		"a name of all":    {named, networks("", `,"hosts":[{"name":"db","address":"127.0.0.1"}]`), 400, `hosts`},
 		"a route":          {word, networks("", `,"routes":[{"to":"127.0.0.0/8"}]`), 400, `unknown key \"routes\"`},
 		"a loopback":       {word, strings.Replace(networks("", ""), "10.89.1.2", "127.0.0.2", 1), 400, `cards[0].address`},
 		"IPv6 garbage":     {word, networks(`,"ipv6":{"address":"\u0000","prefixLength":1e9,"router":"","routerMac":""}`, ""), 400, `"code":"invalid"`},
@@ -320,7 +324,7 @@ func TestAHostThatChoosesTooMuchOfNetworksIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c, g, _ := confidential(t)
 			g.spec = ask.spec
-			c.protocol = 18
+			c.protocol = 19
 			status, text := c.call("PUT", "/v1/networks", ask.body)
 			if status != ask.status || !strings.Contains(text, ask.says) {
 				t.Errorf("got %d %s", status, text)

@@ -284,7 +284,7 @@ const Mount = z.discriminatedUnion('kind', [Share, VolumeDisk, MountedImage]);
 
 const ipv4 = z.ipv4();
 
-const Host = z.strictObject({
+export const Host = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9._-]{1,253}$/),
   address: z.union([ipv4, z.ipv6()]),
 });

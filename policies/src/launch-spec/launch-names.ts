@@ -7,7 +7,7 @@
  * @module
  */
 import * as z from 'zod';
-import { BoxSpec, Nic } from './box-spec.ts';
+import { BoxSpec, Host, Nic } from './box-spec.ts';
 
 /** Of an IPv6 address that is an IPv4 one, other programs have another spelling. */
 const MAPPED = /^::ffff:[0-9a-f]{1,4}:[0-9a-f]{1,4}$/;
@@ -29,6 +29,50 @@ export const LaunchHosts = BoxSpec.shape.hosts
     (hosts) => hosts.every(({ name }, at) => at === 0 || (hosts[at - 1]?.name ?? '') <= name),
     { error: 'must be sorted by name' },
   );
+
+/**
+ * Names that the host may give addresses of the box's networks: `--link` asks for them. A line of
+ * `/etc/hosts` has such a name, whoever it leads to.
+ */
+export const HostNames = z
+  .array(Host.shape.name)
+  .min(1)
+  .max(256)
+  .refine((names) => names.every((name, at) => at === 0 || (names[at - 1] ?? '') < name), {
+    error: 'must be sorted, each once',
+  })
+  .refine((names) => new Set(names.map((name) => name.toLowerCase())).size === names.length, {
+    error: 'must differ in more than their case',
+  });
+
+/** They lead to the box itself in every box. */
+const OWN_NAMES = [
+  ...['localhost', 'ip6-localhost', 'ip6-loopback'],
+  ...['ip6-localnet', 'ip6-mcastprefix', 'ip6-allnodes', 'ip6-allrouters'],
+];
+
+/** Whether none of the host's names leads anywhere by the launch spec itself. */
+export function namesAreFree({
+  hostname,
+  domainname,
+  hosts = [],
+  hostNames = [],
+}: {
+  readonly hostname: string;
+  readonly domainname?: string | undefined;
+  readonly hosts?: readonly { readonly name: string }[] | undefined;
+  readonly hostNames?: readonly string[] | undefined;
+}): boolean {
+  const fixed = new Set(
+    [
+      ...OWN_NAMES,
+      hostname,
+      ...(domainname === undefined ? [] : [`${hostname}.${domainname}`]),
+      ...hosts.map(({ name }) => name),
+    ].map((name) => name.toLowerCase()),
+  );
+  return !hostNames.some((name) => fixed.has(name.toLowerCase()));
+}
 
 const { nameservers, search, options } = Nic.shape;
 

@@ -14,7 +14,7 @@ import { BrokerEndpoint, brokerResource } from './broker.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { LaunchEgress } from './egress.ts';
 import { LaunchConfinement } from './launch-confinement.ts';
-import { LaunchHosts, LaunchResolver } from './launch-names.ts';
+import { HostNames, LaunchHosts, LaunchResolver, namesAreFree } from './launch-names.ts';
 import { MAX_SEALED_VOLUMES, SealedVolume } from './sealed-volume.ts';
 import { shmBytes, Tmpfs } from './tmpfs.ts';
 
@@ -263,6 +263,10 @@ const LaunchSpecFields = z.strictObject({
    * a constant of the agent. Since revision 13.
    */
   hostNetworks: z.int().min(1).max(MAX_HOST_NETWORKS).optional(),
+  /**
+   * Names that the host may give addresses of these networks. Absent is none. Since revision 14.
+   */
+  hostNames: HostNames.optional(),
 });
 
 export const LaunchSpec = LaunchSpecFields.refine(
@@ -311,6 +315,14 @@ export const LaunchSpec = LaunchSpecFields.refine(
   .refine(({ network, hostNetworks }) => network !== 'none' || hostNetworks === undefined, {
     error: 'does not belong to a box without a network',
     path: ['hostNetworks'],
+  })
+  .refine(({ hostNetworks, hostNames }) => hostNetworks !== undefined || hostNames === undefined, {
+    error: "does not belong to a box whose networks are not the host's",
+    path: ['hostNames'],
+  })
+  .refine(namesAreFree, {
+    error: "must not have a name that is the box's, or in hosts",
+    path: ['hostNames'],
   });
 /** A validated launch spec. */
 export type LaunchSpec = z.infer<typeof LaunchSpec>;

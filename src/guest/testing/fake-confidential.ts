@@ -170,9 +170,11 @@ export class FakeConfidential {
 
   /** A real guest checks addresses too. */
   checkNetworks({ cards, hosts, search, options }: GuestNetworks): void {
-    const { hostNetworks = 0 } = this.spec ?? {};
-    const isNamed = hosts !== undefined || options !== undefined || search.length > 0;
-    if (cards.length <= hostNetworks && hostNetworks > 0 && !isNamed) return;
+    const { hostNetworks = 0, hostNames } = this.spec ?? {};
+    const isForeign = hosts?.some(({ name }) => hostNames?.includes(name) !== true) === true;
+    const isNamed = hosts !== undefined && (hostNames === undefined || isForeign);
+    const isResolver = options !== undefined || search.length > 0;
+    if (cards.length <= hostNetworks && hostNetworks > 0 && !isNamed && !isResolver) return;
     throw new FakeRefusal('networks-not-permitted', 'the launch spec lacks hostNetworks');
   }
 

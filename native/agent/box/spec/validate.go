@@ -221,11 +221,14 @@ func (c *checks) hosts(hosts *[]Host) {
 	}
 	c.that(len(*hosts) <= maxHosts, "hosts", "has too many entries")
 	for _, host := range *hosts {
-		c.that(matches(host.Name, 253, isDomainByte, isDomainByte), "hosts", "holds a name that is not one")
+		c.that(IsHostName(host.Name), "hosts", "holds a name that is not one")
 		address, err := netip.ParseAddr(host.Address)
 		c.that(err == nil && address.Zone() == "", "hosts", "holds what is not an address")
 	}
 }
+
+// IsHostName says whether a text can be the name of a line of /etc/hosts.
+func IsHostName(text string) bool { return matches(text, 253, isDomainByte, isDomainByte) }
 
 func (c *checks) authorities(authorities *[]string) {
 	if authorities == nil {
