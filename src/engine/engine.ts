@@ -39,8 +39,13 @@ export interface Nic {
    * device has none.
    */
   readonly tap?: number | undefined;
-  /** Whether the card of a VM from a template can be led to a tap device later (`redirectNic`). */
+  /**
+   * Whether the card can be led to a tap device later: that of a VM from a template by
+   * `redirectNic`, that of a confidential VM by `attachNic`.
+   */
   readonly redirectable?: boolean | undefined;
+  /** The card of a confidential VM leads nowhere yet. It is redirectable, and has no tap device. */
+  readonly idle?: boolean | undefined;
 }
 
 /** The name of a shared file inside its virtio-fs device. */
@@ -261,8 +266,11 @@ export interface VmSpec {
   };
   readonly disks: readonly Disk[];
   readonly nic: Nic | undefined;
-  /** Further cards of a confidential VM, which gets none while it runs. Absent: none. */
-  readonly moreNics?: readonly (Nic & { readonly tap: number })[] | undefined;
+  /**
+   * Further cards of a confidential VM, which gets none while it runs: with a tap device, or idle.
+   * Absent: none.
+   */
+  readonly moreNics?: readonly Nic[] | undefined;
   readonly shares: readonly Share[];
   /**
    * Shares can be attached later (`attachShares`) to the VM, which comes from a template: its RAM
@@ -316,6 +324,13 @@ export interface ControlStream extends Duplex {
   readonly bytesWritten: number;
 }
 
+/** A card that a VM has from its launch to its end. */
+export interface FixedCard {
+  readonly mac: string;
+  /** Whether it can be led to another tap device, or to none. */
+  readonly redirectable: boolean;
+}
+
 /** A running microVM. It outlives the object and the process that hold it. */
 export interface Vm {
   readonly id: string;
@@ -347,7 +362,8 @@ export interface Vm {
   /** Detaches the disks of a name and closes their files. `vmm-failed`: the guest keeps them. */
   detachDisks(name: string): Promise<void>;
   /**
-   * Attaches a network card while the VM runs.
+   * Attaches a network card while the VM runs. A confidential VM has its cards from its launch: one
+   * of them is led to the tap device then, and keeps its hardware address.
    *
    * @param index of the card; 0 is the one that the VM is launched with
    * @param nic its tap device is lent, and the caller closes it
@@ -363,11 +379,15 @@ export interface Vm {
    */
   redirectNic(tap: number): Promise<void>;
   /**
-   * Detaches a network card, if there is one.
+   * Detaches a network card, if there is one. That of a confidential VM stays, and leads nowhere.
    *
    * @throws A3sError `vmm-failed` where the guest keeps the card, which leads nowhere then
    */
   detachNic(index: number): Promise<void>;
+  /**
+   * The cards that a confidential VM has for good, in their order; undefined: cards come and go.
+   */
+  cards(): Promise<readonly FixedCard[] | undefined>;
   /** Applies these limits to its processes from now on, in place of the previous ones. */
   applyLimits(limits: HostLimits): Promise<void>;
   /**

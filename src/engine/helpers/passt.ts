@@ -77,13 +77,13 @@ export function passtArguments(socket: string, ports: readonly PortForward[]): s
 
 /**
  * Starts the translator of a VM that needs one: none without a card, and none for one with a tap
- * device.
+ * device or for one that leads nowhere.
  */
 export function startTranslator(
   { nic, runtimeDir, identity }: Pick<VmSpec, 'nic' | 'runtimeDir' | 'identity'>,
   signal: AbortSignal,
 ): Promise<Helper>[] {
-  if (nic === undefined || nic.tap !== undefined) return [];
+  if (nic === undefined || nic.tap !== undefined || nic.idle === true) return [];
   return [startPasst(nic, runtimeDir, identity, signal)];
 }
 

@@ -136,6 +136,10 @@ export class KrunVm implements Vm {
     return refused('detach a network card of the microVM', 'detaches nothing of a running one');
   }
 
+  async cards(): Promise<undefined> {
+    return undefined;
+  }
+
   save(): Promise<SavedVm> {
     return refused('save the microVM', 'saves no memory');
   }

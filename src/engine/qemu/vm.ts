@@ -11,6 +11,7 @@ import { A3sError } from '../../errors.ts';
 import type {
   ControlStream,
   Disk,
+  FixedCard,
   HostLimits,
   SavedVm,
   SaveRequest,
@@ -35,6 +36,7 @@ import { attachNic, detachNic, redirectNic } from './monitor/attach-nic.ts';
 import { attachShares } from './monitor/attach-shares.ts';
 import { throttleDisk } from './monitor/block-throttle.ts';
 import { readConsole } from './monitor/console.ts';
+import { fixedCards, leadCard, leadNowhere } from './monitor/lead-card.ts';
 import type { QmpClient } from './monitor/qmp.ts';
 import { vmSize } from './monitor/size.ts';
 import { coverDisk } from './snapshot/cover-disk.ts';
@@ -137,8 +139,8 @@ export class QemuVm implements Vm {
   }
 
   async attachNic(index: number, nic: Parameters<Vm['attachNic']>[1]): Promise<void> {
-    this.#requirePlain('get network cards while it runs');
-    await attachNic(this.#parts.monitor, index, nic);
+    const attaching = this.#parts.confidential === undefined ? attachNic : leadCard;
+    await attaching(this.#parts.monitor, index, nic);
   }
 
   async redirectNic(tap: number): Promise<void> {
@@ -147,8 +149,13 @@ export class QemuVm implements Vm {
   }
 
   async detachNic(index: number): Promise<void> {
-    this.#requirePlain('lose network cards while it runs');
-    await detachNic(this.#parts.monitor, index);
+    const detaching = this.#parts.confidential === undefined ? detachNic : leadNowhere;
+    await detaching(this.#parts.monitor, index);
+  }
+
+  async cards(): Promise<readonly FixedCard[] | undefined> {
+    if (this.#parts.confidential === undefined) return undefined;
+    return await fixedCards(this.#parts.monitor);
   }
 
   async applyLimits(limits: HostLimits): Promise<void> {

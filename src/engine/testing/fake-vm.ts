@@ -11,6 +11,7 @@ import { A3sError } from '../../errors.ts';
 import type {
   ControlStream,
   Disk,
+  FixedCard,
   HostLimits,
   SavedVm,
   SaveRequest,
@@ -50,6 +51,8 @@ export class FakeVm implements FakeGuest {
   readonly attached: Disk[] = [];
   /** The hardware addresses of its cards, by their index, but for the first at its launch. */
   readonly cards = new Map<number, string>();
+  /** The cards that were detached, or led nowhere, one after the other. */
+  readonly detached: number[] = [];
   /** Its first card leads to a tap device that came while it was paused. */
   redirected = false;
   /** The shares that were attached while it was paused. */
@@ -102,9 +105,20 @@ export class FakeVm implements FakeGuest {
   }
 
   attachNic(index: number, { mac }: Parameters<Vm['attachNic']>[1]): void {
-    this.#requirePlain();
     if (this.attachFailure !== undefined) throw this.attachFailure;
+    const card = this.fixedCards()?.[index];
+    if (this.spec.confidential !== undefined && (card?.mac !== mac || !card.redirectable)) {
+      throw new Error('there is no such card');
+    }
     this.cards.set(index, mac);
+  }
+
+  /** A confidential one has no others. */
+  fixedCards(): readonly FixedCard[] | undefined {
+    const { confidential, nic, moreNics = [] } = this.spec;
+    if (confidential === undefined) return undefined;
+    const all = nic === undefined ? [] : [nic, ...moreNics];
+    return all.map(({ mac, redirectable = false }) => ({ mac, redirectable }));
   }
 
   redirectNic(): void {
@@ -226,7 +240,9 @@ export function handle(vm: FakeVm, launched?: LaunchRecord): Vm {
     redirectNic: async () => vm.redirectNic(),
     detachNic: async (index) => {
       vm.cards.delete(index);
+      vm.detached.push(index);
     },
+    cards: async () => vm.fixedCards(),
     applyLimits: (limits) => vm.applyLimits(limits),
     size: async () => ({ cpus: vm.spec.cpus, memoryBytes: vm.spec.memoryBytes }),
     save: (request, signal) => vm.save(request, signal),

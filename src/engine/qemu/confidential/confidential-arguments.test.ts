@@ -225,6 +225,27 @@ describe('the arguments of a confidential microVM', () => {
     }
   });
 
+  it('puts a card that can lead elsewhere on a hub of its own, and lets it lead nowhere at first', () => {
+    const tap = { mac: '02:00:00:00:00:02', ports: [], tap: 0, redirectable: true };
+    const idle = { mac: '02:00:00:00:00:03', ports: [], redirectable: true, idle: true };
+    const plan = { ...snp, spec: { ...snp.spec, moreNics: [tap, idle] } };
+    const words = confidentialArguments(plan, { ...snpFds, moreTaps: [13, undefined] })
+      .filter((word) => /"type":|virtio-net/.test(word))
+      .map((word) => JSON.parse(word));
+    expect(words.slice(2)).toMatchObject([
+      { type: 'hubport', id: 'hub1', hubid: 1 },
+      { type: 'hubport', id: 'sink1', hubid: 1 },
+      { type: 'tap', id: 'net1', fd: '13' },
+      { type: 'hubport', id: 'uplink1', hubid: 1, netdev: 'net1' },
+      { addr: '0x3.0x1', netdev: 'hub1', id: 'nic1', mac: tap.mac },
+      { type: 'hubport', id: 'hub2', hubid: 2 },
+      { type: 'hubport', id: 'sink2', hubid: 2 },
+      { addr: '0x3.0x2', netdev: 'hub2', id: 'nic2', mac: idle.mac },
+    ]);
+    // The first leads to its translator, which no hub is between.
+    expect(words.slice(0, 2)).toMatchObject([{ type: 'stream', id: 'net0' }, { netdev: 'net0' }]);
+  });
+
   it('gives a confidential microVM no console, share, balloon or hotplug port', () => {
     for (const [plan, fds] of [
       [simulated, simulatedFds],

@@ -23,6 +23,7 @@ import {
   processors,
   vmmSockets,
 } from '../command-line/arguments.ts';
+import { cardHub, cardId, joinedTap } from '../command-line/card-hub.ts';
 import { diskSet, KVM_SET } from '../command-line/descriptor-sets.ts';
 import {
   asArguments,
@@ -54,8 +55,8 @@ export interface ConfidentialDescriptors {
   readonly disks: readonly number[];
   /** The tap device of the network card, where the host leads it. */
   readonly tap?: number | undefined;
-  /** Those of the further cards. */
-  readonly moreTaps?: readonly number[] | undefined;
+  /** Those of the further cards; undefined where one leads nowhere. */
+  readonly moreTaps?: readonly (number | undefined)[] | undefined;
 }
 
 /** Name of the virtio-serial port at which a simulated secure processor answers. */
@@ -203,15 +204,29 @@ function cards(
   const taps = [tap, ...moreTaps];
   const all = [nic, ...moreNics];
   return cardPlaces(all.length).flatMap((place, index): Command[] => {
-    const [netdev, fd] = [index === 0 ? NETDEV : `net${index}`, taps[index]];
-    const device = { driver: 'virtio-net-pci', ...place, netdev, id: `nic${index}` };
-    return [
-      fd === undefined
-        ? translator(netdev, passtSocket(runtimeDir))
-        : ['netdev_add', { type: 'tap', id: netdev, fd: String(fd) }],
-      ['device_add', modern({ ...device, mac: all[index]?.mac, romfile: '' })],
-    ];
+    const [card, fd] = [all[index], taps[index]];
+    const { netdev, commands } = backend(index, card?.redirectable === true, fd, runtimeDir);
+    const device = { driver: 'virtio-net-pci', ...place, netdev, id: cardId(index) };
+    return [...commands, ['device_add', modern({ ...device, mac: card?.mac, romfile: '' })]];
   });
+}
+
+/** What takes a card's frames. */
+function backend(
+  index: number,
+  redirectable: boolean,
+  fd: number | undefined,
+  runtimeDir: string,
+): { readonly netdev: string; readonly commands: readonly Command[] } {
+  if (redirectable) {
+    const { netdev, commands } = cardHub(index);
+    const joined = fd === undefined ? [] : joinedTap(index, String(fd));
+    return { netdev, commands: [...commands, ...joined] };
+  }
+  const netdev = index === 0 ? NETDEV : `net${index}`;
+  return fd === undefined
+    ? { netdev, commands: [translator(netdev, passtSocket(runtimeDir))] }
+    : { netdev, commands: [['netdev_add', { type: 'tap', id: netdev, fd: String(fd) }]] };
 }
 
 function disks(spec: ConfidentialSpec): Command[] {

@@ -75,7 +75,9 @@ export async function spawnMeasured(
       monitor: await table.listen(vmmSockets(spec.runtimeDir).monitor),
       disks,
       tap: spec.nic?.tap === undefined ? undefined : table.lend(spec.nic.tap),
-      moreTaps: (spec.moreNics ?? []).map(({ tap }) => table.lend(tap)),
+      moreTaps: (spec.moreNics ?? []).map(({ tap }) =>
+        tap === undefined ? undefined : table.lend(tap),
+      ),
     };
     for (const disk of spec.disks) {
       disks.push(await table.open(disk.path, disk.readonly ? O_RDONLY : O_RDWR));
