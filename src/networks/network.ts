@@ -85,6 +85,11 @@ export const Endpoint = z.strictObject({
     .optional(),
   /** In lower case, with colons. */
   mac: z.string(),
+  /**
+   * The hardware address of the card itself, where the box sees another one than the network: of a
+   * card that was led there while its box ran. Absent: the same.
+   */
+  cardMac: z.string().optional(),
   /** The number of the box's card, which the box calls by it: 1 is `eth1`. */
   card: z.int().min(0).default(0),
 });

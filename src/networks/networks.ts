@@ -236,11 +236,18 @@ export class Networks {
    * returns.
    *
    * @param card the number of the box's card in it
+   * @param cardMac the hardware address of that card, where it is not that of the place
    *
    * @throws A3sError `no-such-network`, `invalid-argument`, `address-in-use`, `conflict` where the
    * network is full
    */
-  attach(networkId: string, box: string, wanted: WantedAddress = {}, card = 0): Endpoint {
+  attach(
+    networkId: string,
+    box: string,
+    wanted: WantedAddress = {},
+    card = 0,
+    cardMac?: string,
+  ): Endpoint {
     const network = this.#records.get(networkId);
     if (network === undefined) {
       throw new A3sError('no-such-network', `network ${networkId} not found`, {
@@ -255,6 +262,7 @@ export class Networks {
     const endpoint = this.#records.insertEndpoint({
       id: randomBytes(32).toString('hex'),
       ...{ network: networkId, box, address, mac, card },
+      ...(cardMac === undefined || cardMac === mac ? {} : { cardMac }),
       prefixLength: readSubnet(network.subnet).bits,
       gateway: network.gateway,
       ...(ipv6 === undefined ? {} : { ipv6 }),

@@ -40,6 +40,8 @@ export const Endpoint = z.strictObject({
   /** In a network with IPv6. */
   address6: z.string().optional(),
   mac: z.string(),
+  /** That of its card, behind the namespace, where it is another one. */
+  cardMac: z.string().optional(),
   /**
    * The addresses of the network that the box reaches and that reach it, in the words of nft.
    * Absent: all of the subnet.

@@ -35,6 +35,15 @@ describe('the rules of a namespace', () => {
     ]);
   });
 
+  it('know a card by its own hardware address, where the network has another', () => {
+    const cardMac = '02:00:00:00:00:99';
+    for (const table of ['inet box', 'arp box']) {
+      const rules = chain('spoofed', { cardMac }, table).join();
+      expect(rules).toMatch(/(ether saddr|saddr ether) != 02:00:00:00:00:99 drop/);
+      expect(rules).not.toContain('02:00:0a:59:01:02');
+    }
+  });
+
   it('take IPv6 of one address in a network that has it, and no neighbour discovery', () => {
     const ipv6 = { subnet: 'fd00:89::/64', gateway: 'fd00:89::1' };
     const six = { network: { ...endpoint.network, ipv6 }, address6: 'fd00:89::2' };

@@ -45,7 +45,7 @@ const BURST = `burst ${QUESTIONS} packets`;
  * @param limits further rules, in the words of nft
  */
 export async function routeBox(namespace: string, endpoint: Endpoint, limits = ''): Promise<void> {
-  const { network, address, mac } = endpoint;
+  const { network, address, mac, cardMac = mac } = endpoint;
   // Nothing is forwarded before all rules are there, which come at once or not at all.
   await loadRules(namespace, endpoint, limits);
   await writeSettings(namespace, {
@@ -65,7 +65,7 @@ export async function routeBox(namespace: string, endpoint: Endpoint, limits = '
     `link set ${TAP} mtu ${network.mtu} up`,
     `addr add ${INSIDE}/32 dev ${TAP}`,
     `route add ${address}/32 dev ${TAP}`,
-    `neigh add ${address} lladdr ${mac} dev ${TAP} nud permanent`,
+    `neigh add ${address} lladdr ${cardMac} dev ${TAP} nud permanent`,
     // Published ports may come later, and come again: the table is empty without their device.
     `rule add fwmark ${PUBLISHED.mark} lookup ${PUBLISHED.table}`,
   ];
@@ -114,7 +114,8 @@ export async function routePublished(namespace: string, mtu: number): Promise<vo
 
 /** The rules of the namespace, in the words of nft. */
 export function ruleset(endpoint: Endpoint): string {
-  const { network, address, mac, ports, host, egress, reaches = network.subnet } = endpoint;
+  const { network, address, ports, host, egress, reaches = network.subnet } = endpoint;
+  const { mac: ofNetwork, cardMac: mac = ofNetwork } = endpoint;
   const { device } = PUBLISH;
   const dnat = (match: string, to: string): string[] =>
     (['tcp', 'udp'] as const).flatMap((protocol) => {

@@ -83,13 +83,13 @@ export function rules6(
 /** Makes the routes to the guest, once the tap device is up. */
 export async function routeBox6(
   namespace: string,
-  { network: { ipv6 }, address6, mac }: Endpoint,
+  { network: { ipv6 }, address6, mac, cardMac = mac }: Endpoint,
 ): Promise<void> {
   if (ipv6 === undefined || address6 === undefined) return;
   await writeSettings(namespace, { ipv6: { ...settings6(TAP), 'conf/all/forwarding': 1 } });
   const commands = [
     `route add ${address6}/128 dev ${TAP}`,
-    `neigh add ${address6} lladdr ${mac} dev ${TAP} nud permanent`,
+    `neigh add ${address6} lladdr ${cardMac} dev ${TAP} nud permanent`,
     `addr add ${INSIDE6}/128 dev ${TAP} nodad`,
     `rule add fwmark ${PUBLISHED.mark} lookup ${PUBLISHED.table}`,
   ];
