@@ -54,7 +54,7 @@ export function checkConfidential(request: CheckedParts, asked: ConfidentialRequ
     );
   }
   checkStorage(request, asked);
-  checkHostNetworks(request);
+  checkHostNetworks(request, asked);
   checkRates(request.limits, asked.changes);
   checkServers(request);
   checkHosts(request);

@@ -14,7 +14,7 @@ import type { Services } from '../services/services.ts';
 import { confinementOf, DRIVEN_DEVICE } from '../spec/confinement/confinement.ts';
 import { askedCpus, vmCpus } from '../spec/resources.ts';
 import { signalName } from '../spec/signal.ts';
-import { hostNetworksOf } from './host-networks.ts';
+import { firstNetworks, hostNetworksOf } from './host-networks.ts';
 import { namesOf } from './launch-names.ts';
 import { DEFAULT_HOSTNAME, launchSpecOf, type SpecifiedBox } from './launch-spec.ts';
 import { launchRecordFor } from './measurement.ts';
@@ -54,6 +54,8 @@ const WITH_DEVICES = 11;
 const WITH_NAMES = 12;
 /** The one that added `hostNetworks`. */
 const WITH_HOST_NETWORKS = 13;
+/** The one that added `hostNames`, whose agent has cards for later networks. */
+const WITH_HOST_NAMES = 14;
 
 /** The module of the one device whose driver is loaded for the box alone. */
 const DRIVER = 'tun';
@@ -90,7 +92,7 @@ export async function planConfidential(
   checkEgress(planned, boot, bootSet);
   checkSecurity(planned, boot, bootSet);
   checkNames(planned, boot, bootSet);
-  checkNetworks(planned, boot, bootSet);
+  checkNetworks(planned, asked, boot, bootSet);
   checkDriver(planned, boot, bootSet);
   const layers = await rt.images.verityLayers(image);
   const volumes = boot.launchSpec < WITH_DIRECTORIES ? [] : image.config.volumes;
@@ -278,11 +280,23 @@ function checkNames(box: PlannedBox, { launchSpec }: ConfidentialBoot, bootSet: 
 }
 
 /** @throws A3sError `unsupported-option` */
-function checkNetworks(box: PlannedBox, { launchSpec }: ConfidentialBoot, bootSet: string): void {
-  if (launchSpec >= WITH_HOST_NETWORKS || hostNetworksOf(box).hostNetworks === undefined) return;
+function checkNetworks(
+  box: PlannedBox,
+  request: ConfidentialRequest,
+  { launchSpec }: ConfidentialBoot,
+  bootSet: string,
+): void {
+  const { hostNetworks = 0, hostNames } = hostNetworksOf(box, request);
+  const asked: readonly (readonly [string, number, boolean])[] = [
+    ['links of confidential boxes', WITH_HOST_NAMES, hostNames !== undefined],
+    ['later networks of confidential boxes', WITH_HOST_NAMES, hostNetworks > firstNetworks(box)],
+    ['user-defined networks of confidential boxes', WITH_HOST_NETWORKS, hostNetworks > 0],
+  ];
+  const [what] = asked.find(([, since, isAsked]) => isAsked && launchSpec < since) ?? [];
+  if (what === undefined) return;
   throw new A3sError(
     'unsupported-option',
-    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support user-defined networks of confidential boxes`,
+    `Cannot create the box: the boot set ${bootSet.slice(0, 12)} does not support ${what}`,
     { remedy: 'Run npm run setup, which makes a boot set that knows them.' },
   );
 }

@@ -75,6 +75,8 @@ export function launchSpecOf(
     | 'secretsDeadline'
     | 'sealing'
     | 'sealerKeys'
+    | 'hostNetworks'
+    | 'hostNames'
   >,
 ): { readonly spec: LaunchSpec; readonly text: string; readonly digest: string } {
   const { size: _, ...process } = mainProcess(box);
@@ -109,7 +111,7 @@ export function launchSpecOf(
     ...kernelOf(box.security),
     ...(box.egress === undefined ? {} : { egress: box.egress }),
     ...namesOf(box),
-    ...hostNetworksOf(box),
+    ...hostNetworksOf(box, asked),
   });
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

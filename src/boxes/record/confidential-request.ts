@@ -20,6 +20,13 @@ export interface ConfidentialRequest {
   readonly sealing: Sealing;
   /** Public keys in PEM whose holders may seal and unseal over RA-TLS. */
   readonly sealerKeys: readonly string[];
+  /**
+   * How many networks the host may put the box into, its own among them; absent: as many as it is
+   * created in.
+   */
+  readonly hostNetworks?: number | undefined;
+  /** Names that the host may give addresses of them, besides those of links. Absent: none. */
+  readonly hostNames?: readonly string[] | undefined;
   /** Id or directory of a boot set that is to be used instead of the current one. */
   readonly bootSet: string | undefined;
   readonly identity: { readonly block: Uint8Array; readonly auth: Uint8Array } | undefined;

@@ -10,7 +10,7 @@ export interface SpecRule {
   /**
    * The field of the launch spec that decided; `confidential` for what no launch spec can permit.
    */
-  readonly rule: 'hostMay' | 'sealing' | 'confidential';
+  readonly rule: 'hostMay' | 'hostNetworks' | 'hostNames' | 'sealing' | 'confidential';
   /** Values of the field of which any would do; none where there is no such value. */
   readonly needs: readonly string[];
 }

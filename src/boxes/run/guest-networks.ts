@@ -38,7 +38,8 @@ export function guestNetworks(
   const users = endpoints.flatMap(({ network: of, gatewayPriority = 0, linkLocal }): Joined[] => {
     const [place, record] = [places.get(of), networks.get(of)];
     if (place === undefined || record === undefined) return [];
-    const { mac, address, prefixLength, gateway, ipv6, card } = place;
+    const { address, prefixLength, gateway, ipv6, card } = place;
+    const { cardMac: mac = place.mac } = place;
     return [
       {
         card: {

@@ -40,6 +40,7 @@ type NamedBox = Pick<Box, 'definition' | 'name'>;
  * Puts a box into a user-defined network, anew where it is there already.
  *
  * @param card the number of the box's card in it
+ * @param cardMac its hardware address, where it has one already
  * @param ports those that are published there, with their real numbers
  * @throws A3sError `no-such-network`, `network-unavailable`, `network-failed`, `port-in-use`,
  * `address-in-use`
@@ -47,10 +48,20 @@ type NamedBox = Pick<Box, 'definition' | 'name'>;
 export async function enterNetwork(
   rt: PlacesHost,
   box: NamedBox,
-  { asked, card, ports }: { asked: BoxEndpoint; card: number; ports: readonly Port[] },
+  {
+    asked,
+    card,
+    cardMac,
+    ports,
+  }: {
+    readonly asked: BoxEndpoint;
+    readonly card: number;
+    readonly cardMac?: string | undefined;
+    readonly ports: readonly Port[];
+  },
 ): Promise<Entered> {
   await rt.networks.expectAvailable();
-  const place = rt.networks.attach(asked.network, box.definition.id, asked, card);
+  const place = rt.networks.attach(asked.network, box.definition.id, asked, card, cardMac);
   const endpoint = await hostEndpoint(rt, box, { asked, place, ports });
   return { place, mtu: endpoint.network.mtu, tap: await rt.hostNetworks.attach(endpoint) };
 }
@@ -114,7 +125,7 @@ export async function attachCard(
 ): Promise<void> {
   const { place, tap } = await enterNetwork(rt, box, wanted);
   try {
-    await vm.attachNic(wanted.card, { mac: place.mac, tap });
+    await vm.attachNic(wanted.card, { mac: place.cardMac ?? place.mac, tap });
   } finally {
     closeSync(tap);
   }
@@ -154,16 +165,47 @@ export async function publishPorts(
   await rt.hostNetworks.publish(await hostEndpoint(rt, box, { asked, place, ports }));
 }
 
-/** The lowest number that no card of the box has. */
+/** The lowest number that no card of the box has, where its cards come and go. */
 export function freeCard(
   { networks }: Pick<Services, 'networks'>,
   { definition }: NamedBox,
 ): number {
-  const cards = networks.endpointsOfBox(definition.id).map(({ card }) => card);
-  const used = new Set(definition.network === 'default' ? [0, ...cards] : cards);
+  const used = usedCards(networks, definition);
   let card = 0;
   while (used.has(card)) card += 1;
   return card;
+}
+
+/**
+ * The card that is to lead to a further network. A confidential box has its cards for good, with
+ * their hardware addresses, and gets one that leads nowhere now.
+ *
+ * @throws A3sError `conflict` where each card leads somewhere
+ */
+export async function cardFor(
+  rt: Pick<Services, 'networks'>,
+  box: NamedBox,
+  vm: Pick<RunningBox['vm'], 'cards'>,
+): Promise<{ readonly card: number; readonly cardMac?: string }> {
+  const cards = await vm.cards();
+  if (cards === undefined) return { card: freeCard(rt, box) };
+  const used = usedCards(rt.networks, box.definition);
+  const card = cards.findIndex(({ redirectable }, index) => redirectable && !used.has(index));
+  const found = cards[card];
+  if (found !== undefined) return { card, cardMac: found.mac };
+  throw new A3sError(
+    'conflict',
+    `Cannot connect ${box.name} to another network: no card of its microVM can be led there`,
+    { remedy: 'Restart the box, which then has a card for each network that it may be in.' },
+  );
+}
+
+function usedCards(
+  networks: Pick<Services['networks'], 'endpointsOfBox'>,
+  { id, network }: Pick<BoxDefinition, 'id' | 'network'>,
+): ReadonlySet<number> {
+  const cards = networks.endpointsOfBox(id).map(({ card }) => card);
+  return new Set(network === 'default' ? [0, ...cards] : cards);
 }
 
 /** The largest packet that a network carries. */
@@ -193,6 +235,7 @@ async function hostEndpoint(
       ...(ipv6 === undefined ? {} : { ipv6: { subnet: ipv6.subnet, gateway: ipv6.gateway } }),
     },
     ...{ address: place.address, mac: place.mac, ports },
+    ...(place.cardMac === undefined ? {} : { cardMac: place.cardMac }),
     ...(place.ipv6 === undefined ? {} : { address6: place.ipv6.address }),
     // Boxes that are linked reach each other there, and nothing else.
     ...(reaches === undefined ? {} : { reaches }),

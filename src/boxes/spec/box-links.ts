@@ -208,7 +208,10 @@ function resolveTarget(rt: { readonly store: Pick<BoxStore, 'resolve'> }, name: 
 function confidentialLink(what: string): A3sError {
   return new A3sError(
     'unsupported-option',
-    `Cannot link ${what}: the launch spec of a confidential box has no word for links`,
-    { remedy: 'Leave --link out.' },
+    `Cannot link ${what} in bridge: the launch spec of a confidential box has its environment, and no word for what such a link adds to it`,
+    {
+      remedy:
+        'Use a user-defined network (--network NAME), in which both are and --link gives a name.',
+    },
   );
 }

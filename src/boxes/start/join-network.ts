@@ -7,6 +7,7 @@ import { closeSync } from 'node:fs';
 import type { BoxSpec } from '@a3s-box/policies';
 import type { Nic } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
+import { idleMac, permittedNetworks } from '../confidential/permitted-networks.ts';
 import type { Box, BoxDefinition, Port } from '../record/box.ts';
 import {
   enterLimitedOwn,
@@ -24,7 +25,7 @@ export interface JoinedNetwork {
   /** Absent: the microVM has no network card. */
   readonly nic: Nic | undefined;
   /** The further cards of a box that gets none once it runs. Absent: none, or later. */
-  readonly moreNics?: readonly (Nic & { readonly tap: number })[] | undefined;
+  readonly moreNics?: readonly Nic[] | undefined;
   readonly network: BoxSpec['network'];
   readonly hosts: BoxSpec['hosts'];
   /** The VMM has what it needs, or will not be started. */
@@ -44,35 +45,49 @@ export async function joinNetwork(
   box: Pick<Box, 'definition' | 'name'>,
   ports: readonly Port[],
 ): Promise<JoinedNetwork> {
-  const first = await joinFirst(rt, box, ports);
-  if (box.definition.confidential === undefined) return first;
-  return await joinFurther(rt, box, ports, first);
+  const permitted = permittedNetworks(box.definition);
+  if (permitted === undefined) return await joinFirst(rt, box, ports);
+  return await joinFurther(rt, box, { ports, cards: permitted.cards });
 }
 
-/** A confidential microVM has all its cards from the start. */
+/**
+ * A confidential microVM has all its cards from the start: those of the networks that it is in, and
+ * idle ones for those that its launch spec lets the host put it into later.
+ */
 async function joinFurther(
   rt: PlacesHost,
   box: Pick<Box, 'definition' | 'name'>,
-  ports: readonly Port[],
-  first: JoinedNetwork,
+  { ports, cards }: { readonly ports: readonly Port[]; readonly cards: number },
 ): Promise<JoinedNetwork> {
-  const publishing = publishingPlace(rt, box.definition);
-  const moreNics: (Nic & { readonly tap: number })[] = [];
+  const { definition } = box;
+  const first = await joinFirst(rt, box, ports);
+  const publishing = publishingPlace(rt, definition);
+  const moreNics: Nic[] = [];
   const release = (): void => {
     first.release();
-    for (const { tap } of moreNics) closeSync(tap);
+    for (const { tap } of moreNics) if (tap !== undefined) closeSync(tap);
   };
+  const idle = (card: number): Nic => ({
+    ...{ mac: idleMac(definition, card), ports: [], redirectable: true, idle: true },
+  });
   try {
-    for (const [at, asked] of furtherEndpoints(box.definition).entries()) {
+    for (const [at, asked] of furtherEndpoints(definition).entries()) {
       const here = asked === publishing ? ports : [];
       const { place, tap } = await enterNetwork(rt, box, { asked, card: at + 1, ports: here });
-      moreNics.push({ mac: place.mac, ports: [], tap });
+      moreNics.push({ mac: place.mac, ports: [], tap, redirectable: true });
     }
   } catch (error) {
     release();
     throw error;
   }
-  return { ...first, moreNics, release };
+  for (let card = moreNics.length + 1; card < cards; card += 1) moreNics.push(idle(card));
+  const { nic } = first;
+  const leads = nic === undefined ? idle(0) : nic.tap === undefined ? nic : redirectable(nic);
+  return { ...first, nic: leads, moreNics, release };
+}
+
+function redirectable(nic: Nic): Nic {
+  return { ...nic, redirectable: true };
 }
 
 /** The card that its microVM begins with. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { permittedNetworks } from '../confidential/permitted-networks.ts';
 import type { Box } from '../record/box.ts';
 import type { BoxStore } from '../record/store.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
@@ -33,7 +34,7 @@ export async function joinNetworks(
   box: Pick<Box, 'definition' | 'name'>,
   running: RunningBox,
 ): Promise<void> {
-  const { endpoints, confidential } = box.definition;
+  const { confidential } = box.definition;
   // Those of a confidential microVM are there since its launch.
   const others = confidential === undefined ? furtherEndpoints(box.definition) : [];
   // No box spec has a word for IPv6.
@@ -41,7 +42,7 @@ export async function joinNetworks(
   const linked = linkPlaces(rt.networks, running.id);
   const linkers = networkOfLinkers(rt.networks, box.definition);
   // The guest of a confidential box has constants until then, as its launch spec is no box spec.
-  const isChosen = confidential !== undefined && endpoints.length > 0;
+  const isChosen = permittedNetworks(box.definition) !== undefined;
   const isPlain = others.length + linked.length === 0 && linkers === undefined && !isChosen;
   if (isPlain && !hasLinks(box.definition) && !hasIpv6 && !hasLinkLocal(box)) return;
   const publishing = publishingPlace(rt, box.definition);

@@ -8,6 +8,7 @@ import { requireFeature } from '../../engine/engine-name.ts';
 import { A3sError } from '../../errors.ts';
 import type { Endpoint } from '../../networks/network.ts';
 import { BRIDGE } from '../../networks/predefined.ts';
+import { expectNetworksPermitted } from '../confidential/permitted-networks.ts';
 import type { Box, BoxDefinition, Port } from '../record/box.ts';
 import type { BoxEndpoint } from '../record/endpoint.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
@@ -15,7 +16,7 @@ import { leaveGuest } from '../run/leave-guest.ts';
 import { linkPlaces } from '../run/link-places.ts';
 import {
   attachCard,
-  freeCard,
+  cardFor,
   hasLimitedOwn,
   type PlacesHost,
   portsInNetworks,
@@ -31,6 +32,9 @@ import { resolvePorts } from '../start/probe-port.ts';
 
 /** What a change of networks needs of the server. */
 export type ConnectHost = PlacesHost & Pick<RunServices, 'store' | 'running' | 'locks' | 'log'>;
+
+/** Since this version of the protocol, a confidential guest has its cards back from its box. */
+const CARDS_KEPT = 19;
 
 type Networks = Pick<BoxDefinition, 'network' | 'networkMode' | 'endpoints'>;
 
@@ -63,6 +67,8 @@ export async function connectBox(
     const endpoints = [...definition.endpoints, asked];
     checkEgress({ ...definition, endpoints });
     const after: Networks = { network: definition.network, ...modeOf(definition), endpoints };
+    expectNetworksPermitted(box, after);
+    if (running !== undefined) await expectChangeableGuest(box, running);
     if (running !== undefined) await attachWhileRunning(rt, box, running, { asked, after });
     rt.store.redefine(id, after);
     if (running !== undefined && state.ports.length === 0) await publishAnew(rt, running);
@@ -82,6 +88,7 @@ export async function connectToOwn(rt: ConnectHost, id: string): Promise<void> {
     if (definition.network === 'default') throw alreadyConnected(box, 'bridge');
     checkConnectable(box);
     checkEgress({ ...definition, network: 'default' });
+    expectNetworksPermitted(box, { ...definition, network: 'default' });
     if (runningOf(rt, box) !== undefined) {
       throw new A3sError(
         'unsupported-option',
@@ -109,6 +116,7 @@ export async function disconnectBox(
     const { definition, state } = box;
     checkChangeable(box);
     const running = runningOf(rt, box);
+    if (running !== undefined) await expectChangeableGuest(box, running);
     const endpoints = definition.endpoints.filter((each) => each.network !== network);
     const place = network === undefined ? undefined : placeIn(rt, id, network);
     const published = publishingPlace(rt, definition);
@@ -150,9 +158,9 @@ async function attachWhileRunning(
   { asked, after }: { asked: BoxEndpoint; after: Networks },
 ): Promise<void> {
   const { definition, name } = box;
-  const card = freeCard(rt, box);
+  const onCard = await cardFor(rt, box, running.vm);
   try {
-    await attachCard(rt, box, running.vm, { asked, card, ports: [] });
+    await attachCard(rt, box, running.vm, { asked, ...onCard, ports: [] });
     const guest = await running.guest();
     const changed = { definition: { ...definition, ...after }, name };
     await guest.putNetworks(guestNetworks(rt, changed), running.signal);
@@ -164,7 +172,7 @@ async function attachWhileRunning(
     } catch (cause) {
       rt.log.error('a box was not taken out of a network', cause, { box: definition.id });
     }
-    await leaveGuest(rt, box, running, card);
+    await leaveGuest(rt, box, running, onCard.card);
     throw error;
   }
 }
@@ -219,20 +227,39 @@ function checkConnectable({ definition }: Box): void {
   if (definition.network === 'none') throw besideNone();
 }
 
-/** Refuses where a document that is measured, or memory that was saved, has the network. */
-function checkChangeable({ definition, name, state }: Box): void {
-  const isConfidential = definition.confidential !== undefined;
-  const why = isConfidential
-    ? 'it is confidential, its launch spec says how many networks it has, and its microVM has their cards from the start'
-    : definition.snapshot !== undefined && state.run === 0
-      ? 'it is a fork, and the memory that it starts from has the addresses of the box that was saved'
-      : undefined;
-  if (why === undefined) return;
-  throw new A3sError('unsupported-option', `Cannot change the networks of ${name}: ${why}`, {
-    remedy: isConfidential
-      ? 'Create another box in the networks that it is to have.'
-      : 'Make the snapshot of a box in the network that its forks are to have.',
-  });
+/**
+ * Refuses where a document that is measured, or memory that was saved, has the network.
+ *
+ * @throws A3sError `host-not-permitted`, `unsupported-option`
+ */
+function checkChangeable(box: Box): void {
+  expectNetworksPermitted(box);
+  const { definition, name, state } = box;
+  if (definition.snapshot === undefined || state.run > 0) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot change the networks of ${name}: it is a fork, and the memory that it starts from has the addresses of the box that was saved`,
+    { remedy: 'Make the snapshot of a box in the network that its forks are to have.' },
+  );
+}
+
+/**
+ * Refuses where the agent of a confidential box would keep the card of a network that it leaves.
+ *
+ * @throws A3sError `unsupported-option`
+ */
+async function expectChangeableGuest(
+  { definition, name }: Box,
+  running: RunningBox,
+): Promise<void> {
+  if (definition.confidential === undefined) return;
+  const guest = await running.guest();
+  if (guest.speaks(CARDS_KEPT)) return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot change the networks of ${name} while it runs: its agent is from before confidential boxes could change theirs`,
+    { remedy: 'Create the box again with the installed boot set.' },
+  );
 }
 
 /** As in Docker, the main network is shown as it was at create. */

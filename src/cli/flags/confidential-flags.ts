@@ -33,6 +33,12 @@ export const CONFIDENTIAL_ONLY: readonly Flag[] = byName([
   list('host-may', 'Permit the host: attach, exec, files, logs, signals, stats', {
     value: 'permissions',
   }),
+  list('host-name', 'Let the host give this name an address, besides the names of links', {
+    value: 'name',
+  }),
+  string('host-networks', 'How many networks the host may put the box into, its own included', {
+    value: 'number',
+  }),
   string('id-block', 'Launch under this signed ID block', { value: 'file' }),
   list('sealer', 'Public key whose holder may seal and unseal over RA-TLS', { value: 'file' }),
   string('sealing', 'Which keys the box can have for sealing: exact, or upgradable', {

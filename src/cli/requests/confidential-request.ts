@@ -8,6 +8,7 @@
 import type { HostPermission, Sealing } from '@a3s-box/policies';
 import { parseBroker } from '../../box-options/broker.ts';
 import { parseDeadline } from '../../box-options/deadline.ts';
+import { parseHostNetworks } from '../../box-options/host-networks.ts';
 import { parsePermissions } from '../../box-options/host-permission.ts';
 import { parseSecret, type SecretOption } from '../../box-options/secret.ts';
 import type { Confidential } from '../../docker-api/a3s/confidential.ts';
@@ -54,6 +55,8 @@ export async function confidentialRequest(
             ...(broker.tokens === true ? { Tokens: true } : {}),
           },
         }),
+    HostNetworks: flags.parsed('host-networks', parseHostNetworks),
+    ...(flags.list('host-name').length === 0 ? {} : { HostNames: flags.list('host-name') }),
     Deployment: flags.parsed('deployment', parseDeployment),
     Changes: flags.parsed('changes', parseChanges),
     Sealing: flags.parsed('sealing', parseSealing),

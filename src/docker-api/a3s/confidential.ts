@@ -55,6 +55,13 @@ export const Confidential = z
     /** Public keys in PEM whose holders may seal and unseal over RA-TLS. */
     SealerKeys: z.array(z.string().max(MAX_PEM)).max(MAX_KEYS).default([]),
     /**
+     * How many networks the host may put the box into, its own among them. Without it, as many as
+     * it is created in; none where that is its own alone.
+     */
+    HostNetworks: LaunchSpec.shape.hostNetworks.nullish(),
+    /** Names that the host may give addresses of them, besides those of links. */
+    HostNames: z.array(z.string().max(253)).max(256).default([]),
+    /**
      * Of a boot set that is used instead of the current one: its id, or the absolute path of its
      * directory.
      */

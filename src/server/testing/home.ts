@@ -252,7 +252,7 @@ const BOOT: BootFiles = {
     ...{ firmwarePath: '/boot/OVMF.fd', kernelPath: '/boot/bzImage', initrdPath: '/boot/initrd' },
     firmwareDigest: '00'.repeat(32),
     commandLines: { snp: ['a3s.tee=snp'], simulated: ['a3s.tee=simulated'] },
-    ...{ vcpuType: 'EPYC-Milan-v2', policy: 0x30000n, launchSpec: 13, modules: ['tun'] },
+    ...{ vcpuType: 'EPYC-Milan-v2', policy: 0x30000n, launchSpec: 14, modules: ['tun'] },
   },
 };
 

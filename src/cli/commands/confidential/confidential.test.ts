@@ -32,6 +32,7 @@ describe('run --tee', () => {
   it('run --tee sends the settings of its flags', async () => {
     const done = await a3s(
       'run -d --tee simulate --name db --host-may stats,logs --host-may logs' +
+        ' --host-networks 2 --host-name db --host-name cache' +
         ' --secret token:from=broker.pub:from=p256.pub --secret db.url:env:allow-any-injector' +
         ' --secrets-deadline 2m --deployment prod --changes encrypted-disk --boot abc' +
         ' --id-block id.bin -p 127.0.0.1:8443:ratls box both',
@@ -46,6 +47,8 @@ describe('run --tee', () => {
       Confidential: {
         Tee: 'simulate',
         HostMay: ['logs', 'stats'],
+        HostNetworks: 2,
+        HostNames: ['db', 'cache'],
         Secrets: [
           {
             Name: 'token',
@@ -234,6 +237,8 @@ describe('unsupported options of a confidential box', () => {
     ['run -d --tee simulate --network none -p 1:ratls box', 'unsupported-option', '--network none'],
     ['run -d --secret t:from=broker.pub box', 'unsupported-option', '--secret without --tee'],
     ['run -d --host-may logs box', 'unsupported-option', '--host-may without --tee'],
+    ['run -d --host-networks 2 box', 'unsupported-option', '--host-networks without --tee'],
+    ['run -d --tee simulate --host-networks 0 box', 'invalid-argument', 'from 1 to 8'],
     ['create --changes memory box', 'unsupported-option', '--changes without --tee'],
     ['run -d -p 8443:ratls box', 'unsupported-option', 'ratls without --tee'],
     ['run -d -p 8443:ratls --from-snapshot s', 'unsupported-option', '--from-snapshot'],

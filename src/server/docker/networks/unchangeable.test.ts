@@ -14,13 +14,13 @@ afterEach(() => home.remove());
 
 const { body, running } = confidentialBoxes(() => home);
 const refused = {
-  status: 400,
-  body: { code: 'unsupported-option', message: expect.stringContaining('it is confidential') },
+  status: 403,
+  body: { code: 'host-not-permitted', rule: 'hostNetworks' },
 };
 const call = (path: string, Container: string) =>
   home.call('POST', `/networks/${path}`, { Container });
 
-it('keeps a confidential box in the network that its launch spec names', async () => {
+it('keeps a confidential box in its networks where its launch spec lets its host choose none', async () => {
   const [runs, waits] = [await running(), await home.create(MINUTE, body())];
   for (const id of [runs, waits]) {
     for (const path of ['bridge/disconnect', 'bridge/connect', 'db/connect']) {

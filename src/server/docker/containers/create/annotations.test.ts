@@ -77,6 +77,8 @@ describe('annotations of a create document', () => {
       SecretsDeadline: 120,
       Sealing: 'exact',
       SealerKeys: [PEM],
+      HostNetworks: 3,
+      HostNames: ['db', 'cache'],
     };
     const spec = await specOf({ Confidential });
     expect(spec).toContain('"shop"');
@@ -90,6 +92,8 @@ describe('annotations of a create document', () => {
       'dev.a3s.secrets-deadline': '2m',
       'dev.a3s.sealing': 'exact',
       'dev.a3s.sealer': PEM,
+      'dev.a3s.host-networks': '3',
+      'dev.a3s.host-name': 'db,cache',
     };
     expect(await specOf(annotated(annotations))).toBe(spec);
     const found = await created(annotated(annotations));
@@ -183,6 +187,13 @@ describe('annotations of a create document', () => {
     [{ 'dev.a3s.tee': 'sev' }, 'invalid-argument', 'Tee'],
     [{ 'dev.a3s.tee': '' }, 'invalid-argument', 'Tee'],
     [{ ...TEE, 'dev.a3s.host-may': 'all' }, 'invalid-argument', 'it takes a list of attach'],
+    [{ ...TEE, 'dev.a3s.host-networks': '9' }, 'invalid-argument', 'a number from 1 to 8'],
+    [{ ...TEE, 'dev.a3s.host-networks': ' 2' }, 'invalid-argument', 'a number from 1 to 8'],
+    [
+      { ...TEE, 'dev.a3s.host-networks': '2', 'dev.a3s.host-name': 'db, cache' },
+      'invalid-argument',
+      'hostNames',
+    ],
     [{ ...TEE, 'dev.a3s.secret.t': 'x' }, 'invalid-argument', 'it takes from=KEY'],
     [{ ...TEE, 'dev.a3s.secret.t': 'env' }, 'invalid-argument', 'nobody may inject it'],
     [{ ...TEE, 'dev.a3s.secret.': 'allow-any-injector' }, 'invalid-argument', 'no name'],

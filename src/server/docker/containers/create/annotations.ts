@@ -7,6 +7,7 @@
 import type * as z from 'zod';
 import { parseBroker } from '../../../../box-options/broker.ts';
 import { parseDeadline } from '../../../../box-options/deadline.ts';
+import { parseHostNetworks } from '../../../../box-options/host-networks.ts';
 import { parsePermissions } from '../../../../box-options/host-permission.ts';
 import { parseSecretOptions } from '../../../../box-options/secret.ts';
 import { Confidential } from '../../../../docker-api/a3s/confidential.ts';
@@ -29,6 +30,8 @@ const CONFIDENTIAL: Readonly<Record<string, (text: string) => object>> = {
     const { host: Host, port: Port, tenant: Tenant, key: Key, tokens: Tokens } = parseBroker(text);
     return { Broker: { Host, Port, Tenant, Key, ...(Tokens === undefined ? {} : { Tokens }) } };
   },
+  'host-networks': (text) => ({ HostNetworks: parseHostNetworks(text) }),
+  'host-name': (text) => ({ HostNames: text.split(',') }),
   deployment: (Deployment) => ({ Deployment }),
   changes: (Changes) => ({ Changes }),
   'secrets-deadline': (text) => ({ SecretsDeadline: parseDeadline(text) }),

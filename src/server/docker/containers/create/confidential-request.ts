@@ -30,6 +30,8 @@ export function confidentialRequest(
     secretsDeadline: asked.SecretsDeadline,
     sealing: asked.Sealing,
     sealerKeys: asked.SealerKeys,
+    ...(asked.HostNetworks ? { hostNetworks: asked.HostNetworks } : {}),
+    hostNames: asked.HostNames,
     bootSet: asked.BootSet ?? undefined,
     identity:
       IdBlock && IdAuth
