@@ -24,8 +24,7 @@ const EXPOSED_PROTOCOLS = ['tcp', 'udp', 'sctp'];
 export const RATLS_PORT = `${RATLS}/tcp`;
 
 /**
- * @throws RangeError for a malformed spec; UsageError for a protocol or an address that is not
- * supported
+ * @throws RangeError for a malformed spec; UsageError for a protocol that is not supported
  */
 export function parsePort(spec: string): readonly PortBinding[] {
   const { ip, host, box, protocol } = split(spec);
@@ -35,11 +34,6 @@ export function parsePort(spec: string): readonly PortBinding[] {
   }
   if (box === RATLS && protocol !== 'tcp') throw new RangeError(`invalid protocol: ${spec}`);
   if (ip !== '' && isIP(ip) === 0) throw new RangeError(`invalid IP address: ${ip}`);
-  if (isIP(ip) === 6) {
-    throw new UsageError(`unsupported address ${ip} in -p ${spec}: only IPv4 is published`, {
-      code: 'unsupported-option',
-    });
-  }
   const boxPorts = box === RATLS ? [RATLS] : portRange(box, 'container port');
   if (['', '0'].includes(host)) {
     return boxPorts.map((port) => ({ hostIp: ip, hostPort: host, boxPort: `${port}/${protocol}` }));

@@ -53,6 +53,10 @@ describe('parsePort', () => {
     ['127.0.0.1:8080:80/tcp', [['127.0.0.1', '8080', '80/tcp']]],
     ['127.0.0.1::80', [['127.0.0.1', '', '80/tcp']]],
     ['0:80', [['', '0', '80/tcp']]],
+    ['[::1]:8080:80', [['::1', '8080', '80/tcp']]],
+    ['[fd00::9]::53/udp', [['fd00::9', '', '53/udp']]],
+    ['::1:8080:80', [['::1', '8080', '80/tcp']]],
+    ['[::]:80', [['::', '', '80/tcp']]],
     ['53:53/udp', [['', '53', '53/udp']]],
     ['8000-8010:80', [['', '8000-8010', '80/tcp']]],
     ['1-2:80', [['', '1-2', '80/tcp']]],
@@ -174,13 +178,6 @@ describe('filters', () => {
     expect(() => parseFilter('x')).toThrow(RangeError);
   });
 });
-
-it.each(['[::1]:8080:80', '::1:8080:80', '[::]:80'])(
-  'refuses publishing with -p %s by name',
-  (spec) => {
-    expect(() => parsePort(spec)).toThrow(/only IPv4/);
-  },
-);
 
 describe('parseHexBytes', () => {
   it('reads hexadecimal bytes in either case', () => {
