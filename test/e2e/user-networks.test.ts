@@ -29,6 +29,9 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     actor = new Actor('root', installation);
     await actor.prepare();
     port = await freePort();
+    const images =
+      'images: [{ pattern: "**", allowUnsigned: true, allowUnsignedConfidential: true }]';
+    writeFileSync(join(actor.home, 'image-policy.yaml'), images, { mode: 0o644 });
     await actor.ok(['network', 'create', 'front']);
     await actor.ok(['network', 'create', '--ipv6', 'back']);
     await actor.ok(['network', 'create', '--internal', '--subnet', '10.123.4.0/24', 'inside']);
@@ -211,9 +214,6 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
   });
 
   it('puts a confidential box into networks, with names both ways, ports and a policy', async () => {
-    const images =
-      'images: [{ pattern: "**", allowUnsigned: true, allowUnsignedConfidential: true }]';
-    writeFileSync(join(actor.home, 'image-policy.yaml'), images, { mode: 0o644 });
     const [policy, tcp, ratls] = [
       join(actor.directory, 'p.yaml'),
       await freePort(),
@@ -252,9 +252,90 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     );
     const verify = ['attest', 'box', `127.0.0.1:${ratls}`, '--policy', policy, '--allow-simulated'];
     expect((await actor.run(verify)).code).toBe(0);
-    const refused = await actor.run(['network', 'connect', 'inside', 'secret']);
-    expect(refused.stderr).toContain('launch spec');
     await actor.ok(['rm', '-f', 'secret']);
+  });
+
+  it('connects a confidential box while it runs, as far as its launch spec lets the host', async () => {
+    const { port: number } = outside.address() as AddressInfo;
+    const [policy, ratls] = [join(actor.directory, 'm.yaml'), await freePort()];
+    const names = ['--link', 'www:site', '--host-name', 'later'];
+    const limits = ['--egress', `deny:${OUTSIDE}`, '--egress', 'allow:0.0.0.0/0'];
+    const own = ['--tee', 'simulate', '--host-may', 'exec', '--cap-add', 'NET_ADMIN'];
+    const flags = [...own, '--network', 'front', '--host-networks', '2', ...names, ...limits];
+    const serve = 'mkdir /www && echo moved > /www/index.html && exec httpd -f -p 80 -h /www';
+    const box = [BUSYBOX, 'sh', '-c', serve];
+    const measured = JSON.parse(
+      await actor.ok(['measure', ...flags, '--policy-out', policy, '--format', 'json', ...box]),
+    );
+    expect(JSON.parse(measured.spec)).toMatchObject({
+      ...{ hostNetworks: 2, hostNames: ['later', 'site'] },
+    });
+    await actor.ok([
+      'run',
+      '-d',
+      '--name',
+      'moved',
+      ...flags,
+      '-p',
+      `127.0.0.1:${ratls}:ratls`,
+      ...box,
+    ]);
+    const devices = () => inside('moved', 'ls /sys/class/net | grep eth | xargs');
+    const shows = (from: string, host: string, text: string) =>
+      expect.poll(() => page(from, host), { timeout: 30_000 }).toBe(text);
+    const out = () => inside('moved', `nc -w 3 ${OUTSIDE} ${number} < /dev/null || echo none`);
+    // Links, by the DNS server in the guest as well.
+    expect(await devices()).toBe('eth0');
+    expect(await page('moved', 'site')).toBe('web');
+    expect(await inside('moved', 'head -n 1 /etc/resolv.conf')).toBe('nameserver 127.0.0.11');
+    expect(await inside('moved', 'nslookup SITE')).toContain(await addressOf('web'));
+    expect(await out()).toBe('none');
+    const devicesBefore = await inside('moved', 'ls /sys/bus/pci/devices');
+    await actor.ok(['network', 'connect', '--alias', 'moving', 'back', 'moved']);
+    expect(await devices()).toBe('eth0 eth1');
+    await shows('stranger', 'moving', 'moved');
+    expect(await page('moved', 'stranger')).toBe('stranger');
+    const ping = 'ping -6 -c 1 -W 3 moving > /dev/null && echo yes';
+    expect(await inside('stranger', ping)).toBe('yes');
+    for (const [network, ...more] of [['inside'], ['front', '--link', 'web:other']] as const) {
+      const refused = await actor.run(['network', 'connect', ...more, network, 'moved']);
+      expect(refused.stderr).toMatch(/network front|host-not-permitted/);
+    }
+    expect(await devices()).toBe('eth0 eth1');
+    // What the workload has made of its card is not there when it gets it again.
+    await inside('moved', 'ip link set eth0 down; ip link set eth0 address 02:00:00:00:00:99');
+    await actor.ok(['network', 'disconnect', 'front', 'moved']);
+    expect(await devices()).toBe('eth1');
+    expect(await inside('moved', 'grep -c site /etc/hosts')).toBe('0');
+    expect(await page('web', 'moved')).toBe('none');
+    // The policy of the box holds by the other way out.
+    expect(await inside('moved', 'ip route show default')).toContain('eth1');
+    expect(await out()).toBe('none');
+    const foreign = await actor.run([
+      'network',
+      'connect',
+      '--link',
+      'web:other',
+      'front',
+      'moved',
+    ]);
+    expect(foreign.stderr).toContain('(host-not-permitted)');
+    await actor.killServer();
+    await actor.ok(['network', 'connect', '--link', 'web:later', 'front', 'moved']);
+    expect(await devices()).toBe('eth0 eth1');
+    expect(await page('moved', 'later')).toBe('web');
+    await shows('web', 'moved', 'moved');
+    // No device has come into the guest.
+    expect(await inside('moved', 'ls /sys/bus/pci/devices')).toBe(devicesBefore);
+    await actor.ok(['restart', '--time', '0', 'moved']);
+    expect([await page('moved', 'later'), await page('moved', 'stranger')]).toEqual([
+      ...['web', 'stranger'],
+    ]);
+    await shows('stranger', 'moving', 'moved');
+    expect(await out()).toBe('none');
+    const verify = ['attest', 'box', `127.0.0.1:${ratls}`, '--policy', policy, '--allow-simulated'];
+    expect((await actor.run(verify)).code).toBe(0);
+    await actor.ok(['rm', '-f', 'moved']);
   });
 
   it('refuses to remove a network that a box is in', async () => {
