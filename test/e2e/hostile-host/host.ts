@@ -37,7 +37,20 @@ const run = promisify(execFile);
 
 /** A guest may take so long for anything: only what hangs does. */
 const TIMEOUT_MS = 120_000;
-const APPLETS = ['sh', 'cat', 'date', 'echo', 'grep', 'head', 'seq', 'sha256sum', 'sleep', 'sync'];
+const APPLETS = [
+  'sh',
+  'cat',
+  'date',
+  'echo',
+  'grep',
+  'head',
+  'ip',
+  'ls',
+  'seq',
+  'sha256sum',
+  'sleep',
+  'sync',
+];
 
 export const deadline = (): AbortSignal => AbortSignal.timeout(TIMEOUT_MS);
 export const sha256 = (bytes: Uint8Array | string): Buffer =>
@@ -58,6 +71,8 @@ export interface HostedLaunch {
   readonly commandLine?: readonly string[];
   /** Where changes go, if not to memory. */
   readonly changes?: string;
+  /** Its cards, which lead nowhere; none without them. */
+  readonly macs?: readonly string[];
 }
 
 export interface Hosted {
@@ -119,11 +134,16 @@ export class HostileHost {
     return { path, named: { diffId, bytes, root } };
   }
 
+  /** Where the sockets of the VM will be that is launched next. */
+  nextRuntimeDir(): string {
+    return join(this.root, `m${numbered(this.#made + 1)}`);
+  }
+
   /** Starts it, up to an agent that answers; it has no launch spec yet. */
-  async launch({ disks, admitted, changes, ...other }: HostedLaunch): Promise<Hosted> {
+  async launch({ disks, admitted, changes, macs = [], ...other }: HostedLaunch): Promise<Hosted> {
+    const runtimeDir = this.nextRuntimeDir();
     this.#made += 1;
-    const number = this.#made.toString(16).padStart(2, '0');
-    const runtimeDir = join(this.root, `m${number}`);
+    const number = numbered(this.#made);
     await mkdir(runtimeDir);
     const boot = { ...this.boot, ...other.boot };
     const { firmwarePath, kernelPath, initrdPath, vcpuType, policy, commandLines } = boot;
@@ -132,6 +152,9 @@ export class HostileHost {
     }));
     const kept =
       changes === undefined ? [] : [{ path: changes, serial: 'changes', readonly: false }];
+    const [nic, ...moreNics] = macs.map((mac) => ({
+      ...{ mac, ports: [], redirectable: true, idle: true },
+    }));
     const vm = await this.#engine.launch(
       {
         id: number.repeat(32),
@@ -144,7 +167,7 @@ export class HostileHost {
           commandLine: other.commandLine ?? commandLines.simulated,
         },
         disks: [...layers, ...kept],
-        nic: undefined,
+        ...{ nic, moreNics },
         shares: [],
         confidential: {
           ...{ tee: 'simulated', firmwarePath, vcpuType, policy },
@@ -209,11 +232,15 @@ export class HostileHost {
   async leave(): Promise<void> {
     await this.endVms();
     for (let number = 1; number <= this.#made; number += 1) {
-      const name = number.toString(16).padStart(2, '0');
+      const name = numbered(number);
       await this.#engine.sweep(name.repeat(32), join(this.root, `m${name}`));
     }
     await rm(this.root, { recursive: true, force: true });
   }
+}
+
+function numbered(vm: number): string {
+  return vm.toString(16).padStart(2, '0');
 }
 
 /** A launch spec of these layers, whose main process is a script. */
