@@ -64,59 +64,6 @@ export function eisaId(id: string): number {
   return Buffer.from([vendor >> 8, vendor, product >> 8, product]).readUInt32LE(0);
 }
 
-/** Registers of 32 bits in memory, by their offset. */
-export function registers(
-  region: string,
-  address: number,
-  fields: readonly (readonly [name: string, offset: number])[],
-): Term {
-  const last = fields.at(-1)?.[1] ?? 0;
-  const list: Buffer[] = [];
-  let at = 0;
-  for (const [name, offset] of fields) {
-    if (offset > at) list.push(sizedBits(bytes(0), (offset - at) * 8));
-    list.push(sizedBits(segment(name), 32));
-    at = offset + 4;
-  }
-  const SYSTEM_MEMORY = 0;
-  const ACCESS_BY_DWORD = 3;
-  return Buffer.concat([
-    bytes(0x5b, 0x80),
-    segment(region),
-    bytes(SYSTEM_MEMORY),
-    integer(address),
-    integer(last + 4),
-    sized(bytes(0x5b, 0x81), segment(region), bytes(ACCESS_BY_DWORD), ...list),
-  ]);
-}
-
-/** In a list of fields the length is that of the field, in bits. */
-function sizedBits(name: Buffer, bits: number): Buffer {
-  return Buffer.concat([name, packageLength(bits, bits < 0x40 ? 0 : 1)]);
-}
-
-/** Without arguments. */
-export function method(name: string, ...terms: readonly Term[]): Term {
-  return sized(bytes(0x14), segment(name), bytes(0), ...terms);
-}
-
-export function store(number: number, name: string): Term {
-  return Buffer.concat([bytes(0x70), integer(number), segment(name)]);
-}
-
-/** Runs a term unless the name has this value. */
-export function unless(name: string, number: number, then: Term): Term {
-  return sized(bytes(0xa0), bytes(0x92, 0x93), segment(name), integer(number), then);
-}
-
-export function when(name: string, number: number, then: Term): Term {
-  return sized(bytes(0xa0), bytes(0x93), segment(name), integer(number), then);
-}
-
-export function returnValue(number: number): Term {
-  return Buffer.concat([bytes(0xa4), integer(number)]);
-}
-
 /** Descriptors of resources, section 6.4. */
 export function resources(...descriptors: readonly Buffer[]): Buffer {
   const END = bytes(0x79, 0);

@@ -53,9 +53,7 @@ it('describes a serial port and the places of libkrun’s devices, as another pr
   expect(source).toContain('EisaId ("PNP0501")');
   const devices = source.split('Name (_HID, "LNRO0005")').slice(1);
   const places = devices.map((text) => {
-    const [, base, , region] =
-      /SystemMemory, (\w+), (\w+)[\s\S]*?(0x[0-9A-F]{8}), +\/\/ Address Base/.exec(text) ?? [];
-    expect(region).toBe(base);
+    const [, base] = /(0x[0-9A-F]{8}), +\/\/ Address Base/.exec(text) ?? [];
     const line = /Interrupt \(ResourceConsumer, Edge, ActiveHigh, Exclusive[^{]*\{\s*(\w+)/.exec(
       text,
     );
@@ -67,14 +65,8 @@ it('describes a serial port and the places of libkrun’s devices, as another pr
   expect(places.slice(11)).toEqual(
     Array.from({ length: 8 }, (_, n) => [0xfeb0_0000 + n * 0x200, 5 + n]),
   );
-  // A device is there where its registers say so; each read comes after a write of 0.
-  expect(devices[0]?.replace(/\s+/g, ' ')).toContain(
-    'FSEL = 0x00000000 If ((MAGC != 0x74726976)) { Return (0x00000000) } ' +
-      'FSEL = 0x00000000 If ((KIND == 0x00000000)) { Return (0x00000000) } Return (0x0000000F)',
-  );
-  expect(devices[0]?.replace(/\s+/g, ' ')).toContain(
-    '{ MAGC, 32, Offset (0x08), KIND, 32, Offset (0x14), FSEL, 32 }',
-  );
+  // The kernel would keep what the tables look at mapped, and refuse it to the driver.
+  expect(source).not.toMatch(/OperationRegion|_STA/);
 });
 
 /** By ACPICA's disassembler, of which the kernel has the interpreter. */
