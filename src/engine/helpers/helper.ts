@@ -56,9 +56,13 @@ export class Helper {
     return this.#child.pid;
   }
 
-  /** The last line that it wrote to standard error, for people. */
+  /** The last lines that it wrote to standard error, for people. */
+  get lastLines(): readonly string[] {
+    return this.#tail.trim().split('\n').map(printable);
+  }
+
   get lastLine(): string {
-    return printable(this.#tail.trim().split('\n').at(-1) ?? '');
+    return this.lastLines.at(-1) ?? '';
   }
 
   /**

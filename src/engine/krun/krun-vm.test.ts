@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { explainEnd, KrunVm } from './krun-vm.ts';
+import { explainEnd, KrunVm, lastWords } from './krun-vm.ts';
 import { RunDirectory } from './run-directory.ts';
 
 let root: string;
@@ -51,4 +51,16 @@ it.each([
   ],
 ])('says by the console that the guest %s', (_, console, end) => {
   expect(explainEnd({ status: 0, failed: undefined }, Buffer.from(console), '')).toEqual(end);
+});
+
+it('says which assertion of libkrun failed, instead of what the shell says of it', () => {
+  const lines = [
+    "thread '<unnamed>' (6) panicked at src/vmm/src/linux/vstate.rs:447:30:",
+    'Error creating the Kvm object: Error(13)',
+    'fatal runtime error: failed to initiate panic, error 5, aborting',
+    'Aborted',
+  ];
+  expect(lastWords(lines)).toBe('Error creating the Kvm object: Error(13)');
+  expect(lastWords(['krun-shim: no library'])).toBe('krun-shim: no library');
+  expect(lastWords([])).toBe('');
 });

@@ -183,7 +183,9 @@ export class KrunVm implements Vm {
       await endProcesses(runtimeDir);
       await this.#closeStream();
       this.#console = await run.console();
-      how = exit ?? explainEnd(await run.record(), this.#console, lastLine(helpers));
+      how =
+        exit ??
+        explainEnd(await run.record(), this.#console, lastWords(helpers[0]?.lastLines ?? []));
       await run.remove();
     } finally {
       for (const helper of helpers) helper.release();
@@ -206,7 +208,7 @@ export class KrunVm implements Vm {
  * libkrun ends its process with status 0 when the guest has powered off or reset, also after a
  * panic: the console tells the two apart.
  *
- * @param last the last line of the shim's standard error
+ * @param last what the shim's standard error says of it
  */
 export function explainEnd(
   { status, failed }: Pick<RunRecord, 'status' | 'failed'>,
@@ -229,8 +231,13 @@ export function explainEnd(
   );
 }
 
-function lastLine([shim]: readonly Helper[]): string {
-  return shim?.lastLine ?? '';
+/**
+ * Why libkrun ended, of the lines of its standard error: a failed assertion of Rust's is the line
+ * after the one that says where it is. Others follow, and one of the shell that waits for it.
+ */
+export function lastWords(lines: readonly string[]): string {
+  const at = lines.findLastIndex((line) => / panicked at .+:$/.test(line));
+  return (at < 0 ? undefined : lines[at + 1]) ?? lines.at(-1) ?? '';
 }
 
 async function refused(what: string, reason: string): Promise<never> {

@@ -21,6 +21,7 @@ import { printable } from '../helpers/helper.ts';
 import { keep } from '../probe/keep.ts';
 import { withProbe } from '../probe/probe.ts';
 import { agentAnswers } from './agent-answers.ts';
+import { kvmRefusal } from './start-shim.ts';
 
 /** How long a failure holds. */
 const FAILED_MS = 3_600_000;
@@ -112,9 +113,16 @@ async function boot(probe: KrunProbe): Promise<KrunVerdict> {
       found,
       late.aborted
         ? `a guest did not come up within ${probe.probeMs / 1000} s (A3S_KVM_TIMEOUT gives it more time)`
-        : `a guest could not be booted: ${messageOf(error)}`,
+        : `a guest could not be booted: ${await reasonOf(error)}`,
     );
   }
+}
+
+/** libkrun says no more than that the kernel refused it the device of KVM. */
+async function reasonOf(error: unknown): Promise<string> {
+  const message = messageOf(error);
+  const refusal = /creating the Kvm object/.test(message) ? await kvmRefusal() : undefined;
+  return refusal ?? message;
 }
 
 async function cacheKey({ library, boot }: KrunProbe): Promise<string> {

@@ -38,6 +38,8 @@ const READY_MS = 30_000;
 /** libkrun's file server holds a descriptor of each file that the guest knows. */
 const OPEN_FILES = 65_536;
 const OTHERS_READ = 0o004;
+const OTHERS_USE = 0o006;
+const GROUP_USES = 0o060;
 const { O_RDONLY, O_RDWR, O_APPEND } = constants;
 
 /**
@@ -173,4 +175,17 @@ async function kvmDevices(): Promise<readonly JailDevice[]> {
   const found = await stat(KVM).catch(() => undefined);
   if (found === undefined) return [];
   return [{ path: KVM, group: found.gid === 0 ? undefined : found.gid }];
+}
+
+/**
+ * Why no user of a jail of root's can open the device of KVM; undefined: one can, or there is none.
+ */
+export async function kvmRefusal(): Promise<string | undefined> {
+  const found = await stat(KVM).catch(() => undefined);
+  if (found === undefined || process.geteuid?.() !== 0) return undefined;
+  const { mode, gid } = found;
+  if ((mode & OTHERS_USE) === OTHERS_USE) return undefined;
+  if (gid !== 0 && (mode & GROUP_USES) === GROUP_USES) return undefined;
+  const octal = (mode & 0o777).toString(8).padStart(4, '0');
+  return `${KVM} has mode ${octal} and group ${gid}, so that root alone opens it, and no VMM is root (chgrp kvm ${KVM} and chmod 0660 ${KVM} change that)`;
 }

@@ -33,11 +33,11 @@ const MICROVM: readonly Slot[] = Array.from({ length: 8 }, (_, n) => ({
 }));
 
 /**
- * Each is said to be there: the driver of virtio-mmio looks at the registers of a device, and leaves
- * one that has none. The tables do not look, since the kernel would keep the registers mapped as
- * memory that may be cached, and refuse them to the driver. libkrun leaves what it answers unset
- * where it has no device, so that the value of the read or write before appears: the driver reads
- * two registers, which cannot both be right then.
+ * Each is said to be there: the driver of virtio-mmio looks at the registers of a device, and
+ * leaves one that has none. The tables do not look, since the kernel would keep the registers
+ * mapped as memory that may be cached, and refuse them to the driver. libkrun leaves what it
+ * answers unset where it has no device, so that the value of the read or write before appears: the
+ * driver reads two registers, which cannot both be right then.
  */
 function virtioDevice({ base, length, line }: Slot, index: number): Buffer {
   return aml.device(
