@@ -73,6 +73,16 @@ it('starts a program of root in a network namespace, and bounds its memory and t
   expect(command).toContain('--share-net');
 });
 
+it('bounds the processes of an ordinary user within the jail, where they are counted', () => {
+  const bounded = { ...program, limits: { openFiles: 64, processes: 16 } };
+  const asUser = jailCommand(host, user, bounded);
+  expect(asUser.slice(0, 3)).toEqual(['/usr/bin/prlimit', '--core=0', '--nofile=64']);
+  const own = [host.prlimit, '--nproc=16', '--', '/usr/bin/tool', '--flag', 'a b'];
+  expect(asUser.slice(-6)).toEqual(own);
+  expect(jailCommand(host, both, bounded)).toContain('--nproc=16');
+  expect(jailCommand(host, both, bounded).slice(-own.length)).not.toEqual(own);
+});
+
 it('uses both jail features for root', () => {
   expect(jailCommand(host, both, program)).toEqual([
     '/usr/bin/prlimit',

@@ -52,7 +52,7 @@ export function jailCommand(
     ...(program.networkNamespace === undefined
       ? ([host.prlimit] as const)
       : ([host.nsenter, `--net=${program.networkNamespace}`, '--', host.prlimit] as const)),
-    ...limits(host, program),
+    ...limits(host, features, program),
     '--',
     ...(program.processor === undefined
       ? []
@@ -61,26 +61,49 @@ export function jailCommand(
     ...privileges(features, program),
     '--',
     ...(features.namespaces && host.bwrap !== undefined && program.lowPorts !== true
-      ? [host.bwrap, ...namespaces(host, features, program), '--']
+      ? [
+          host.bwrap,
+          ...namespaces(host, features, program),
+          '--',
+          ...processLimit(host, features, program),
+        ]
       : []),
     program.path,
     ...program.args,
   ];
 }
 
-function limits({ hardLimits }: JailHost, { limits }: JailProgram): string[] {
-  const bound = (name: string, value: number | undefined): string[] =>
-    value === undefined
-      ? []
-      : [`--${name}=${Math.min(value, hardLimits.get(name) ?? Number.POSITIVE_INFINITY)}`];
+/**
+ * The kernel counts processes by user and user namespace. Those of an ordinary user, who has one
+ * user id for all, are counted in the namespace of the jail: the limit is set there.
+ */
+function limitsInside(features: BuiltFeatures, { lowPorts }: JailProgram): boolean {
+  return features.namespaces && !features.identity && lowPorts !== true;
+}
+
+function processLimit(host: JailHost, features: BuiltFeatures, program: JailProgram): string[] {
+  const { processes } = program.limits;
+  if (processes === undefined || !limitsInside(features, program)) return [];
+  return [host.prlimit, ...bound(host, 'nproc', processes), '--'];
+}
+
+function bound({ hardLimits }: JailHost, name: string, value: number | undefined): string[] {
+  if (value === undefined) return [];
+  return [`--${name}=${Math.min(value, hardLimits.get(name) ?? Number.POSITIVE_INFINITY)}`];
+}
+
+function limits(host: JailHost, features: BuiltFeatures, program: JailProgram): string[] {
+  const { limits } = program;
+  const set = (name: string, value: number | undefined): string[] => bound(host, name, value);
+  const processes = limitsInside(features, program) ? undefined : limits.processes;
   return [
-    ...bound('core', 0),
-    ...bound('nofile', limits.openFiles),
-    ...bound('fsize', limits.fileBytes),
-    ...bound('cpu', limits.cpuSeconds),
-    ...bound('as', limits.addressSpaceBytes),
-    ...bound('data', limits.dataBytes),
-    ...bound('nproc', limits.processes),
+    ...set('core', 0),
+    ...set('nofile', limits.openFiles),
+    ...set('fsize', limits.fileBytes),
+    ...set('cpu', limits.cpuSeconds),
+    ...set('as', limits.addressSpaceBytes),
+    ...set('data', limits.dataBytes),
+    ...set('nproc', processes),
   ];
 }
 

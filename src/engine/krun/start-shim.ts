@@ -37,6 +37,12 @@ const KVM = '/dev/kvm';
 const READY_MS = 30_000;
 /** libkrun's file server holds a descriptor of each file that the guest knows. */
 const OPEN_FILES = 65_536;
+/** Threads too: of Node, of each processor of the guest and of each device. */
+const PROCESSES = 1024;
+/** Of Node and libkrun, beside the guest's memory. */
+const DATA_BYTES = 2 * 2 ** 30;
+/** Of what a shim writes besides disks: its console, and its lines to the server. */
+const FILE_BYTES = 2 ** 20;
 const OTHERS_READ = 0o004;
 const OTHERS_USE = 0o006;
 const GROUP_USES = 0o060;
@@ -129,7 +135,12 @@ async function spawnShim(spec: VmSpec, host: ShimHost, run: RunDirectory): Promi
     network: false,
     // Its numbers are those of x86-64.
     ...(process.arch === 'x64' ? { systemCalls } : {}),
-    limits: { openFiles: OPEN_FILES },
+    limits: {
+      openFiles: OPEN_FILES,
+      processes: PROCESSES,
+      dataBytes: spec.memoryBytes + DATA_BYTES,
+      ...(await fileLimit(spec)),
+    },
     environment: { ...SHIM_ENVIRONMENT, NODE_PATH: host.modules },
   };
   return await Helper.start(SHIM, program, table.fds);
@@ -158,6 +169,15 @@ async function shareBinds({ shares }: VmSpec, table: DescriptorTable): Promise<J
     binds.push({ source: from, target, readonly: share.readonly });
   }
   return binds;
+}
+
+/**
+ * No file becomes longer than the longest disk. Files of a share belong to the guest, and may.
+ */
+async function fileLimit({ disks, shares }: VmSpec): Promise<{ fileBytes?: number }> {
+  if (shares.length > 0) return {};
+  const sizes = disks.map(async ({ path }) => (await stat(path)).size);
+  return { fileBytes: Math.max(FILE_BYTES, ...(await Promise.all(sizes))) };
 }
 
 /**

@@ -30,7 +30,7 @@ beforeEach(async () => {
     ...['-name', `${guestName(ID)},process=a3s-test`, '-machine', 'none', '-nodefaults'],
     ...['-display', 'none', '-incoming', 'defer', '-qmp', `unix:${monitor},server=on,wait=off`],
   ];
-  const jail = vmmJail({ identity, runtimeDir });
+  const jail = vmmJail({ identity, runtimeDir, memoryBytes: 2 ** 26, cpus: 1 });
   helper = await Helper.start('qemu', { ...jail, path: await findTool(QEMU), args });
 });
 afterEach(async () => {

@@ -40,7 +40,7 @@ beforeEach(async () => {
     ...['-device', 'pcie-root-port,id=rp0,chassis=1,slot=1'],
     ...['-qmp', `unix:${socket},server=on,wait=off`],
   ];
-  const jail = vmmJail({ identity, runtimeDir });
+  const jail = vmmJail({ identity, runtimeDir, memoryBytes: 2 ** 26, cpus: 1 });
   helper = await Helper.start('qemu', { ...jail, path: await findTool(QEMU), args });
   const signal = AbortSignal.any([AbortSignal.timeout(DEADLINE_MS), helper.ended]);
   monitor = await QmpClient.connect(socket, () => undefined, signal);

@@ -91,7 +91,7 @@ async function prepare(owner: JailIdentity, box: JailIdentity, other: JailIdenti
 
 function probe(identity: JailIdentity): JailProgram {
   return {
-    ...vmmJail({ identity, runtimeDir: at('run/own') }),
+    ...vmmJail({ identity, runtimeDir: at('run/own'), memoryBytes: 2 ** 28, cpus: 1 }),
     path: '/usr/bin/perl',
     args: ['-e', PROBE, at('run/own'), ...files(), ...sockets()],
     stdio: ['ignore', 'pipe', 2],

@@ -11,6 +11,7 @@ import type { JailProgram } from '../../../jail/jail.ts';
 import { findTool, type Tool } from '../../../jail/tools.ts';
 import { deadline } from '../../deadline.ts';
 import type { GuestArchitecture, VmSpec } from '../../engine.ts';
+import { callFilter } from '../../helpers/call-filter.ts';
 import { DescriptorTable } from '../../helpers/descriptor-table.ts';
 import { Helper } from '../../helpers/helper.ts';
 import { limitProcess } from '../../processes/process-limits.ts';
@@ -124,30 +125,49 @@ export function findVmm(id: string, runtimeDir: string): FoundProcess | undefine
   );
 }
 
+/** Threads too: one for each processor of the guest, 64 for disks at most, and a few more. */
+const PROCESSES = 1024;
+
+/** Of QEMU beside the guest's memory: what it keeps of translated code is a GiB at most. */
+const DATA_BYTES = 4 * 2 ** 30;
+/** Of the thread of a processor. */
+const STACK_BYTES = 2 ** 24;
+
+type JailedSpec = Pick<VmSpec, 'identity' | 'runtimeDir' | 'memoryBytes' | 'cpus'>;
+
 /**
  * How a VMM is jailed: it sees its box's runtime directory, and has everything else as open files.
+ *
+ * @param growthBytes how large the guest's memory can become
  */
-export function vmmJail({
-  identity,
-  runtimeDir,
-}: Pick<VmSpec, 'identity' | 'runtimeDir'>): Omit<
-  JailProgram,
-  'path' | 'args' | 'stdio' | 'outlives'
-> {
+export function vmmJail(
+  { identity, runtimeDir, memoryBytes, cpus }: JailedSpec,
+  growthBytes = 0,
+): Omit<JailProgram, 'path' | 'args' | 'stdio' | 'outlives'> {
+  const dataBytes = Math.max(memoryBytes, growthBytes) + DATA_BYTES + cpus * STACK_BYTES;
   return {
     identity,
     group: jailGroup(runtimeDir),
     writable: [runtimeDir],
     readable: [],
     network: false,
-    limits: { openFiles: 4096 },
+    limits: { openFiles: 4096, processes: PROCESSES, dataBytes },
     environment: ENVIRONMENT,
   };
 }
 
-async function spawnVmm(plan: VmmPlan, inherited: InheritedFiles, socket: string): Promise<Helper> {
+/**
+ * @param program the path of what is started; absent: the VMM of the guest's architecture
+ * @throws A3sError as `startVmm` does
+ */
+export async function spawnVmm(
+  plan: VmmPlan,
+  inherited: InheritedFiles,
+  socket: string,
+  program?: string,
+): Promise<Helper> {
   const { spec, accelerator } = plan;
-  const path = await findTool(VMMS[spec.boot.architecture ?? 'amd64']);
+  const path = program ?? (await findTool(VMMS[spec.boot.architecture ?? 'amd64']));
   await using table = new DescriptorTable();
   const lend = (fd: number | undefined): number | undefined =>
     fd === undefined ? undefined : table.lend(fd);
@@ -168,5 +188,6 @@ async function spawnVmm(plan: VmmPlan, inherited: InheritedFiles, socket: string
   const monitor = await table.listen(socket);
   const numbers = { kernel, initrd, kvm, ram, state, monitor, disks: diskFds, backing };
   const args = qemuArguments(plan, numbers);
-  return await Helper.start(VMM, { ...vmmJail(spec), path, args }, table.fds);
+  const jail = { ...vmmJail(spec, plan.growthBytes), ...(await callFilter(table)) };
+  return await Helper.start(VMM, { ...jail, path, args }, table.fds);
 }

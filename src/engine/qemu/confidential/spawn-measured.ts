@@ -10,6 +10,7 @@ import type { SimulatedGuest } from '@a3s-box/attestation/simulated';
 import { unlessAborted } from '../../../async/unless-aborted.ts';
 import { A3sError } from '../../../errors.ts';
 import { findTool } from '../../../jail/tools.ts';
+import { callFilter } from '../../helpers/call-filter.ts';
 import { DescriptorTable } from '../../helpers/descriptor-table.ts';
 import { Helper } from '../../helpers/helper.ts';
 import { writeGuestFile } from '../../secure-processor/guest-file.ts';
@@ -83,7 +84,8 @@ export async function spawnMeasured(
       disks.push(await table.open(disk.path, disk.readonly ? O_RDONLY : O_RDWR));
     }
     const args = confidentialArguments(plan, fds);
-    const helper = await Helper.start(VMM, { ...vmmJail(spec), path, args }, table.fds);
+    const jail = { ...vmmJail(spec), ...(await callFilter(table)) };
+    const helper = await Helper.start(VMM, { ...jail, path, args }, table.fds);
     return { helper, launched, guest };
   } finally {
     if (hashes !== undefined) await closeSealed(hashes);
