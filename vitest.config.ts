@@ -40,11 +40,17 @@ const PLAIN = [
   'test/host/channel.test.ts',
   'test/clients/docker-script.test.ts',
   'test/krun/engine.test.ts',
+  'test/escape/escape.test.ts',
 ];
 
 /** They take minutes each, and the packages of other Debians: of a soak alone. */
 const LONG_HOSTS = ['test/host/{emulated-host,hosts*,kvm-longer,reboot}.test.ts'];
-const OTHER_HOSTS = process.env['SOAK'] === undefined ? LONG_HOSTS : [];
+/** It needs a libkrun, which Debian does not have. */
+const KRUN_HOST = ['test/host/krun-library.test.ts'];
+const OTHER_HOSTS = [
+  ...(process.env['SOAK'] === undefined ? LONG_HOSTS : []),
+  ...(process.env['A3S_KRUN_LIBRARY'] === undefined ? KRUN_HOST : []),
+];
 
 /**
  * The same of applications and Dockerfiles, which need packages of Debian too, of power cuts while

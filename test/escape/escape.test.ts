@@ -1,0 +1,232 @@
+/**
+ * A VMM that its guest has taken over, and its jail: a stand-in is started in the place of QEMU,
+ * and in that of the microVM that libkrun makes of its shim, by the code that starts those. It
+ * tries to get out, and each attempt has to be denied or bounded. docs/threat-model.md lists the
+ * attempts.
+ */
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { join, resolve } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { bundleShim } from '../../native/krun/src/testing/shim-process.ts';
+import { smallestKernel, TestLibraries } from '../../native/krun/src/testing/test-library.ts';
+import { retry } from '../../src/async/retry.ts';
+import { identityFor } from '../../src/jail/identity.ts';
+
+const DEADLINE_MS = 60_000;
+const ROOT = join(import.meta.dirname, '../..');
+/** An ordinary user without processes, whose id root takes on. */
+const ORDINARY = { uid: 54_321, gid: 54_321 };
+const asRoot = process.geteuid?.() === 0;
+
+let libraries: TestLibraries;
+let standIn: string;
+let shim: string;
+let root: string;
+let servers: Server[];
+/** A file of the host in memory. */
+let shared: string;
+
+const at = (...names: string[]): string => join(root, ...names);
+
+beforeAll(async () => {
+  libraries = new TestLibraries();
+  shim = await bundleShim(libraries.directory);
+  standIn = join(libraries.directory, 'stand-in');
+  const flags = ['-std=gnu17', '-Wall', '-Wextra', '-Werror', '-static', '-O1', '-o', standIn];
+  execFileSync('cc', [...flags, join(import.meta.dirname, 'stand-in.c')]);
+});
+
+afterAll(() => {
+  libraries[Symbol.dispose]();
+});
+
+beforeEach(() => {
+  // Not in a directory that a jail has one of its own of.
+  root = mkdtempSync('/tmp/a3s-escape-');
+  shared = mkdtempSync('/dev/shm/a3s-escape-');
+  chmodSync(shared, 0o755);
+  servers = [];
+});
+
+afterEach(async () => {
+  for (const server of servers) await new Promise((done) => server.close(done));
+  for (const each of [root, shared]) rmSync(each, { recursive: true });
+});
+
+interface Identity {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** The files and sockets of a server of this owner with two boxes, and the stand-in's own. */
+async function prepare(owner: Identity, box: Identity, other: Identity): Promise<void> {
+  const give = (path: string, { uid, gid }: Identity) => {
+    if (asRoot) chownSync(path, uid, gid);
+  };
+  chmodSync(root, 0o755);
+  give(root, owner);
+  for (const [name, holder] of [
+    ['other', other],
+    ['box', box],
+  ] as const) {
+    mkdirSync(at(name), { mode: 0o700 });
+    give(at(name), holder);
+  }
+  for (const [name, holder] of [
+    ['other/disk', other],
+    ['state', owner],
+  ] as const) {
+    writeFileSync(at(name), 'secret', { mode: 0o600 });
+    give(at(name), holder);
+  }
+  for (const [path, holder] of [
+    [at('other/monitor'), other],
+    [at('control'), owner],
+    [`\0${root}`, undefined],
+  ] as const) {
+    await listenAt(path);
+    if (holder === undefined) continue;
+    chmodSync(path, 0o600);
+    give(path, holder);
+  }
+  const loopback = createServer((connection) => connection.destroy());
+  servers.push(loopback);
+  await new Promise<void>((done) => loopback.listen(0, '127.0.0.1', done));
+  writeFileSync(
+    at('box/targets'),
+    [
+      ...[`disk ${at('other/disk')}`, `state ${at('state')}`, `shm ${shared}`],
+      ...[`monitor ${at('other/monitor')}`, `control ${at('control')}`, `abstract ${root}`],
+      ...[`pid ${process.pid}`, `port ${(loopback.address() as { port: number }).port}`],
+    ]
+      .map((line) => `${line}\n`)
+      .join(''),
+    { mode: 0o644 },
+  );
+  copyFileSync(standIn, at('box/stand-in'));
+  chmodSync(at('box/stand-in'), 0o755);
+  for (const name of ['kernel', 'initrd', 'changes']) {
+    writeFileSync(at(name), name === 'kernel' ? smallestKernel() : name, { mode: 0o644 });
+  }
+  give(at('changes'), box);
+}
+
+async function listenAt(path: string): Promise<void> {
+  const server = createServer((connection) => connection.destroy());
+  servers.push(server);
+  await new Promise<void>((done) => server.listen(path, done));
+}
+
+/** What became of each attempt. */
+async function report(): Promise<Map<string, string>> {
+  const path = at('box/report');
+  await retry(async () => existsSync(path) || undefined, AbortSignal.timeout(DEADLINE_MS));
+  const lines = readFileSync(path, 'utf8').trim().split('\n');
+  return new Map(lines.map((line) => [line.split(' ')[0] ?? '', line.split(' ')[1] ?? '']));
+}
+
+/** Starts the VMM in a process of its own, which is the server's user. */
+function start(engine: 'qemu' | 'krun', owner: Identity, box: Identity): void {
+  // Where the owner, who may be another user than that of the tests, can read it.
+  const library = at('libkrun.so.1');
+  copyFileSync(libraries.build({ defaults: { run: `exec:${at('box/stand-in')}` } }), library);
+  const program = at('krun-shim.cjs');
+  copyFileSync(shim, program);
+  for (const path of [library, program]) chmodSync(path, 0o755);
+  const settings = {
+    ...{ engine, root, box, library, shim: program, modules: resolve('node_modules') },
+    standIn: at('box/stand-in'),
+  };
+  const node = [process.execPath, '--conditions=a3s-source', '--import', 'tsx'];
+  const become = [
+    'setpriv',
+    `--reuid=${owner.uid}`,
+    `--regid=${owner.gid}`,
+    '--clear-groups',
+    '--',
+  ];
+  const words = [...(asRoot && owner.uid !== 0 ? become : []), ...node];
+  const [first = '', ...args] = [
+    ...words,
+    join(import.meta.dirname, 'start-stand-in.ts'),
+    JSON.stringify(settings),
+  ];
+  const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', TSX_DISABLE_CACHE: '1' };
+  execFileSync(first, args, { cwd: ROOT, env, timeout: DEADLINE_MS, stdio: 'inherit' });
+}
+
+const own = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+const OWNERS: readonly (readonly [string, Identity])[] = asRoot
+  ? [
+      ['root', own],
+      ['an ordinary user', ORDINARY],
+    ]
+  : [['this user', own]];
+
+/** What a program of the owner can do without a jail, so that it shows something within one. */
+const WITHOUT_JAIL = [
+  ...['read-other-disk', 'write-other-disk', 'read-state', 'host-shared-memory'],
+  ...['other-monitor', 'control-socket', 'abstract-socket', 'host-loopback', 'io-uring'],
+  ...[
+    'sysfs',
+    'core-dump',
+    'userfaultfd',
+    'keyring',
+    'vsock-socket',
+    'netlink-socket',
+    'new-user-namespace',
+    'name-to-handle',
+    'personality',
+  ],
+  ...['shared-memory', 'pidfd', 'system-calls-of-i386', 'fill-disk', 'fill-memory', 'fork-bomb'],
+];
+
+/** The attempts in the table of the documentation. */
+function documented(): string[] {
+  const text = readFileSync(join(ROOT, 'docs/threat-model.md'), 'utf8');
+  const [, section = ''] = text.split('## Out of the jail of a VMM');
+  const [table = ''] = section.split('\n## ');
+  return [...table.matchAll(/^\| `([^|]+)` \|/gm)].flatMap(([, names = '']) => names.split('`, `'));
+}
+
+it('a stand-in without a jail reaches what is named, and the documentation names each attempt', async () => {
+  const owner = asRoot ? ORDINARY : own;
+  await prepare(owner, owner, owner);
+  execFileSync(at('box/stand-in'), { timeout: DEADLINE_MS, cwd: '/', ...(asRoot ? owner : {}) });
+  const attempts = await report();
+  expect(open(attempts)).toEqual(expect.arrayContaining(WITHOUT_JAIL));
+  expect(documented().toSorted()).toEqual([...attempts.keys()].toSorted());
+});
+
+const open = (attempts: ReadonlyMap<string, string>): string[] =>
+  [...attempts].filter(([, became]) => became === 'OPEN').map(([name]) => name);
+
+/** What is open from a jail; the documentation says so. */
+const LEFT = { qemu: ['fill-disk'], krun: [] };
+
+describe.each(OWNERS)('of a taken-over VMM of %s', (_, owner) => {
+  it.each(['qemu', 'krun'] as const)(
+    'the jail of %s denies or bounds each attempt',
+    async (engine) => {
+      const box = owner.uid === 0 ? identityFor(0, 0, []) : owner;
+      const other = owner.uid === 0 ? identityFor(0, 0, [box.uid]) : owner;
+      await prepare(owner, box, other);
+      start(engine, owner, box);
+      const attempts = await report();
+      expect(open(attempts)).toEqual(LEFT[engine]);
+      expect(attempts.size).toBe(documented().length);
+    },
+  );
+});
