@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # npm run test:krun [-- --library PATH] [--header PATH]: the tests of libkrun's binding and shim.
-# The rules that the test library keeps are asked of the named library too; the table of functions
-# is compared with the named header.
+# The rules that the test library keeps are asked of the named library too, and boxes run on it on
+# an emulated host with KVM; the table of functions is compared with the named header.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 while [ $# -gt 0 ]; do
@@ -15,4 +15,5 @@ while [ $# -gt 0 ]; do
   esac
   shift 2
 done
-exec npx vitest run --project 'unit*' native/krun
+npx vitest run --project 'unit*' native/krun
+[ -z "${A3S_KRUN_LIBRARY:-}" ] || exec npx vitest run --project kvm test/host/krun-library.test.ts

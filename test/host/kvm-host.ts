@@ -33,8 +33,6 @@ const ENVIRONMENT = {
   ...slowHost(TIME_SCALE),
 };
 
-const SOCKET = readConfig(ENVIRONMENT, 0, INSTALLED).socket;
-
 /** Its address on a network that leads nowhere. */
 export const ADDRESS = '192.168.76.15';
 const NETWORK = `
@@ -55,9 +53,12 @@ export interface BoxResult {
 /** `a3s-box` in there, as root, with one home. */
 export class KvmHost {
   readonly host: EmulatedHost;
+  readonly #environment: Readonly<Record<string, string>>;
 
-  constructor(host: EmulatedHost) {
+  /** @param more variables, such as another `A3S_HOME`, which has a server of its own */
+  constructor(host: EmulatedHost, more: Readonly<Record<string, string>> = {}) {
     this.host = host;
+    this.#environment = { ...ENVIRONMENT, ...more };
   }
 
   /** The argument vector of a command of `a3s-box`. */
@@ -73,7 +74,7 @@ export class KvmHost {
   /** Runs any program with the same environment. */
   async program(argv: readonly string[], options: CommandOptions = {}): Promise<BoxResult> {
     const { code, stdout, stderr } = await this.host.run(argv, {
-      ...{ env: ENVIRONMENT, cwd: DIRECTORY, deadlineMs: DEADLINE_MS },
+      ...{ env: this.#environment, cwd: DIRECTORY, deadlineMs: DEADLINE_MS },
       ...options,
     });
     return { code, stdout: stdout.toString(), stderr: stderr.toString() };
@@ -81,7 +82,7 @@ export class KvmHost {
 
   /** The same with an input that does not end: at its end `script` would type a NUL. */
   async typed(argv: readonly string[]): Promise<string> {
-    const { result } = this.host.command(argv, { env: ENVIRONMENT, cwd: DIRECTORY });
+    const { result } = this.host.command(argv, { env: this.#environment, cwd: DIRECTORY });
     return (await result).stdout.toString();
   }
 
@@ -97,7 +98,8 @@ export class KvmHost {
    * no server.
    */
   async docker(args: readonly string[]): Promise<string> {
-    const argv = ['docker', '--host', `unix://${SOCKET}`, ...args];
+    const { socket } = readConfig(this.#environment, 0, INSTALLED);
+    const argv = ['docker', '--host', `unix://${socket}`, ...args];
     const { code, stdout, stderr } = await this.program(argv);
     if (code === 0) return stdout.trimEnd();
     throw new Error(`docker ${args.join(' ')}: ${code}\n${stdout}${stderr}`);
