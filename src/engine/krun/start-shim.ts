@@ -38,7 +38,7 @@ const READY_MS = 30_000;
 /** libkrun's file server holds a descriptor of each file that the guest knows. */
 const OPEN_FILES = 65_536;
 /** Threads too: of Node, of each processor of the guest and of each device. */
-const PROCESSES = 1024;
+const PROCESSES = 4096;
 /** Of Node and libkrun, beside the guest's memory. */
 const DATA_BYTES = 2 * 2 ** 30;
 /** Of what a shim writes besides disks: its console, and its lines to the server. */

@@ -125,8 +125,11 @@ export function findVmm(id: string, runtimeDir: string): FoundProcess | undefine
   );
 }
 
-/** Threads too: one for each processor of the guest, 64 for disks at most, and a few more. */
-const PROCESSES = 1024;
+/**
+ * Threads too: one for each processor of the guest, 64 for disks at most, and a few more. Homes of
+ * root give their boxes the same user ids, so that some of the largest boxes may count together.
+ */
+const PROCESSES = 4096;
 
 /** Of QEMU beside the guest's memory: what it keeps of translated code is a GiB at most. */
 const DATA_BYTES = 4 * 2 ** 30;
