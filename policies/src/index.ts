@@ -19,6 +19,12 @@ export {
 } from './launch-spec/broker.ts';
 export { type CanonicalValue, canonicalJson } from './launch-spec/canonical-json.ts';
 export {
+  CONTAINER_REQUEST_SCHEMA,
+  type ContainerDecision,
+  ContainerRequest,
+  decideContainer,
+} from './launch-spec/container-request.ts';
+export {
   HOST_PERMISSIONS,
   type HostPermission,
   LAUNCH_SPEC_SCHEMA,
@@ -29,7 +35,18 @@ export {
   SEALING,
   type Sealing,
 } from './launch-spec/launch-spec.ts';
-export { LaunchSpecError, parseLaunchSpec } from './launch-spec/parse-launch-spec.ts';
+export {
+  LaunchSpecError,
+  parseAnyLaunchSpec,
+  parseLaunchSpec,
+  parsePodLaunchSpec,
+} from './launch-spec/parse-launch-spec.ts';
+export {
+  LaunchedContainer,
+  POD_LAUNCH_SPEC_SCHEMA,
+  PodLaunchSpec,
+  podLaunchSpecText,
+} from './launch-spec/pod-launch-spec.ts';
 export {
   CONTAINER_SPEC_SCHEMA,
   ContainerSpec,

@@ -57,7 +57,7 @@ function isCanonical({ rules }: SeccompProfile): boolean {
 }
 
 /** What a box spec may have besides, no launch spec has. */
-export const LaunchConfinement = Confinement.pick({
+const Fields = Confinement.pick({
   capabilities: true,
   noNewPrivileges: true,
   seccomp: true,
@@ -66,40 +66,40 @@ export const LaunchConfinement = Confinement.pick({
   // Since revision 10.
   groups: true,
   oomScoreAdj: true,
-})
-  .extend({
-    /** The profile itself, which the agent compiles. Since revision 11. */
-    seccompProfile: Confinement.shape.seccompProfile
-      .unwrap()
-      .refine(isCanonical, { error: 'must have numbers in one spelling' })
-      .optional(),
-    /** As in a box spec. Absent is none. Since revision 11. */
-    devices: z
-      .array(z.enum(DEVICES))
-      .min(1)
-      .refine((names) => names.every((name, index) => (names[index - 1] ?? '') < name), {
-        error: 'must be sorted, each once',
-      })
-      .optional(),
-    /** As in a box spec, for devices by which the box cannot reach its guest. Since revision 11. */
-    deviceRules: Confinement.shape.deviceRules
-      .unwrap()
-      .min(1)
-      .refine((rules) => rules.every(isWithinBox), {
-        error: 'must open no device by which the box could reach its guest',
-      })
-      .optional(),
-    /**
-     * Gives the workload all of the guest, its secure processor included. HOST_DATA and the
-     * measured command line say so too. Absent is false. Since revision 9.
-     */
-    privileged: z.literal(true).optional(),
-  })
-  .refine(
-    ({ capabilities, privileged }) =>
-      privileged === true || !capabilities.some((name) => GUEST_CAPABILITIES.has(name)),
-    { error: 'capabilities must not be good for the whole guest' },
-  )
+}).extend({
+  /** The profile itself, which the agent compiles. Since revision 11. */
+  seccompProfile: Confinement.shape.seccompProfile
+    .unwrap()
+    .refine(isCanonical, { error: 'must have numbers in one spelling' })
+    .optional(),
+  /** As in a box spec. Absent is none. Since revision 11. */
+  devices: z
+    .array(z.enum(DEVICES))
+    .min(1)
+    .refine((names) => names.every((name, index) => (names[index - 1] ?? '') < name), {
+      error: 'must be sorted, each once',
+    })
+    .optional(),
+  /** As in a box spec, for devices by which the box cannot reach its guest. Since revision 11. */
+  deviceRules: Confinement.shape.deviceRules
+    .unwrap()
+    .min(1)
+    .refine((rules) => rules.every(isWithinBox), {
+      error: 'must open no device by which the box could reach its guest',
+    })
+    .optional(),
+  /**
+   * Gives the workload all of the guest, its secure processor included. HOST_DATA and the
+   * measured command line say so too. Absent is false. Since revision 9.
+   */
+  privileged: z.literal(true).optional(),
+});
+
+export const LaunchConfinement = Fields.refine(
+  ({ capabilities, privileged }) =>
+    privileged === true || !capabilities.some((name) => GUEST_CAPABILITIES.has(name)),
+  { error: 'capabilities must not be good for the whole guest' },
+)
   .refine(
     ({ seccomp, seccompProfile }) => (seccomp === 'profile') === (seccompProfile !== undefined),
     {
@@ -111,3 +111,24 @@ export const LaunchConfinement = Confinement.pick({
     error: 'does not belong to a privileged box',
     path: ['deviceRules'],
   });
+
+/**
+ * That of a container of a confidential pod, which has no devices and is not privileged: its guest
+ * has loaded no drivers for it, and its command line is not that of a privileged one.
+ */
+export const ContainerConfinement = Fields.omit({
+  privileged: true,
+  devices: true,
+  deviceRules: true,
+})
+  .extend({ groupsPolicy: Confinement.shape.groupsPolicy })
+  .refine(({ capabilities }) => !capabilities.some((name) => GUEST_CAPABILITIES.has(name)), {
+    error: 'capabilities must not be good for the whole guest',
+  })
+  .refine(
+    ({ seccomp, seccompProfile }) => (seccomp === 'profile') === (seccompProfile !== undefined),
+    {
+      error: 'must be there for the profile of that name, and only for it',
+      path: ['seccompProfile'],
+    },
+  );

@@ -3,10 +3,11 @@
  *
  * @module
  */
-
+import type * as z from 'zod';
 import { narrow } from '../narrow.ts';
-import { canonicalJson } from './canonical-json.ts';
+import { type CanonicalValue, canonicalJson } from './canonical-json.ts';
 import { LaunchSpec, MAX_LAUNCH_SPEC } from './launch-spec.ts';
+import { POD_LAUNCH_SPEC_SCHEMA, PodLaunchSpec } from './pod-launch-spec.ts';
 
 /** Problems that a message names. */
 const MAX_PROBLEMS = 8;
@@ -28,12 +29,37 @@ export class LaunchSpecError extends Error {
  * blanks, nothing twice), or not a launch spec
  */
 export function parseLaunchSpec(bytes: Uint8Array): LaunchSpec {
+  return parseBy(LaunchSpec, bytes);
+}
+
+/**
+ * The launch spec of a pod, as {@link parseLaunchSpec} reads that of a box.
+ *
+ * @throws LaunchSpecError
+ */
+export function parsePodLaunchSpec(bytes: Uint8Array): PodLaunchSpec {
+  return parseBy(PodLaunchSpec, bytes);
+}
+
+/**
+ * The launch spec of a box or of a pod, whichever the bytes are.
+ *
+ * @throws LaunchSpecError
+ */
+export function parseAnyLaunchSpec(bytes: Uint8Array): LaunchSpec | PodLaunchSpec {
+  // A text that has this is no launch spec of a box: within a string the quotation marks would be
+  // escaped.
+  const isPod = Buffer.from(bytes).includes(`"schema":"${POD_LAUNCH_SPEC_SCHEMA}"`);
+  return isPod ? parsePodLaunchSpec(bytes) : parseLaunchSpec(bytes);
+}
+
+function parseBy<T extends CanonicalValue>(schema: z.ZodType<T>, bytes: Uint8Array): T {
   if (bytes.length > MAX_LAUNCH_SPEC) {
     throw new LaunchSpecError(`it is longer than ${MAX_LAUNCH_SPEC} bytes`);
   }
   const text = decode(bytes);
   const value = parse(text);
-  const parsed = narrow(LaunchSpec, value);
+  const parsed = narrow(schema, value);
   if (!parsed.success) {
     const issues = parsed.error.issues.slice(0, MAX_PROBLEMS);
     const problems = issues.map(({ path, message }) =>
@@ -65,7 +91,7 @@ function parse(text: string): unknown {
 }
 
 /** Undefined for what has no canonical text, such as a lone surrogate that was escaped. */
-function written(spec: LaunchSpec): string | undefined {
+function written(spec: CanonicalValue): string | undefined {
   try {
     return canonicalJson(spec);
   } catch (error) {
