@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"net"
+
 	"a3s.dev/box/agent/boot"
 	"a3s.dev/box/agent/box/spec"
 	"a3s.dev/box/agent/evidence"
@@ -35,12 +38,8 @@ func offer(kind tee.Kind, processor tee.Processor, born *launch.Born) (*launch.S
 	if err != nil {
 		return nil, err
 	}
-	socket, err := workload.Listen()
-	if err != nil {
-		return nil, err
-	}
 	served := &workload.Services{Evidence: source, Sealer: sealer.Workload(), Volumes: born.Volumes}
-	services := &launch.Services{RATLS: server, Attachments: []spec.Attachment{{Mount: socket.Mount(), Path: workload.Directory}}}
+	services := &launch.Services{RATLS: server}
 	if born.Spec.Broker != nil {
 		services.Relay = kbs.NewRelay()
 		client := kbs.New(kbs.Config{Broker: *born.Spec.Broker, Evidence: source, Dial: services.Relay.Dial})
@@ -49,11 +48,29 @@ func offer(kind tee.Kind, processor tee.Processor, born *launch.Born) (*launch.S
 			served.Tokens = workload.NewTokens(client)
 		}
 	}
-	go func() {
-		boot.Report("a3s-agent: " + workload.Directory + ": " + workload.Serve(socket, served).Error())
-	}()
+	services.ForContainer = func() ([]spec.Attachment, func() error, error) { return serve(served) }
+	if !born.Spec.IsPod() {
+		// The socket of a box is never closed.
+		if services.Attachments, _, err = serve(served); err != nil {
+			return nil, err
+		}
+	}
 	services.Sealer = func(binding [32]byte, policy string) sealedvolume.Sealer {
 		return sealing.Volumes(sealing.Config{Processor: processor, Simulated: kind == tee.Simulated, Report: born.Report}, binding, policy)
 	}
 	return services, nil
+}
+
+// serve serves one workload from now on, on a socket of its own, until that is closed.
+func serve(served *workload.Services) ([]spec.Attachment, func() error, error) {
+	socket, err := workload.Listen()
+	if err != nil {
+		return nil, nil, err
+	}
+	go func() {
+		if err := workload.Serve(socket, served); !errors.Is(err, net.ErrClosed) {
+			boot.Report("a3s-agent: " + workload.Directory + ": " + err.Error())
+		}
+	}()
+	return []spec.Attachment{{Mount: socket.Mount(), Path: workload.Directory}}, socket.Close, nil
 }

@@ -31,6 +31,8 @@ const (
 const (
 	flagReadonly = 1 << 0
 	flagSuspend  = 1 << 1
+	// flagDeferred has the kernel wait until nothing uses the device any more.
+	flagDeferred = 1 << 17
 	// flagSecure has the kernel wipe its copy of the message.
 	flagSecure = 1 << 15
 )
@@ -192,6 +194,9 @@ func (d Device) Resume() error { return d.command("resume", cmdSuspend, 0) }
 
 // Remove takes the device away, which nothing uses any more, and its key with it.
 func (d Device) Remove() error { return d.command("remove device", cmdRemove, 0) }
+
+// RemoveLater takes the device away as soon as nothing uses it any more.
+func (d Device) RemoveLater() error { return d.command("remove device", cmdRemove, flagDeferred) }
 
 func (d Device) command(what string, command uintptr, flags uint32) error {
 	c, err := openControl()

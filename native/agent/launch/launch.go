@@ -74,8 +74,10 @@ type Services struct {
 	// Sealer seals the keys of volumes under a binding and a policy.
 	Sealer func(binding [32]byte, policy string) sealedvolume.Sealer
 	// Attachments are mounts for the box, such as the one with the socket that its workload is
-	// answered on.
+	// answered on. A pod has none.
 	Attachments []spec.Attachment
+	// ForContainer makes those of one container of a pod; close lets go of them.
+	ForContainer func() (attachments []spec.Attachment, close func() error, err error)
 	// Broker and Relay are nil for a launch spec without a broker. The relay is how Broker reaches
 	// it.
 	Broker Broker
@@ -95,6 +97,8 @@ type Launch struct {
 	End func()
 	// Report gets the errors for which no request waits.
 	Report func(message string)
+	// FindDisks has the kernel look for the disks of containers, of which it gets no notice.
+	FindDisks func() error
 
 	// after calls a function once a time is over; nil: as package time does.
 	after func(wait time.Duration, do func())
@@ -111,6 +115,7 @@ type Launch struct {
 	services     *Services
 	files        *secrets.Files
 	certificates []byte
+	containers   containers
 	// opening is there while the box is made of a launch spec whose volumes have keys at the
 	// broker.
 	opening *keyFetch
@@ -239,7 +244,7 @@ func (l *Launch) make(born *Born) error {
 	}
 	b.Attachments = append(b.Attachments, services.Attachments...)
 	var files *secrets.Files
-	if slices.ContainsFunc(born.Spec.Secrets, isFile) {
+	if !b.Pod && slices.ContainsFunc(born.Spec.Secrets, isFile) {
 		if files, err = secrets.NewFiles(); err != nil {
 			return err
 		}
@@ -247,11 +252,13 @@ func (l *Launch) make(born *Born) error {
 	}
 	b.OpenSealed = l.openSealed(born, services)
 	defer l.reaching(born.Spec, services)()
-	if err := l.take(b, born.SpecDigest); err != nil {
+	if err := take(l.Box, b, born.SpecDigest); err != nil {
 		return err
 	}
-	if err := l.hide(born.Spec); err != nil {
-		return err
+	if !b.Pod {
+		if err := hide(l.Box, born.Spec); err != nil {
+			return err
+		}
 	}
 	if born.Spec.Network == spec.NetworkNIC {
 		listener, err := l.Box.Listen(":" + strconv.Itoa(Port))
@@ -276,8 +283,8 @@ func (l *Launch) serve(s Server, listener net.Listener) {
 
 func isFile(secret launchspec.Secret) bool { return secret.Target.Kind == launchspec.TargetFile }
 
-func (l *Launch) take(spec *spec.Spec, digest [32]byte) error {
-	err := l.Box.Take(spec, "sha256:"+hex.EncodeToString(digest[:]))
+func take(b Box, spec *spec.Spec, digest [32]byte) error {
+	err := b.Take(spec, textOf(digest))
 	var refused *dm.VerityError
 	if errors.As(err, &refused) {
 		return &server.Error{Code: "verity-mismatch", Message: err.Error()}
@@ -289,13 +296,15 @@ func (l *Launch) take(spec *spec.Spec, digest [32]byte) error {
 	return err
 }
 
+func textOf(digest [32]byte) string { return "sha256:" + hex.EncodeToString(digest[:]) }
+
 // hide drops the main process's output where the host may not read it. A full ring would block the
 // process.
-func (l *Launch) hide(spec *launchspec.Spec) error {
+func hide(b Box, spec *launchspec.Spec) error {
 	if slices.Contains(spec.HostMay, launchspec.MayLogs) || slices.Contains(spec.HostMay, launchspec.MayAttach) {
 		return nil
 	}
-	h, err := l.Box.Process(box.MainID)
+	h, err := b.Process(box.MainID)
 	if err != nil {
 		return err
 	}

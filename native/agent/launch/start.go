@@ -42,11 +42,20 @@ func (l *Launch) awaitSecrets(h *process.Handle, store *secrets.Store, f *fetch)
 		l.begin(h, store)
 		return
 	}
-	reason := &process.ExitError{Code: process.SecretsDeadline, Message: "the secrets did not come in time"}
+	l.abandon(l.Box, h, reasonOf(f, state))
+}
+
+// reasonOf says why a process does not start: its secrets are in another state than Ready.
+func reasonOf(f *fetch, state secrets.State) *process.ExitError {
 	if f != nil && (!f.counted() || len(f.missing()) > 0) {
-		reason = f.reason(state)
+		return f.reason(state)
 	}
-	l.Box.Abandon(h, reason)
+	return &process.ExitError{Code: process.SecretsDeadline, Message: "the secrets did not come in time"}
+}
+
+// abandon ends a process that waited, and the guest some time afterwards.
+func (l *Launch) abandon(b Box, h *process.Handle, reason *process.ExitError) {
+	b.Abandon(h, reason)
 	// The host learns of it by the exit, and ends the guest. If it does not, the guest ends itself.
 	if l.after != nil {
 		l.after(lingers, l.End)
@@ -96,7 +105,7 @@ func (l *Launch) Close() error {
 	if born == nil {
 		return nil
 	}
-	err := errors.Join(born.Secrets.Wipe(), born.leave())
+	err := errors.Join(born.Secrets.Wipe(), born.leave(), l.containers.close())
 	if l.files != nil {
 		err = errors.Join(err, l.files.Close())
 	}

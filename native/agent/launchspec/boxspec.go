@@ -25,15 +25,22 @@ const (
 	changesSerial = "changes"
 )
 
-// Box is the box that a spec describes, as package box makes it.
+// Box is the box that a spec describes, as package box makes it; of a pod, what its containers have
+// in common.
 func (s *Spec) Box() *spec.Spec {
+	if s.IsPod() {
+		return &spec.Spec{
+			Pod: true, Checked: true, Hostname: s.Hostname, Network: s.network(), Hosts: s.Hosts, Resources: s.Resources,
+			ShmBytes: s.ShmBytes, Domainname: s.Domainname, Sysctls: s.Sysctls,
+		}
+	}
 	return &spec.Spec{
-		Schema: spec.Schema, Hostname: s.Hostname, Rootfs: s.rootfs(),
+		Schema: spec.Schema, Hostname: s.Hostname, Rootfs: s.Rootfs.box(),
 		Process: spec.Process{
 			Args: s.Process.Args, Env: s.Process.Env, Cwd: s.Process.Cwd, User: s.Process.User,
 			Terminal: s.Process.Terminal, Stdin: s.Process.Stdin,
 		},
-		Network: s.network(), Confinement: s.confinement(), Resources: s.Resources, Init: s.Init,
+		Network: s.network(), Confinement: s.Confinement.box(), Resources: s.Resources, Init: s.Init,
 		Directories: s.Directories, Tmpfs: s.Tmpfs, ShmBytes: s.ShmBytes, Mounts: s.mounts(), Domainname: s.Domainname, Sysctls: s.Sysctls, Hosts: s.Hosts,
 	}
 }
@@ -42,17 +49,17 @@ func (s *Spec) Box() *spec.Spec {
 // guest: execute a program outside of the box, as `core_pattern` does, or write to the devices.
 var kernelPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 
-// confinement returns the spec's confinement, with at least what keeps the workload from the agent
+// box returns the confinement for package box, with at least what keeps the workload from the agent
 // and its secure processor, unless the box is privileged.
-func (s *Spec) confinement() spec.Confinement {
+func (f *Confinement) box() spec.Confinement {
 	confinement := spec.Confinement{
-		Capabilities: s.Confinement.Capabilities, NoNewPrivileges: s.Confinement.NoNewPrivileges, Seccomp: s.Confinement.Seccomp,
-		MaskedPaths: s.Confinement.MaskedPaths, ReadonlyPaths: slices.Clone(s.Confinement.ReadonlyPaths),
-		Groups: s.Confinement.Groups, OOMScore: s.Confinement.OOMScore, SeccompProfile: s.Confinement.SeccompProfile,
-		Devices: s.Confinement.Devices, DeviceRules: s.Confinement.DeviceRules,
+		Capabilities: f.Capabilities, NoNewPrivileges: f.NoNewPrivileges, Seccomp: f.Seccomp,
+		MaskedPaths: f.MaskedPaths, ReadonlyPaths: slices.Clone(f.ReadonlyPaths),
+		Groups: f.Groups, GroupsPolicy: f.GroupsPolicy, OOMScore: f.OOMScore, SeccompProfile: f.SeccompProfile,
+		Devices: f.Devices, DeviceRules: f.DeviceRules,
 	}
-	if s.IsPrivileged() {
-		confinement.Privileged = s.Confinement.Privileged
+	if f.Privileged != nil {
+		confinement.Privileged = f.Privileged
 		return confinement
 	}
 	for _, path := range kernelPaths {
@@ -63,19 +70,25 @@ func (s *Spec) confinement() spec.Confinement {
 	return confinement
 }
 
-// rootfs holds every layer against the root that the spec has for it.
-func (s *Spec) rootfs() spec.Rootfs {
-	rootfs := spec.Rootfs{Changes: spec.Changes{Kind: spec.ChangesMemory}, Readonly: s.Rootfs.Readonly}
-	if s.Rootfs.Changes == ChangesEncryptedDisk {
+// box holds every layer against the root that the spec has for it.
+func (r *Rootfs) box() spec.Rootfs {
+	rootfs := spec.Rootfs{Changes: spec.Changes{Kind: spec.ChangesMemory}, Layers: r.layers(layerSerial), Readonly: r.Readonly}
+	if r.Changes == ChangesEncryptedDisk {
 		serial := changesSerial
 		rootfs.Changes = spec.Changes{Kind: spec.ChangesEncrypted, Serial: &serial}
 	}
-	rootfs.Changes.Bytes = s.Rootfs.ChangesBytes
-	for index, layer := range s.Rootfs.Layers {
-		verity := &spec.Verity{Bytes: layer.Bytes, Root: digest(layer.Root), Salt: sha256.Sum256([]byte(layer.DiffID))}
-		rootfs.Layers = append(rootfs.Layers, spec.Layer{Serial: layerSerial + strconv.Itoa(index), Verity: verity})
-	}
+	rootfs.Changes.Bytes = r.ChangesBytes
 	return rootfs
+}
+
+// layers are on disks whose serials begin with the same text.
+func (r *Rootfs) layers(serial string) []spec.Layer {
+	var layers []spec.Layer
+	for index, layer := range r.Layers {
+		verity := &spec.Verity{Bytes: layer.Bytes, Root: digest(layer.Root), Salt: sha256.Sum256([]byte(layer.DiffID))}
+		layers = append(layers, spec.Layer{Serial: serial + strconv.Itoa(index), Verity: verity})
+	}
+	return layers
 }
 
 // digest decodes hexadecimal digits that were checked.

@@ -9,7 +9,9 @@ import (
 
 // canonical returns the one canonical text of a spec; RFC 8785, for the kinds of values that a spec
 // consists of.
-func canonical(spec *Spec) []byte { return appendValue(nil, reflect.ValueOf(spec).Elem()) }
+func canonical(spec *Spec) []byte { return canonicalOf(spec) }
+
+func canonicalOf(document any) []byte { return appendValue(nil, reflect.ValueOf(document).Elem()) }
 
 func appendValue(to []byte, value reflect.Value) []byte {
 	switch value.Kind() {
@@ -50,7 +52,11 @@ func appendMembers(to []byte, value reflect.Value) []byte {
 		if field.Kind() == reflect.Pointer && field.IsNil() {
 			continue
 		}
-		members = append(members, member{value.Type().Field(index).Tag.Get("json"), field})
+		name := value.Type().Field(index).Tag.Get("json")
+		if name == "-" {
+			continue
+		}
+		members = append(members, member{name, field})
 	}
 	slices.SortFunc(members, func(a, b member) int { return cmp.Compare(a.name, b.name) })
 	to = append(to, '{')

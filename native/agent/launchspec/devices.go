@@ -13,22 +13,22 @@ var boxDevices = []string{"fuse", "net/tun"}
 
 // devices takes devices in one order. A privileged box has all devices, so that rules for some
 // would say less than there is.
-func (c *checks) devices(f *Confinement) {
+func (c *checks) devices(f *Confinement, of string) {
 	if f.Devices != nil {
-		c.that(len(*f.Devices) > 0, "confinement.devices", "must have an entry")
+		c.that(len(*f.Devices) > 0, of+"confinement.devices", "must have an entry")
 		for _, name := range *f.Devices {
-			c.that(slices.Contains(boxDevices, name), "confinement.devices", "must be of fuse and net/tun")
+			c.that(slices.Contains(boxDevices, name), of+"confinement.devices", "must be of fuse and net/tun")
 		}
-		c.that(ascending(*f.Devices), "confinement.devices", "must be sorted, each once")
+		c.that(ascending(*f.Devices), of+"confinement.devices", "must be sorted, each once")
 	}
 	if f.DeviceRules == nil {
 		return
 	}
-	c.that(f.Privileged == nil, "confinement.deviceRules", "does not belong to a privileged box")
-	c.that(len(*f.DeviceRules) > 0, "confinement.deviceRules", "must have an entry")
+	c.that(f.Privileged == nil, of+"confinement.deviceRules", "does not belong to a privileged box")
+	c.that(len(*f.DeviceRules) > 0, of+"confinement.deviceRules", "must have an entry")
 	c.nested(spec.CheckDeviceRules(*f.DeviceRules))
 	for index, rule := range *f.DeviceRules {
-		field := "confinement.deviceRules[" + strconv.Itoa(index) + "]"
+		field := of + "confinement.deviceRules[" + strconv.Itoa(index) + "]"
 		c.that(isWithinBox(rule), field, "must open no device by which the box could reach its guest")
 	}
 }
@@ -86,13 +86,13 @@ func isWithinBox(rule spec.DeviceRule) bool {
 const maxCall = 64
 
 // seccomp takes the numbers of a profile in their one spelling.
-func (c *checks) seccomp(f *Confinement) {
-	c.nested(spec.CheckSeccomp(f.Seccomp, f.SeccompProfile))
+func (c *checks) seccomp(f *Confinement, of string) {
+	c.nestedIn(of, spec.CheckSeccomp(f.Seccomp, f.SeccompProfile))
 	if f.SeccompProfile == nil {
 		return
 	}
 	for index, rule := range f.SeccompProfile.Rules {
-		field := "confinement.seccompProfile.rules[" + strconv.Itoa(index) + "]"
+		field := of + "confinement.seccompProfile.rules[" + strconv.Itoa(index) + "]"
 		for _, name := range rule.Names {
 			c.that(isText(name, maxCall), field+".names", "holds a text that is too long or holds NUL")
 		}

@@ -2,6 +2,7 @@ package launchspec
 
 import (
 	"bytes"
+	"errors"
 	"path"
 	"slices"
 	"strconv"
@@ -37,6 +38,9 @@ func Parse(text []byte) (*Spec, error) {
 	if len(text) > MaxBytes {
 		return nil, &strictjson.Error{Reason: "has more than " + strconv.Itoa(MaxBytes) + " bytes"}
 	}
+	if isPod(text) {
+		return parsePod(text)
+	}
 	spec := &Spec{}
 	if err := strictjson.Decode(text, spec); err != nil {
 		return nil, err
@@ -67,35 +71,45 @@ func (c *checks) between(n, low, high int64, path string) {
 
 func (c *checks) spec(s *Spec) {
 	c.that(s.Schema == Schema, "schema", "must be "+Schema)
-	c.that(s.Deployment == "" || isName(s.Deployment), "deployment", "is not a name")
 	c.that(isDigest(s.Image.ManifestDigest), "image.manifestDigest", "is not a digest")
-	c.that(isHostname(s.Hostname), "hostname", "is not a host name")
-	c.rootfs(&s.Rootfs)
-	c.process(&s.Process)
-	_, known := signals.Parse(s.StopSignal)
-	c.that(known && strings.HasPrefix(s.StopSignal, "SIG"), "stopSignal", "is not a signal")
-	c.that(s.Network == spec.NetworkNone || s.Network == spec.NetworkNIC, "network", "must be none or nic")
-	c.confinement(&s.Confinement)
-	c.options(s)
+	c.rootfs(&s.Rootfs, "")
+	c.process(&s.Process, "")
+	c.stopSignal(s.StopSignal, "")
+	c.confinement(&s.Confinement, "")
+	c.that(s.Confinement.GroupsPolicy == nil, "confinement.groupsPolicy", "belongs to containers of a pod")
 	// Any privileged box could ask the processor for the keys of any other.
 	seals := s.Sealing != SealingNone || s.Volumes != nil
 	c.that(!s.IsPrivileged() || !seals, "confinement.privileged", "does not belong to a box that seals, or has sealed volumes")
-	c.resources(&s.Resources)
-	c.changes(s)
+	c.changes(&s.Rootfs, &s.Resources, "")
 	c.directories(s.Directories)
-	c.tmpfs(s.Tmpfs)
+	c.tmpfs(s.Tmpfs, "")
+	c.common(s)
+	c.volumes(s)
+	c.egress(s)
+	c.hostNetworks(s)
+	c.hostNames(s)
+}
+
+// common are the fields that boxes and pods have alike.
+func (c *checks) common(s *Spec) {
+	c.that(s.Deployment == "" || isName(s.Deployment), "deployment", "is not a name")
+	c.that(isHostname(s.Hostname), "hostname", "is not a host name")
+	c.that(s.Network == spec.NetworkNone || s.Network == spec.NetworkNIC, "network", "must be none or nic")
+	c.options(s)
+	c.resources(&s.Resources, "")
 	c.nested(spec.CheckShm(s.ShmBytes))
 	c.hostMay(s.HostMay)
 	c.secrets(s.Secrets)
 	c.between(s.SecretsDeadline, 1, maxDeadline, "secretsDeadline")
 	c.sealing(s)
-	c.volumes(s)
 	c.broker(s)
-	c.egress(s)
 	c.hosts(s.Hosts)
 	c.resolver(s)
-	c.hostNetworks(s)
-	c.hostNames(s)
+}
+
+func (c *checks) stopSignal(name, of string) {
+	_, known := signals.Parse(name)
+	c.that(known && strings.HasPrefix(name, "SIG"), of+"stopSignal", "is not a signal")
 }
 
 // sealing takes an absent list as the only way to say that nobody seals from outside.
@@ -123,39 +137,49 @@ func (c *checks) nested(err error) {
 	}
 }
 
-func (c *checks) rootfs(r *Rootfs) {
-	c.between(int64(len(r.Layers)), 1, maxLayers, "rootfs.layers")
+// nestedIn is nested for a field that begins with of.
+func (c *checks) nestedIn(of string, err error) {
+	var wrong *strictjson.Error
+	if errors.As(err, &wrong) {
+		err = &strictjson.Error{Path: of + wrong.Path, Reason: wrong.Reason}
+	}
+	c.nested(err)
+}
+
+// rootfs checks that of a box, or of the container whose field begins with of.
+func (c *checks) rootfs(r *Rootfs, of string) {
+	c.between(int64(len(r.Layers)), 1, maxLayers, of+"rootfs.layers")
 	for index, layer := range r.Layers {
-		field := "rootfs.layers[" + strconv.Itoa(index) + "]."
+		field := of + "rootfs.layers[" + strconv.Itoa(index) + "]."
 		c.that(isDigest(layer.DiffID), field+"diffId", "is not a digest")
 		c.that(layer.Bytes >= blockBytes && layer.Bytes%blockBytes == 0, field+"bytes", "must be a multiple of 4096")
 		c.that(isSHA256(layer.Root), field+"root", "is not a SHA-256 digest")
 	}
-	c.that(r.Changes == ChangesMemory || r.Changes == ChangesEncryptedDisk, "rootfs.changes", "must be memory or encrypted-disk")
+	c.that(r.Changes == ChangesMemory || r.Changes == ChangesEncryptedDisk, of+"rootfs.changes", "must be memory or encrypted-disk")
 }
 
 // changes takes no size in memory that would leave processes less than half of it.
-func (c *checks) changes(s *Spec) {
-	bytes, memory := s.Rootfs.ChangesBytes, s.Resources.MemoryBytes
+func (c *checks) changes(r *Rootfs, resources *spec.Resources, of string) {
+	bytes, memory := r.ChangesBytes, resources.MemoryBytes
 	if bytes == nil {
 		return
 	}
-	c.between(*bytes, minChanges, maxChanges, "rootfs.changesBytes")
-	fits := s.Rootfs.Changes != ChangesMemory || memory != nil && *bytes <= *memory/2
-	c.that(fits, "rootfs.changesBytes", "must be at most half of resources.memoryBytes")
+	c.between(*bytes, minChanges, maxChanges, of+"rootfs.changesBytes")
+	fits := r.Changes != ChangesMemory || memory != nil && *bytes <= *memory/2
+	c.that(fits, of+"rootfs.changesBytes", "must be at most half of resources.memoryBytes")
 }
 
-func (c *checks) process(p *Process) {
-	c.between(int64(len(p.Args)), 1, maxList, "process.args")
+func (c *checks) process(p *Process, of string) {
+	c.between(int64(len(p.Args)), 1, maxList, of+"process.args")
 	for _, argument := range p.Args {
-		c.that(isText(argument, maxString), "process.args", "holds a text that is too long or holds NUL")
+		c.that(isText(argument, maxString), of+"process.args", "holds a text that is too long or holds NUL")
 	}
-	c.that(len(p.Env) <= maxList, "process.env", "has too many entries")
+	c.that(len(p.Env) <= maxList, of+"process.env", "has too many entries")
 	for _, entry := range p.Env {
-		c.that(isText(entry, maxString) && strings.Index(entry, "=") > 0, "process.env", "holds an entry that is not NAME=value")
+		c.that(isText(entry, maxString) && strings.Index(entry, "=") > 0, of+"process.env", "holds an entry that is not NAME=value")
 	}
-	c.that(isAbsolute(p.Cwd), "process.cwd", "is not an absolute path")
-	c.that(isText(p.User, maxUser), "process.user", "is too long or holds NUL")
+	c.that(isAbsolute(p.Cwd), of+"process.cwd", "is not an absolute path")
+	c.that(isText(p.User, maxUser), of+"process.user", "is too long or holds NUL")
 }
 
 // guestCapabilities reach beyond the box: to devices, through mounts of configfs or devtmpfs, to
@@ -164,19 +188,19 @@ func (c *checks) process(p *Process) {
 // agent's own. Only a privileged box has them.
 var guestCapabilities = []string{"CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_PTRACE", "CAP_SYS_RAWIO"}
 
-func (c *checks) confinement(f *Confinement) {
-	c.that(len(f.Capabilities) <= maxCapabilities, "confinement.capabilities", "has too many entries")
+func (c *checks) confinement(f *Confinement, of string) {
+	c.that(len(f.Capabilities) <= maxCapabilities, of+"confinement.capabilities", "has too many entries")
 	for _, name := range f.Capabilities {
 		_, known := capability.Number(name)
-		c.that(known, "confinement.capabilities", "holds what is not a capability")
+		c.that(known, of+"confinement.capabilities", "holds what is not a capability")
 		allowed := f.Privileged != nil || !slices.Contains(guestCapabilities, name)
-		c.that(allowed, "confinement.capabilities", "holds "+name+", which is good for the whole guest")
+		c.that(allowed, of+"confinement.capabilities", "holds "+name+", which is good for the whole guest")
 	}
-	c.seccomp(f)
-	c.devices(f)
-	c.that(f.Privileged == nil || *f.Privileged, "confinement.privileged", "must be true or absent")
-	c.paths(f.MaskedPaths, "confinement.maskedPaths")
-	c.paths(f.ReadonlyPaths, "confinement.readonlyPaths")
+	c.seccomp(f, of)
+	c.devices(f, of)
+	c.that(f.Privileged == nil || *f.Privileged, of+"confinement.privileged", "must be true or absent")
+	c.paths(f.MaskedPaths, of+"confinement.maskedPaths")
+	c.paths(f.ReadonlyPaths, of+"confinement.readonlyPaths")
 }
 
 // options takes settings of the kernel in one order.
@@ -214,28 +238,28 @@ func (c *checks) directories(directories *[]string) {
 }
 
 // tmpfs takes each destination in its one spelling, and one order of them.
-func (c *checks) tmpfs(list *[]spec.Tmpfs) {
+func (c *checks) tmpfs(list *[]spec.Tmpfs, of string) {
 	if list == nil {
 		return
 	}
-	c.that(len(*list) > 0, "tmpfs", "must have an entry")
-	c.nested(spec.CheckTmpfs(list, "tmpfs"))
+	c.that(len(*list) > 0, of+"tmpfs", "must have an entry")
+	c.nested(spec.CheckTmpfs(list, of+"tmpfs"))
 	destinations := make([]string, len(*list))
 	for index, t := range *list {
 		destinations[index] = t.Destination
-		c.that(isAbsolute(t.Destination) && path.Clean(t.Destination) == t.Destination, "tmpfs", "holds what is not a clean absolute path")
+		c.that(isAbsolute(t.Destination) && path.Clean(t.Destination) == t.Destination, of+"tmpfs", "holds what is not a clean absolute path")
 	}
-	c.that(ascending(destinations), "tmpfs", "must be sorted by destination, each once")
+	c.that(ascending(destinations), of+"tmpfs", "must be sorted by destination, each once")
 }
 
-func (c *checks) resources(r *spec.Resources) {
-	c.nested(spec.CheckResources(r, "resources."))
+func (c *checks) resources(r *spec.Resources, of string) {
+	c.nested(spec.CheckResources(r, of+"resources."))
 	if r.Ulimits == nil {
 		return
 	}
 	for _, limit := range *r.Ulimits {
 		// A core dump is the workload's memory in a file.
-		c.that(limit.Name != "core" || limit.Soft == 0 && limit.Hard == 0, "resources.ulimits", "lets the workload leave core dumps")
+		c.that(limit.Name != "core" || limit.Soft == 0 && limit.Hard == 0, of+"resources.ulimits", "lets the workload leave core dumps")
 	}
 }
 

@@ -48,6 +48,8 @@ type Spec struct {
 	HostNetworks *int64 `json:"hostNetworks"`
 	// HostNames are the names that the host may give addresses of these networks; nil is none.
 	HostNames *[]string `json:"hostNames"`
+	// Containers are those of a pod, whose text is that of PodSpec; nil for a box.
+	Containers []Container `json:"-"`
 }
 
 // Resolver is what a box asks for of its resolver; what is nil is as in one that asks for nothing.
@@ -82,6 +84,8 @@ type Confinement struct {
 	DeviceRules    *[]spec.DeviceRule `json:"deviceRules"`
 	// Privileged gives the workload all of the guest, its secure processor included; nil is false.
 	Privileged *bool `json:"privileged"`
+	// GroupsPolicy is that of a box spec, for containers of a pod alone.
+	GroupsPolicy *string `json:"groupsPolicy"`
 }
 
 // Image is the image that the box was made from.

@@ -24,6 +24,25 @@ func (s *Store) HandOver(files *Files, owner users.User) (environment []string, 
 	}
 	s.files, s.owner = files, owner
 	defer s.forget()
+	return s.hand(files, owner)
+}
+
+// Share is HandOver for one of several processes, each of which has files of its own: the store
+// keeps the values for the others, until it is wiped.
+func (s *Store) Share(files *Files, owner users.User) (environment []string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == None {
+		return nil, nil
+	}
+	if s.state != Ready || s.ended {
+		return nil, ErrNotReady
+	}
+	return s.hand(files, owner)
+}
+
+// hand is called with the lock.
+func (s *Store) hand(files *Files, owner users.User) (environment []string, err error) {
 	for _, entry := range s.entries {
 		target := entry.secret.Target
 		if target.Kind == launchspec.TargetEnv {

@@ -28,6 +28,26 @@ func (g *guest) Start() (*process.Handle, error) { return nil, box.ErrSpecMissin
 func (g *guest) ServeRATLS(conn net.Conn) error  { return conn.Close() }
 func (g *guest) Reaching() <-chan struct{}       { return nil }
 
+// Container permits one request, and is that of no pod.
+func (g *guest) Container(ContainerBox) ConfidentialContainer { return &inPod{guest: g} }
+
+type inPod struct {
+	*guest
+	left bool
+}
+
+func (c *inPod) TakeContainer(request []byte) (string, error) {
+	if string(request) == "{}" {
+		return "sha256:1", nil
+	}
+	return "", &launchspec.ContainerError{Rule: "containers.process.args", Reason: "it is another one than was asked for"}
+}
+
+func (c *inPod) Leave() error {
+	c.left = true
+	return nil
+}
+
 func (g *guest) BrokerConnection(<-chan struct{}) (net.Conn, error) {
 	return nil, &Error{"conflict", "there is none"}
 }
@@ -98,6 +118,9 @@ func TestEachRouteNeedsItsPermission(t *testing.T) {
 		{"GET", "/v1/hello", "", "", []string{anything}},
 		{"GET", "/v1/state", "", "", []string{anything}},
 		{"POST", "/v1/poweroff", "", "", []string{anything}},
+		{"GET", "/v1/containers", "", "", []string{anything}},
+		{"PUT", "/v1/containers/{id}", "", "", []string{anything}},
+		{"DELETE", "/v1/containers/{id}", "", "", []string{anything}},
 		{"POST", "/v1/processes/main/start", "", "", []string{anything}},
 		{"POST", "/v1/freeze", "", "", []string{"signals"}},
 		{"POST", "/v1/thaw", "", "", []string{"signals"}},

@@ -13,6 +13,7 @@ import (
 	"a3s.dev/box/agent/secrets"
 	"a3s.dev/box/agent/stream"
 	"a3s.dev/box/agent/strictjson"
+	"a3s.dev/box/agent/users"
 )
 
 // Confidential has the parts of a confidential guest besides its box.
@@ -36,6 +37,30 @@ type Confidential interface {
 	// BrokerConnection waits until the guest connects to its broker, or the channel is closed, and
 	// returns the end that the host is to carry.
 	BrokerConnection(gone <-chan struct{}) (net.Conn, error)
+	// Container has the parts of a container of the pod, whose box has no spec yet.
+	Container(b ContainerBox) ConfidentialContainer
+}
+
+// ContainerBox has the methods of package box that a container of a confidential pod needs.
+type ContainerBox interface {
+	Digest() string
+	Take(spec *spec.Spec, digest string) error
+	Listen(address string) (net.Listener, error)
+	Process(id string) (*process.Handle, error)
+	Start() (*process.Handle, error)
+	Await() (*process.Handle, error)
+	Begin(h *process.Handle, environment []string)
+	Abandon(h *process.Handle, reason *process.ExitError)
+	MainUser() (users.User, error)
+}
+
+// ConfidentialContainer is a container of a confidential pod.
+type ConfidentialContainer interface {
+	Confidential
+	// TakeContainer takes a host's request for a container of the launch spec, once.
+	TakeContainer(request []byte) (digest string, err error)
+	// Leave is called when the container was removed.
+	Leave() error
 }
 
 // Taken is how a launch spec is answered.

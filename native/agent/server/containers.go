@@ -65,6 +65,10 @@ func (s *Server) getOrMake(id string) (*Server, error) {
 		return nil, err
 	}
 	made := &Server{Box: container, Version: s.Version, queue: newRequestQueue()}
+	if s.Confidential != nil {
+		made.container = s.Confidential.Container(container)
+		made.Confidential = made.container
+	}
 	if s.containers.servers == nil {
 		s.containers.servers = map[string]*Server{}
 	}
@@ -84,10 +88,18 @@ func (s *Server) takeContainer(t stream.Stream, body []byte, id string) {
 	pod := s.queue.settled()
 	if !of.queue.setUp(func() {
 		wait(pod)
-		give(t)(specTaken(of.Box.TakeContainer(body)))
+		give(t)(specTaken(of.takeOwn(body)))
 	}) {
 		writeError(t, errBusy)
 	}
+}
+
+// takeOwn takes the spec of a container, or in a confidential pod the request for one.
+func (s *Server) takeOwn(body []byte) (digest string, err error) {
+	if s.container != nil {
+		return s.container.TakeContainer(body)
+	}
+	return s.Box.TakeContainer(body)
 }
 
 // removeContainer waits for the set-up of the container, and for the end of its processes.
@@ -102,6 +114,9 @@ func (s *Server) removeContainer(t stream.Stream, _ []byte, id string) {
 		err := s.Box.RemoveContainer(id)
 		// Another request removes it.
 		if !errors.Is(err, box.ErrStopping) && !errors.Is(err, box.ErrNoContainer) {
+			if of.container != nil {
+				err = errors.Join(err, of.container.Leave())
+			}
 			of.queue.close()
 			s.containers.mu.Lock()
 			delete(s.containers.servers, id)

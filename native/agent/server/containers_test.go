@@ -82,3 +82,77 @@ func TestAContainerThatComesBeforeItsPodIsSetUpWaits(t *testing.T) {
 		t.Errorf("got %d", status)
 	}
 }
+
+// podOf serves a confidential guest with a container.
+func podOf(t *testing.T, permissions ...string) (*Server, *client) {
+	t.Helper()
+	s := &Server{Box: box.New(nil, &cgroup.Cgroup{}, -1, nil), Confidential: &guest{permitting(permissions...)}}
+	c := serve(t, &http2.Server{Handler: s.Handler()})
+	c.protocol = minConfidentialPods
+	if status, text := c.call("PUT", "/v1/containers/a", "{}"); status != http.StatusOK || text != `{"spec":"sha256:1"}` {
+		t.Fatalf("got %d %s", status, text)
+	}
+	return s, c
+}
+
+func TestAConfidentialContainerIsRefusedByTheFieldThatDecides(t *testing.T) {
+	_, c := podOf(t)
+	status, text := c.call("PUT", "/v1/containers/b", "{ }")
+	want := `"code":"container-not-permitted"`
+	if status != http.StatusForbidden || !strings.Contains(text, want) || !strings.Contains(text, `"rule":"containers.process.args"`) {
+		t.Errorf("got %d %s", status, text)
+	}
+}
+
+// What a launch spec permits the host is for the processes of all containers.
+func TestAConfidentialContainerPermitsItsHostWhatTheLaunchSpecDoes(t *testing.T) {
+	paths := map[string][2]string{
+		"exec": {"POST", "/v1/containers/a/processes"}, "logs": {"POST", "/v1/containers/a/processes/main/output?offset=0"},
+		"attach": {"PUT", "/v1/containers/a/processes/main/stdin"}, "stats": {"GET", "/v1/containers/a/top"},
+		"signals": {"POST", "/v1/containers/a/processes/main/signal"},
+	}
+	bodies := map[string]string{"exec": `{"id":"e","process":{}}`, "signals": `{"signal":"SIGHUP"}`}
+	for permission, path := range paths {
+		_, c := podOf(t)
+		if status, text := c.call(path[0], path[1], bodies[permission]); status != http.StatusForbidden || !strings.Contains(text, "host-not-permitted") {
+			t.Errorf("%s: got %d %s", permission, status, text)
+		}
+		_, c = podOf(t, permission)
+		if status, text := c.call(path[0], path[1], bodies[permission]); status == http.StatusForbidden {
+			t.Errorf("%s: got %d %s", permission, status, text)
+		}
+	}
+	_, c := podOf(t, allPermissions...)
+	for _, path := range []string{"/v1/containers/a/resources", "/v1/containers/a/files"} {
+		if status, _ := c.call("PUT", path, "{}"); status != http.StatusNotFound {
+			t.Errorf("%s: got %d", path, status)
+		}
+	}
+	if status, _ := c.call("POST", "/v1/sockets/dial?port=1", ""); status != http.StatusNotFound {
+		t.Errorf("dial: got %d", status)
+	}
+}
+
+func TestAConfidentialContainerLeavesWhenItIsRemoved(t *testing.T) {
+	s, c := podOf(t)
+	of, err := s.containers.get("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := c.call("DELETE", "/v1/containers/a", ""); status != http.StatusNoContent {
+		t.Errorf("got %d", status)
+	}
+	if !of.container.(*inPod).left {
+		t.Error("it kept what it had")
+	}
+}
+
+func TestEarlierVersionsHaveNoConfidentialPods(t *testing.T) {
+	_, c := podOf(t)
+	c.protocol = minConfidentialPods - 1
+	for _, path := range []string{"/v1/containers/a", "/v1/containers/a/processes/main/signal"} {
+		if status, _ := c.call("PUT", path, "{}"); status != http.StatusNotFound {
+			t.Errorf("%s: got %d", path, status)
+		}
+	}
+}

@@ -29,6 +29,9 @@ const codeFrozen = "frozen"
 // codeNetworks is of networks that a launch spec does not let the host choose.
 const codeNetworks = "networks-not-permitted"
 
+// codeContainer is of a container that a launch spec does not permit.
+const codeContainer = "container-not-permitted"
+
 // codeSocket is of a socket in the box that is not there, or that nobody listens on.
 const codeSocket = "socket-refused"
 
@@ -45,6 +48,7 @@ var statuses = map[string]int{
 	codeSocket:                 409,
 	"host-not-permitted":       403,
 	codeNetworks:               403,
+	codeContainer:              403,
 	"launch-spec-malformed":    400,
 	"launch-spec-mismatch":     403,
 	"verity-mismatch":          500,
@@ -103,6 +107,7 @@ func codeOf(err error) string {
 	var socket *box.SocketError
 	var full *rootfs.FullError
 	var networks *launchspec.HostNetworksError
+	var container *launchspec.ContainerError
 	switch {
 	case errors.As(err, &own):
 		return own.Code
@@ -120,6 +125,8 @@ func codeOf(err error) string {
 		return codeSocket
 	case errors.As(err, &networks):
 		return codeNetworks
+	case errors.As(err, &container):
+		return codeContainer
 	case errors.As(err, &memory):
 		return "conflict"
 	case errors.Is(err, stream.ErrTooLarge):
@@ -150,7 +157,15 @@ func writeError(t stream.Stream, err error) {
 	if !known {
 		code, status = stage.SetupFailed, 500
 	}
-	writeJSON(t, reply{status, appendError(nil, code, err.Error(), rules[code])})
+	writeJSON(t, reply{status, appendError(nil, code, err.Error(), ruleOf(code, err))})
+}
+
+func ruleOf(code string, err error) string {
+	var container *launchspec.ContainerError
+	if errors.As(err, &container) {
+		return container.Rule
+	}
+	return rules[code]
 }
 
 func writeJSON(t stream.Stream, r reply) {

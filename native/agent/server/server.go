@@ -20,13 +20,15 @@ const (
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 19
+	maxProtocol = 20
 	// minConfidential is the first that knows of confidential guests.
 	minConfidential = 3
 	// minFrozen is the first that has a code of its own for a box that is frozen.
 	minFrozen = 6
 	// minContainers is the first with pods.
 	minContainers = 12
+	// minConfidentialPods is the first with pods in confidential guests.
+	minConfidentialPods = 20
 )
 
 // Server serves the host for one box.
@@ -38,6 +40,9 @@ type Server struct {
 	PowerOff func()
 	// Confidential has the other parts of a confidential guest; nil in a plain one.
 	Confidential Confidential
+
+	// container is Confidential for a container of a confidential pod; nil for any other server.
+	container ConfidentialContainer
 
 	queue            *requestQueue
 	reseeded, forked once
@@ -93,6 +98,9 @@ var routes = []route{
 	{method: "GET", path: "/v1/containers", in: plainGuests, may: free, since: 12, stream: (*Server).listContainers},
 	{method: "PUT", path: "/v1/containers/{id}", in: plainGuests, may: free, since: 12, limit: maxSpecBytes, stream: (*Server).takeContainer},
 	{method: "DELETE", path: "/v1/containers/{id}", in: plainGuests, may: free, since: 12, stream: (*Server).removeContainer},
+	{method: "GET", path: "/v1/containers", in: confidentialGuests, may: free, since: minConfidentialPods, stream: (*Server).listContainers},
+	{method: "PUT", path: "/v1/containers/{id}", in: confidentialGuests, may: free, since: minConfidentialPods, limit: maxSpecBytes, stream: (*Server).takeContainer},
+	{method: "DELETE", path: "/v1/containers/{id}", in: confidentialGuests, may: free, since: minConfidentialPods, stream: (*Server).removeContainer},
 	{method: "PUT", path: "/v1/launch-spec", in: confidentialGuests, may: free, since: 3, fatal: true, limit: maxSpecBytes, setUp: (*Server).takeLaunchSpec},
 	{method: "PUT", path: "/v1/certificates", in: confidentialGuests, may: free, since: 3, limit: maxDocumentBytes, prompt: (*Server).takeCertificates},
 	{method: "GET", path: "/v1/secrets", in: confidentialGuests, may: free, since: 3, stream: (*Server).secrets},
@@ -250,12 +258,20 @@ func (s *Server) find(t stream.Stream) (*Server, *route, string, error) {
 		case version < route.since:
 		case container == "":
 			return s, route, id, nil
-		case version >= minContainers && s.Confidential == nil:
+		case version >= s.minPods():
 			of, err := s.containers.get(container)
 			return of, route, id, err
 		}
 	}
 	return nil, nil, "", &Error{"not-found", "there is no route " + strconv.QuoteToASCII(t.Head().Method+" "+t.Head().Path)}
+}
+
+// minPods is the first version in which this guest can be a pod.
+func (s *Server) minPods() int {
+	if s.Confidential != nil {
+		return minConfidentialPods
+	}
+	return minContainers
 }
 
 // minimum is the lowest version that this guest speaks.

@@ -14,9 +14,15 @@ import (
 const AttachDeadline = 30 * time.Second
 
 // AwaitDisks returns the device files of all disks by serial, once those with these serials exist.
-func AwaitDisks(serials []string) (map[string]string, error) {
+// look has the kernel look for disks of which it gets no notice; nil where it gets one.
+func AwaitDisks(serials []string, look func() error) (map[string]string, error) {
 	missing := ""
 	disks, err := uevent.Wait(AttachDeadline, func() (map[string]string, bool, error) {
+		if look != nil {
+			if err := look(); err != nil {
+				return nil, false, err
+			}
+		}
 		disks, err := ListDisks()
 		if err != nil {
 			return nil, false, err

@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 
 func layerOf(t *testing.T, serial, tree string) spec.Layer {
 	t.Helper()
-	v := spec.Verity(guesttest.TreeOf(t, tree))
-	return spec.Layer{Serial: serial, Verity: &v}
+	made := guesttest.TreeOf(t, tree)
+	return spec.Layer{Serial: serial, Verity: &spec.Verity{Bytes: made.Bytes, Root: made.Root, Salt: made.Salt}}
 }
 
 // mountForTest mounts layers, and unmounts them when the test ends.

@@ -34,7 +34,10 @@ func MountLayers(layers []spec.Layer, disks map[string]string) ([]string, error)
 		path := layerDir(index)
 		device, err := openLayer(&layer, disks[layer.Serial])
 		if err == nil {
-			err = explainLayer(&layer, mountLayer(device, path, index >= usualLayers))
+			err = explainLayer(&layer, mountLayer(device.Path, path, index >= usualLayers))
+			if layer.Verity != nil && layer.Verity.Device != "" {
+				err = errors.Join(err, device.RemoveLater())
+			}
 		}
 		if err != nil {
 			return nil, &DeviceError{"layer", layer.Serial, err}
@@ -64,12 +67,15 @@ func mountLayer(device, path string, missing bool) error {
 
 // openLayer returns the device that a layer is mounted from: the disk itself, or its dm-verity
 // device, which returns verified blocks only.
-func openLayer(l *spec.Layer, disk string) (string, error) {
+func openLayer(l *spec.Layer, disk string) (dm.Device, error) {
 	if l.Verity == nil {
-		return disk, nil
+		return dm.Device{Path: disk}, nil
 	}
-	device, err := dm.OpenVerity(l.Serial, disk, &dm.Verity{Bytes: l.Verity.Bytes, Root: l.Verity.Root, Salt: l.Verity.Salt})
-	return device.Path, err
+	name := l.Serial
+	if l.Verity.Device != "" {
+		name = l.Verity.Device
+	}
+	return dm.OpenVerity(name, disk, &dm.Verity{Bytes: l.Verity.Bytes, Root: l.Verity.Root, Salt: l.Verity.Salt})
 }
 
 // explainLayer makes the error of a mount one of dm-verity where the kernel has read a block that

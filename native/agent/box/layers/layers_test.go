@@ -39,7 +39,7 @@ func TestALayerThatWasTamperedWithHasAVerityError(t *testing.T) {
 	if err := explainLayer(&checked, nil); err != nil {
 		t.Errorf("got %v", err)
 	}
-	if device, err := openLayer(&plain, "/dev/vda"); device != "/dev/vda" || err != nil {
+	if device, err := openLayer(&plain, "/dev/vda"); device.Path != "/dev/vda" || err != nil {
 		t.Errorf("got %s, %v", device, err)
 	}
 	var refused *dm.VerityError

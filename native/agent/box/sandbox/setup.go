@@ -19,7 +19,7 @@ func (s *Sandbox) SetUp(l *process.Launcher, spec *spec.Spec) error {
 	if err := spec.CheckIntegrity(); err != nil {
 		return err
 	}
-	if err := s.findDisks(spec.Serials()); err != nil {
+	if err := s.findDisks(spec.Serials(), spec.FindDisks); err != nil {
 		return err
 	}
 	if err := s.takeChanges(spec.Rootfs.Changes, spec.Resources.MemoryBytes); err != nil {

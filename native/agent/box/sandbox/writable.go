@@ -14,13 +14,13 @@ import (
 )
 
 // findDisks waits for the disks that were not found yet.
-func (s *Sandbox) findDisks(serials []string) error {
+func (s *Sandbox) findDisks(serials []string, look func() error) error {
 	missing := slices.IndexFunc(serials, func(serial string) bool { return s.disks[serial] == "" })
 	if missing < 0 {
 		return nil
 	}
 	var err error
-	s.disks, err = layers.AwaitDisks(serials)
+	s.disks, err = layers.AwaitDisks(serials, look)
 	return err
 }
 

@@ -62,7 +62,7 @@ func (s *Spec) Uses() []string {
 	// A plain box may get a card while it runs; by then no driver is loaded any more. The layers of
 	// a confidential one have a hash tree.
 	isLayered := s.Pod || len(s.Rootfs.Layers) > 0
-	isChecked := !s.Pod && isLayered && s.Rootfs.Layers[0].Verity != nil
+	isChecked := s.Checked || !s.Pod && isLayered && s.Rootfs.Layers[0].Verity != nil
 	if s.Network.Kind == NetworkNIC || isLayered && !isChecked {
 		uses = append(uses, UseNIC)
 	}

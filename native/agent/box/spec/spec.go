@@ -35,6 +35,8 @@ type Spec struct {
 	Authorities *[]string `json:"authorities"`
 	// Pod: the spec is that of a pod, which has neither a root nor a process of its own.
 	Pod bool `json:"-"`
+	// Checked: the layers of all containers of the pod have a hash tree.
+	Checked bool `json:"-"`
 	// Pids is the PID namespace that a container shares; nil for one of its own.
 	Pids *Pids `json:"-"`
 	// Attachments are the agent's own mounts; no host can name one.
@@ -42,6 +44,8 @@ type Spec struct {
 	// OpenSealed opens a sealed disk, and returns the device with its file system; nil where there
 	// is none.
 	OpenSealed func(serial, device string) (string, error) `json:"-"`
+	// FindDisks has the kernel look for disks of which it gets no notice; nil where it gets one.
+	FindDisks func() error `json:"-"`
 }
 
 // Attachment is a mount, open and attached nowhere, for a directory of the box, which is made where
@@ -74,6 +78,9 @@ type Layer struct {
 type Verity struct {
 	Bytes      int64
 	Root, Salt [32]byte
+	// Device names the device that checks the blocks, and that ends with the mount of the layer;
+	// empty where it stays until the guest ends, and has the name of the disk.
+	Device string
 }
 
 // Kinds of Changes. No box spec of a host has the last one.
