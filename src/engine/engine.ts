@@ -292,7 +292,10 @@ export interface VmSpec {
    * serials.
    */
   readonly fork?: OpenSavedVm | undefined;
-  /** The VM is launched measured. It then boots, and has no template, no shares and no console. */
+  /**
+   * The VM is launched measured. It then boots, and has no template, no shares and no console.
+   * Disks alone are attached to it while it runs, where it has `sparePorts`.
+   */
   readonly confidential?: ConfidentialLaunch | undefined;
   /**
    * Executes this VM, and is not chosen by a probe. Of VMs alone that boot. Absent: the engine

@@ -116,8 +116,9 @@ export class QemuVm implements Vm {
   }
 
   async attachDisks(name: string, disks: readonly Disk[]): Promise<void> {
-    this.#requirePlain('get disks while it runs');
-    await attachDiskSet(this.#parts.monitor, name, disks);
+    const { monitor, confidential } = this.#parts;
+    // One that has no root ports has no place for them.
+    await attachDiskSet(monitor, name, disks, confidential !== undefined);
   }
 
   async attachShares(
@@ -134,7 +135,6 @@ export class QemuVm implements Vm {
   }
 
   async detachDisks(name: string): Promise<void> {
-    this.#requirePlain('lose disks while it runs');
     await detachDiskSet(this.#parts.monitor, name);
   }
 

@@ -170,6 +170,13 @@ export function asArguments(commands: readonly Command[]): string[] {
   });
 }
 
+/** A device of a guest whose memory the host cannot read but where the guest lets it. */
+export function modern(
+  device: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  return { ...device, 'disable-legacy': 'on', iommu_platform: true };
+}
+
 function placed(driver: string, slot: Slot): Record<string, unknown> {
   return { driver, ...slot };
 }

@@ -278,4 +278,20 @@ describe('the arguments of a confidential microVM', () => {
     expect(places[0]).toBe('0x4.0x0');
     expect(places.at(-1)).toBe('0x1e.0x7');
   });
+
+  it('gives a confidential pod root ports for the disks of its containers, and a box none', () => {
+    const ports = (sparePorts?: number) => {
+      const planned = { ...simulated, spec: { ...spec, sparePorts } };
+      const line = confidentialArguments(planned, simulatedFds);
+      const found = line.filter((each) => each.startsWith('pcie-root-port'));
+      return { found, disk: line.find((each) => each.includes('virtio-blk-pci')) };
+    };
+    expect(ports().found).toEqual([]);
+    const { found, disk } = ports(2);
+    expect(found).toEqual([
+      'pcie-root-port,id=rp0,chassis=1,slot=1,bus=pcie.0,addr=0x4',
+      'pcie-root-port,id=rp1,chassis=2,slot=2,bus=pcie.0,addr=0x5',
+    ]);
+    expect(JSON.parse(disk ?? '{}')).toMatchObject({ bus: 'pcie.0', addr: '0x6.0x0' });
+  });
 });

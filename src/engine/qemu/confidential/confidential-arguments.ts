@@ -28,11 +28,12 @@ import { diskSet, KVM_SET } from '../command-line/descriptor-sets.ts';
 import {
   asArguments,
   type Command,
+  modern,
   NETDEV,
   placedDisks,
   translator,
 } from '../command-line/devices.ts';
-import { cardPlaces, diskPlaces, FIXED_PLACES } from './device-places.ts';
+import { cardPlaces, diskPlaces, FIXED_PLACES, portPlaces } from './device-places.ts';
 import type { ConfidentialPlan, ConfidentialSpec } from './plan.ts';
 
 /** Descriptors that QEMU inherits, by number. */
@@ -84,6 +85,7 @@ export function confidentialArguments(
     ...protection(spec, fds),
     ...boot(spec, fds),
     ...ports(spec),
+    ...rootPorts(spec),
     ...monitorArguments(fds.monitor),
     ...asArguments([...cards(spec, fds), ...disks(spec)]),
     ...lifecycle(),
@@ -196,6 +198,14 @@ function ports({ runtimeDir, confidential }: ConfidentialSpec): string[] {
   ];
 }
 
+/** For what is attached while the VM runs. */
+function rootPorts({ sparePorts = 0 }: ConfidentialSpec): string[] {
+  return portPlaces(sparePorts).flatMap((place, index) => [
+    '-device',
+    `pcie-root-port,id=rp${index},chassis=${index + 1},slot=${index + 1},${place}`,
+  ]);
+}
+
 function cards(
   { nic, moreNics = [], runtimeDir }: ConfidentialSpec,
   { tap, moreTaps = [] }: ConfidentialDescriptors,
@@ -230,14 +240,11 @@ function backend(
 }
 
 function disks(spec: ConfidentialSpec): Command[] {
-  return placedDisks(spec, diskPlaces(spec.disks.length)).map(([name, args]) => [
+  const places = diskPlaces(spec.disks.length, spec.sparePorts);
+  return placedDisks(spec, places).map(([name, args]) => [
     name,
     name === 'device_add' ? modern(args) : args,
   ]);
-}
-
-function modern(device: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return { ...device, 'disable-legacy': 'on', iommu_platform: true };
 }
 
 function base64(bytes: Uint8Array): string {

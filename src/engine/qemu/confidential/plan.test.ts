@@ -64,6 +64,11 @@ it('refuses shares and backing files for a confidential microVM', () => {
 
 it('refuses too many disks, and HOST_DATA of another length', () => {
   expect(codeOf({ disks: Array(MOST_DISKS + 1).fill(disk) })).toBe('invalid-argument');
+  // Each root port takes the place of eight.
+  const left = Array(MOST_DISKS - 16).fill(disk);
+  expect(codeOf({ disks: left, sparePorts: 2 })).toBeUndefined();
+  expect(codeOf({ disks: [...left, disk], sparePorts: 2 })).toBe('invalid-argument');
+  expect(codeOf({ disks: [], sparePorts: 28 })).toBe('invalid-argument');
   const confidential = { ...spec.confidential, hostData: new Uint8Array(31) };
   expect(codeOf({ confidential })).toBe('invalid-argument');
 });

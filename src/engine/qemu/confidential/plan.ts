@@ -6,7 +6,7 @@
  */
 import { A3sError } from '../../../errors.ts';
 import type { Accelerator, ConfidentialLaunch, VmSpec } from '../../engine.ts';
-import { MOST_DISKS } from './device-places.ts';
+import { roomForDisks } from './device-places.ts';
 
 /** A spec whose VM is launched measured. */
 export type ConfidentialSpec = VmSpec & { readonly confidential: ConfidentialLaunch };
@@ -26,7 +26,7 @@ const HOST_DATA_BYTES = 32;
  * @throws A3sError `unsupported-option`, `invalid-argument`, `tee-unavailable`
  */
 export function checkPlan({ spec, accelerator }: ConfidentialPlan): void {
-  const { confidential, disks } = spec;
+  const { confidential, disks, sparePorts = 0 } = spec;
   if (spec.template !== undefined || spec.fork !== undefined) {
     refuse('unsupported-option', 'it boots by itself, never from a template or a snapshot');
   }
@@ -36,8 +36,9 @@ export function checkPlan({ spec, accelerator }: ConfidentialPlan): void {
   if (disks.some(({ backing = [] }) => backing.length > 0)) {
     refuse('unsupported-option', 'its disks cannot be layers over other images');
   }
-  if (disks.length > MOST_DISKS) {
-    refuse('invalid-argument', `it takes at most ${MOST_DISKS} disks, not ${disks.length}`);
+  const room = roomForDisks(sparePorts);
+  if (disks.length > room) {
+    refuse('invalid-argument', `it takes at most ${room} disks, not ${disks.length}`);
   }
   if (confidential.hostData.length !== HOST_DATA_BYTES) {
     refuse('invalid-argument', `HOST_DATA has ${HOST_DATA_BYTES} bytes`);

@@ -139,3 +139,25 @@ it('leaves nothing behind of disks that cannot be attached', async () => {
     await expect(attachDiskSet(vm, name, [])).rejects.toMatchObject({ code: 'invalid-argument' });
   }
 });
+
+it('attaches disks of a confidential microVM once, by devices that share little of its memory', async () => {
+  const monitor = new FakeMonitor();
+  const added: unknown[] = [];
+  const execute = monitor.execute.bind(monitor);
+  monitor.execute = (command, args, ...rest) => {
+    if (command === 'device_add') added.push(args);
+    return execute(command, args, ...rest);
+  };
+  await attachDiskSet(monitor, 'c1', [layer(0), layer(1)], true);
+  const before = [...monitor.log];
+  await attachDiskSet(monitor, 'c1', [layer(0), layer(1)], true);
+  expect(monitor.log).toEqual(before);
+  for (const device of added) {
+    expect(device).toMatchObject({ 'disable-legacy': 'on', iommu_platform: true });
+  }
+  expect(added).toHaveLength(2);
+  const three = [layer(0), layer(1), layer(2)];
+  await expect(attachDiskSet(monitor, 'c1', three, true)).rejects.toMatchObject({
+    code: 'conflict',
+  });
+});

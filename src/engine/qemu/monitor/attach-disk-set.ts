@@ -13,7 +13,7 @@ import { retry } from '../../../async/retry.ts';
 import { A3sError } from '../../../errors.ts';
 import type { Disk } from '../../engine.ts';
 import { overlaySet } from '../command-line/descriptor-sets.ts';
-import { type DiskSets, diskOfSets } from '../command-line/devices.ts';
+import { type Command, type DiskSets, diskOfSets, modern } from '../command-line/devices.ts';
 import { freeSlots } from '../command-line/slots.ts';
 import { executeAll } from './execute-all.ts';
 import { attachedDevices, DETACH_MS, freePorts } from './hotplug.ts';
@@ -27,6 +27,8 @@ const Nodes = z.array(z.object({ 'node-name': z.string().max(64) })).max(4096);
 
 /**
  * @param name letters and digits, at most 16
+ * @param confidential the guest shares little of its memory, and has no hot-plug: what is attached
+ * stays, and is there for the same disks again
  * @throws A3sError `conflict`, `invalid-argument`, `state-unusable`, `vmm-failed`; nothing is
  * attached then
  */
@@ -34,8 +36,10 @@ export async function attachDiskSet(
   monitor: Monitor,
   name: string,
   disks: readonly Disk[],
+  confidential = false,
 ): Promise<void> {
-  await detachDiskSet(monitor, name);
+  if (confidential && (await isAttached(monitor, name, disks.length))) return;
+  if (!confidential) await detachDiskSet(monitor, name);
   const slots = freeSlots(disks.length, await freePorts(monitor));
   if (slots === undefined) {
     throw new A3sError(
@@ -63,12 +67,13 @@ export async function attachDiskSet(
       slots.flatMap(([index, slot]) => {
         const [disk, own] = [disks[index], sets[index]];
         if (disk === undefined || own === undefined) return [];
-        return diskOfSets(disk, own, `${prefix(name)}${index}`, slot);
+        const commands = diskOfSets(disk, own, `${prefix(name)}${index}`, slot);
+        return confidential ? commands.map(sharedAlone) : commands;
       }),
     );
   } catch (error) {
     // The guest does not know of the port yet: function 0 is the last one that is attached.
-    await detachDiskSet(monitor, name).catch(() => undefined);
+    if (!confidential) await detachDiskSet(monitor, name).catch(() => undefined);
     throw error;
   } finally {
     // The open disks keep descriptors of their own.
@@ -76,6 +81,20 @@ export async function attachDiskSet(
       await monitor.execute('remove-fd', { 'fdset-id': set }, ANY_ANSWER).catch(() => undefined);
     }
   }
+}
+
+/** @throws A3sError `conflict` where some of the disks are attached, and others are not */
+async function isAttached(monitor: Monitor, name: string, count: number): Promise<boolean> {
+  const own = prefix(name);
+  const found = (await attachedDevices(monitor)).filter((id) => id.startsWith(own)).length;
+  if (found === 0 || found === count) return found > 0;
+  throw new A3sError('conflict', `Cannot attach ${count} disks: the microVM has ${found} of them`, {
+    remedy: 'Remove the pod.',
+  });
+}
+
+function sharedAlone([command, args, ...rest]: Command): Command {
+  return [command, command === 'device_add' ? modern(args) : args, ...rest];
 }
 
 /** @throws A3sError `vmm-failed` where the guest keeps them */
