@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ContainerSpec } from '@a3s-box/policies';
+import type { ContainerRequest, ContainerSpec } from '@a3s-box/policies';
 import { expectProtocol } from './expect-protocol.ts';
 import { GuestBox } from './guest-box.ts';
 import type { RequestConnection } from './http2-connection.ts';
@@ -33,6 +33,16 @@ export class GuestContainer extends GuestBox {
     if (spec.pids !== undefined) expectProtocol(this.#pod, 16, 'PID namespaces that are shared');
     const options = { signal, deadlineMs: SETUP_MS };
     return (await this.#pod.call('PUT', pathOf(this.id), spec, SpecTaken, options)).spec;
+  }
+
+  /**
+   * Asks a confidential pod for a container of its launch spec, once. The guest makes what that
+   * says, or refuses by it. Otherwise as `put`. Protocol 20.
+   */
+  async request(request: ContainerRequest, signal?: AbortSignal): Promise<string> {
+    expectProtocol(this.#pod, 20, 'confidential pods');
+    const options = { signal, deadlineMs: SETUP_MS };
+    return (await this.#pod.call('PUT', pathOf(this.id), request, SpecTaken, options)).spec;
   }
 
   /**

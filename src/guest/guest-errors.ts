@@ -39,6 +39,8 @@ const ROWS = {
   'setup-failed': { status: 500, code: 'agent-failed' },
   'host-not-permitted': { status: 403, code: 'host-not-permitted' },
   'networks-not-permitted': { status: 403, code: 'host-not-permitted' },
+  // Since protocol 20.
+  'container-not-permitted': { status: 403, code: 'host-not-permitted', final: 'request' },
   'launch-spec-malformed': { status: 400, code: 'launch-spec-mismatch' },
   'launch-spec-mismatch': { status: 403, code: 'launch-spec-mismatch' },
   'verity-mismatch': { status: 500, code: 'verity-mismatch' },
