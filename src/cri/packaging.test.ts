@@ -1,9 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { LaunchedContainer } from '@a3s-box/policies';
 import { readPolicyDocument } from '@a3s-box/policies/document';
 import { expect, it } from 'vitest';
-import { HANDLERS } from './handlers.ts';
+import { parseBroker } from '../box-options/broker.ts';
+import { parseSecretOptions } from '../box-options/secret.ts';
+import { HANDLERS, teeOf } from './handlers.ts';
+import { launchedContainer } from './measure/launched-container.ts';
+import { readManifest } from './measure/pod-manifest.ts';
+import { IMAGE_CONFIG as imageConfig, VERITY_LAYER as LAYER } from './testing/manifest-image.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const DIRECTORY = join(ROOT, 'packaging/kubernetes');
@@ -18,8 +24,9 @@ const page = readFileSync(join(ROOT, 'docs/kubernetes.md'), 'utf8');
 it('each document of the packaging is YAML, and the page on Kubernetes names it', () => {
   const documents = files.filter((file) => file.endsWith('.yaml')).sort();
   expect(documents).toEqual([
-    'installer/daemon-set.yaml',
-    ...['k3s-agent.yaml', 'kubeadm-join.yaml', 'kubelet.yaml', 'runtime-class.yaml'],
+    ...['confidential-deployment.yaml', 'installer/daemon-set.yaml'],
+    ...['k3s-agent.yaml', 'kubeadm-join.yaml', 'kubelet.yaml'],
+    ...['runtime-class-simulate.yaml', 'runtime-class-snp.yaml', 'runtime-class.yaml'],
     'sample-pod.yaml',
   ]);
   for (const file of documents) {
@@ -40,6 +47,33 @@ it('the runtime class has a handler that the server knows, and leads to its node
   });
   expect(read('sample-pod.yaml')).toMatchObject({ spec: { runtimeClassName: 'a3s' } });
   expect(page).toContain('`120Mi`');
+});
+
+it('the runtime classes of confidential pods have the handlers for them', () => {
+  const classes = {
+    'a3s-snp': 'runtime-class-snp.yaml',
+    'a3s-simulate': 'runtime-class-simulate.yaml',
+  };
+  for (const [name, file] of Object.entries(classes)) {
+    expect(read(file)).toMatchObject({ metadata: { name }, handler: name });
+    expect(teeOf(name)).toBeDefined();
+  }
+});
+
+it('the sample of a confidential deployment is one that can be measured', () => {
+  const { spec, hostname, annotations } = readManifest(text('confidential-deployment.yaml'));
+  expect(spec.runtimeClassName).toBe('a3s-snp');
+  expect(hostname).toBe('sample');
+  const broker = parseBroker(annotations['dev.a3s.broker'] ?? '');
+  expect(broker).toMatchObject({ host: 'broker.example', tenant: 'shop' });
+  const secret = parseSecretOptions('token', annotations['dev.a3s.secret.token'] ?? '');
+  expect(secret.resource).toBe('shop/web/token');
+  const image = { config: imageConfig, manifestDigest: `sha256:${'a'.repeat(64)}` } as const;
+  for (const container of spec.containers) {
+    const made = launchedContainer(spec, hostname, container, { image, layers: [LAYER] });
+    expect(LaunchedContainer.parse(made)).toEqual(made);
+    expect(made.process.user).toBe('1000:1000');
+  }
 });
 
 it('kubelet, kubeadm and k3s find the socket that the service serves, on labelled nodes', () => {

@@ -7,6 +7,7 @@ import { stat } from 'node:fs/promises';
 import { unlessAborted } from '../async/unless-aborted.ts';
 import type { Stats } from '../guest/protocol.ts';
 import { ifMissing } from '../networks/host/if-missing.ts';
+import { podPermits } from './confidential/host-may.ts';
 import type { RunningPod } from './launch/running-pod.ts';
 import type { PodHost } from './pod-host.ts';
 import type { Container } from './record/container.ts';
@@ -43,7 +44,7 @@ export async function readContainer(rt: StatsHost, container: Container): Promis
   const disk = await stat(containerDisk(rt, container.definition)).catch(ifMissing);
   const diskBytes = (disk?.blocks ?? 0) * STAT_BLOCK;
   const running = rt.runningPods.get(pod);
-  if (running === undefined || container.state.status !== 'running') {
+  if (running === undefined || container.state.status !== 'running' || !isCounted(rt, pod)) {
     return { container, diskBytes };
   }
   const stats = await answered(rt, { container: id }, running, async (signal) =>
@@ -56,12 +57,18 @@ export async function readPod(rt: StatsHost, pod: Pod): Promise<PodUse> {
   const { id } = pod.definition;
   const running = rt.runningPods.get(id);
   const [stats, ...containers] = await Promise.all([
-    running === undefined
+    running === undefined || !isCounted(rt, id)
       ? undefined
       : answered(rt, { pod: id }, running, async (signal) => (await running.guest()).stats(signal)),
     ...rt.pods.containers(id).map((container) => readContainer(rt, container)),
   ]);
   return { pod, stats, containers };
+}
+
+/** The guest of a confidential pod counts for its host where its launch spec says so. */
+function isCounted(rt: Pick<StatsHost, 'pods'>, id: string): boolean {
+  const pod = rt.pods.pod(id);
+  return pod === undefined || podPermits(pod.definition, 'stats');
 }
 
 /** One guest that does not answer keeps no list from being answered: it has ended, or will. */

@@ -8,7 +8,12 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { ClientHttp2Session } from 'node:http2';
 import type { Appraisal, Claims, Evidence, VerifyCheck } from '@a3s-box/attestation';
 import type { EarSubmod } from '@a3s-box/attestation/ear';
-import { type LaunchSpec, LaunchSpecError, parseLaunchSpec } from '@a3s-box/policies';
+import {
+  type LaunchSpec,
+  LaunchSpecError,
+  type PodLaunchSpec,
+  parseAnyLaunchSpec,
+} from '@a3s-box/policies';
 import { hostDataOf, isHostDataOf } from '@a3s-box/policies/host-data';
 import {
   ATTEST_EXPORTER,
@@ -42,7 +47,8 @@ export interface VerifiedPeer {
   readonly instance: string;
   /** Hexadecimal: SHA-256 of `specText`, which HOST_DATA is made of. */
   readonly specDigest: string;
-  readonly spec: LaunchSpec;
+  /** Of a box, or of a pod: `schema` says which. */
+  readonly spec: LaunchSpec | PodLaunchSpec;
   readonly specText: string;
   /** What the fresh report says. */
   readonly claims: Claims;
@@ -197,9 +203,9 @@ function requireClaims(claims: CertificateClaims, { instance, specDigest }: Atte
   requireSame('attest-claims', hex(claims.specDigest), specDigest);
 }
 
-function specOf(bytes: Uint8Array): LaunchSpec {
+function specOf(bytes: Uint8Array): LaunchSpec | PodLaunchSpec {
   try {
-    return parseLaunchSpec(bytes);
+    return parseAnyLaunchSpec(bytes);
   } catch (cause) {
     if (!(cause instanceof LaunchSpecError)) throw cause;
     throw new RatlsError('spec-malformed', `${cause.message}.`, {
@@ -253,8 +259,9 @@ function requireHostData(code: RatlsCheckCode, specDigest: string, hostData: str
   if (!isHostDataOf(hostData, specDigest)) requireSame(code, specDigest, hostData);
 }
 
-function isPrivileged({ confinement }: LaunchSpec): boolean {
-  return confinement.privileged === true;
+/** No pod is. */
+function isPrivileged(spec: LaunchSpec | PodLaunchSpec): boolean {
+  return 'confinement' in spec && spec.confinement.privileged === true;
 }
 
 function requireSame(code: RatlsCheckCode, expected: string, found: string): void {

@@ -163,13 +163,15 @@ function specText(spec: LaunchSpec): string {
   );
 }
 
-function sealersOf(keys: readonly string[]): { readonly sealers?: string[] } {
+/** @throws A3sError `key-invalid` */
+export function sealersOf(keys: readonly string[]): { readonly sealers?: string[] } {
   if (keys.length === 0) return {};
   const digests = keys.map((pem) => callerDigest(pem, 'that is to seal'));
   return { sealers: [...new Set(digests)].sort() };
 }
 
-function secretOf(asked: SecretRequest) {
+/** @throws A3sError `key-invalid` */
+export function secretOf(asked: SecretRequest) {
   const { name, injectorKeys, allowAnyInjector, resource, refresh, variable } = asked;
   const injectors = injectorKeys.map((pem) =>
     callerDigest(pem, `that is to inject the secret ${name}`),

@@ -53,12 +53,12 @@ export async function relayWhileTaking<T>(
   const isKeyed = volumeMounts.some(({ sealed }) => sealed?.key !== undefined);
   if (broker === undefined || !isKeyed) return taking();
   const taken = new AbortController();
-  const { id, run } = running;
+  const { id } = running;
   const signal = AbortSignal.any([running.signal, taken.signal]);
   const guest = () => running.guest();
   const isNeeded = () => !signal.aborted;
-  const options = { broker, isNeeded, retryMs: RETRY_MS };
-  const relaying = relayWhile(rt, { id, run, signal, guest }, options);
+  const options = { broker, isNeeded };
+  const relaying = relayWhile(rt, { id, signal, guest }, options);
   try {
     return await taking();
   } finally {
@@ -69,16 +69,17 @@ export async function relayWhileTaking<T>(
 
 type Relayed = Pick<RunningBox, 'id' | 'run' | 'signal' | 'guest'>;
 
-interface RelayOptions {
+export interface RelayOptions {
   readonly broker: Parameters<typeof connectBroker>[0];
   readonly isNeeded: () => boolean;
-  readonly retryMs: number;
+  readonly retryMs?: number;
 }
 
-async function relayWhile(
+/** Never rejects. It returns when the connections are not needed any more. */
+export async function relayWhile(
   rt: Pick<Services, 'log'>,
-  running: Relayed,
-  { broker, isNeeded, retryMs }: RelayOptions,
+  running: Omit<Relayed, 'run'>,
+  { broker, isNeeded, retryMs = RETRY_MS }: RelayOptions,
 ): Promise<void> {
   const { host, port } = broker;
   const ofBroker = changes((failure) => {

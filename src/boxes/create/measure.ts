@@ -10,6 +10,7 @@ import { ATTESTATION_POLICY_SCHEMA } from '@a3s-box/policies/attestation-policy'
 import { findVulnerable } from '@a3s-box/policies/known-vulnerable';
 import type { ConfidentialBoot } from '../../boot/bootset.ts';
 import { knownVulnerable } from '../../boot/vulnerable.ts';
+import type { Tee } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import { checkConfidential } from '../confidential/check.ts';
 import { confidentialBoot, planConfidential } from '../confidential/launch-plan.ts';
@@ -78,16 +79,38 @@ export async function measureBox(
     allowKnownVulnerable,
   });
   if (confidential === undefined) throw new TypeError('what was planned is confidential');
-  const boot = await confidentialBoot(rt, bootSet, allowKnownVulnerable);
   const { tee, launchSpec, privileged } = confidential;
-  const hostData = hostDataOfBox(confidential);
-  const cpus = vmCpus(askedCpus(request));
+  return await measureLaunch(rt, {
+    ...{ tee, privileged, bootSet, allowKnownVulnerable },
+    spec: launchSpec,
+    hostData: hostDataOfBox(confidential),
+    cpus: vmCpus(askedCpus(request)),
+  });
+}
+
+/** A launch spec, and the size of the microVM that takes it. */
+export interface SpecifiedLaunch {
+  readonly tee: Tee;
+  readonly spec: string;
+  readonly hostData: string;
+  readonly cpus: number;
+  readonly bootSet: string;
+  readonly privileged?: boolean | undefined;
+  readonly allowKnownVulnerable: readonly string[];
+}
+
+/** @throws A3sError `boot-set-missing`, `known-vulnerable` */
+export async function measureLaunch(
+  rt: Pick<Services, 'boot'>,
+  { tee, spec, hostData, cpus, bootSet, privileged, allowKnownVulnerable }: SpecifiedLaunch,
+): Promise<Measured> {
+  const boot = await confidentialBoot(rt, bootSet, allowKnownVulnerable);
   const launch = await launchRecordFor(boot, { tee, cpus, privileged });
   const exception = exceptionFor(launch.digest, boot, allowKnownVulnerable);
   return {
     measurement: launch.digest,
     hostData,
-    spec: launchSpec,
+    spec,
     launch,
     policy: {
       schema: ATTESTATION_POLICY_SCHEMA,

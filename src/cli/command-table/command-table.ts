@@ -8,7 +8,7 @@ import { type Entries, entry, type Group } from '../command-entry.ts';
 import { BOX_COMMANDS, boxes } from './boxes.ts';
 import { broker } from './broker.ts';
 import { builders } from './builders.ts';
-import { attest, boots, CONFIDENTIAL_COMMANDS, policy } from './confidential.ts';
+import { attest, boots, CONFIDENTIAL_COMMANDS, pods, policy } from './confidential.ts';
 import { IMAGE_COMMANDS, image, trust } from './images.ts';
 import { networks } from './networks.ts';
 import { SYSTEM_COMMANDS, system } from './system.ts';
@@ -61,6 +61,7 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   container: boxes,
   image,
   network: networks,
+  pod: pods,
   policy,
   pool: pools,
   snapshot: snapshots,

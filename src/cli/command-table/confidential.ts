@@ -27,6 +27,16 @@ const unseal = entry(
 
 export const CONFIDENTIAL_COMMANDS = { 'inject-secret': injectSecret, measure, seal, unseal };
 
+export const pods: Group = {
+  summary: 'Measure confidential pods of Kubernetes',
+  commands: {
+    measure: entry(
+      'Compute what a confidential pod will be, and the policy that accepts it',
+      async () => (await import('../commands/pod/measure.ts')).measurePod,
+    ),
+  },
+};
+
 export const attest: Group = {
   summary: 'Verify, measure and explain SEV-SNP attestation evidence',
   usageStatus: UNUSABLE,

@@ -37,6 +37,11 @@ function networkOf({ state: { addresses = [] } }: Pod): Answer<cri.PodSandboxNet
 /** For people: what `crictl inspectp` shows and the fields of CRI do not. */
 export function podDetails({ definition, state }: Pod): Record<string, string> {
   const { bootSet, hostname, names, ports, memoryBytes, nanoCpus, privileged } = definition;
-  const config = { bootSet, hostname, names, ports, memoryBytes, nanoCpus, privileged };
+  const { confidential } = definition;
+  const config = {
+    ...{ bootSet, hostname, names, ports, memoryBytes, nanoCpus, privileged },
+    // Its launch spec is in the annotation.
+    ...(confidential && { tee: confidential.tee, hostData: confidential.specDigest }),
+  };
   return { info: JSON.stringify({ ...state, config }) };
 }

@@ -10,10 +10,11 @@ import type { PodRequest } from '../../pods/launch/pod-request.ts';
 import type { PodPort } from '../../pods/record/pod.ts';
 import { NamespaceMode, Protocol } from '../api/enums.ts';
 import type * as cri from '../api/messages.ts';
-import { expectHandler, expectNoOptions } from '../handlers.ts';
+import { expectHandler, expectNoOptions, teeOf } from '../handlers.ts';
 import { invalid, quoted, unsupported } from '../refusal.ts';
 import { askedLimits, nanoCpusOf } from '../security/limits.ts';
 import { checkNamespaces } from '../security/namespaces.ts';
+import { confidentialPod } from './confidential-pod.ts';
 
 const HOSTNAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,62})$/;
 /** Of a pod that has no host name, and whose name is none. */
@@ -28,7 +29,8 @@ const MOST_WORDS = 32;
 export function podRequest({ config, runtimeHandler }: cri.RunPodSandboxRequest): PodRequest {
   if (config?.metadata === undefined) throw invalid('config.metadata', 'it is missing');
   expectHandler('runtime_handler', runtimeHandler);
-  expectNoOptions(config.annotations);
+  const tee = teeOf(runtimeHandler);
+  if (tee === undefined) expectNoOptions(config.annotations);
   const { name, uid, namespace, attempt } = config.metadata;
   if (name === '') throw invalid('config.metadata.name', 'it is empty');
   const { securityContext, sysctls = {}, resources } = config.linux ?? {};
@@ -42,19 +44,25 @@ export function podRequest({ config, runtimeHandler }: cri.RunPodSandboxRequest)
   if (logDirectory !== '' && !isAbsolute(logDirectory)) {
     throw invalid('config.log_directory', `${quoted(logDirectory)} is not an absolute path`);
   }
+  const hostname = hostnameOf(config.hostname, name);
+  const names = { ...namesOf(config.dnsConfig), hosts: [] };
+  const privileged = securityContext?.privileged === true;
+  const confidential =
+    tee === undefined
+      ? {}
+      : confidentialPod(tee, config.annotations, { hostname, names, sysctls, privileged });
   return {
     metadata: { name, uid, namespace, attempt },
     labels: { ...config.labels },
     annotations: { ...config.annotations },
     ...{ runtimeHandler, logDirectory },
-    hostname: hostnameOf(config.hostname, name),
+    ...{ hostname, names, privileged },
     network: 'default',
-    names: { ...namesOf(config.dnsConfig), hosts: [] },
     ports: portsOf(config.portMappings),
     sysctls: { ...sysctls },
     memoryBytes: limits.memoryLimitInBytes,
     nanoCpus: nanoCpusOf(limits),
-    privileged: securityContext?.privileged === true,
+    ...confidential,
   };
 }
 

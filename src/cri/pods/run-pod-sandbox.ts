@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { expectTee } from '../../pods/confidential/expect-tee.ts';
 import { runPod } from '../../pods/launch/run-pod.ts';
 import type { PodHost } from '../../pods/pod-host.ts';
 import type { Answer } from '../answer.ts';
@@ -15,6 +16,8 @@ export async function runPodSandbox(
   request: cri.RunPodSandboxRequest,
   left: AbortSignal,
 ): Promise<Answer<cri.RunPodSandboxResponse>> {
-  const { definition } = await runPod(rt, podRequest(request), left);
+  const asked = podRequest(request);
+  if (asked.confidential !== undefined) await expectTee(rt, asked.confidential.tee);
+  const { definition } = await runPod(rt, asked, left);
   return { podSandboxId: definition.id };
 }

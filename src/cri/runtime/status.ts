@@ -7,7 +7,7 @@ import type { PodHost } from '../../pods/pod-host.ts';
 import type { Answer } from '../answer.ts';
 import type * as cri from '../api/messages.ts';
 import { CRI_VERSION } from '../api/version.ts';
-import { HANDLERS } from '../handlers.ts';
+import { HANDLERS, hasMounts } from '../handlers.ts';
 import type { PodCidr } from './config.ts';
 
 /**
@@ -33,7 +33,7 @@ export async function status(
     status: { conditions: [runtime, network] },
     runtimeHandlers: HANDLERS.map((name) => ({
       name,
-      features: { recursiveReadOnlyMounts: rt.podMounts.available },
+      features: { recursiveReadOnlyMounts: rt.podMounts.available && hasMounts(name) },
     })),
     features: { supplementalGroupsPolicy: true },
     info: verbose ? { config: JSON.stringify(info) } : {},

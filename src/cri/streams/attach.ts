@@ -20,7 +20,7 @@ export async function attach(
 ): Promise<Answer<cri.AttachResponse>> {
   const shape = shapeOf(request);
   const id = rt.pods.fullId('container', request.containerId);
-  const { definition } = await runningContainer(rt, id);
+  const { definition } = await runningContainer(rt, id, 'attach');
   if (definition.process.terminal !== shape.terminal) {
     throw invalid('tty', 'the container was made otherwise');
   }

@@ -22,7 +22,7 @@ export async function exec(
   if (args.length === 0) throw invalid('cmd', 'it is empty');
   const shape = shapeOf(request);
   const id = rt.pods.fullId('container', request.containerId);
-  await runningContainer(rt, id);
+  await runningContainer(rt, id, 'exec');
   const { stdin, terminal } = shape;
   const command = {
     ...shape,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { expectPlainPod } from '../../pods/confidential/host-may.ts';
 import { expectReady } from '../../pods/containers/expect-ready.ts';
 import type { PodHost } from '../../pods/pod-host.ts';
 import type { Answer } from '../answer.ts';
@@ -20,7 +21,8 @@ export async function portForward(
 ): Promise<Answer<cri.PortForwardResponse>> {
   const ports = request.port.map((port) => integer(BigInt(port), 'port', 1, LAST_PORT));
   const id = rt.pods.fullId('pod', request.podSandboxId);
-  expectReady(rt, id);
+  const why = 'the host opens no connections within its guest';
+  expectPlainPod(expectReady(rt, id).definition, 'forward ports of', why);
   const dial = async (port: number) => {
     const running = rt.runningPods.expect(id);
     return await (await running.guest()).dialPort(port, running.signal);

@@ -14,6 +14,8 @@ import type { Vm } from '../../engine/engine.ts';
 import { type ContainerState, MAIN } from '../../guest/protocol.ts';
 import { finality } from '../../guest/refusal.ts';
 import { isRecordFull } from '../../state/reserve.ts';
+import { followSecrets } from '../confidential/follow-secrets.ts';
+import { podGuestState } from '../confidential/launch-confidential-pod.ts';
 import { leaveGuest, recordEnd, recordNoStart } from '../containers/end-container.ts';
 import { drainExecs } from '../containers/end-exec.ts';
 import { followContainer } from '../containers/follow-container.ts';
@@ -94,6 +96,7 @@ async function reconcilePod(
       const running = new RunningPod(id, vm, { connectMs: rt.startTimeoutMs });
       rt.runningPods.add(running);
       rt.log.info('adopted a pod', { pod: id, pid: vm.pid });
+      followSecrets(rt, running);
       // The guest may take its time. Verbs for this pod wait.
       answered();
       try {
@@ -106,14 +109,14 @@ async function reconcilePod(
 }
 
 async function findVm(
-  rt: Pick<PodHost, 'engine' | 'runtimeDir' | 'log' | 'shutdown'>,
+  rt: Pick<PodHost, 'engine' | 'runtimeDir' | 'log' | 'shutdown' | 'pods' | 'home'>,
   id: string,
   timing: typeof TIMING,
   answered: () => void,
 ): Promise<Vm | 'silent' | undefined> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await rt.engine.adopt(id, runtimeDirectory(rt, id));
+      return await rt.engine.adopt(id, runtimeDirectory(rt, id), processorOf(rt, id));
     } catch (error) {
       rt.log.error('the microVM of a pod did not answer', error, { pod: id, attempt });
     }
@@ -121,6 +124,13 @@ async function findVm(
     if (attempt === timing.attempts) return 'silent';
     await delay(timing.pauseMs, undefined, { signal: rt.shutdown });
   }
+}
+
+/** What the engine needs for the simulated processor of a confidential pod. */
+function processorOf(rt: Pick<PodHost, 'pods' | 'home'>, id: string) {
+  const confidential = rt.pods.pod(id)?.definition.confidential;
+  if (confidential === undefined) return undefined;
+  return { tee: confidential.tee, guestStatePath: podGuestState(rt, id) };
 }
 
 /**

@@ -19,6 +19,8 @@ import { mergeEnvironment, processEnvironment } from '../../boxes/spec/environme
 import { parseSignal } from '../../boxes/spec/signal.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
+import { podLaunchSpec } from '../confidential/pod-launch-spec.ts';
+import { expectNamed } from '../confidential/request-container.ts';
 import type { PodHost } from '../pod-host.ts';
 import type { Container, ContainerDefinition } from '../record/container.ts';
 import { containerDisk } from '../record/directories.ts';
@@ -40,11 +42,17 @@ export async function createContainer(
   request: ContainerRequest,
 ): Promise<Container> {
   const ready = expectReady(rt, pod);
-  if (request.mounts.length > 0) expectMounts(ready);
   const { definition } = ready;
+  const { confidential } = definition;
+  if (request.mounts.length > 0 && confidential === undefined) expectMounts(ready);
   const image = await rt.images.resolve(request.image);
   const names = namesUsed(request.image, image);
-  const subject = { image, reference: request.image, names, confidential: false };
+  const subject = {
+    image,
+    reference: request.image,
+    names,
+    confidential: confidential !== undefined,
+  };
   const trust = trustRecord(await authorizeImage(rt, subject));
   const imageMounts = await pinImageMounts(rt, request.imageMounts);
   await expectParts(rt, imageMounts);
@@ -59,15 +67,17 @@ export async function createContainer(
         ...{ id: image.id, manifestDigest: image.manifestDigest, names: [...names] },
       },
       trust,
-      ...planned(definition, request, image),
+      ...planContainer(definition, request, image),
       ...{ imageMounts, pids: pidsOf(rt, pod, request) },
     };
-    checkContainer(created);
+    if (confidential === undefined) checkContainer(created);
+    else expectNamed(podLaunchSpec(confidential), created);
     const container = rt.pods.insertContainer(created);
     const { id, image: pinned } = created;
     const disk = containerDisk(rt, created);
     try {
-      await ensureWritableLayer(disk, definition.identity);
+      // What a confidential container writes is kept in its guest's memory.
+      if (confidential === undefined) await ensureWritableLayer(disk, definition.identity);
       // It could be removed, or replaced, until the record held it.
       for (const image of [pinned, ...imageMounts.map((mount) => mount.image)]) {
         await pinnedImage(rt, { image });
@@ -119,12 +129,15 @@ function expectMounts({ state: { mounts } }: Pod): void {
   });
 }
 
+/** All but what the store, or another container, decides. */
+export type PlannedRequest = Omit<ContainerRequest, 'image' | 'userImage' | 'imageMounts' | 'pids'>;
+
 type NotOfImage = 'id' | 'pod' | 'createdAt' | 'image' | 'trust' | 'pids' | 'imageMounts';
 
-/** The request, with what the image says. */
-function planned(
-  { hostname }: Pod['definition'],
-  request: ContainerRequest,
+/** The request, with what the image says. @throws A3sError `invalid-argument` */
+export function planContainer(
+  { hostname }: Pick<Pod['definition'], 'hostname'>,
+  request: PlannedRequest,
   image: Pick<Image, 'config'>,
 ): Omit<ContainerDefinition, NotOfImage> {
   const { config } = image;

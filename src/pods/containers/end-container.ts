@@ -69,11 +69,7 @@ function unseen(detail: string): Ending {
  * Removes a container from the guest, and detaches its disks. Where the guest keeps either, they
  * are there until the pod is stopped: the log says so, and the container has ended all the same.
  */
-export async function leaveGuest(
-  rt: Pick<EndHost, 'podMounts' | 'log'>,
-  running: RunningPod,
-  id: string,
-): Promise<void> {
+export async function leaveGuest(rt: EndHost, running: RunningPod, id: string): Promise<void> {
   if (running.vmExit !== undefined) return;
   try {
     const guest = await running.guest();
@@ -88,6 +84,8 @@ export async function leaveGuest(
   } catch (error) {
     rt.log.error('paths of the node are still mounted for a container', error, { container: id });
   }
+  // A guest without hot-plug gives up no disk. Its containers start again from the same ones.
+  if (rt.pods.pod(running.id)?.definition.confidential !== undefined) return;
   try {
     await running.vm.detachDisks(diskName(id));
   } catch (error) {

@@ -36,7 +36,7 @@ export async function execSync(
   args: readonly string[],
   { timeoutMs, signal: given }: ExecLimits,
 ): Promise<ExecResult> {
-  const { pod, definition, guest } = await runningContainer(rt, id);
+  const { pod, definition, guest } = await runningContainer(rt, id, 'exec');
   const process = execProcess(definition, args, { terminal: false, stdin: false });
   const exec = newExec(pod, id, { sync: true });
   const late = new AbortController();

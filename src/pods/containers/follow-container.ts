@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { retryRecord } from '../../boxes/supervise/retry-record.ts';
 import { type Exit, MAIN } from '../../guest/protocol.ts';
 import { finality } from '../../guest/refusal.ts';
+import { podPermits } from '../confidential/host-may.ts';
 import type { RunningPod } from '../launch/running-pod.ts';
 import type { ContainerOutput } from '../logs/container-output.ts';
 import type { PodHost } from '../pod-host.ts';
@@ -83,6 +84,8 @@ async function exitOf(
       const container = (await running.guest()).container(id);
       const exit = container.ended(MAIN, running.signal);
       exit.catch(() => undefined);
+      // The guest drops output that its host may not see.
+      if (!seesOutput(rt, running)) return await exit;
       const { acknowledged } = await container.process(MAIN, running.signal);
       // Without a log, nothing but the agent knows how far an earlier server has read.
       const from = Math.max(output.next, acknowledged);
@@ -98,4 +101,9 @@ async function exitOf(
       rt.log.error('the connection to a container was lost', error, { container: id });
     }
   }
+}
+
+function seesOutput(rt: Pick<FollowHost, 'pods'>, { id }: RunningPod): boolean {
+  const pod = rt.pods.pod(id);
+  return pod === undefined || podPermits(pod.definition, 'logs', 'attach');
 }

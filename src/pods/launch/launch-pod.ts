@@ -12,10 +12,12 @@ import { type Disk, TEMPLATE_SLOTS, type VmSpec } from '../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../errors.ts';
 import type { PodAttachment } from '../../networks/cni/pod-networks.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
+import { launchConfidentialPod } from '../confidential/launch-confidential-pod.ts';
 import type { PodHost } from '../pod-host.ts';
 import { slotDisk } from '../record/directories.ts';
 import type { Pod, PodDefinition } from '../record/pod.ts';
 import { describePod } from './describe-pod.ts';
+import { endVm } from './end-vm.ts';
 import { podShape } from './pod-shape.ts';
 import { RunningPod } from './running-pod.ts';
 
@@ -30,7 +32,7 @@ type LaunchHost = Pick<
   | 'engine'
   | 'templates'
 > &
-  Pick<PodHost, 'log' | 'shutdown'>;
+  Pick<PodHost, 'home' | 'log' | 'shutdown'>;
 
 /**
  * Returns when the guest has the pod's spec. Where it cannot, it leaves no process behind.
@@ -43,6 +45,10 @@ export async function launchPod(
   { attached, shared }: PodPlaces,
   signal: AbortSignal,
 ): Promise<RunningPod> {
+  const { confidential } = definition;
+  if (confidential !== undefined) {
+    return await launchConfidentialPod(rt, { ...definition, confidential }, signal);
+  }
   const boot = await rt.boot.open(definition.bootSet);
   const shape = podShape(definition.nanoCpus, boot);
   // No driver is loaded in a guest once it was prepared.
@@ -157,20 +163,4 @@ async function launchFrom(
   } finally {
     unlink();
   }
-}
-
-async function endVm(
-  rt: LaunchHost,
-  { id, runtimeDir }: { readonly id: string; readonly runtimeDir: string },
-  running: RunningPod | undefined,
-): Promise<void> {
-  if (running !== undefined) {
-    await running.vm.kill();
-    await running.vm.exited;
-    await running.release();
-    rt.runningPods.delete(running);
-  }
-  await rt.engine.sweep(id, runtimeDir);
-  // Only after the sweep: until then, its user could put links in the way.
-  await rm(runtimeDir, { recursive: true, force: true });
 }

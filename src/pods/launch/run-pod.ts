@@ -25,8 +25,11 @@ import type { RunningPod } from './running-pod.ts';
  */
 export async function runPod(rt: PodHost, request: PodRequest, signal: AbortSignal): Promise<Pod> {
   const bootSet = await rt.boot.current();
+  // The addresses of a confidential pod are constants of its agent, and none of the node's.
   const network =
-    request.network === 'default' && (await rt.podNetworks.isConfigured())
+    request.network === 'default' &&
+    request.confidential === undefined &&
+    (await rt.podNetworks.isConfigured())
       ? 'cni'
       : request.network;
   const id = randomBytes(32).toString('hex');
@@ -37,7 +40,8 @@ export async function runPod(rt: PodHost, request: PodRequest, signal: AbortSign
     const pod = rt.pods.insertPod({ ...request, network, id, createdAt, bootSet, identity });
     try {
       await makePodDirectory(rt, id);
-      const shared = await rt.podMounts.prepare(id);
+      const shared =
+        request.confidential === undefined ? await rt.podMounts.prepare(id) : undefined;
       const { running, addresses } = await startPod(rt, pod, shared, signal);
       followPod(rt, running);
       return rt.pods.advancePod(id, 'started', {

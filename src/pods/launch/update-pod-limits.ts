@@ -6,6 +6,7 @@
 import { NO_LIMITS } from '../../boxes/record/limits.ts';
 import { resourcesOf, vmCpus } from '../../boxes/spec/resources.ts';
 import { A3sError } from '../../errors.ts';
+import { expectPlainPod } from '../confidential/host-may.ts';
 import type { PodHost } from '../pod-host.ts';
 import type { PodDefinition } from '../record/pod.ts';
 
@@ -14,14 +15,16 @@ type PodLimits = Pick<PodDefinition, 'memoryBytes' | 'nanoCpus'>;
 /**
  * @param asked 0: as it was
  * @throws A3sError `no-such-pod`; `conflict` for a pod that is not ready; `invalid-argument` for
- * processors that its microVM does not have; what the agent refuses, such as more memory than that
+ * processors that its microVM does not have; `unsupported-option` for a confidential pod; what the
+ * agent refuses, such as more memory than that
  */
 export async function updatePodLimits(
   rt: Pick<PodHost, 'pods' | 'runningPods' | 'locks'>,
   id: string,
   asked: PodLimits,
 ): Promise<void> {
-  rt.pods.expectPod(id);
+  const why = 'they are those of its launch spec';
+  expectPlainPod(rt.pods.expectPod(id).definition, 'change the limits of', why);
   await rt.locks.run(id, async () => {
     const { definition } = rt.pods.expectPod(id);
     const running = rt.runningPods.expect(id);

@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { Names } from '../../boxes/record/names.ts';
+import { TEES } from '../../engine/engine.ts';
 import { POD_STATUSES } from './states.ts';
 
 const PodPort = z.strictObject({
@@ -53,8 +54,20 @@ export const PodDefinition = z.strictObject({
   nanoCpus: z.int().min(0),
   /** Containers may be privileged. */
   privileged: z.boolean(),
+  /** Absent of a plain pod. */
+  confidential: z
+    .strictObject({
+      tee: z.enum(TEES),
+      /** Canonical text of its launch spec: these bytes go to the guest. */
+      launchSpec: z.string(),
+      /** SHA-256 of the text, which is HOST_DATA. */
+      specDigest: z.string(),
+    })
+    .optional(),
 });
 export type PodDefinition = z.infer<typeof PodDefinition>;
+/** The secure processor of a confidential pod. */
+export type PodTee = NonNullable<PodDefinition['confidential']>['tee'];
 
 export const PodState = z.strictObject({
   status: z.enum(POD_STATUSES),
@@ -64,6 +77,15 @@ export const PodState = z.strictObject({
       start: z.enum(['cold', 'template']),
       /** The key of the template that its memory comes from. */
       source: z.string().optional(),
+    })
+    .optional(),
+  /** What was launched, of a confidential pod. Absent: nothing yet, or that is not known. */
+  launch: z
+    .strictObject({
+      /** The launch digest, as this host computed it. */
+      measurement: z.string().optional(),
+      /** The instance id, which the guest has made. */
+      instance: z.string(),
     })
     .optional(),
   /** Paths of the node can be mounted into its containers. */

@@ -24,7 +24,7 @@ export async function attachToContainer(
   { stdin }: { readonly stdin: boolean },
   client: TerminalClient,
 ): Promise<void> {
-  const { pod, definition, guest } = await runningContainer(rt, id);
+  const { pod, definition, guest } = await runningContainer(rt, id, 'attach');
   const { process, stdinOnce } = definition;
   const output = pod.outputs.get(id);
   if (output === undefined) {

@@ -29,7 +29,7 @@ export async function execAttached(
   { args, stdin, terminal }: AttachedExec,
   client: TerminalClient,
 ): Promise<number> {
-  const { pod, definition, guest } = await runningContainer(rt, id);
+  const { pod, definition, guest } = await runningContainer(rt, id, 'exec');
   const process = execProcess(definition, args, { terminal, stdin });
   const exec = newExec(pod, id);
   const launching = guest.launch(exec.id, process, pod.signal);

@@ -9,10 +9,14 @@ import { askEvidence } from '../../boxes/confidential/evidence.ts';
 import { carryRatls, openRatls, openSealing } from '../../boxes/confidential/ratls-stream.ts';
 import { measureBox } from '../../boxes/create/measure.ts';
 import type { Runtime } from '../../boxes/runtime.ts';
+import { type MeasuringHost, measurePod } from '../../cri/measure/measure-pod.ts';
 import { Evidence } from '../../docker-api/a3s/evidence.ts';
 import { Launch, Measured } from '../../docker-api/a3s/launch.ts';
+import { MeasuredPod, MeasurePodBody } from '../../docker-api/a3s/measure-pod.ts';
 import { MeasureBody } from '../../docker-api/containers/create.ts';
 import { A3sError } from '../../errors.ts';
+import { readAnnotations } from '../docker/containers/create/annotations.ts';
+import { confidentialRequest } from '../docker/containers/create/confidential-request.ts';
 import { parseCreate } from '../docker/containers/create/parse-create.ts';
 import { SIMULATED_NOTE } from '../docker/containers/inspect/show-confidential.ts';
 import { expectPlatform, parsePlatform } from '../docker/platform.ts';
@@ -44,7 +48,8 @@ const CONNECT_SUMMARIES = {
   unseal: 'Connect to the RA-TLS server of a guest that unseals; the connection leaves HTTP',
 } as const;
 
-type ConfidentialHost = Pick<Runtime, 'store' | 'running' | 'boot' | 'host' | 'images'>;
+type ConfidentialHost = Pick<Runtime, 'store' | 'running' | 'boot' | 'host' | 'images'> &
+  MeasuringHost;
 
 export const CONFIDENTIAL_ROUTES: readonly Route<ConfidentialHost>[] = [
   route('GET', '/a3s/v1/boxes/:id/evidence', {
@@ -96,7 +101,25 @@ export const CONFIDENTIAL_ROUTES: readonly Route<ConfidentialHost>[] = [
       return json(await measureBox(rt, request, allowed));
     },
   }),
+  route('POST', '/a3s/v1/measure-pod', {
+    access,
+    summary: 'Compute the launch of a confidential pod from its manifest, without running it',
+    query: query({}),
+    body: MeasurePodBody,
+    answers: { 200: MeasuredPod },
+    handler: async ({ body }, rt) =>
+      json(await measurePod(rt, body.Tee, body.Manifest, readPodOptions)),
+  }),
 ];
+
+/** @throws A3sError `unsupported-option`, `invalid-argument`, `key-invalid` */
+async function readPodOptions(annotations: Readonly<Record<string, string>>) {
+  const { confidential, egress } = await readAnnotations(annotations);
+  if (egress === undefined) return confidentialRequest(confidential);
+  throw new A3sError('unsupported-option', 'A confidential pod has no network policy of its own', {
+    remedy: 'Leave out the annotations dev.a3s.egress and those like it.',
+  });
+}
 
 /** A connection to the RA-TLS server of a guest, which `open` refuses to boxes that have none. */
 function connectRoute(

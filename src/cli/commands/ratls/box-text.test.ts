@@ -22,3 +22,16 @@ it.each([
     expect(row?.trim().replace(/^egress\s+/, '')).toBe(text);
   },
 );
+
+it('says the image of each container of a pod', () => {
+  const containers = ['db', 'web'].map((name) => ({
+    name,
+    image: { manifestDigest: `sha256:${name}` },
+  }));
+  const common = { deployment: '', network: 'none', hostMay: [], secrets: [], sealing: 'none' };
+  const spec = { ...common, containers } as unknown as Peer['spec'];
+  const box = { instance: '1', specDigest: '2', measurement: '3', spec };
+  const text = describeBox(library, { accepted: true, checks: [], box } as unknown as BoxVerdict);
+  expect(text).toContain('Pod\n');
+  expect(text).toMatch(/container db +sha256:db\n +container web +sha256:web\n/);
+});

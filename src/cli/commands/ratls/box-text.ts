@@ -36,7 +36,7 @@ function boxLines({ box }: BoxVerdict): readonly string[] {
   );
   const rows = [
     ['deployment', spec.deployment || 'none'],
-    ['image', spec.image.manifestDigest],
+    ...imagesOf(spec),
     ['measurement', measurement],
     ['launch spec', specDigest],
     ['instance', instance],
@@ -44,8 +44,14 @@ function boxLines({ box }: BoxVerdict): readonly string[] {
     ['secrets', secrets.join(', ') || 'none'],
     ['sealing', sealingOf(spec)],
     ['egress', egressOf(spec)],
-  ];
-  return [`Box\n${alignColumns(rows.map(([name, value]) => `  ${name}\t${value}`))}`];
+  ].map(([name, value]) => `  ${name}\t${value}`);
+  return [`${'image' in spec ? 'Box' : 'Pod'}\n${alignColumns(rows)}`];
+}
+
+/** Of a pod, that of each container. */
+function imagesOf(spec: Peer['spec']): string[][] {
+  if ('image' in spec) return [['image', spec.image.manifestDigest]];
+  return spec.containers.map(({ name, image }) => [`container ${name}`, image.manifestDigest]);
 }
 
 function sealingOf({ sealing, sealers = [] }: Peer['spec']): string {
@@ -55,8 +61,9 @@ function sealingOf({ sealing, sealers = [] }: Peer['spec']): string {
 }
 
 /** The host enforces it, which no evidence proves. */
-function egressOf({ egress, network }: Peer['spec']): string {
-  if (network === 'none') return 'no network';
+function egressOf(spec: Peer['spec']): string {
+  if (spec.network === 'none') return 'no network';
+  const egress = 'egress' in spec ? spec.egress : undefined;
   if (egress === undefined) return 'not limited';
   const rules = egress.rules.length === 1 ? '1 rule' : `${egress.rules.length} rules`;
   return `${rules}, then ${egress.default}; the host alone enforces them`;
