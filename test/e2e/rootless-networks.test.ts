@@ -8,8 +8,9 @@ import { Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 
-/** An address of the host that only its loopback device has meanwhile: the world outside. */
+/** Addresses of the host that only its loopback device has meanwhile: the world outside. */
 const OUTSIDE = '198.51.100.79';
+const OUTSIDE6 = '2001:db8:79::1';
 
 /** Root plays the user, and gives it a `/dev/net/tun` that everybody may open, as Debian has it. */
 describe.runIf(process.geteuid?.() === 0)('user-defined networks of an ordinary user', () => {
@@ -19,6 +20,7 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of an ordinary 
 
   beforeAll(async () => {
     execFileSync('ip', ['addr', 'add', `${OUTSIDE}/32`, 'dev', 'lo']);
+    execFileSync('ip', ['addr', 'add', `${OUTSIDE6}/128`, 'dev', 'lo']);
     devices = mkdtempSync(join(tmpdir(), 'a3s-tun-'));
     const tun = join(devices, 'tun');
     execFileSync('mknod', [tun, 'c', '10', '200']);
@@ -33,6 +35,7 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of an ordinary 
     await installation.remove();
     rmSync(devices, { recursive: true });
     execFileSync('ip', ['addr', 'del', `${OUTSIDE}/32`, 'dev', 'lo']);
+    execFileSync('ip', ['addr', 'del', `${OUTSIDE6}/128`, 'dev', 'lo']);
   });
 
   /** A box that serves a page with its own name. */
@@ -48,6 +51,37 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of an ordinary 
     const response = await fetch(`http://127.0.0.1:${port}/`);
     return (await response.text()).trim();
   };
+
+  it('gives boxes IPv6 by name, out to the world and in from the host', async () => {
+    const outside = createServer((socket) => socket.on('error', () => undefined).end('outside\n'));
+    await new Promise<void>((resolve) => outside.listen(0, OUTSIDE6, resolve));
+    const { port: open } = outside.address() as AddressInfo;
+    const out = (box: string) =>
+      inside(box, `nc -w 3 ${OUTSIDE6} ${open} < /dev/null || echo none`);
+    const reaches = (box: string, host: string): Promise<string> =>
+      inside(box, `ping -6 -c 1 -W 3 ${host} > /dev/null && echo yes || echo no`);
+    const published6 = async (port: number): Promise<string> =>
+      (await (await fetch(`http://[::1]:${port}/`)).text()).trim();
+    await actor.ok(['network', 'create', '--ipv6', '--subnet', 'fd00:a79::/64', 'six']);
+    await actor.ok(['network', 'create', 'four']);
+    const web = ['--network', 'six', '--ip6', 'fd00:a79::9', '-p', '[::1]::80'];
+    await start('web6', ...web);
+    await start('moving', '--network', 'four');
+    const port = Number((await actor.ok(['port', 'web6', '80'])).split(':').at(-1));
+    expect(await inside('web6', 'ip -6 -o addr show eth0')).toContain('fd00:a79::9/64');
+    expect(await reaches('moving', 'fd00:a79::9')).toBe('no');
+    await actor.ok(['network', 'connect', '--alias', 'mover', 'six', 'moving']);
+    await expect.poll(() => reaches('moving', 'web6'), { timeout: 30_000 }).toBe('yes');
+    await expect.poll(() => reaches('web6', 'mover'), { timeout: 30_000 }).toBe('yes');
+    expect(await page('moving', '[fd00:a79::9]')).toBe('web6');
+    expect(await published6(port)).toBe('web6');
+    expect(await out('web6')).toBe('outside');
+    // The way out is that of IPv4, which this box has by a network without IPv6.
+    expect(await out('moving')).toBe('none');
+    await actor.ok(['rm', '-f', 'web6', 'moving']);
+    for (const network of ['six', 'four']) await actor.ok(['network', 'rm', network]);
+    outside.close();
+  });
 
   it('leads to other boxes, out to the world and in from the host, also after the server was killed', async () => {
     const outside = createServer((socket) => socket.on('error', () => undefined).end('outside\n'));
