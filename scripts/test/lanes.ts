@@ -55,7 +55,6 @@ export function splitVmStage(
 const SLOW: readonly string[] = [
   'test/clients/docker-transcript.test.ts',
   'test/e2e/builder.test.ts',
-  'test/e2e/named-builders.test.ts',
   'test/e2e/sealing.test.ts',
   'test/e2e/warm.test.ts',
   'test/e2e/run.test.ts',
