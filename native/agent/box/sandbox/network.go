@@ -56,6 +56,17 @@ type NIC struct {
 // a new one.
 func (s *Sandbox) network(config *spec.Network) (*Network, error) {
 	if made := s.networks[config.Kind]; made != nil {
+		lost, err := made.hasLostCard()
+		if err != nil {
+			return nil, err
+		}
+		if lost {
+			device, err := s.findNIC(config.MAC)
+			if err != nil {
+				return nil, err
+			}
+			return made, s.takeCard(made, config, device)
+		}
 		if err := made.reconfigure(config); err != nil {
 			return nil, err
 		}
@@ -79,9 +90,33 @@ func (s *Sandbox) network(config *spec.Network) (*Network, error) {
 	return n, n.setMAC(config.MAC)
 }
 
+// hasLostCard says whether the host has detached eth0, as it does from a guest that waits for a box
+// of any network.
+func (n *Network) hasLostCard() (bool, error) {
+	if n.index == 0 {
+		return false, nil
+	}
+	_, err := n.inside.Index(nicName)
+	if errors.Is(err, syscall.ENODEV) {
+		return true, nil
+	}
+	return false, err
+}
+
+// takeCard gives a network the card that the host has attached in place of its first one.
+func (s *Sandbox) takeCard(n *Network, config *spec.Network, device NIC) error {
+	n.config, n.index = *config, device.index
+	return s.thread.do(func() error {
+		if err := linux.SetNamespace(n.namespace, syscall.CLONE_NEWNET); err != nil {
+			return err
+		}
+		return n.bringIn(device)
+	})
+}
+
 // reconfigure gives eth0 another address and gateway. The device stays up and in its namespace:
 // Linux 6.12 locks up when a virtio network device is taken down or moved while its announcement
-// after a resume from a template is pending.
+// after a resume is pending. Guests of templates made by the present host announce none.
 func (n *Network) reconfigure(config *spec.Network) error {
 	if n.config.EqualButMAC(config) {
 		return nil
@@ -186,6 +221,14 @@ func (n *Network) make(device NIC, s *Sandbox) (err error) {
 	if n.counters, err = linux.OpenAt(-1, "/proc/thread-self/net/dev", syscall.O_RDONLY, 0, 0); err != nil {
 		return err
 	}
+	if err := n.bringIn(device); err != nil {
+		return err
+	}
+	return n.mountSystem(s)
+}
+
+// bringIn moves a device into the namespace of this thread, and configures it.
+func (n *Network) bringIn(device NIC) error {
 	if device.index != 0 {
 		if err := device.outside.Move(device.index, n.namespace, nicName); err != nil {
 			return &layers.DeviceError{Kind: "network device", Name: nicName, Cause: err}
@@ -195,10 +238,7 @@ func (n *Network) make(device NIC, s *Sandbox) (err error) {
 	if err := n.writeSysctls(); err != nil {
 		return err
 	}
-	if err := n.configure(); err != nil {
-		return err
-	}
-	return n.mountSystem(s)
+	return n.configure()
 }
 
 // mountSystem makes the /sys that shows the network namespace of this thread.
@@ -226,13 +266,22 @@ func (n *Network) configure() error {
 		announceWhenUp,
 		func() error { return n.inside.Up(n.index, uint32(*n.config.MTU)) },
 		func() error { return n.inside.AddDefaultRoute(n.index, ipv4(*n.config.Gateway)) },
-		func() error { return n.inside.AddUnreachable(linkLocal.Addr().As4(), linkLocal.Bits()) },
+		n.refuseLinkLocal,
 	} {
 		if err := step(); err != nil {
 			return &layers.DeviceError{Kind: "network device", Name: nicName, Cause: err}
 		}
 	}
 	return nil
+}
+
+// refuseLinkLocal may be repeated: the route outlives a card.
+func (n *Network) refuseLinkLocal() error {
+	err := n.inside.AddUnreachable(linkLocal.Addr().As4(), linkLocal.Bits())
+	if errors.Is(err, syscall.EEXIST) {
+		return nil
+	}
+	return err
 }
 
 // setMAC gives eth0 another address. The kernel announces it to the network as it does when the

@@ -171,7 +171,10 @@ func (s *Sandbox) SetUpWarmUp(l *process.Launcher, prepared *Sandbox, wanted *sp
 		return err
 	}
 	if wanted.Network.Kind != spec.NetworkNone {
-		// The network device stays with the prepared sandbox.
+		// The network device stays with the prepared sandbox, which takes it as a box's would be.
+		if _, err := prepared.network(&wanted.Network); err != nil {
+			return err
+		}
 		if _, err := s.MakeNetwork(&wanted.Network, NIC{}); err != nil {
 			return err
 		}
