@@ -39,13 +39,23 @@ export interface Nic {
    * device has none.
    */
   readonly tap?: number | undefined;
-  /**
-   * Whether the card can be led to a tap device later: that of a VM from a template by
-   * `redirectNic`, that of a confidential VM by `attachNic`.
-   */
+  /** Whether the card of a confidential VM can be led to a tap device later, by `attachNic`. */
   readonly redirectable?: boolean | undefined;
   /** The card of a confidential VM leads nowhere yet. It is redirectable, and has no tap device. */
   readonly idle?: boolean | undefined;
+}
+
+/** A network card that a VM gets while it runs or is paused. */
+export interface LaterNic {
+  readonly mac: string;
+  /**
+   * What takes its frames: a tap device, which is lent, and which the caller closes; or a
+   * translator, which is started, and publishes ports. Absent: nothing does.
+   */
+  readonly uplink?:
+    | { readonly tap: number }
+    | { readonly ports: readonly PortForward[]; readonly identity: JailIdentity }
+    | undefined;
 }
 
 /** The name of a shared file inside its virtio-fs device. */
@@ -365,22 +375,13 @@ export interface Vm {
   /** Detaches the disks of a name and closes their files. `vmm-failed`: the guest keeps them. */
   detachDisks(name: string): Promise<void>;
   /**
-   * Attaches a network card while the VM runs. A confidential VM has its cards from its launch: one
-   * of them is led to the tap device then, and keeps its hardware address.
+   * Attaches a network card, in place of one of the same number. A confidential VM has its cards
+   * from its launch: one of them is led to the tap device then, and keeps its hardware address.
    *
    * @param index of the card; 0 is the one that the VM is launched with
-   * @param nic its tap device is lent, and the caller closes it
-   * @throws A3sError `conflict` where the VM has no place for it, `vmm-failed`
+   * @throws A3sError `conflict` where the VM has no place for it, `port-in-use`, `vmm-failed`
    */
-  attachNic(index: number, nic: { readonly mac: string; readonly tap: number }): Promise<void>;
-  /**
-   * Has the card that the VM was launched with lead to a tap device, and nowhere else. The VM comes
-   * from a template, has a card, and is paused.
-   *
-   * @param tap is lent, and the caller closes it
-   * @throws A3sError `vmm-failed`; the card may still lead elsewhere, and the VM must not go on
-   */
-  redirectNic(tap: number): Promise<void>;
+  attachNic(index: number, nic: LaterNic): Promise<void>;
   /**
    * Detaches a network card, if there is one. That of a confidential VM stays, and leads nowhere.
    *

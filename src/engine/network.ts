@@ -15,9 +15,9 @@ export const GUEST_NETWORK = {
   /**
    * The translator ends TCP on the host, so no path outside must carry packets of this size. A
    * frame of it, with the header and the length before it, is one write to the translator's socket,
-   * which takes it whole or not at all: a kernel splits writes at 32 KiB and more. QEMU corrupts
-   * what it wrote in part: when a card on a hub has frames waiting, it sends the next frame's bytes
-   * as the rest of the one before.
+   * which takes it whole or not at all: a kernel splits writes at 32 KiB and more. VMs of earlier
+   * versions have their card on a hub of QEMU, which corrupts what it wrote in part: it sends the
+   * next frame's bytes as the rest of the one before.
    */
   mtu: 32_700,
 } as const;

@@ -28,6 +28,7 @@ const FOUND = {
 } as unknown as Found;
 
 const LIMITED = { network: 'default' as const, egress: { default: 'deny' as const, rules: [] } };
+const PUBLISHED = { network: 'default' as const, ports: [PORT] };
 const CONNECTED = {
   ...{ network: 'user' as const, ports: [PORT] },
   endpoints: [{ network: 'ab'.repeat(32), name: 'db', aliases: [] }] as unknown,
@@ -48,6 +49,7 @@ describe('a box', () => {
       {},
     ],
     ['with less memory', { memoryBytes: 64 * 2 ** 20 }, {}],
+    ['without a network, which publishes no ports', { ports: [PORT] }, {}],
     ['with as many mounts as there are ports', {}, { shares: shares(16), mountDisks: disks(16) }],
     ['with as many layers as there are slots', {}, { layers: layers(7) }],
   ])('serves a box %s from the pool', (_, definition, found) => {
@@ -57,6 +59,7 @@ describe('a box', () => {
   it.each([
     ['with a network policy and published ports', { ...LIMITED, ports: [PORT] }],
     ['in a user-defined network', CONNECTED],
+    ['in the default network, with published ports', PUBLISHED],
   ])('serves a box %s from a pool that has network cards, and from no other', (_, definition) => {
     const box = { ...BOX, ...definition };
     expect(reasonAgainst({ ...POOL, network: 'default' }, box, FOUND)).toBeUndefined();
@@ -80,7 +83,6 @@ describe('a box', () => {
     ['more processors', { nanoCpus: 1_500_000_000 }, {}, '2 CPUs'],
     ['a quota of more processors', { limits: { ...NO_LIMITS, cpuQuotaUs: 150_000 } }, {}, '2 CPUs'],
     ['more memory', { memoryBytes: 2 ** 30 }, {}, 'memory'],
-    ['published ports', { ports: [PORT] }, {}, 'publishes ports'],
     [
       'more mounts than there are ports',
       {},

@@ -7,7 +7,6 @@ import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import { hotplugPorts } from '../../engine/hotplug-ports.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import { isLedByHost } from '../run/network-places.ts';
-import { askedPorts } from '../spec/asked-ports.ts';
 import { askedCpus, vmCpus, vmMemory } from '../spec/resources.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
 import type { PoolableParts } from './vm-pools.ts';
@@ -34,7 +33,6 @@ export function reasonAgainst(
   if (definition.network === 'user' && endpoints.length === 0) return 'it is in no network';
   // The hub that its card is on changes the order of frames, and passt may then end a connection
   // before the last of what a published port sends.
-  if (!isLed && askedPorts(definition).length > 0) return 'it publishes ports';
   if (definition.mac !== undefined) return 'its hardware address was chosen';
   if (shares.length > 0 && !pool.mounts) return 'it mounts directories, the pool has no mounts';
   const ports = hotplugPorts(mountDisks.length, shares.length);

@@ -18,11 +18,11 @@ import { RESUME_MS } from '../run/handshake.ts';
 import type { Services } from '../services/services.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
 import type { Expiry, PooledVm } from './vm-pools.ts';
-import { warmUpDisk, warmUpSpec, writeWarmUpDisk } from './warm-up.ts';
+import { WARM_UP_MAC, warmUpDisk, warmUpSpec, writeWarmUpDisk } from './warm-up.ts';
 
-/** The network card has this address until the box's own is set. */
-const MAC = '02:00:00:00:00:00';
 const WARM_UP_DISK = 'warm-up.erofs';
+/** The first version in which a guest that waits takes a card in place of its first. */
+const LATE_CARD_PROTOCOL = 21;
 /** Used where nothing says when the template is too old. */
 const LONGEST_MS = 24 * 3_600_000;
 
@@ -62,6 +62,15 @@ export async function fillOne(
   if (taken === undefined) {
     throw new A3sError('template-unusable', 'There is no template for the microVMs of the pool');
   }
+  const takesCard = shape.network !== 'none';
+  if (takesCard && taken.protocol < LATE_CARD_PROTOCOL) {
+    taken.release();
+    throw new A3sError(
+      'unsupported-option',
+      `Cannot fill a pool of the network ${shape.network}: the guest agent of this boot set speaks protocol ${taken.protocol}, and such pools need ${LATE_CARD_PROTOCOL}`,
+      { remedy: 'Make a boot set with the current agent: npm run setup.' },
+    );
+  }
   const expiry = expiryOf(rt, taken.template.key);
   const directory = join(poolsDirectory(rt.home), id);
   const runtimeDir = runtimeDirectory(rt, id);
@@ -77,7 +86,7 @@ export async function fillOne(
       ...{ id, runtimeDir, identity, cpus, boot },
       memoryBytes: poolMemory(shape),
       disks: [{ path: writableLayerPath, serial: TEMPLATE_SLOTS.changes, readonly: false }],
-      nic: shape.network === 'none' ? undefined : { mac: MAC, ports: [], redirectable: true },
+      nic: undefined,
       shares: [],
       takesShares: shape.mounts,
       template: taken.template,
@@ -89,7 +98,12 @@ export async function fillOne(
     const warmUp = warmUpSpec(shape.network);
     // The guest cleans up after the first warm-up during the second. It also takes other code paths
     // the second time.
-    for (let times = 0; times < 2; times += 1) await guest.warmUp(warmUp, signal);
+    await guest.warmUp(warmUp, signal);
+    // The second warm-up has a card that is attached later, as a box will. The microVM waits
+    // without one: what a card leads to cannot be changed.
+    if (takesCard) await vm.attachNic(0, { mac: WARM_UP_MAC });
+    await guest.warmUp(warmUp, signal);
+    if (takesCard) await vm.detachNic(0);
     await vm.pause();
     return { vm, identity, guest, taken, shape, bootSet, expiry, writableLayerPath, directory };
   } catch (error) {

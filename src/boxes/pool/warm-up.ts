@@ -19,7 +19,7 @@ const SLOT = TEMPLATE_SLOTS.layers[6];
 const PROGRAM = 'true';
 /** The usual PATH of images. The program is in the last directory of it. */
 const PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const MAC = '02:00:00:00:00:01';
+export const WARM_UP_MAC = '02:00:00:00:00:01';
 
 /** The disk, in the last slot of the microVM. */
 export function warmUpDisk(path: string): Disk {
@@ -43,6 +43,6 @@ export function warmUpSpec(network: 'default' | 'none'): BoxSpec {
     layers: [{ serial: SLOT }],
     changes: { kind: 'disk', serial: TEMPLATE_SLOTS.changes },
     mounts: [],
-    network: network === 'none' ? { kind: 'none' } : guestNic(MAC, NO_NAMES),
+    network: network === 'none' ? { kind: 'none' } : guestNic(WARM_UP_MAC, NO_NAMES),
   });
 }

@@ -125,7 +125,7 @@ export async function attachCard(
 ): Promise<void> {
   const { place, tap } = await enterNetwork(rt, box, wanted);
   try {
-    await vm.attachNic(wanted.card, { mac: place.cardMac ?? place.mac, tap });
+    await vm.attachNic(wanted.card, { mac: place.cardMac ?? place.mac, uplink: { tap } });
   } finally {
     closeSync(tap);
   }

@@ -93,7 +93,7 @@ export function startTranslator(
  * @throws A3sError `port-in-use` when a published port is taken, `tool-missing`, `vmm-failed`
  */
 export async function startPasst(
-  nic: Nic,
+  nic: Pick<Nic, 'ports'>,
   runtimeDir: string,
   identity: JailIdentity,
   signal: AbortSignal,

@@ -128,10 +128,6 @@ export class KrunVm implements Vm {
     return refused('attach a network card to the microVM', 'attaches nothing to a running one');
   }
 
-  redirectNic(): Promise<never> {
-    return refused('move a network card of the microVM', 'changes no card of a running one');
-  }
-
   detachNic(): Promise<never> {
     return refused('detach a network card of the microVM', 'detaches nothing of a running one');
   }

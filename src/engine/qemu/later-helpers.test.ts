@@ -1,5 +1,7 @@
 /** Helpers of a VM that are started after its launch, as for a box that takes one of a pool. */
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -38,6 +40,7 @@ beforeEach(async () => {
     ...['-machine', 'q35,memory-backend=memory', '-m', '64M'],
     ...['-object', 'memory-backend-memfd,id=memory,size=64M,share=on'],
     ...['-device', 'pcie-root-port,id=rp0,chassis=1,slot=1'],
+    ...['-device', 'pcie-root-port,id=rp1,chassis=2,slot=2'],
     ...['-qmp', `unix:${socket},server=on,wait=off`],
   ];
   const jail = vmmJail({ identity, runtimeDir, memoryBytes: 2 ** 26, cpus: 1 });
@@ -57,7 +60,7 @@ afterEach(async () => {
 const programs = (): string[] =>
   findProcesses(runtimeDir, isJailUid)
     .map(({ program }) => program)
-    .filter((program) => program === 'virtiofsd');
+    .filter((program) => program === 'virtiofsd' || program === 'passt');
 
 const share = (name: string, index: number): Share => ({
   ...{ tag: `bind-${index}`, path: join(root, name), readonly: false },
@@ -77,6 +80,26 @@ it('attaches no share where one cannot be served, and ends the other file server
     code: 'bind-source-missing',
   });
   expect(await attachedDevices(monitor)).not.toContain('share0');
+  await vm.kill();
+  expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
+});
+
+it('attaches a card with a translator that publishes ports, unless a port is taken', async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const forward = { hostIp: '127.0.0.1', hostPort: port, boxPort: 80, protocol: 'tcp' } as const;
+  const nic = { mac: '02:00:00:00:00:01', uplink: { ports: [forward], identity } };
+  await expect(vm.attachNic(0, nic)).rejects.toMatchObject({ code: 'port-in-use' });
+  expect(programs()).toEqual([]);
+  expect(await attachedDevices(monitor)).not.toContain('nic0');
+  await new Promise((resolve) => server.close(resolve));
+  await vm.attachNic(0, nic);
+  expect(programs()).toEqual(['passt']);
+  expect(await attachedDevices(monitor)).toContain('nic0');
+  const again = createServer().listen(port, '127.0.0.1');
+  const [refusal] = (await once(again, 'error')) as [NodeJS.ErrnoException];
+  expect(refusal.code).toBe('EADDRINUSE');
   await vm.kill();
   expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
 });

@@ -8,11 +8,14 @@ import type { LaunchRecord } from '@a3s-box/attestation/measure';
 import * as z from 'zod';
 import { settleOrAbort } from '../../async/settle-all.ts';
 import { A3sError } from '../../errors.ts';
+import type { JailIdentity } from '../../jail/jail.ts';
 import type {
   ControlStream,
   Disk,
   FixedCard,
   HostLimits,
+  LaterNic,
+  PortForward,
   SavedVm,
   SaveRequest,
   Share,
@@ -22,6 +25,7 @@ import type {
   VmSize,
 } from '../engine.ts';
 import { type Helper, printable } from '../helpers/helper.ts';
+import { checkPort, passtSocket, startPasst } from '../helpers/passt.ts';
 import { startVirtiofsd } from '../helpers/virtiofsd.ts';
 import { panicReason } from '../panic-reason.ts';
 import { limitProcesses } from '../processes/process-limits.ts';
@@ -32,7 +36,7 @@ import { ControlPort } from './boot/control-port.ts';
 import { vmmSockets } from './command-line/arguments.ts';
 import { attachDiskSet, detachDiskSet } from './monitor/attach-disk-set.ts';
 import { attachDisks } from './monitor/attach-disks.ts';
-import { attachNic, detachNic, redirectNic } from './monitor/attach-nic.ts';
+import { attachNic, detachNic } from './monitor/attach-nic.ts';
 import { attachShares } from './monitor/attach-shares.ts';
 import { throttleDisk } from './monitor/block-throttle.ts';
 import { readConsole } from './monitor/console.ts';
@@ -138,14 +142,16 @@ export class QemuVm implements Vm {
     await detachDiskSet(this.#parts.monitor, name);
   }
 
-  async attachNic(index: number, nic: Parameters<Vm['attachNic']>[1]): Promise<void> {
-    const attaching = this.#parts.confidential === undefined ? attachNic : leadCard;
-    await attaching(this.#parts.monitor, index, nic);
-  }
-
-  async redirectNic(tap: number): Promise<void> {
-    this.#requirePlain('get another network');
-    await redirectNic(this.#parts.monitor, tap);
+  async attachNic(index: number, { mac, uplink }: LaterNic): Promise<void> {
+    const { monitor, confidential } = this.#parts;
+    const tap = uplink !== undefined && 'tap' in uplink ? uplink : undefined;
+    if (confidential !== undefined) {
+      if (tap === undefined) this.#requirePlain('get a translator while it runs');
+      else await leadCard(monitor, index, { mac, ...tap });
+      return;
+    }
+    const to = uplink && ('tap' in uplink ? uplink : await this.#startTranslator(uplink));
+    await attachNic(monitor, index, { mac, uplink: to });
   }
 
   async detachNic(index: number): Promise<void> {
@@ -216,6 +222,19 @@ export class QemuVm implements Vm {
     const { monitor } = this.#parts;
     const { status } = await monitor.execute('query-status', {}, z.object({ status: z.string() }));
     if (status === 'internal-error') await this.stopped(status);
+  }
+
+  async #startTranslator({
+    ports,
+    identity,
+  }: {
+    readonly ports: readonly PortForward[];
+    readonly identity: JailIdentity;
+  }): Promise<{ readonly socket: string }> {
+    const { runtimeDir } = this.#parts;
+    for (const port of ports) await checkPort(port);
+    await this.#startLater((signal) => [startPasst({ ports }, runtimeDir, identity, signal)]);
+    return { socket: passtSocket(runtimeDir) };
   }
 
   /**

@@ -13,6 +13,7 @@ import type {
   Disk,
   FixedCard,
   HostLimits,
+  LaterNic,
   SavedVm,
   SaveRequest,
   Share,
@@ -53,8 +54,12 @@ export class FakeVm implements FakeGuest {
   readonly cards = new Map<number, string>();
   /** The cards that were detached, or led nowhere, one after the other. */
   readonly detached: number[] = [];
-  /** Its first card leads to a tap device that came while it was paused. */
-  redirected = false;
+  /** What takes the frames of those cards. */
+  readonly uplinks = new Map<number, LaterNic['uplink']>();
+  /** It has the card of its launch. */
+  hasLaunchedCard = true;
+  /** The error of each attachment of a card, as many as there are. */
+  readonly cardFailures: Error[] = [];
   /** The shares that were attached while it was paused. */
   shares: readonly Share[] = [];
   /** The error of each `attachShares`. */
@@ -104,13 +109,16 @@ export class FakeVm implements FakeGuest {
     this.diskSets.set(name, disks);
   }
 
-  attachNic(index: number, { mac }: Parameters<Vm['attachNic']>[1]): void {
-    if (this.attachFailure !== undefined) throw this.attachFailure;
+  attachNic(index: number, { mac, uplink }: LaterNic): void {
+    const failure = this.cardFailures.shift() ?? this.attachFailure;
+    if (failure !== undefined) throw failure;
     const card = this.fixedCards()?.[index];
     if (this.spec.confidential !== undefined && (card?.mac !== mac || !card.redirectable)) {
       throw new Error('there is no such card');
     }
+    this.#removeCard(index);
     this.cards.set(index, mac);
+    this.uplinks.set(index, uplink);
   }
 
   /** A confidential one has no others. */
@@ -121,11 +129,15 @@ export class FakeVm implements FakeGuest {
     return all.map(({ mac, redirectable = false }) => ({ mac, redirectable }));
   }
 
-  redirectNic(): void {
-    this.#requirePlain();
-    if (!this.paused) throw new Error('the guest could send meanwhile');
-    if (this.attachFailure !== undefined) throw this.attachFailure;
-    this.redirected = true;
+  detachNic(index: number): void {
+    this.#removeCard(index);
+    this.detached.push(index);
+  }
+
+  #removeCard(index: number): void {
+    if (index === 0) this.hasLaunchedCard = false;
+    this.cards.delete(index);
+    this.uplinks.delete(index);
   }
 
   attachShares(shares: readonly Share[]): void {
@@ -237,10 +249,8 @@ export function handle(vm: FakeVm, launched?: LaunchRecord): Vm {
     },
     attachShares: async (shares) => vm.attachShares(shares),
     attachNic: async (index, nic) => vm.attachNic(index, nic),
-    redirectNic: async () => vm.redirectNic(),
     detachNic: async (index) => {
-      vm.cards.delete(index);
-      vm.detached.push(index);
+      vm.detachNic(index);
     },
     cards: async () => vm.fixedCards(),
     applyLimits: (limits) => vm.applyLimits(limits),

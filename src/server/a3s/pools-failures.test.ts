@@ -36,6 +36,15 @@ describe('a pool that cannot be filled', () => {
     expect([...home.poolDisks(), ...home.leftDirectories()]).toEqual([]);
   });
 
+  it('fills no pool that has a network with an agent that takes no later card', async () => {
+    home.templates.protocol = 20;
+    await home.set(1, { network: 'default' });
+    await until(async () => (await home.pool()).state === 'failing');
+    expect((await home.pool()).error).toContain('speaks protocol 20, and such pools need 21');
+    expect([home.host.launches, home.templates.held, home.templates.drops]).toEqual([[], 0, []]);
+    await home.filled(1, { network: 'none' });
+  });
+
   it('drops a template from which a fill fails', async () => {
     home.host.failNextLaunch(new A3sError('template-unusable', 'bad'));
     await home.set(1);
@@ -99,6 +108,44 @@ describe('a start with an unusable microVM of a pool', () => {
     expect(await home.happened('pool')).toEqual(['create', 'fill']);
   });
 
+  it('chooses another port where the chosen one is taken before it is bound', async () => {
+    await home.filled(1, { network: 'default' });
+    const [vm] = home.host.running;
+    vm?.cardFailures.push(new A3sError('port-in-use', 'taken'));
+    const id = await home.create(['sleep', 'infinity'], publishing(''));
+    expect(await home.startBox(id)).toBe(204);
+    expect(await home.startOf(id)).toBe('pool');
+    expect(vm?.uplinks.get(0)).toMatchObject({ ports: home.runtime.store.expect(id).state.ports });
+  });
+
+  it('ends the microVM of a box whose port is taken when it is bound, and nothing is left', async () => {
+    await home.filled(1, { network: 'default' });
+    const [vm] = home.host.running;
+    const free = await freePort();
+    vm?.cardFailures.push(new A3sError('port-in-use', 'taken'));
+    const id = await home.create(['sleep', 'infinity'], publishing(String(free)));
+    const refused = await home.call('POST', `/containers/${id}/start`);
+    expect(refused).toMatchObject({ status: 500, body: { code: 'port-in-use' } });
+    expect([vm?.running, vm?.cards.size]).toEqual([false, 0]);
+    expect(home.runtime.store.expect(id).state).toMatchObject({ status: 'created', ports: [] });
+    expect(existsSync(join(home.config.home, 'boxes', id, 'changes.ext4'))).toBe(false);
+    await home.full();
+    expect(home.leftDirectories()).toEqual(
+      home.host.running.map(({ spec }) => spec.id.slice(0, 12)),
+    );
+  });
+
+  it('starts a box from the template where no translator comes for its ports', async () => {
+    await home.filled(1, { network: 'default' });
+    const [vm] = home.host.running;
+    vm?.cardFailures.push(new A3sError('vmm-failed', 'passt ended'));
+    const id = await home.create(['sleep', 'infinity'], publishing(''));
+    expect(await home.startBox(id)).toBe(204);
+    expect([await home.startOf(id), vm?.running]).toEqual(['template', false]);
+    const launched = home.host.launches.find(({ id: launchedId }) => launchedId === id);
+    expect(launched?.nic?.ports).toEqual(home.runtime.store.expect(id).state.ports);
+  });
+
   it('starts a box from the template where its microVM takes no share', async () => {
     await home.filled(1);
     const [vm] = home.host.running;
@@ -129,7 +176,15 @@ describe('a start with an unusable microVM of a pool', () => {
 
   function publishing(HostPort: string): Record<string, unknown> {
     const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1', HostPort }] };
-    return { HostConfig: { PortBindings }, Egress: { Rules: [] } };
+    return { HostConfig: { PortBindings } };
+  }
+
+  async function freePort(): Promise<number> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
   }
 
   function attachFails(): void {

@@ -74,26 +74,29 @@ describe('a pool', () => {
   it.each([
     ['with a network policy', 'bridge', { Egress: { Rules: ['allow:*.example.org'] } }],
     ['in a user-defined network', 'db', {}],
-  ])('leads the card of a microVM of the pool to the place of a box %s', async (_, mode, more) => {
-    await home.call('POST', '/networks/create', { Name: 'db' });
-    await home.filled(1, { network: 'default' });
-    const [vm] = home.host.running;
-    const id = await home.create(['sleep', 'infinity'], {
-      HostConfig: { NetworkMode: mode, PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1' }] } },
-      ...more,
-    });
-    expect(await home.startBox(id)).toBe(204);
-    expect(await home.startOf(id)).toBe('pool');
-    expect([vm?.redirected, vm?.paused]).toEqual([true, false]);
-    const place = home.hostNetworks.attached.get(id);
-    const [port] = home.runtime.store.expect(id).state.ports;
-    expect(place?.ports).toMatchObject([{ hostPort: port?.hostPort, boxPort: 80 }]);
-    expect(home.agents.get(vm?.spec.id ?? '')?.spec?.network).toMatchObject({
-      ...{ kind: 'nic', address: place?.address, mac: place?.mac },
-    });
-    expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
-    expect(home.hostNetworks.attached.has(id)).toBe(false);
-  });
+  ])(
+    'attaches a card that leads to the place of a box %s to a microVM of the pool',
+    async (_, mode, more) => {
+      await home.call('POST', '/networks/create', { Name: 'db' });
+      await home.filled(1, { network: 'default' });
+      const [vm] = home.host.running;
+      const id = await home.create(['sleep', 'infinity'], {
+        HostConfig: { NetworkMode: mode, PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1' }] } },
+        ...more,
+      });
+      expect(await home.startBox(id)).toBe(204);
+      expect(await home.startOf(id)).toBe('pool');
+      expect([vm?.uplinks.get(0), vm?.paused]).toEqual([{ tap: expect.any(Number) }, false]);
+      const place = home.hostNetworks.attached.get(id);
+      const [port] = home.runtime.store.expect(id).state.ports;
+      expect(place?.ports).toMatchObject([{ hostPort: port?.hostPort, boxPort: 80 }]);
+      expect(home.agents.get(vm?.spec.id ?? '')?.spec?.network).toMatchObject({
+        ...{ kind: 'nic', address: place?.address, mac: place?.mac },
+      });
+      expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
+      expect(home.hostNetworks.attached.has(id)).toBe(false);
+    },
+  );
 
   it('gives a box of the pool all its networks, with IPv6 addresses, before it runs', async () => {
     const IPAM = { Config: [{ Subnet: '10.1.2.0/24' }, { Subnet: 'fd00:89::/64' }] };
@@ -113,7 +116,10 @@ describe('a pool', () => {
       { address: '10.1.2.2', address6: 'fd00:89::2' },
       { address: '10.1.3.2' },
     ]);
-    expect([vm?.redirected, [...(vm?.cards ?? [])]]).toEqual([true, [[1, second?.mac]]]);
+    expect([...(vm?.cards ?? [])]).toEqual([
+      [0, first?.mac],
+      [1, second?.mac],
+    ]);
     expect(home.agents.get(vm?.spec.id ?? '')?.networks?.cards).toMatchObject([
       { device: 'eth0', address: '10.1.2.2', ipv6: { address: 'fd00:89::2' } },
       { device: 'eth1', address: '10.1.3.2' },
@@ -122,14 +128,51 @@ describe('a pool', () => {
     expect(home.hostNetworks.placesOf(id)).toEqual([]);
   });
 
-  it('starts a box from a template where its microVM of the pool keeps another network', async () => {
+  it('publishes the ports of a box in the default network from its microVM of the pool', async () => {
+    await home.filled(1, { network: 'default' });
+    const [vm] = home.host.running;
+    const id = await home.create(['sleep', 'infinity'], publishing(''));
+    expect(await home.startBox(id)).toBe(204);
+    expect(await home.startOf(id)).toBe('pool');
+    const [port] = home.runtime.store.expect(id).state.ports;
+    expect(port).toEqual({
+      ...{ hostIp: '127.0.0.1', hostPort: expect.any(Number), boxPort: 80, protocol: 'tcp' },
+    });
+    expect(vm?.uplinks.get(0)).toEqual({ ports: [port], identity: vm?.spec.identity });
+    const shown = (await home.call('GET', `/containers/${id}/json`)).body;
+    const bindings = { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: String(port?.hostPort) }] };
+    expect(shown).toMatchObject({ NetworkSettings: { Ports: bindings } });
+    expect((await home.call('POST', `/containers/${id}/stop`)).status).toBe(204);
+    expect(home.runtime.store.expect(id).state.ports).toEqual([]);
+  });
+
+  it('keeps no card in a microVM that waits for a box of any network, and gives a box its own', async () => {
+    await home.filled(1, { network: 'default' });
+    const [vm] = home.host.running;
+    expect([vm?.spec.nic, vm?.hasLaunchedCard, vm?.cards.size]).toEqual([undefined, false, 0]);
+    const id = await home.create(['sleep', 'infinity']);
+    expect(await home.startBox(id)).toBe(204);
+    const [mac] = [...(vm?.cards.values() ?? [])];
+    expect([...(vm?.cards.keys() ?? [])]).toEqual([0]);
+    expect(home.agents.get(vm?.spec.id ?? '')?.spec?.network).toMatchObject({ mac });
+    expect(vm?.uplinks.get(0)).toEqual({ ports: [], identity: vm?.spec.identity });
+  });
+
+  it('attaches no card to a microVM of a pool without a network', async () => {
+    await home.filled(1);
+    const [vm] = home.host.running;
+    expect(await home.startBox(await home.create(['sleep', 'infinity'], NONE))).toBe(204);
+    expect([vm?.hasLaunchedCard, vm?.cards.size, vm?.paused]).toEqual([true, 0, false]);
+  });
+
+  it('starts a box from a template where its microVM of the pool takes no card', async () => {
     await home.filled(1, { network: 'default' });
     const [vm] = home.host.running;
     if (vm !== undefined) vm.attachFailure = new A3sError('vmm-failed', 'netdev');
     const id = await home.create(['sleep', 'infinity'], { Egress: { Rules: [] } });
     expect(await home.startBox(id)).toBe(204);
     expect(await home.startOf(id)).toBe('template');
-    expect([vm?.running, vm?.redirected]).toEqual([false, false]);
+    expect([vm?.running, vm?.cards.size]).toEqual([false, 0]);
     expect(home.hostNetworks.placesOf(id)).toHaveLength(1);
   });
 
@@ -228,15 +271,6 @@ describe('a pool', () => {
     ]);
   });
 
-  it('does not use the pool for a box that publishes a port in the default network', async () => {
-    await home.filled(1, { network: 'default' });
-    const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1' }] };
-    const id = await home.create(['sleep', 'infinity'], { HostConfig: { PortBindings } });
-    expect(await home.startBox(id)).toBe(204);
-    expect(await home.startOf(id)).toBe('template');
-    expect(await home.pool()).toMatchObject({ ready: 1 });
-  });
-
   it('serves a box with a bind mount from no pool without mounts', async () => {
     await home.filled(1, { mounts: false });
     const [vm] = home.host.running;
@@ -327,6 +361,12 @@ describe('a pool', () => {
     expect(await home.pool()).toMatchObject({ ready: 0 });
   });
 });
+
+/** What a box in the default network publishes. */
+function publishing(HostPort: string): Record<string, unknown> {
+  const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1', HostPort }] };
+  return { HostConfig: { PortBindings } };
+}
 
 describe('an invalid pool', () => {
   it.each([

@@ -5,11 +5,11 @@
  */
 import { writeFile } from 'node:fs/promises';
 import type { VmShape } from '../../engine/engine.ts';
+import { PROTOCOL } from '../../guest/protocol.ts';
 import { NoTemplates, type TakenTemplate } from '../../templates/templates.ts';
 
 export const TEMPLATE_KEY = 'e'.repeat(64);
 const MEMORY_BYTES = 16 * 2 ** 20;
-const PROTOCOL = 2;
 
 /** One fits every VM until it is dropped. */
 export class FakeTemplates extends NoTemplates {
@@ -22,7 +22,7 @@ export class FakeTemplates extends NoTemplates {
   /** Paths of the disks that were written. */
   readonly written: string[] = [];
   /** The version that its agent was made with. */
-  protocol = PROTOCOL;
+  protocol: number = PROTOCOL.maximum;
   /** Why no disk can be written. */
   failure: Error | undefined;
   there = true;

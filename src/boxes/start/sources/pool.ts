@@ -78,22 +78,26 @@ export class PoolSource implements StartSource {
     const changes = { disks: [], serial: TEMPLATE_SLOTS.changes, throwaway: undefined };
     const directory = runtimeDirectory(this.#rt, vm.id);
     const limits = hostLimitsOf(definition);
-    const [joined] = await settleAll([this.#join(pooled), this.#share(pooled)]);
-    const { spec } = describeVm(definition, {
-      ...{ found, directory, changes, taken, joined },
-    });
-    await settleAll([
-      this.#attachDisks(pooled),
-      takeChanges(this.#rt, definition, pooled),
-      limits === undefined ? Promise.resolve() : vm.applyLimits(limits),
-    ]);
-    const durable = syncWritableLayer(this.#rt, definition);
-    durable.catch(() => undefined);
-    const handshake = new Handshake(vm.id, taken.protocol, (guest) => guest.putSpec(spec));
-    // A request that is sent while the guest is paused is there when the guest goes on.
-    await settleAll([vm.resume(), handshake.known.first(guest, running.signal)]);
-    await handshake.specSent;
-    return { guest, offset: await opened, durable };
+    const [{ joined, attached }] = await settleAll([this.#join(pooled), this.#share(pooled)]);
+    try {
+      const { spec } = describeVm(definition, {
+        ...{ found, directory, changes, taken, joined },
+      });
+      await settleAll([this.#attachDisks(pooled), takeChanges(this.#rt, definition, pooled)]);
+      const durable = syncWritableLayer(this.#rt, definition);
+      durable.catch(() => undefined);
+      const handshake = new Handshake(vm.id, taken.protocol, (guest) => guest.putSpec(spec));
+      // A request that is sent while the guest is paused is there when the guest goes on.
+      await settleAll([vm.resume(), handshake.known.first(guest, running.signal)]);
+      // A failure comes before the guest gives up waiting for its card.
+      await attached;
+      if (limits !== undefined) await vm.applyLimits(limits);
+      await handshake.specSent;
+      return { guest, offset: await opened, durable };
+    } finally {
+      // The next source has ports of its own on record.
+      await attached.catch(() => undefined);
+    }
   }
 
   /** No file is handed to the VMM meanwhile but the one that `#join` may hand over. */
@@ -122,17 +126,32 @@ export class PoolSource implements StartSource {
     await resolvePorts(asked);
   }
 
-  /** The card of the microVM leads to a translator, from which a box may have to be kept. */
-  async #join({ vm }: PooledVm): Promise<Pick<JoinedNetwork, 'nic' | 'network' | 'hosts'>> {
+  /**
+   * The microVM gets its card now, since what a card leads to cannot be changed. In the default
+   * network the guest goes on meanwhile, and waits for the card when it needs it.
+   */
+  async #join({ vm, identity }: PooledVm): Promise<{
+    readonly joined: Pick<JoinedNetwork, 'nic' | 'network' | 'hosts'>;
+    readonly attached: Promise<unknown>;
+  }> {
     const { definition } = this.#box;
-    if (!isLedByHost(definition)) return await ownNetwork(definition, []);
     const nothing = { state: {}, besides: Promise.resolve() };
-    return await joinOnPorts(this.#rt, this.#box, nothing, async (joined) => {
-      const tap = joined.nic?.tap;
-      if (tap === undefined) throw new A3sError('internal', 'The box has no place in its network');
-      await vm.redirectNic(tap);
+    const attach = async (joined: JoinedNetwork): Promise<JoinedNetwork> => {
+      const { nic } = joined;
+      if (nic === undefined) throw new A3sError('internal', 'The box has no network card');
+      const { mac, ports, tap } = nic;
+      await vm.attachNic(0, { mac, uplink: tap === undefined ? { ports, identity } : { tap } });
       return joined;
-    });
+    };
+    if (isLedByHost(definition)) {
+      const joined = await joinOnPorts(this.#rt, this.#box, nothing, attach);
+      return { joined, attached: Promise.resolve() };
+    }
+    const joined = await ownNetwork(definition, []);
+    if (joined.nic === undefined) return { joined, attached: Promise.resolve() };
+    const attached = joinOnPorts(this.#rt, this.#box, nothing, attach);
+    attached.catch(() => undefined);
+    return { joined, attached };
   }
 
   /**

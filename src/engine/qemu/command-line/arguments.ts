@@ -11,7 +11,7 @@ import { backingSet, diskSet, KVM_SET, STATE_SET, setFile } from './descriptor-s
 import { forkDevices, forkMemory } from './fork-devices.ts';
 import { hasSharedRam } from './shared-ram.ts';
 import { rootPorts, templatePorts } from './slots.ts';
-import { templateDevices } from './template-devices.ts';
+import { savedDevices, templateDevices } from './template-devices.ts';
 
 /**
  * How a VM starts: by booting; by booting to be saved as a template; as a copy of a template; as a
@@ -129,6 +129,7 @@ export function qemuArguments(plan: VmmPlan, fds: VmmDescriptors): string[] {
 
 function deviceArguments({ spec, start }: VmmPlan): string[] {
   if (start === 'boot') return [];
+  if (start === 'save') return savedDevices(spec);
   return spec.fork === undefined ? templateDevices(spec) : forkDevices(spec, spec.fork);
 }
 

@@ -104,11 +104,19 @@ export function nicCommands(nic: Nic, runtimeDir: string): Command[] {
   return [...uplink(NETDEV, nic, runtimeDir), nicDevice(nic.mac)];
 }
 
-/** The backend for a card's frames: the tap device, or the translator, which listens already. */
-export function uplink(id: string, { tap }: Nic, runtimeDir: string): Command[] {
-  if (tap === undefined) return [translator(id, passtSocket(runtimeDir))];
+/** The backend for a card's frames. */
+export function uplink(id: string, { tap }: Pick<Nic, 'tap'>, runtimeDir: string): Command[] {
+  return backendCommands(id, tap === undefined ? { socket: passtSocket(runtimeDir) } : { tap });
+}
+
+/** The backend: a tap device, or the translator that listens on a socket. */
+export function backendCommands(
+  id: string,
+  to: { readonly tap: number } | { readonly socket: string },
+): Command[] {
+  if ('socket' in to) return [translator(id, to.socket)];
   return [
-    ['getfd', { fdname: id }, tap],
+    ['getfd', { fdname: id }, to.tap],
     ['netdev_add', { type: 'tap', id, fd: id }],
   ];
 }
@@ -119,13 +127,12 @@ export function translator(id: string, socket: string): Command {
   return ['netdev_add', { type: 'stream', id, server: false, addr }];
 }
 
-/** The network card, on the backend `NETDEV`. */
-export function nicDevice(mac: string): Command {
-  return [
-    'device_add',
-    // No boot ROM: no VM boots from the network.
-    { ...placed('virtio-net-pci', nicSlot()), netdev: NETDEV, id: 'nic0', mac, romfile: '' },
-  ];
+/** The network card; `netdev`, its backend, is null where none takes its frames. */
+export function nicDevice(mac: string, netdev: string | null = NETDEV): Command {
+  const backend = netdev === null ? {} : { netdev };
+  // No boot ROM: no VM boots from the network.
+  const card = { ...backend, id: 'nic0', mac, romfile: '' };
+  return ['device_add', { ...placed('virtio-net-pci', nicSlot()), ...card }];
 }
 
 /**

@@ -6,9 +6,9 @@
  */
 import { A3sError } from '../../../errors.ts';
 import type { OpenSavedVm, RamExtent, SavedVm, VmSpec } from '../../engine.ts';
-import { asArguments, diskCommands, NETDEV, nicDevice, placedDisks } from './devices.ts';
+import { asArguments, diskCommands, placedDisks } from './devices.ts';
 import { extraSlots } from './slots.ts';
-import { HUB, isDirect, TEMPLATE_MAC, templateDevices } from './template-devices.ts';
+import { templateDevices } from './template-devices.ts';
 
 /** Names of the blocks of RAM that forks map from the saved file. */
 export const RAM_BLOCKS = { memory: 'memory', growth: 'growth' } as const;
@@ -47,10 +47,5 @@ export function forkDevices(spec: VmSpec, { arrangement }: OpenSavedVm): string[
     }
     return [...templateDevices(spec), ...asArguments(placedDisks(spec, extra.disks))];
   }
-  const network = [
-    ['netdev_add', { type: 'hubport', id: NETDEV, hubid: HUB }],
-    nicDevice(spec.nic?.mac ?? TEMPLATE_MAC),
-  ] as const;
-  const onHub = spec.nic !== undefined && !isDirect(spec.nic);
-  return asArguments([...diskCommands(spec), ...(onHub ? network : [])]);
+  return asArguments(diskCommands(spec));
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import * as z from 'zod';
-import { directCommands, TEMPLATE_MAC, templateDevices } from './template-devices.ts';
+import { loadedCard, savedDevices, TEMPLATE_MAC, templateDevices } from './template-devices.ts';
 
 /** JSON values of an option of a command line. */
 function values(args: readonly string[], option: string): Record<string, unknown>[] {
@@ -13,18 +13,17 @@ const layer = { path: '/layer', serial: 'layer-1', readonly: true };
 const changes = { path: '/changes', serial: 'changes', readonly: false };
 
 it('creates the same devices from a template for every box', () => {
-  const none = templateDevices({ disks: [], nic: undefined });
-  const some = templateDevices({ disks: [layer, changes], nic: undefined });
+  const none = templateDevices({ disks: [] });
+  const some = templateDevices({ disks: [layer, changes] });
   expect(values(some, '-device')).toEqual(values(none, '-device'));
   expect(values(none, '-device').map((device) => device['serial'] ?? device['mac'])).toEqual([
-    TEMPLATE_MAC,
     'changes',
     ...[0, 1, 2, 3, 4, 5, 6].map((n) => `layer-${n}`),
   ]);
 });
 
 it('puts only the box’s disks behind the slots of a template, by their descriptors', () => {
-  const nodes = values(templateDevices({ disks: [layer, changes], nic: undefined }), '-blockdev');
+  const nodes = values(templateDevices({ disks: [layer, changes] }), '-blockdev');
   const File = z.object({ driver: z.string(), filename: z.string().optional() });
   const files = nodes.map((node) => {
     const { driver, filename } = File.parse(node['file']);
@@ -39,29 +38,31 @@ it('puts only the box’s disks behind the slots of a template, by their descrip
   expect(nodes.map((node) => node['read-only'])).toEqual([false, ...Array(7).fill(true)]);
 });
 
-it('puts the network card on a hub, with a sink that drops every frame unless an uplink comes', () => {
-  const tap = { mac: '02:00:00:00:00:01', ports: [], tap: 9 };
-  const pooled = { mac: '02:00:00:00:00:01', ports: [], redirectable: true };
-  const ids = (args: readonly string[]): unknown[] =>
-    values(args, '-netdev').map(({ id, hubid }) => [id, hubid]);
-  expect(ids(templateDevices({ disks: [], nic: undefined }))).toEqual([
-    ['net0', 0],
-    ['sink', 0],
+it('gives the card the box’s own backend, and none where nothing takes its frames', () => {
+  const [mac, place] = ['02:00:00:00:00:01', { driver: 'virtio-net-pci', bus: 'rp0' }];
+  const card = { ...place, id: 'nic0', mac };
+  expect(loadedCard({ mac, ports: [] }, '/run/a')).toMatchObject([
+    ['netdev_add', { id: 'net0', type: 'stream', server: false }],
+    ['device_add', { ...card, netdev: 'net0' }],
   ]);
-  expect(ids(templateDevices({ disks: [], nic: tap }))).toEqual([['net0', 0]]);
-  expect(ids(templateDevices({ disks: [], nic: pooled }))).toEqual([['net0', 0]]);
+  expect(loadedCard({ mac, ports: [], tap: 9 }, '/run/a')).toMatchObject([
+    ['getfd', { fdname: 'net0' }, 9],
+    ['netdev_add', { id: 'net0', type: 'tap', fd: 'net0' }],
+    ['device_add', { ...card, netdev: 'net0' }],
+  ]);
+  const [bare] = loadedCard(undefined, '/run/a');
+  expect(bare).toMatchObject(['device_add', { ...card, mac: TEMPLATE_MAC }]);
+  expect(bare?.[1]).not.toHaveProperty('netdev');
 });
 
-it('gives the card passt as its own backend, since a hub swaps frames while passt’s socket is full', () => {
-  const nic = { mac: '02:00:00:00:00:01', ports: [] };
-  expect(templateDevices({ disks: [], nic }).join(' ')).not.toMatch(/hubport|virtio-net/);
-  expect(directCommands('/run/a', TEMPLATE_MAC)).toMatchObject([
-    ['netdev_add', { id: 'net0', type: 'stream', server: false }],
-    ['device_add', { driver: 'virtio-net-pci', netdev: 'net0', bus: 'rp0', mac: TEMPLATE_MAC }],
-  ]);
+it('saves a guest that announces no card after its resume, and asks the same of no other', () => {
+  const saved = values(savedDevices({ disks: [] }), '-device').at(-1);
+  expect(saved).toMatchObject({ driver: 'virtio-net-pci', bus: 'rp0', guest_announce: false });
+  expect(saved).not.toHaveProperty('netdev');
+  expect(templateDevices({ disks: [] }).join(' ')).not.toContain('virtio-net');
 });
 
 it('keeps the announcement timer of the network card, without which a guest’s reset ends QEMU', () => {
-  const all = templateDevices({ disks: [], nic: undefined }).join(' ');
+  const all = savedDevices({ disks: [] }).join(' ');
   expect(all).not.toContain('announce-rounds');
 });

@@ -6,7 +6,6 @@
  * @module
  */
 import { type Nic, TEMPLATE_SLOTS, type VmSpec } from '../../engine.ts';
-import { passtSocket } from '../../helpers/passt.ts';
 import {
   asArguments,
   type Command,
@@ -14,7 +13,6 @@ import {
   diskPair,
   NETDEV,
   nicDevice,
-  translator,
   uplink,
 } from './devices.ts';
 import { templateSlots } from './slots.ts';
@@ -28,10 +26,16 @@ export const TEMPLATE_MAC = '02:00:00:00:00:00';
  */
 const ABSENT_BYTES = 2 ** 40;
 
-export const HUB = 0;
+/** On the command line of a VM that is saved as a template. */
+export function savedDevices(spec: Pick<VmSpec, 'disks'>): string[] {
+  return [...templateDevices(spec), ...asArguments([savedCard()])];
+}
 
-/** On the command line. */
-export function templateDevices(spec: Pick<VmSpec, 'disks' | 'nic'>): string[] {
+/**
+ * On the command line of a VM that starts from saved memory. It gets its card by the monitor, since
+ * what takes the card's frames may have yet to come.
+ */
+export function templateDevices(spec: Pick<VmSpec, 'disks'>): string[] {
   return [
     '-global',
     // The state does not record that the VM was stopped when it was saved: a copy runs as soon as
@@ -42,48 +46,30 @@ export function templateDevices(spec: Pick<VmSpec, 'disks' | 'nic'>): string[] {
     '-device',
     // Tells the guest's kernel that it is a copy, so that it reseeds its random numbers.
     'vmgenid,guid=auto',
-    ...asArguments([...(isDirect(spec.nic) ? [] : onHub(spec.nic)), ...slotCommands(spec)]),
+    ...asArguments(slotCommands(spec)),
   ];
 }
 
 /**
- * Whether the card's backend is the translator itself. A hub in between would swap frames whenever
- * the translator's socket is full: QEMU then sends the next frame before the one that waits. The
- * translator drops what is out of order, so that the guest sends it again.
+ * The card of a template, which leads nowhere. Its guest learns that it need not announce the card
+ * after a resume: Linux 6.12 locks up where a card is taken down, moved or detached while its
+ * announcement is pending.
  */
-export function isDirect(nic: Nic | undefined): nic is Nic {
-  return nic !== undefined && nic.tap === undefined && nic.redirectable !== true;
-}
-
-/** The card on a hub, which what takes its frames can be joined to while the guest runs. */
-function onHub(nic: Nic | undefined): Command[] {
-  return [
-    ['netdev_add', { type: 'hubport', id: NETDEV, hubid: HUB }],
-    ...(nic === undefined ? [sink()] : []),
-    nicDevice(TEMPLATE_MAC),
-  ];
-}
-
-/** Attaches a card whose translator listens already, before the VM's state is loaded. */
-export function directCommands(runtimeDir: string, mac: string): Command[] {
-  return [translator(NETDEV, passtSocket(runtimeDir)), nicDevice(mac)];
+function savedCard(): Command {
+  const [name, card] = nicDevice(TEMPLATE_MAC, null);
+  return [name, { ...card, guest_announce: false }];
 }
 
 /**
- * Takes the frames of a card that no translator is joined to. A hub keeps a frame that has no port
- * to go to, and the guest would log forever that the card does not send.
+ * Attaches the card of a VM before its state is loaded. What takes its frames is there already.
+ * Without a network QEMU drops them.
+ *
+ * The guest finds the address of the state. QEMU itself announces the card by its present one, and
+ * passt sends to the address that it has seen last.
  */
-function sink(): Command {
-  return ['netdev_add', { type: 'hubport', id: 'sink', hubid: HUB }];
-}
-
-/** Joins the network card to what takes its frames, which is there already. */
-export function joinCommands(nic: Nic, runtimeDir: string): Command[] {
-  const id = 'network';
-  return [
-    ...uplink(id, nic, runtimeDir),
-    ['netdev_add', { type: 'hubport', id: 'uplink', hubid: HUB, netdev: id }],
-  ];
+export function loadedCard(nic: Nic | undefined, runtimeDir: string): Command[] {
+  if (nic === undefined) return [nicDevice(TEMPLATE_MAC, null)];
+  return [...uplink(NETDEV, nic, runtimeDir), nicDevice(nic.mac)];
 }
 
 function slotCommands({ disks }: Pick<VmSpec, 'disks'>): Command[] {

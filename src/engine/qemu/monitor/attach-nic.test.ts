@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type * as z from 'zod';
 import { A3sError } from '../../../errors.ts';
-import { attachNic, detachNic, redirectNic } from './attach-nic.ts';
+import { attachNic, detachNic } from './attach-nic.ts';
 
 /** A VM with root ports, in which cards are. */
 class FakeMonitor {
@@ -57,28 +57,23 @@ class FakeMonitor {
 }
 
 describe('a card of a VM that runs', () => {
-  const card = { mac: '02:00:00:00:00:01', tap: 7 };
+  const card = { mac: '02:00:00:00:00:01', uplink: { tap: 7 } };
 
-  it('leads the card of a template’s VM to a tap device in place of the translator', async () => {
-    const vm = new FakeMonitor(['rp0']);
-    for (const backend of ['net0', 'network', 'uplink']) vm.backends.add(backend);
-    await redirectNic(vm, 9);
-    expect([[...vm.backends], vm.passed]).toEqual([['net0', 'network', 'uplink'], [9]]);
-    vm.backends.delete('uplink');
-    await expect(redirectNic(vm, 9)).rejects.toMatchObject({ code: 'vmm-failed' });
+  it('attaches the first card at the port of the card that a VM is launched with', async () => {
+    const vm = new FakeMonitor(['rp1', 'rp0', 'rp2']);
+    await attachNic(vm, 0, { mac: card.mac, uplink: { socket: '/run/a/passt.sock' } });
+    expect([[...vm.cards], [...vm.backends], vm.passed]).toEqual([[['nic0', 'rp0']], ['net0'], []]);
+    await attachNic(vm, 0, { mac: card.mac, uplink: undefined });
+    expect([[...vm.cards], [...vm.backends]]).toEqual([[['nic0', 'rp0']], []]);
   });
 
   it('attaches a network card at a free port, and detaches it with its backend', async () => {
     const vm = new FakeMonitor(['rp0', 'rp1', 'rp2']);
-    vm.cards.set('nic0', 'rp0');
     await attachNic(vm, 1, card);
-    expect([...vm.cards]).toEqual([
-      ['nic0', 'rp0'],
-      ['nic1', 'rp1'],
-    ]);
+    expect([...vm.cards]).toEqual([['nic1', 'rp1']]);
     expect([[...vm.backends], vm.passed]).toEqual([['net1'], [7]]);
     await detachNic(vm, 1);
-    expect([...vm.cards.keys(), ...vm.backends]).toEqual(['nic0']);
+    expect([...vm.cards.keys(), ...vm.backends]).toEqual([]);
   });
 
   it('takes the place of one that was left behind', async () => {

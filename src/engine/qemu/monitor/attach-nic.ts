@@ -5,18 +5,20 @@
  */
 import { retry } from '../../../async/retry.ts';
 import { A3sError } from '../../../errors.ts';
-import { joinCommands, TEMPLATE_MAC } from '../command-line/template-devices.ts';
+import { backendCommands } from '../command-line/devices.ts';
+import { nicSlot } from '../command-line/slots.ts';
 import { executeAll } from './execute-all.ts';
-import { attachedDevices, DETACH_MS, freePorts } from './hotplug.ts';
+import { attachedDevices, DETACH_MS, emptyPorts } from './hotplug.ts';
 import { ANY_ANSWER, type QmpClient } from './qmp.ts';
 
 type Monitor = Pick<QmpClient, 'execute'>;
 
-/** The backends of the card that a VM is launched with, from the outside in. */
-const LAUNCHED = ['uplink', 'network', 'sink'] as const;
+/** What takes a card's frames: a tap device, or the translator that listens on a socket. */
+export type NicUplink = { readonly tap: number } | { readonly socket: string };
 
 /**
- * Attaches a card at a root port that is free, in place of one of the same number.
+ * Attaches a card at a root port that is free, in place of one of the same number. The first card
+ * has a port of its own, where forks of the VM have it too.
  *
  * @param index of the card among those of the VM; 0 is the card that it is launched with
  * @throws A3sError `conflict` where no port is free, `vmm-failed`
@@ -24,16 +26,15 @@ const LAUNCHED = ['uplink', 'network', 'sink'] as const;
 export async function attachNic(
   monitor: Monitor,
   index: number,
-  { mac, tap }: { readonly mac: string; readonly tap: number },
+  { mac, uplink }: { readonly mac: string; readonly uplink: NicUplink | undefined },
 ): Promise<void> {
   await detachNic(monitor, index);
-  const bus = await freePort(monitor);
+  const bus = await freePort(monitor, index);
   const [id, netdev] = [`nic${index}`, `net${index}`];
-  await executeAll(monitor, [
-    ['getfd', { fdname: netdev }, tap],
-    ['netdev_add', { type: 'tap', id: netdev, fd: netdev }],
-  ]);
-  const card = { driver: 'virtio-net-pci', bus, addr: '0x0.0x0', netdev, id, mac, romfile: '' };
+  const place = { driver: 'virtio-net-pci', bus, addr: '0x0.0x0' };
+  const backend = uplink === undefined ? {} : { netdev };
+  const card = { ...place, ...backend, id, mac, romfile: '' };
+  if (uplink !== undefined) await executeAll(monitor, backendCommands(netdev, uplink));
   try {
     await monitor.execute('device_add', card, ANY_ANSWER);
   } catch (error) {
@@ -43,28 +44,12 @@ export async function attachNic(
 }
 
 /**
- * Has the card that a VM of a template was launched with lead to another tap device, in place of
- * the translator. The guest must be paused: in between, its card leads nowhere.
- *
- * @throws A3sError `vmm-failed`; the card may lead to either then
- */
-export async function redirectNic(monitor: Monitor, tap: number): Promise<void> {
-  const nic = { mac: TEMPLATE_MAC, ports: [], tap };
-  await executeAll(monitor, [
-    ['netdev_del', { id: 'uplink' }],
-    ['netdev_del', { id: 'network' }],
-    ...joinCommands(nic, ''),
-  ]);
-}
-
-/**
  * Detaches a card, and returns when the guest has given it up. Nothing happens where there is none.
  *
  * @throws A3sError `vmm-failed` where the guest does not give it up; it has no network then
  */
 export async function detachNic(monitor: Monitor, index: number): Promise<void> {
   const id = `nic${index}`;
-  const backends = [...(index === 0 ? LAUNCHED : []), `net${index}`];
   try {
     if (await isAttached(monitor, id)) {
       // It may be on its way already, from an earlier attempt.
@@ -81,7 +66,7 @@ export async function detachNic(monitor: Monitor, index: number): Promise<void> 
       cause,
     });
   } finally {
-    for (const backend of backends) await removeBackend(monitor, backend);
+    await removeBackend(monitor, `net${index}`);
   }
 }
 
@@ -94,8 +79,10 @@ async function removeBackend(monitor: Monitor, id: string): Promise<void> {
   await monitor.execute('netdev_del', { id }, ANY_ANSWER).catch(() => undefined);
 }
 
-async function freePort(monitor: Monitor): Promise<string> {
-  const [free] = await freePorts(monitor);
+async function freePort(monitor: Monitor, index: number): Promise<string> {
+  const { bus } = nicSlot();
+  const ports = await emptyPorts(monitor);
+  const free = ports.find((port) => (port === bus) === (index === 0)) ?? ports[0];
   if (free !== undefined) return free;
   throw new A3sError(
     'conflict',

@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from 'zod';
+import { nicSlot } from '../command-line/slots.ts';
 import type { QmpClient } from './qmp.ts';
 
 type Monitor = Pick<QmpClient, 'execute'>;
@@ -29,7 +30,13 @@ export async function attachedDevices(monitor: Monitor): Promise<string[]> {
   return devices.map(({ name }) => name);
 }
 
+/** Root ports without a device, except that of the first network card, which may come yet. */
 export async function freePorts(monitor: Monitor): Promise<string[]> {
+  return (await emptyPorts(monitor)).filter((port) => port !== nicSlot().bus);
+}
+
+/** Root ports without a device. */
+export async function emptyPorts(monitor: Monitor): Promise<string[]> {
   const buses = await monitor.execute('query-pci', {}, Buses);
   return buses
     .flatMap(({ devices }) => devices)

@@ -11,12 +11,7 @@ import type { OpenSavedVm, VmSpec } from '../../engine.ts';
 import { startTranslator } from '../../helpers/passt.ts';
 import { startVmm } from '../boot/vmm.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
-import {
-  directCommands,
-  isDirect,
-  joinCommands,
-  TEMPLATE_MAC,
-} from '../command-line/template-devices.ts';
+import { loadedCard } from '../command-line/template-devices.ts';
 import { VmEvents } from '../monitor/events.ts';
 import { executeAll } from '../monitor/execute-all.ts';
 import { load, marker } from '../template/start-from-template.ts';
@@ -54,11 +49,9 @@ export async function forkVm(plan: ForkPlan, kernel: number, signal: AbortSignal
   ]);
   const { monitor, helper, process } = vmm;
   try {
-    if (isDirect(nic)) {
-      const mac = fork.arrangement === 'template' ? TEMPLATE_MAC : nic.mac;
-      await executeAll(monitor, directCommands(runtimeDir, mac));
-    } else if (nic !== undefined) {
-      await executeAll(monitor, joinCommands(nic, runtimeDir));
+    // A VM from a template always has a card.
+    if (nic !== undefined || fork.arrangement === 'template') {
+      await executeAll(monitor, loadedCard(nic, runtimeDir));
     }
     await load(monitor);
     await Promise.race([runs, whenAborted(helper.ended), whenAborted(signal)]);

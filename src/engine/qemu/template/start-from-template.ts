@@ -21,12 +21,7 @@ import { STATE_URI } from '../command-line/descriptor-sets.ts';
 import { type Command, placedDisks, placedShares } from '../command-line/devices.ts';
 import { hasSharedRam } from '../command-line/shared-ram.ts';
 import { extraSlots } from '../command-line/slots.ts';
-import {
-  directCommands,
-  isDirect,
-  joinCommands,
-  TEMPLATE_MAC,
-} from '../command-line/template-devices.ts';
+import { loadedCard } from '../command-line/template-devices.ts';
 import { VmEvents } from '../monitor/events.ts';
 import { executeAll } from '../monitor/execute-all.ts';
 import type { QmpClient } from '../monitor/qmp.ts';
@@ -54,7 +49,7 @@ export async function startFromTemplate(
   signal: AbortSignal,
 ): Promise<QemuVm> {
   const { spec } = plan;
-  const { id, runtimeDir, nic, shares } = spec;
+  const { id, runtimeDir, shares } = spec;
   const slots = extraSlots(spec);
   if (slots === undefined) {
     throw new A3sError('invalid-argument', 'Cannot start from a template: too many disks');
@@ -74,11 +69,9 @@ export async function startFromTemplate(
     second.catch(() => undefined);
     const ready = started.then(async (launched) => {
       const { monitor } = launched;
-      const joined = nic === undefined || isDirect(nic) ? undefined : nic;
-      const uplink = joined && translator.then(() => joinCommands(joined, runtimeDir));
-      if (isDirect(nic)) await attachDirectly(launched, translator, runtimeDir, waiting);
+      await attachCard(launched, spec, translator, waiting);
       const running = run(launched, waiting);
-      const queued = queue(monitor, uplink, inRunning ? [] : [marker()]);
+      const queued = executeAll(monitor, inRunning ? [] : [marker()]);
       // QEMU's message about a failed load comes first.
       queued.catch(() => undefined);
       await running;
@@ -107,34 +100,22 @@ export async function startFromTemplate(
   return vm;
 }
 
-/** A card whose backend is the translator needs it before the state is loaded. */
-async function attachDirectly(
+/** A card needs what takes its frames before the state is loaded. */
+async function attachCard(
   { monitor, helper }: StartedVmm,
+  { nic, runtimeDir }: Pick<VmSpec, 'nic' | 'runtimeDir'>,
   translator: Promise<unknown>,
-  runtimeDir: string,
   signal: AbortSignal,
 ): Promise<void> {
   try {
     await translator;
-    await executeAll(monitor, directCommands(runtimeDir, TEMPLATE_MAC));
+    await executeAll(monitor, loadedCard(nic, runtimeDir));
   } catch (error) {
     monitor.close();
     // Also where the translator failed, which is no fault of the template.
     signal.throwIfAborted();
     throw templateFailure((await helper.lastWords()) ?? error, signal);
   }
-}
-
-/**
- * All commands are sent at once, when the uplink is there. QEMU runs them while it loads the state,
- * or afterwards.
- */
-async function queue(
-  monitor: QmpClient,
-  uplink: Promise<Command[]> | undefined,
-  commands: readonly Command[],
-): Promise<void> {
-  await executeAll(monitor, [...((await uplink) ?? []), ...commands]);
 }
 
 /** A VMM that is about to load a state. */
