@@ -264,7 +264,9 @@ it('runs the containers of a manifest that was measured, refuses others, and pro
     return found === SECRET;
   });
   await client.call(removePodSandbox, { podSandboxId });
-  expect(actor.boxProcesses()).toEqual([]);
+  // Another microVM may be there, of which the server makes the template of plain pods.
+  const left = actor.boxProcesses().map(({ commandLine }) => commandLine);
+  expect(left.filter((line) => line.includes(podSandboxId.slice(0, 12)))).toEqual([]);
 }, 300_000);
 
 it('runs no confidential pod that is asked for otherwise, or by hardware that the node lacks', async () => {
