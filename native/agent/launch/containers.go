@@ -32,8 +32,12 @@ type container struct {
 	*Launch
 	box server.ContainerBox
 
-	mu   sync.Mutex
+	mu sync.Mutex
+	// name is the container of the launch spec that this one is for good; empty before it has taken
+	// a request.
 	name string
+	// gone is set when it was removed: nothing is made for it any more.
+	gone bool
 	// view is the launch spec as it is for this container; nil before it has taken a request.
 	view  *launchspec.Spec
 	files *secrets.Files
@@ -75,10 +79,10 @@ func (c *container) TakeContainer(request []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := c.claim(name, made); err != nil {
+	if err := c.claim(name, born, made); err != nil {
 		return "", err
 	}
-	if err := c.attach(name, born, made); err != nil {
+	if err := c.attach(born, made); err != nil {
 		return "", err
 	}
 	// Disks may take their time, and requests that are refused do not wait for them.
@@ -89,18 +93,26 @@ func (c *container) TakeContainer(request []byte) (string, error) {
 }
 
 // claim takes each container of the launch spec once at a time: two that run under one name would
-// be more than a relying party reads.
-func (c *container) claim(name string, made *spec.Spec) error {
+// be more than a relying party reads. What runs under one name does not get another.
+func (c *container) claim(name string, born *Born, made *spec.Spec) error {
 	all := &c.containers
 	all.mu.Lock()
 	defer all.mu.Unlock()
-	if all.byName[name] != nil {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.gone:
+		return box.ErrNoContainer
+	case c.name != "" && c.name != name:
+		return &server.Error{Code: "conflict", Message: "this is the container " + c.name + " of the launch spec already"}
+	case all.byName[name] != nil:
 		return &server.Error{Code: "conflict", Message: "the container " + name + " of the launch spec is there already"}
 	}
 	if all.byName == nil {
 		all.byName = map[string]*container{}
 	}
 	all.byName[name] = c
+	c.name, c.view = name, born.Spec.OfContainer(name)
 	all.taken++
 	for index := range made.Rootfs.Layers {
 		verity := made.Rootfs.Layers[index].Verity
@@ -110,10 +122,12 @@ func (c *container) claim(name string, made *spec.Spec) error {
 	return nil
 }
 
-func (c *container) attach(name string, born *Born, made *spec.Spec) (err error) {
+func (c *container) attach(born *Born, made *spec.Spec) (err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.name, c.view = name, born.Spec.OfContainer(name)
+	if c.gone {
+		return box.ErrNoContainer
+	}
 	c.Launch.mu.Lock()
 	services := c.services
 	c.Launch.mu.Unlock()
@@ -182,6 +196,9 @@ func (c *container) share(store *secrets.Store) (environment []string, err error
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.gone {
+		return nil, box.ErrNoContainer
+	}
 	return store.Share(c.files, owner)
 }
 
@@ -206,7 +223,7 @@ func (c *container) leave() error {
 	if c.containers.byName[c.name] == c {
 		delete(c.containers.byName, c.name)
 	}
-	c.files, c.close = nil, nil
+	c.files, c.close, c.gone = nil, nil, true
 	return err
 }
 

@@ -160,6 +160,72 @@ func TestAContainerOfThePodIsThereOnce(t *testing.T) {
 	}
 }
 
+// The host may ask for another container under the id of one that runs.
+func TestAContainerOfThePodDoesNotBecomeAnother(t *testing.T) {
+	l, gone := podOf(t, fullPod(t))
+	web, db := sharedVector(t, "container-request", "exact").Request, sharedVector(t, "container-request", "least").Request
+	b := newContained()
+	c := l.Container(b)
+	if _, err := c.TakeContainer(web); err != nil {
+		t.Fatal(err)
+	}
+	made, files := b.spec, c.(*container).files
+	if _, err := c.TakeContainer(db); codeOf(err) != "conflict" || b.takes != 1 || b.spec != made {
+		t.Errorf("got %v after %d", err, b.takes)
+	}
+	if c.Spec().StopSignal != "SIGQUIT" || c.(*container).files != files || files == nil {
+		t.Errorf("it became another: %s, %v", c.Spec().StopSignal, c.(*container).files)
+	}
+	// The name that it did not get is free.
+	if _, err := l.Container(newContained()).TakeContainer(db); err != nil {
+		t.Errorf("got %v", err)
+	}
+	if err := c.Leave(); err != nil || gone.count != 1 {
+		t.Errorf("got %v, %d", err, gone.count)
+	}
+	if _, err := l.Container(newContained()).TakeContainer(web); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestNothingIsMadeForAContainerThatWasRemoved(t *testing.T) {
+	l, gone := podOf(t, quietPod(t))
+	b := newContained()
+	c := l.Container(b)
+	if err := c.Leave(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.TakeContainer(quiet(t)); !errors.Is(err, box.ErrNoContainer) || b.takes != 0 || gone.count != 0 {
+		t.Errorf("got %v", err)
+	}
+	if _, err := l.Container(newContained()).TakeContainer(quiet(t)); err != nil {
+		t.Errorf("its name is not free: %v", err)
+	}
+}
+
+func TestSecretsThatComeAfterAContainerWasRemovedGoNowhere(t *testing.T) {
+	const file = `"secrets":[{"allowAnyInjector":true,"delivery":{"kind":"file"},"injectors":[],"name":"token"}]`
+	l, _ := podOf(t, with(t, quietPod(t), `"secrets":[]`, file))
+	b := newContained()
+	c := l.Container(b)
+	if _, err := c.TakeContainer(quiet(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// Its process has not ended as far as the one who waits knows.
+	if err := c.Leave(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.offered.Secrets.Deliver("token", []byte("1234")); err != nil {
+		t.Fatal(err)
+	}
+	if reason := <-b.abandoned; reason.Code == "" {
+		t.Errorf("got %+v", reason)
+	}
+}
+
 func TestAContainerNeedsAPod(t *testing.T) {
 	l := launchOf(t, vector(t, "small"))
 	if _, err := l.Container(newContained()).TakeContainer(quiet(t)); !errors.Is(err, box.ErrSpecMissing) {
