@@ -32,7 +32,7 @@ export const LaunchHosts = BoxSpec.shape.hosts
 
 /**
  * Names that the host may give addresses of the box's networks: `--link` asks for them. A line of
- * `/etc/hosts` has such a name, whoever it leads to.
+ * `/etc/hosts` has such a name, wherever it leads.
  */
 export const HostNames = z
   .array(Host.shape.name)
