@@ -243,6 +243,7 @@ const ROOMS = {
     'parse-json',
     'errors',
     'async',
+    'processes',
   ],
   // Parts of proxies at which TLS ends, for any clients.
   'tls-proxy': ['tls-proxy'],
@@ -256,6 +257,7 @@ const ROOMS = {
     'parse-json',
     'errors',
     'async',
+    'processes',
   ],
   // The interface alone: a guest is reached through the byte stream of a microVM.
   guest: ['guest', 'narrow', 'engine/engine', 'jail/jail', 'oci/digest-text', 'async', 'errors'],
@@ -266,6 +268,8 @@ const ROOMS = {
   // How options of a box are written, wherever that is.
   'box-options': ['box-options'],
   'web-socket': ['web-socket', 'arriving-bytes', 'errors'],
+  // Processes of the host that are no children of this one.
+  processes: ['processes', 'async'],
   async: ['async'],
 };
 

@@ -10,8 +10,8 @@ import { basename, join } from 'node:path';
 import { RECORD_BYTES, type RunRecord, readRecord, type ShimDescription } from '@a3s-box/krun/shim';
 import * as z from 'zod';
 import { systemCallFilter } from '../../jail/system-calls.ts';
+import { isGone } from '../../processes/gone.ts';
 import type { VmSize } from '../engine.ts';
-import { isGone } from '../processes/gone.ts';
 
 const NAMES = {
   description: 'description',

@@ -8,10 +8,11 @@ import { readdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { A3sError } from '../../errors.ts';
 import { isJailUid } from '../../jail/identity.ts';
+import { isRunning, type ProcessFence } from '../../processes/fence.ts';
+import { isGone } from '../../processes/gone.ts';
 import type { HostLimits } from '../engine.ts';
 import { libc } from '../libc.ts';
-import { isGone } from './gone.ts';
-import { findProcesses, isRunning, type ProcessFence } from './processes.ts';
+import { findProcesses } from './processes.ts';
 import { setSessionNice } from './session-nice.ts';
 import { ownProcessors, sharedProcessor } from './shared-processor.ts';
 

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { jailGroup } from '../../jail/identity.ts';
-import { findProcesses, isRunning, killProcess, untilGone } from './processes.ts';
+import { killProcess, untilGone } from '../../processes/fence.ts';
+import { findProcesses } from './processes.ts';
 
 const directory = `/run/a3s-box-test/${process.pid}`;
 const own = (uid: number): boolean => uid === process.geteuid?.();
@@ -45,38 +45,6 @@ it('finds a shim of libkrun whose monitor is gone', async () => {
   await start('node', '/opt/other.cjs', 'id', directory);
   expect(findProcesses(directory, own).map(({ pid }) => pid)).toEqual([shim.pid]);
 });
-
-it('treats a zombie as ended', async () => {
-  // The shell starts a child and never waits for it.
-  const parent = spawn(
-    '/usr/bin/perl',
-    ['-e', `$|=1; my $p = fork; if (!$p) { exit } print "$p\\n"; sleep 600`],
-    { stdio: ['ignore', 'pipe', 'ignore'] },
-  );
-  children.push(parent);
-  const [line] = await once(parent.stdout, 'data');
-  const pid = Number(line);
-  await untilGone([{ pid, startTime: startTimeOf(pid) }], never);
-  expect(process.kill(pid, 0)).toBe(true);
-});
-
-it('treats a reused process id as ended, and does not kill its process', async () => {
-  const child = await start('passt', `${directory}/passt.sock`);
-  const [found] = findProcesses(directory, own);
-  if (found === undefined) throw new Error('not found');
-  const earlier = { pid: found.pid, startTime: String(Number(found.startTime) - 1) };
-  expect(isRunning(earlier)).toBe(false);
-  killProcess(earlier);
-  expect(isRunning(found)).toBe(true);
-  killProcess(found);
-  await untilGone([found], never);
-  expect(child.pid).toBe(found.pid);
-});
-
-function startTimeOf(pid: number): string {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-}
 
 describe.runIf(process.geteuid?.() === 0)('a VMM that root has started', () => {
   const groups = [`--groups=${jailGroup(directory)}`, '--reuid=54321', '--regid=54321'];

@@ -2,23 +2,13 @@
  * Finds the processes of a VM through `/proc`, so that a server that did not start them can end
  * them.
  *
- * A process id alone may belong to another process by now, so each process is also identified by
- * its start time. A zombie counts as gone: it has no memory, no files and no code, and its parent
- * may never reap it.
- *
  * @module
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
 import { SHIM_MONITOR } from '@a3s-box/krun/shim';
-import { retry } from '../../async/retry.ts';
 import { jailGroup } from '../../jail/identity.ts';
-
-export interface ProcessFence {
-  readonly pid: number;
-  /** In clock ticks since the host's start. */
-  readonly startTime: string;
-}
+import { type ProcessFence, readProc, statOf } from '../../processes/fence.ts';
 
 export interface FoundProcess extends ProcessFence {
   /** Name of the program that it runs. */
@@ -105,39 +95,12 @@ export function findDescendant(
   return undefined;
 }
 
-/** Whether the process still runs: the same one, and not a zombie. */
-export function isRunning({ pid, startTime }: ProcessFence): boolean {
-  const stat = readStat(pid);
-  return stat !== undefined && stat.startTime === startTime && !'ZX'.includes(stat.state);
-}
-
-/**
- * Kills the process at once. Its start time is checked right before, which is the best that a
- * process can do without pidfds.
- */
-export function killProcess(fence: ProcessFence): void {
-  if (!isRunning(fence)) return;
-  try {
-    process.kill(fence.pid, 'SIGKILL');
-  } catch (error) {
-    if (errorCode(error) !== 'ESRCH') throw error;
-  }
-}
-
-/** Waits until all are gone. There is no event for the end of a process that is not a child. */
-export async function untilGone(
-  fences: readonly ProcessFence[],
-  signal: AbortSignal,
-): Promise<void> {
-  await retry(async () => (fences.some(isRunning) ? undefined : true), signal);
-}
-
 /** A keeper, its program, and one more. */
 const DEPTH = 3;
 
 /** None where the kernel does not say. */
 function children(pid: number): number[] {
-  const text = read(`/proc/${pid}/task/${pid}/children`) ?? '';
+  const text = readProc(`/proc/${pid}/task/${pid}/children`) ?? '';
   return text
     .split(' ')
     .filter((word) => word !== '')
@@ -153,15 +116,15 @@ function describe(
   group: number,
   counts: (uid: number) => boolean,
 ): Described | undefined {
-  const stat = readStat(pid);
-  if (stat === undefined || 'ZX'.includes(stat.state)) return undefined;
-  const status = read(`/proc/${pid}/status`) ?? '';
+  const stat = statOf(pid);
+  if (stat === undefined) return undefined;
+  const status = readProc(`/proc/${pid}/status`) ?? '';
   const uid = /^Uid:\t(\d+)/m.exec(status)?.[1];
   if (uid === undefined || !counts(Number(uid))) return undefined;
   const groups = /^Groups:\t(.*)$/m.exec(status)?.[1]?.trim().split(' ') ?? [];
   const inGroup = groups.includes(String(group));
   // Empty where the process emptied it.
-  const [name = '', ...args] = read(`/proc/${pid}/cmdline`)?.split('\0') ?? [];
+  const [name = '', ...args] = readProc(`/proc/${pid}/cmdline`)?.split('\0') ?? [];
   return {
     pid,
     startTime: stat.startTime,
@@ -170,34 +133,4 @@ function describe(
     args: args.slice(0, -1),
     inGroup,
   };
-}
-
-interface Stat {
-  readonly state: string;
-  readonly parent: number;
-  readonly startTime: string;
-}
-
-function readStat(pid: number): Stat | undefined {
-  const stat = read(`/proc/${pid}/stat`);
-  if (stat === undefined) return undefined;
-  // The name, in parentheses, may hold anything; what follows the last one is fields 3 and up.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [state, parent, startTime] = [fields[0], fields[1], fields[19]];
-  return state === undefined || startTime === undefined
-    ? undefined
-    : { state, parent: Number(parent), startTime };
-}
-
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if (['ENOENT', 'ESRCH', 'EACCES'].includes(errorCode(error) ?? '')) return undefined;
-    throw error;
-  }
-}
-
-function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }

@@ -7,8 +7,8 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { retry } from '../../async/retry.ts';
+import { codeOf, isGone } from '../../processes/gone.ts';
 import { deadline } from '../deadline.ts';
-import { codeOf, isGone } from './gone.ts';
 
 /** Far more than all starts of a full host take, at ten a second. */
 const SLOT_MS = 30_000;

@@ -9,7 +9,8 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { retry } from '../../async/retry.ts';
 import { isJailUid } from '../../jail/identity.ts';
-import { findProcesses, KEEPER, killProcess } from './processes.ts';
+import { killProcess } from '../../processes/fence.ts';
+import { findProcesses, KEEPER } from './processes.ts';
 
 /** Sockets of QEMU, passt and virtiofsd, and the lock file beside a virtiofsd's. */
 const SOCKETS = /^(?:qmp|ctl|sp|passt|fs\d+)\.sock(?:\.pid)?$/;

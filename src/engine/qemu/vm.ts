@@ -9,6 +9,7 @@ import * as z from 'zod';
 import { settleOrAbort } from '../../async/settle-all.ts';
 import { A3sError } from '../../errors.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
+import { killProcess, type ProcessFence, untilGone } from '../../processes/fence.ts';
 import type {
   ControlStream,
   Disk,
@@ -29,7 +30,6 @@ import { checkPort, passtSocket, startPasst } from '../helpers/passt.ts';
 import { startVirtiofsd } from '../helpers/virtiofsd.ts';
 import { panicReason } from '../panic-reason.ts';
 import { limitProcesses } from '../processes/process-limits.ts';
-import { killProcess, type ProcessFence, untilGone } from '../processes/processes.ts';
 import { endProcesses, removeSockets } from '../processes/sweep.ts';
 import type { ProcessorPort } from '../secure-processor/port.ts';
 import { ControlPort } from './boot/control-port.ts';

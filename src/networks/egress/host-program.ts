@@ -15,6 +15,7 @@ import type { JailProgram } from '../../jail/jail.ts';
 import { spawnInJail } from '../../jail/spawn.ts';
 import { systemCallFilter } from '../../jail/system-calls.ts';
 import { parseJson } from '../../parse-json.ts';
+import { killProcess, type ProcessFence, statOf, untilGone } from '../../processes/fence.ts';
 import { ifMissing } from '../host/if-missing.ts';
 import { type Egress, Refusal } from './egress.ts';
 import {
@@ -213,20 +214,19 @@ interface ProgramOf {
  */
 async function endPrograms(program: ProgramOf): Promise<void> {
   const signal = AbortSignal.timeout(END_MS);
-  // A jail may start the program while it is ended itself. Its ports are free when none is left.
+  const killed = new Map<number, ProcessFence>();
+  // A jail may start the program while it is ended itself. Its ports are free when none is left,
+  // and none that was killed is still ending.
   await retry(async () => {
-    const found = readdirSync('/proc').filter((name) => isProgram(Number(name), program));
-    for (const name of found) kill(Number(name));
+    const pids = readdirSync('/proc').map(Number);
+    const found = pids.filter((pid) => isProgram(pid, program)).flatMap((pid) => statOf(pid) ?? []);
+    for (const each of found) {
+      killProcess(each);
+      killed.set(each.pid, each);
+    }
     return found.length === 0 || undefined;
   }, signal);
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
+  await untilGone([...killed.values()], signal);
 }
 
 /**

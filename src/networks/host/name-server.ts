@@ -13,10 +13,12 @@ import { join } from 'node:path';
 import type { JailIdentity } from '../../jail/jail.ts';
 import { jailHost } from '../../jail/spawn.ts';
 import { findTool } from '../../jail/tools.ts';
+import { statOf, untilGone } from '../../processes/fence.ts';
 import type { NetavarkPlace } from './netavark.ts';
 import { runProgram } from './run-program.ts';
 
 const PORT = 53;
+const END_MS = 10_000;
 const PID_FILE = 'aardvark.pid';
 /** Longer than any number of a process, in bytes. */
 const PID_LENGTH = 32;
@@ -46,7 +48,12 @@ export async function prepareNameServer(place: NameServerPlace): Promise<void> {
  * signal to the process that the file names.
  */
 export async function forgetEndedServer(place: NameServerPlace): Promise<void> {
-  if (processOf(place) === undefined) await rm(join(configOf(place), PID_FILE), { force: true });
+  if (processOf(place) !== undefined) return;
+  const file = join(configOf(place), PID_FILE);
+  const last = statOf(pidIn(file));
+  // It has its port yet, which the next one needs.
+  if (last?.ending === true) await untilGone([last], AbortSignal.timeout(END_MS));
+  await rm(file, { force: true });
 }
 
 /** Starts it where it does not run. It reads the names that netavark has written. */
@@ -56,7 +63,7 @@ export async function ensureNameServer(place: NameServerPlace): Promise<void> {
   if (processOf(place) !== undefined) return;
   // It may write this one file, and make none.
   const file = join(config, PID_FILE);
-  await rm(file, { force: true });
+  await forgetEndedServer(place);
   await writeFile(file, '', { flag: 'wx', mode: 0o600 });
   if (identity !== undefined) await chown(file, identity.uid, identity.gid);
   const server = await findTool('aardvark-dns');
@@ -112,13 +119,23 @@ function processOf(place: NameServerPlace): number | undefined {
   const config = configOf(place);
   const uid = place.identity?.uid ?? process.geteuid?.();
   try {
-    const pid = Number(readStart(join(config, PID_FILE)));
-    if (!Number.isInteger(pid) || pid <= 1) return undefined;
+    const pid = pidIn(join(config, PID_FILE));
+    if (pid === 0) return undefined;
     const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
     const isOfUser = readFileSync(`/proc/${pid}/status`, 'utf8').includes(`\nUid:\t${uid}\t`);
     return isOfUser && args.includes(config) ? pid : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** The number in the file; zero where it has none of a process that may be the server. */
+function pidIn(file: string): number {
+  try {
+    const pid = Number(readStart(file));
+    return Number.isInteger(pid) && pid > 1 ? pid : 0;
+  } catch {
+    return 0;
   }
 }
 

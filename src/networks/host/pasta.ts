@@ -8,9 +8,15 @@ import { readFileSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
-import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 import { portOptions } from '../../jail/passt-ports.ts';
+import {
+  killProcess,
+  type ProcessFence,
+  readProc,
+  statOf,
+  untilGone,
+} from '../../processes/fence.ts';
 import type { Endpoint, PublishedPort } from './endpoint.ts';
 import { ifMissing } from './if-missing.ts';
 import { RESOLVER, UPLINK } from './netavark.ts';
@@ -164,7 +170,7 @@ function portError(cause: A3sError): A3sError | undefined {
 /** Whether the pasta of this file serves the namespace. */
 export function isServing(namespace: string, pidFile: string): boolean {
   try {
-    return pidOf(namespace, readFileSync(pidFile, 'utf8')) !== undefined;
+    return isPasta(namespace, Number(readFileSync(pidFile, 'utf8')));
   } catch {
     return false;
   }
@@ -172,31 +178,22 @@ export function isServing(namespace: string, pidFile: string): boolean {
 
 /**
  * Ends the pasta of this file, if there is one, and waits for that: it keeps the namespace's name
- * busy.
+ * busy, and its ports, which are closed later than its command line is gone.
  */
 export async function endPasta(namespace: string, pidFile: string): Promise<void> {
-  const content = (await readFile(pidFile, 'utf8').catch(ifMissing)) ?? '';
-  const pid = pidOf(namespace, content);
-  if (pid !== undefined) {
-    kill(pid);
-    await untilGone(() => pidOf(namespace, content) === undefined);
+  const pid = Number((await readFile(pidFile, 'utf8').catch(ifMissing)) ?? '');
+  const stat = Number.isInteger(pid) && pid > 1 ? statOf(pid) : undefined;
+  // One that was killed by others has no command line any more, and its ports yet.
+  if (stat !== undefined && (stat.ending || isPasta(namespace, pid))) {
+    killProcess(stat);
+    await untilEnded(stat);
   }
   await rm(pidFile, { force: true });
 }
 
-function kill(pid: number): void {
+async function untilEnded(pasta: ProcessFence): Promise<void> {
   try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    // It has ended by itself.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
-async function untilGone(isGone: () => boolean): Promise<void> {
-  const signal = AbortSignal.timeout(END_MS);
-  try {
-    await retry(async () => isGone() || undefined, signal);
+    await untilGone([pasta], AbortSignal.timeout(END_MS));
   } catch (cause) {
     throw new A3sError('network-failed', 'Cannot end pasta: it did not end within 10 s', {
       remedy: 'Start the control server again: it removes what is left of networks.',
@@ -206,13 +203,7 @@ async function untilGone(isGone: () => boolean): Promise<void> {
 }
 
 /** Another process may have the number by now. */
-function pidOf(namespace: string, content: string): number | undefined {
-  const pid = Number(content);
-  if (!Number.isInteger(pid) || pid <= 1) return undefined;
-  try {
-    const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return args.includes(namespace) ? pid : undefined;
-  } catch {
-    return undefined;
-  }
+function isPasta(namespace: string, pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 1) return false;
+  return readProc(`/proc/${pid}/cmdline`)?.split('\0').includes(namespace) ?? false;
 }

@@ -14,6 +14,7 @@ import { text } from 'node:stream/consumers';
 import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 import { findTool } from '../../jail/tools.ts';
+import { killProcess, statOf, untilGone } from '../../processes/fence.ts';
 import { NEW_NAMESPACES } from '../host/available.ts';
 
 const START_MS = 10_000;
@@ -92,11 +93,8 @@ export function holderProcess(directory: string): number | undefined {
 export async function endHolderProcess(directory: string): Promise<void> {
   const pid = holderProcess(directory);
   if (pid === undefined) return;
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-  const signal = AbortSignal.timeout(END_MS);
-  await retry(async () => holderProcess(directory) === undefined || undefined, signal);
+  const stat = statOf(pid);
+  if (stat === undefined) return;
+  killProcess(stat);
+  await untilGone([stat], AbortSignal.timeout(END_MS));
 }
