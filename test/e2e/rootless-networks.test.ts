@@ -52,7 +52,7 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of an ordinary 
     return (await response.text()).trim();
   };
 
-  it('gives boxes IPv6 by name, out to the world and in from the host', async () => {
+  it('gives boxes IPv6 by name, out to the world and in from the host, at their start and while they run', async () => {
     const outside = createServer((socket) => socket.on('error', () => undefined).end('outside\n'));
     await new Promise<void>((resolve) => outside.listen(0, OUTSIDE6, resolve));
     const { port: open } = outside.address() as AddressInfo;
@@ -78,7 +78,19 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of an ordinary 
     expect(await out('web6')).toBe('outside');
     // The way out is that of IPv4, which this box has by a network without IPv6.
     expect(await out('moving')).toBe('none');
-    await actor.ok(['rm', '-f', 'web6', 'moving']);
+    const limits = ['--egress', `deny:[${OUTSIDE6}]`, '--egress', 'allow:[::/0]'];
+    await start('limited6', '--network', 'six', ...limits);
+    expect(await out('limited6')).toBe('none');
+    await expect.poll(() => reaches('limited6', 'web6'), { timeout: 30_000 }).toBe('yes');
+    await actor.killServer();
+    expect(await published6(port)).toBe('web6');
+    await actor.ok(['network', 'disconnect', 'four', 'moving']);
+    expect(await out('moving')).toBe('outside');
+    await actor.ok(['restart', '--time', '0', 'web6']);
+    await expect.poll(() => reaches('moving', 'web6'), { timeout: 30_000 }).toBe('yes');
+    await actor.ok(['network', 'disconnect', 'six', 'moving']);
+    expect(await inside('moving', 'ip -6 -o addr show scope global')).toBe('');
+    await actor.ok(['rm', '-f', 'web6', 'moving', 'limited6']);
     for (const network of ['six', 'four']) await actor.ok(['network', 'rm', network]);
     outside.close();
   });
