@@ -28,6 +28,7 @@ const BUNDLES = {
   'dist/broker.cjs': 'src/broker/main.ts',
   'dist/networks.cjs': 'src/server/networks-main.ts',
   'dist/egress.cjs': 'src/networks/egress/program/main.ts',
+  'dist/relay.cjs': 'src/networks/relay/program/main.ts',
   'dist/krun-shim.cjs': 'native/krun/src/shim/main.ts',
   'build/build-boot.cjs': 'scripts/build-boot.ts',
   'build/build-builder.cjs': 'scripts/build-builder.ts',

@@ -27,7 +27,7 @@ const VALUES: readonly Case[] = [
   [run('--cpus', '1000'), 125, 'invalid-argument'],
   [run('-p', '99999:80'), 125, 'invalid-argument'],
   [run('-p', '80'.repeat(3)), 125, 'invalid-argument'],
-  [run('-p', '[::1]:80:80'), 125, 'unsupported-option'],
+  [run('-p', '[fe80::1%lo]:80:80'), 125, 'unsupported-option'],
   [run('-p', '80:80/sctp'), 125, 'unsupported-option'],
   [run('-p', '80:80', '--network', 'none'), 125, 'invalid-argument'],
   [run('-v', '/tmp:relative'), 125, 'invalid-argument'],

@@ -30,6 +30,9 @@ export const NAME_SERVER_IDENTITY: JailIdentity = {
 /** The user of the VM of self-tests: one at a time, and never a box's. */
 export const SELF_TEST_IDENTITY: JailIdentity = { uid: FIRST + COUNT - 3, gid: FIRST + COUNT - 3 };
 
+/** The user of programs that lead published ports to the loopback: never a box's. */
+export const RELAY_IDENTITY: JailIdentity = { uid: FIRST + COUNT - 4, gid: FIRST + COUNT - 4 };
+
 /**
  * From a box's id to that of the programs that check what the box sends: in a range of their own,
  * which follows that of boxes.
@@ -42,7 +45,7 @@ export function checkingIdentity({ uid, gid }: JailIdentity): JailIdentity {
 }
 
 /** The number of ids for boxes. */
-const BOXES = COUNT - 3;
+const BOXES = COUNT - 4;
 
 /**
  * The user of a converter: an identity of its own when root runs the server, the caller's
@@ -57,7 +60,7 @@ export function converterIdentity(): JailIdentity {
  * The lowest identity that no box has.
  *
  * @param taken the user ids of all boxes that exist
- * @throws A3sError `conflict` when all 65532 are taken
+ * @throws A3sError `conflict` when all 65531 are taken
  */
 export function allocateIdentity(taken: Iterable<number>): JailIdentity {
   const used = new Set(taken);

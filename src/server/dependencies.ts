@@ -11,7 +11,7 @@ import type { Dialer } from '../build/egress/dialer.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { ImageStore } from '../images/image.ts';
 import type { PodNetworks } from '../networks/cni/pod-networks.ts';
-import type { HostNetworks } from '../networks/host/host-networks.ts';
+import type { RelayedNetworks } from '../networks/relay/relaying-networks.ts';
 import type { PodMounts } from '../pods/mounts/pod-mounts.ts';
 import type { Downloads } from '../registry/downloads.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -23,7 +23,7 @@ export interface Dependencies {
   readonly registry: Registry;
   readonly trust: Trust;
   readonly boot: BootSets;
-  readonly hostNetworks: HostNetworks;
+  readonly hostNetworks: RelayedNetworks;
   readonly podNetworks: PodNetworks;
   readonly podMounts: PodMounts;
   /** Absent where nothing can be built. */

@@ -20,6 +20,8 @@ import { CniNetworks } from '../networks/cni/cni-networks.ts';
 import type { CniDirectories } from '../networks/cni/config.ts';
 import type { HostNetworks } from '../networks/host/host-networks.ts';
 import { NamespaceNetworks } from '../networks/host/namespace-networks.ts';
+import { PortRelays } from '../networks/relay/port-relays.ts';
+import { RelayingNetworks } from '../networks/relay/relaying-networks.ts';
 import { RootlessNetworks } from '../networks/rootless/rootless-networks.ts';
 import { NodeMounts } from '../pods/mounts/node-mounts.ts';
 import { openDownloads } from '../registry/downloads.ts';
@@ -136,7 +138,13 @@ async function run(
   });
 }
 
-function hostNetworks({ runtimeDir }: Config, uid: number, log: Logger): HostNetworks {
+function hostNetworks(config: Config, uid: number, log: Logger): RelayingNetworks {
+  const bundle = join(installDirectory(), 'relay.cjs');
+  const relays = new PortRelays(config.runtimeDir, bundle, log);
+  return new RelayingNetworks(namespaceNetworks(config, uid, log), relays);
+}
+
+function namespaceNetworks({ runtimeDir }: Config, uid: number, log: Logger): HostNetworks {
   const directory = join(runtimeDir, 'networks');
   if (uid !== 0) {
     const bundle = join(installDirectory(), 'networks.cjs');

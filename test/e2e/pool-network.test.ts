@@ -82,14 +82,17 @@ describe.each(ACTORS)('the default network of a box of %s from a pool', (name) =
     await fill();
     const port = await freePort();
     const serve = 'echo published >/tmp/said; exec httpd -f -p 80 -h /tmp';
-    const asked = ['-p', `127.0.0.1:${port}:80`, BUSYBOX, 'sh', '-c', serve];
+    const ports = ['-p', `127.0.0.1:${port}:80`, '-p', `[::1]:${port}:80`];
+    const asked = [...ports, BUSYBOX, 'sh', '-c', serve];
     await actor.ok(['run', '-d', '--name', 'web', ...asked], WAIT);
     expect(await startOf('web')).toBe('pool');
-    const answers = async () => (await get(port).catch(() => '')) === 'published\n';
-    await until('the port answers', answers);
+    const page = async (host?: string) => await get(port, '/said', host).catch(() => '');
+    const answers = async () => `${await page()}${await page('::1')}` === 'published\npublished\n';
+    await until('the ports answer', answers);
     await actor.ok(['restart', '-t', '0', 'web'], WAIT);
-    expect(await actor.ok(['port', 'web'], WAIT)).toBe(`80/tcp -> 127.0.0.1:${port}`);
-    await until('the port answers again', answers);
+    const shown = `80/tcp -> 127.0.0.1:${port}\n80/tcp -> [::1]:${port}`;
+    expect(await actor.ok(['port', 'web'], WAIT)).toBe(shown);
+    await until('the ports answer again', answers);
     await actor.ok(['rm', '-f', 'web']);
   });
 
@@ -243,9 +246,9 @@ function download(port: number, path: string): Promise<string> {
   });
 }
 
-async function get(port: number, path = '/said'): Promise<string> {
+async function get(port: number, path = '/said', host = '127.0.0.1'): Promise<string> {
   return await new Promise<string>((resolve, reject) => {
-    const asked = request({ host: '127.0.0.1', port, path, agent: false }, (answer) => {
+    const asked = request({ host, port, path, agent: false }, (answer) => {
       let text = '';
       answer.setEncoding('utf8').on('data', (chunk: string) => {
         text += chunk;

@@ -43,6 +43,7 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
       'www',
       '-p',
       `127.0.0.1:${port}:80`,
+      ...['-p', `[::1]:${port}:80`],
     );
     await start('client', '--network', 'front', '--cap-add', 'NET_ADMIN');
     await start('stranger', '--network', 'back');
@@ -112,8 +113,9 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     await actor.ok(['rm', '-f', 'linked']);
   });
 
-  it('publishes ports on the host', async () => {
+  it('publishes ports on the host, at IPv6 addresses of a box without IPv6 too', async () => {
     await expect.poll(() => get('127.0.0.1', port)).toMatch(/\r\n\r\nweb\n$/);
+    expect(await get('::1', port)).toMatch(/\r\n\r\nweb\n$/);
   });
 
   it('publishes UDP ports, the first of a range that is free, and with -P what is exposed', async () => {
@@ -346,7 +348,9 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
 
   it('keeps boxes in their network while the server is killed, and gives a later box an old name', async () => {
     await actor.killServer();
-    await expect.poll(() => get('127.0.0.1', port)).toMatch(/\r\n\r\nweb\n$/);
+    for (const address of ['127.0.0.1', '::1']) {
+      await expect.poll(() => get(address, port)).toMatch(/\r\n\r\nweb\n$/);
+    }
     await start('client', '--network', 'front');
     await expect.poll(() => page('client', 'web'), { timeout: 30_000 }).toBe('web');
     expect(await page('web', 'client')).toBe('client');

@@ -7,6 +7,7 @@ import type { BoxRefusal } from '../../networks/host/limit-box.ts';
 import { BRIDGE } from '../../networks/predefined.ts';
 import { mayHaveVm } from '../record/states.ts';
 import { hasLimitedOwn } from '../run/network-places.ts';
+import { relayedPorts } from '../run/relayed-ports.ts';
 import { publish } from '../services/publish.ts';
 import type { Services } from '../services/services.ts';
 
@@ -35,7 +36,12 @@ export async function adoptNetworks(
     .filter(({ definition, state }) => hasLimitedOwn(definition) && mayHaveVm(state.status))
     .map(({ definition }) => ({ box: definition.id, network: BRIDGE.id }));
   const kept = [...own, ...rt.networks.all().flatMap(({ id }) => rt.networks.endpointsOf(id))];
+  const published = rt.store
+    .list()
+    .filter(({ state }) => mayHaveVm(state.status))
+    .map(({ definition, state }) => [definition.id, relayedPorts(state.ports)] as const);
   try {
+    await rt.hostNetworks.reconcileRelays(new Map(published));
     await rt.hostNetworks.reconcile(kept);
   } catch (error) {
     // Boxes that need no network must not wait for this.

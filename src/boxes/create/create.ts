@@ -29,7 +29,6 @@ import { resolveBoxLinks } from '../spec/box-links.ts';
 import { checkResources } from '../spec/check-resources.ts';
 import { checkEgress, expectLimits } from '../spec/egress.ts';
 import { resolveEndpoints } from '../spec/endpoints.ts';
-import { expectIpv6ForPorts } from '../spec/ports6.ts';
 import { checkServers } from '../spec/resolver.ts';
 import { checkVolumes } from '../spec/volumes.ts';
 import { foreignArchitecture } from './architecture.ts';
@@ -67,7 +66,6 @@ export async function createBox(
   checkEgress(request);
   checkServers(request);
   const boxLinks = resolveBoxLinks(rt, request);
-  expectIpv6ForPorts(rt.networks, request.ports, endpoints);
   checkEgressSecrets(request);
   await expectLimits(rt.networks, request.egress);
   const asked = request.confidential;

@@ -27,6 +27,11 @@ const Port = z.strictObject({
   hostPort: z.int().min(0).max(65_535),
   /** The last of a range: the first port in it that is free is chosen at each start. */
   hostPortEnd: z.int().min(1).max(65_535).optional(),
+  /**
+   * Of a port that is published, at an IPv6 address, of a box without IPv6: the port of 127.0.0.1
+   * by which it leads to the box.
+   */
+  relay: z.int().min(1).max(65_535).optional(),
 });
 /** A port of the box that the host publishes. */
 export type Port = z.infer<typeof Port>;

@@ -16,6 +16,11 @@ export type LeaveHost = Pick<Services, 'networks' | 'hostNetworks' | 'log'>;
  */
 export async function leaveNetwork(rt: LeaveHost, { definition }: Box): Promise<void> {
   const { id, endpoints } = definition;
+  try {
+    await rt.hostNetworks.relay(id, []);
+  } catch (error) {
+    rt.log.error('ports of a box at IPv6 addresses are still open', error, { box: id });
+  }
   const places = rt.networks.endpointsOfBox(id);
   if (endpoints.length + places.length === 0 && !hasLimitedOwn(definition)) return;
   try {

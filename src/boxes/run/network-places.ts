@@ -19,7 +19,6 @@ import { askedPorts } from '../spec/asked-ports.ts';
 import { egressIn, expectLimits } from '../spec/egress.ts';
 import { namesIn } from '../spec/links.ts';
 import { forward, macAddress } from '../spec/network.ts';
-import { expectIpv4Ports } from '../spec/ports6.ts';
 import { gatewayFor } from '../spec/resolver.ts';
 import type { RunningBox } from './running-box.ts';
 
@@ -143,6 +142,15 @@ export function publishingPlace(
   return endpoints.find((each) => networks.get(each.network)?.internal === false);
 }
 
+/** Whether ports at IPv6 addresses of the host lead to a box by IPv4: it has no IPv6 there. */
+export function isRelayed(
+  rt: Pick<Services, 'networks'>,
+  definition: Pick<BoxDefinition, 'network' | 'endpoints'>,
+): boolean {
+  const place = publishingPlace(rt, definition);
+  return place === undefined || rt.networks.get(place.network)?.ipv6 === undefined;
+}
+
 /** The ports that the box asks for, unless its networks publish none. */
 export function portsInNetworks(
   rt: Pick<Services, 'networks'>,
@@ -226,7 +234,6 @@ async function hostEndpoint(
   }
   const { id, subnet, gateway, ipv6, internal, links } = record;
   const reaches = reachedBy(record, definition.id);
-  if (place.ipv6 === undefined) expectIpv4Ports(ports);
   return {
     box: definition.id,
     names: namesIn({ definition, name }, asked),
@@ -234,7 +241,7 @@ async function hostEndpoint(
       ...{ id, subnet, gateway, internal, mtu: mtuIn(record) },
       ...(ipv6 === undefined ? {} : { ipv6: { subnet: ipv6.subnet, gateway: ipv6.gateway } }),
     },
-    ...{ address: place.address, mac: place.mac, ports },
+    ...{ address: place.address, mac: place.mac, ports: ports.map(forward) },
     ...(place.cardMac === undefined ? {} : { cardMac: place.cardMac }),
     ...(place.ipv6 === undefined ? {} : { address6: place.ipv6.address }),
     // Boxes that are linked reach each other there, and nothing else.

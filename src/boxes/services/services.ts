@@ -9,8 +9,8 @@ import type { BootSet } from '../../boot/bootset.ts';
 import type { Engine, GuestArchitecture } from '../../engine/engine.ts';
 import type { ImageStore } from '../../images/image.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
-import type { HostNetworks } from '../../networks/host/host-networks.ts';
 import type { Networks } from '../../networks/networks.ts';
+import type { RelayedNetworks } from '../../networks/relay/relaying-networks.ts';
 import type { Registry } from '../../registry/registry.ts';
 import type { Snapshots } from '../../snapshots/snapshots.ts';
 import type { Templates } from '../../templates/templates.ts';
@@ -72,7 +72,7 @@ export interface Services {
   readonly volumes: Volumes;
   readonly networks: Networks;
   /** Makes networks on the host for the boxes that run in them. */
-  readonly hostNetworks: HostNetworks;
+  readonly hostNetworks: RelayedNetworks;
   readonly log: Logger;
   readonly locks: KeyedLock;
   /** Aborts when the server ends. */

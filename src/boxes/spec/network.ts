@@ -18,14 +18,15 @@ export function guestNic(mac: string, names: Names): Extract<BoxSpec['network'],
   return { kind: 'nic', mac, mtu, address, prefixLength, gateway, ...resolver };
 }
 
-/** A published port, as the engine describes it. */
+/** A published port, as the engine describes it: where it comes to the box by IPv4, if it does. */
 export function forward(port: Port): {
   hostIp: string;
   hostPort: number;
   boxPort: number;
   protocol: 'tcp' | 'udp';
 } {
-  const { hostIp, hostPort, boxPort, protocol } = port;
+  const { hostIp, hostPort, boxPort, protocol, relay } = port;
+  if (relay !== undefined) return { hostIp: '127.0.0.1', hostPort: relay, boxPort, protocol };
   return { hostIp, hostPort, boxPort, protocol };
 }
 

@@ -18,7 +18,6 @@ import {
   publishingPlace,
 } from '../run/network-places.ts';
 import { forward, guestNic, macAddress } from '../spec/network.ts';
-import { expectIpv4Ports } from '../spec/ports6.ts';
 import { gatewayFor, hostsOf, NETWORK_OPTIONS, resolverOf } from '../spec/resolver.ts';
 
 export interface JoinedNetwork {
@@ -127,7 +126,6 @@ async function limitedOwn(
   box: Pick<Box, 'definition' | 'name'>,
   ports: readonly Port[],
 ): Promise<JoinedNetwork> {
-  expectIpv4Ports(ports);
   const { names } = box.definition;
   const hosts = hostsOf(names, await gatewayFor(names));
   const tap = await enterLimitedOwn(rt, box, ports);

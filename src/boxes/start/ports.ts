@@ -9,10 +9,16 @@ import type { Vm, VmSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box, BoxState, Port } from '../record/box.ts';
 import type { BoxStore } from '../record/store.ts';
-import { hasLimitedOwn, type PlacesHost, portsInNetworks } from '../run/network-places.ts';
+import {
+  hasLimitedOwn,
+  isRelayed,
+  type PlacesHost,
+  portsInNetworks,
+} from '../run/network-places.ts';
+import { relayedPorts } from '../run/relayed-ports.ts';
 import type { Services } from '../services/services.ts';
 import { type JoinedNetwork, joinNetwork } from './join-network.ts';
-import { resolvePorts } from './probe-port.ts';
+import { choosePorts } from './relay-ports.ts';
 
 /** The most launches of one start. */
 const ATTEMPTS = 3;
@@ -84,11 +90,13 @@ export async function joinOnPorts<Besides, Result>(
     if (box.definition.endpoints.length > 0 || hasLimitedOwn(box.definition)) {
       await rt.hostNetworks.detach(id);
     }
-    const [ports, done] = await settleAll([resolvePorts(asked), besides]);
+    const chosen = choosePorts(asked, isRelayed(rt, box.definition));
+    const [ports, done] = await settleAll([chosen, besides]);
     rt.store.amend(id, { ...state, ports });
     let joined: JoinedNetwork | undefined;
     try {
       joined = await joinNetwork(rt, box, ports);
+      await rt.hostNetworks.relay(id, relayedPorts(ports));
       return await use(joined, ports, done);
     } catch (error) {
       if (!mayTryOtherPorts(error, asked, attempt)) throw error;

@@ -92,7 +92,8 @@ class Probes {
     return new Promise((resolve, reject) => {
       const server = createServer();
       server.once('error', (error) => reject(explain(error, host, port)));
-      server.listen({ host, port, exclusive: true }, () => {
+      // IPv4 of the same port is another socket's.
+      server.listen({ host, port, exclusive: true, ipv6Only: host.includes(':') }, () => {
         const address = server.address();
         this.#closers.push(() => new Promise((done) => server.close(() => done())));
         resolve(typeof address === 'object' && address !== null ? address.port : port);
@@ -102,7 +103,8 @@ class Probes {
 
   #openUdp(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+      const isIpv6 = host.includes(':');
+      const socket = createSocket({ type: isIpv6 ? 'udp6' : 'udp4', ipv6Only: isIpv6 });
       socket.once('error', (error) => {
         socket.close();
         reject(explain(error, host, port));
@@ -129,6 +131,7 @@ function explain(error: NodeJS.ErrnoException, host: string, port: number): A3sE
         remedy: 'Choose a host port above 1023, or run the server as root.',
       });
     case 'EADDRNOTAVAIL':
+    case 'EAFNOSUPPORT':
       return new A3sError('invalid-argument', `Bind for ${where} failed: no such address here`, {
         cause: error,
         remedy: 'Choose an address of this host.',

@@ -18,17 +18,19 @@ import {
   attachCard,
   cardFor,
   hasLimitedOwn,
+  isRelayed,
   type PlacesHost,
   portsInNetworks,
   publishingPlace,
   publishPorts,
 } from '../run/network-places.ts';
+import { relayedPorts } from '../run/relayed-ports.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import { besideNone } from '../spec/beside-none.ts';
 import { checkEgress } from '../spec/egress.ts';
 import { type EndpointRequest, resolveEndpoint } from '../spec/endpoints.ts';
-import { resolvePorts } from '../start/probe-port.ts';
+import { choosePorts, relayPorts } from '../start/relay-ports.ts';
 
 /** What a change of networks needs of the server. */
 export type ConnectHost = PlacesHost & Pick<RunServices, 'store' | 'running' | 'locks' | 'log'>;
@@ -186,10 +188,15 @@ async function publishAnew(rt: ConnectHost, running: RunningBox): Promise<void> 
   let published: readonly Port[] = [];
   try {
     if (asked.length === 0) return;
-    const ports = box.state.ports.length > 0 ? box.state.ports : await resolvePorts(asked);
+    const { ports: known } = box.state;
+    const relayed = isRelayed(rt, box.definition);
+    const ports =
+      known.length > 0 ? await relayPorts(known, relayed) : await choosePorts(asked, relayed);
     await publishPorts(rt, box, ports);
+    await rt.hostNetworks.relay(id, relayedPorts(ports));
     published = ports;
   } finally {
+    if (published.length === 0) await rt.hostNetworks.relay(id, []);
     // What failed publishes nothing, and the record of a run that has ended has no ports.
     if (rt.running.get(id) === running) rt.store.amend(id, { ports: [...published] });
   }

@@ -5,11 +5,13 @@
  */
 import { openSync } from 'node:fs';
 import type { Endpoint } from '../host/endpoint.ts';
-import type { HostNetworks, Place } from '../host/host-networks.ts';
+import type { Place } from '../host/host-networks.ts';
 import type { BoxRefusal } from '../host/limit-box.ts';
 import type { UserNetworks } from '../network.ts';
+import type { RelayedPort } from '../relay/relayed-port.ts';
+import type { RelayedNetworks } from '../relay/relaying-networks.ts';
 
-export class FakeHostNetworks implements HostNetworks {
+export class FakeHostNetworks implements RelayedNetworks {
   readonly #places: Endpoint[] = [];
   /** What the host says of itself. */
   answer: UserNetworks = { available: true, reason: undefined };
@@ -60,6 +62,19 @@ export class FakeHostNetworks implements HostNetworks {
     this.#keep((each) =>
       kept.some(({ box, network }) => each.box === box && each.network.id === network),
     );
+  }
+
+  /** By the ids of boxes. */
+  readonly relayed = new Map<string, readonly RelayedPort[]>();
+
+  async relay(box: string, ports: readonly RelayedPort[]): Promise<void> {
+    if (ports.length === 0) this.relayed.delete(box);
+    else this.relayed.set(box, ports);
+  }
+
+  async reconcileRelays(wanted: ReadonlyMap<string, readonly RelayedPort[]>): Promise<void> {
+    this.relayed.clear();
+    for (const [box, ports] of wanted) await this.relay(box, ports);
   }
 
   async repair(): Promise<void> {}

@@ -13,6 +13,8 @@ import { converterInJail } from '../../../src/images/converter/converter.ts';
 import { openImageStore } from '../../../src/images/store.ts';
 import { spawnInJail } from '../../../src/jail/spawn.ts';
 import { NamespaceNetworks } from '../../../src/networks/host/namespace-networks.ts';
+import { PortRelays } from '../../../src/networks/relay/port-relays.ts';
+import { RelayingNetworks } from '../../../src/networks/relay/relaying-networks.ts';
 import { FakePodNetworks } from '../../../src/networks/testing/fake-pod-networks.ts';
 import { FakePodMounts } from '../../../src/pods/testing/fake-pod-mounts.ts';
 import { openDownloads } from '../../../src/registry/downloads.ts';
@@ -68,10 +70,13 @@ export class TestServer {
           downloads: openDownloads(reached),
           dialer: new Dialer(reached),
           trust: openTrust(config.home),
-          hostNetworks: new NamespaceNetworks(join(config.runtimeDir, 'networks'), log, {
-            bundle: join(DIST, 'egress.cjs'),
-            roots: async () => rootCertificates,
-          }),
+          hostNetworks: new RelayingNetworks(
+            new NamespaceNetworks(join(config.runtimeDir, 'networks'), log, {
+              bundle: join(DIST, 'egress.cjs'),
+              roots: async () => rootCertificates,
+            }),
+            new PortRelays(config.runtimeDir, join(DIST, 'relay.cjs'), log),
+          ),
           podNetworks: new FakePodNetworks(),
           podMounts: new FakePodMounts(),
           images: await openImageStore({

@@ -77,21 +77,37 @@ it('limits a box over IPv6 as over IPv4', async () => {
   expect(JSON.stringify(await explain('2001:db8::5'))).toContain('allow:[2001:db8::/32]:tcp:443');
 });
 
-it('publishes ports at IPv6 addresses of the host, in a network that has IPv6 and leads out', async () => {
+it('publishes ports at IPv6 addresses of the host, also of boxes without IPv6', async () => {
   const PortBindings = { '80/tcp': [{ HostIp: '::1', HostPort: '' }] };
   const id = await home.create(['true'], { HostConfig: { NetworkMode: 'db', PortBindings } });
   await start(id);
   expect(home.hostNetworks.attached.get(id)?.ports).toEqual([
     { hostIp: '::1', hostPort: expect.any(Number), boxPort: 80, protocol: 'tcp' },
   ]);
-  const within = { Name: 'within', EnableIPv6: true, Internal: true };
-  expect(await home.call('POST', '/networks/create', within)).toMatchObject({ status: 201 });
-  for (const NetworkMode of ['bridge', 'within']) {
-    const body = { Image: 'busybox', HostConfig: { NetworkMode, PortBindings } };
-    expect(await home.call('POST', '/containers/create', body)).toMatchObject({
-      status: 400,
-      body: { message: expect.stringContaining('[::1]:0: the box has no IPv6') },
+  expect(home.hostNetworks.relayed.size).toBe(0);
+  expect(await home.call('POST', '/networks/create', { Name: 'four' })).toMatchObject({
+    status: 201,
+  });
+  for (const NetworkMode of ['bridge', 'four']) {
+    const other = await home.create(['true'], { HostConfig: { NetworkMode, PortBindings } });
+    await start(other);
+    const [port] = home.hostNetworks.relayed.get(other) ?? [];
+    expect(port).toMatchObject({ protocol: 'tcp', hostIp: '::1' });
+    // What the engine or the host leads to the box, and what Docker's clients see.
+    const vm =
+      NetworkMode === 'bridge'
+        ? home.host.launches.findLast((spec) => spec.nic !== undefined)?.nic
+        : undefined;
+    const { ports } = vm ?? home.hostNetworks.attached.get(other) ?? {};
+    expect(ports).toEqual([
+      { hostIp: '127.0.0.1', hostPort: port?.to, boxPort: 80, protocol: 'tcp' },
+    ]);
+    const shown = (await home.call('GET', `/containers/${other}/json`)).body;
+    expect(shown).toMatchObject({
+      NetworkSettings: { Ports: { '80/tcp': [{ HostIp: '::1', HostPort: `${port?.hostPort}` }] } },
     });
+    await home.call('POST', `/containers/${other}/stop?t=0`);
+    expect(home.hostNetworks.relayed.size).toBe(0);
   }
 });
 

@@ -67,8 +67,8 @@ describe('boxes that could not start', () => {
     },
   );
 
-  it('refuses to publish at an IPv6 address', async () => {
-    const HostConfig = { PortBindings: { '80/tcp': [{ HostIp: '::1', HostPort: '8080' }] } };
+  it.each(['fe80::1%eth0', '::ffff:127.0.0.1'])('refuses to publish at %s', async (HostIp) => {
+    const HostConfig = { PortBindings: { '80/tcp': [{ HostIp, HostPort: '8080' }] } };
     expect(await refused({ Image: 'busybox', HostConfig })).toMatchObject({
       code: 'unsupported-option',
     });

@@ -1,0 +1,65 @@
+/**
+ * Leads connections to a port of the loopback.
+ *
+ * @module
+ */
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import type { RelayedPort } from '../relayed-port.ts';
+
+const LOOPBACK = '127.0.0.1';
+const KEEP_ALIVE_MS = 60_000;
+
+/** How many connections all ports have together. */
+export class Room {
+  #free: number;
+
+  constructor(size: number) {
+    this.#free = size;
+  }
+
+  /** @returns whether there was room; the caller leaves it then */
+  enter(): boolean {
+    if (this.#free === 0) return false;
+    this.#free -= 1;
+    return true;
+  }
+
+  leave(): void {
+    this.#free += 1;
+  }
+}
+
+/** Resolves once the port is open. */
+export async function relayTcp(
+  { hostIp, hostPort, to }: Pick<RelayedPort, 'hostIp' | 'hostPort' | 'to'>,
+  room: Room,
+): Promise<void> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
+    if (!room.enter()) {
+      client.resetAndDestroy();
+      return;
+    }
+    client.once('close', () => room.leave());
+    join(client, connect({ host: LOOPBACK, port: to, allowHalfOpen: true }));
+  });
+  // IPv4 of the same port is another program's.
+  server.listen({ host: hostIp, port: hostPort, ipv6Only: true });
+  await once(server, 'listening');
+}
+
+/** Each side ends when the other one has, and is reset when the other one was. */
+function join(client: Socket, box: Socket): void {
+  for (const [one, other] of [
+    [client, box],
+    [box, client],
+  ] as const) {
+    one.setNoDelay(true);
+    one.setKeepAlive(true, KEEP_ALIVE_MS);
+    one.on('error', () => other.resetAndDestroy());
+  }
+  box.once('connect', () => {
+    client.pipe(box);
+    box.pipe(client);
+  });
+}
