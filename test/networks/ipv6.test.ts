@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
 } from 'node:fs';
@@ -30,6 +31,7 @@ import {
 } from './frames.ts';
 import { Guest } from './guest.ts';
 
+const BUNDLE = join(import.meta.dirname, '../../dist/egress.cjs');
 const CLONE_NEWNET = 0x4000_0000;
 /** Of the world. */
 const OUTSIDE = '2001:db8:a3::77';
@@ -38,6 +40,7 @@ const METADATA = 'fd00:ec2::254';
 /** Of the host. */
 const HOST = '2001:db8:a4::2';
 const MAC = '02:00:00:00:00:02';
+const AAAA = 28;
 const BOX = 'fd00:89::2';
 /** In hexadecimal digits. */
 const NO_ADDRESS = '0'.repeat(32);
@@ -75,7 +78,7 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
     execFileSync('nsenter', [`--net=${of}`, ...command], { encoding: 'utf8' });
   const ip = (of: string, ...words: string[]): string => run(at(of), 'ip', ...words);
   const server = (): NamespaceNetworks =>
-    new NamespaceNetworks(at('net'), log, { bundle: '/nowhere/egress.cjs', roots });
+    new NamespaceNetworks(at('net'), log, { bundle: BUNDLE, roots });
 
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'a3s-six-'));
@@ -129,6 +132,22 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
     expect(existsSync(at('net'))).toBe(false);
     expect(complaints).toEqual([]);
   });
+
+  /** All processes of these networks: their command lines have the directory. */
+  function killAll(): void {
+    const pids = readdirSync('/proc').filter((name) => {
+      if (!/^\d+$/.test(name) || Number(name) === process.pid) return false;
+      try {
+        const args = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
+        return args.some((arg) => arg.startsWith(at('net')));
+      } catch {
+        return false;
+      }
+    });
+    expect(pids.length).toBeGreaterThan(3);
+    // One of them may end with another.
+    execFileSync('sh', ['-c', 'kill -9 "$@" || true', 'sh', ...pids], { stdio: 'ignore' });
+  }
 
   async function enter(namespace: number): Promise<void> {
     const { setns, errno } = await libc();
@@ -198,6 +217,54 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
     await expect.poll(() => hasEnded(Number(pid))).toBe(true);
     await networks.repair();
     expect(await tcp(world, HOST, 8081)).toBe(gateway);
+  });
+
+  it('lets the next server take over, whatever was killed with the one before', async () => {
+    const web = endpoint({
+      ports: [{ hostIp: HOST, hostPort: 8081, boxPort: 80, protocol: 'tcp' }],
+    });
+    const rules = [`allow:[${OUTSIDE}]:tcp:80`];
+    const resolver = network.gateway;
+    const db = endpoint({
+      ...{ box: '2'.repeat(64), names: ['db'], mac: '02:00:00:00:00:03' },
+      ...{ address: '10.89.1.3', address6: 'fd00:89::3' },
+      egress: {
+        ...{ uid: 0x7a36_2222, resolvers: [resolver], upstreams: [resolver], namesBoxes: true },
+        ...{ policies: [{ of: 'box', default: 'deny', rules }], ownSubnets: [] },
+      },
+    });
+    const gone = endpoint({
+      ...{ box: '3'.repeat(64), names: ['gone'], mac: '02:00:00:00:00:04' },
+      ...{ address: '10.89.1.4', address6: 'fd00:89::4' },
+    });
+    const [inWeb, inDb] = [await start(web), await start(db)];
+    await start(gone);
+    await inWeb.send('serveTcp', { address: '::', port: 80 });
+    const idOf = (name: string): Promise<string> =>
+      inDb.send('dns', {
+        ...{ server: resolver, message: question(name, { type: AAAA }).toString('hex') },
+      });
+    const asBefore = async (): Promise<void> => {
+      expect(await tcp(world, HOST, 8081)).toBe(network.ipv6.gateway);
+      expect(await tcp(inWeb.send, OUTSIDE, 80)).toBe(HOST);
+      expect(await tcp(inDb.send, 'fd00:89::2', 80)).toBe('fd00:89::3');
+      await expect.poll(() => idOf('web'), { timeout: 10_000 }).toMatch(/fd000089(0{20})0002$/);
+      expect(await tcp(inDb.send, OUTSIDE, 80)).toBe(HOST);
+      expect(await inDb.send('udp', { address: OUTSIDE, port: 9000, send: '01' })).toEqual(
+        UNREACHABLE,
+      );
+      expect(await tcp(inDb.send, METADATA, 80)).toEqual(UNREACHABLE);
+    };
+    await asBefore();
+    const kept = [web, db].map(({ box, network: { id } }) => ({ box, network: id }));
+    for (const killed of [() => undefined, killAll]) {
+      killed();
+      // What a server has is in its files alone.
+      networks = server();
+      await networks.reconcile(kept);
+      await asBefore();
+      expect(readdirSync(at('net')).filter((name) => name.startsWith('3'))).toEqual([]);
+    }
   });
 
   it('asks DNS servers at IPv6 addresses that a box has named', async () => {
