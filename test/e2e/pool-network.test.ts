@@ -13,6 +13,8 @@ import { scaled } from './time-scale.ts';
 vi.setConfig({ testTimeout: scaled(280_000) });
 
 const WAIT = { deadlineMs: 240_000 };
+/** Chosen, for a card that a microVM gets when a box takes it. */
+const MAC = '02:42:ac:11:00:07';
 const MIB = 2 ** 20;
 const BYTES = 128 * MIB;
 /** Of some 15,000. A hub of QEMU between card and passt has hundreds of them sent again. */
@@ -47,9 +49,10 @@ describe.each(ACTORS)('the default network of a box of %s from a pool', (name) =
     const range = `127.0.0.1:${first}-${first + 40}`;
     const ports = ['-p', `${range}:80`, '-p', `${range}:5300/udp`, '-p', '127.0.0.1::80', '-P'];
     const serve = 'echo published >/tmp/said; socket-probe udp 5300 & exec httpd -f -p 80 -h /tmp';
-    const asked = [...ports, '--expose', '81', BUSYBOX, 'sh', '-c', serve];
-    await actor.ok(['run', '-d', '--name', 'web', ...asked], WAIT);
+    const options = [...ports, '--expose', '81', '--mac-address', MAC];
+    await actor.ok(['run', '-d', '--name', 'web', ...options, BUSYBOX, 'sh', '-c', serve], WAIT);
     expect(await startOf('web')).toBe('pool');
+    expect(await inside('web', 'cat /sys/class/net/eth0/address')).toBe(MAC);
     const shown = async () => {
       const text = await actor.ok(['port', 'web'], WAIT);
       const found = (port: string) =>

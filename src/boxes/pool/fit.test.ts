@@ -57,6 +57,10 @@ describe('a box', () => {
   });
 
   it.each([
+    [
+      'with a hardware address of its own',
+      { network: 'default' as const, mac: '02:00:00:00:00:07' },
+    ],
     ['with a network policy and published ports', { ...LIMITED, ports: [PORT] }],
     ['in a user-defined network', CONNECTED],
     ['in the default network, with published ports', PUBLISHED],

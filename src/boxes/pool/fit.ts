@@ -31,9 +31,6 @@ export function reasonAgainst(
   if (cpus !== pool.cpus) return `it has ${cpus} CPUs, the pool's microVMs ${pool.cpus}`;
   if (vmMemory(memoryBytes) > poolMemory(pool)) return 'it needs more memory';
   if (definition.network === 'user' && endpoints.length === 0) return 'it is in no network';
-  // The hub that its card is on changes the order of frames, and passt may then end a connection
-  // before the last of what a published port sends.
-  if (definition.mac !== undefined) return 'its hardware address was chosen';
   if (shares.length > 0 && !pool.mounts) return 'it mounts directories, the pool has no mounts';
   const ports = hotplugPorts(mountDisks.length, shares.length);
   if (ports > HOTPLUG_CAPACITY.ports) {
