@@ -261,7 +261,11 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     const { port: number } = outside.address() as AddressInfo;
     const [policy, ratls] = [join(actor.directory, 'm.yaml'), await freePort()];
     const names = ['--link', 'www:site', '--host-name', 'later'];
-    const limits = ['--egress', `deny:${OUTSIDE}`, '--egress', 'allow:0.0.0.0/0'];
+    const other = createServer((socket) => socket.on('error', () => undefined).end('other\n'));
+    await new Promise<void>((resolve) => other.listen(0, OUTSIDE, resolve));
+    const { port: permitted } = other.address() as AddressInfo;
+    const all = ['--egress', 'allow:0.0.0.0/0'];
+    const limits = ['--egress', `deny:${OUTSIDE}:tcp:${number}`, ...all];
     const own = ['--tee', 'simulate', '--host-may', 'exec', '--cap-add', 'NET_ADMIN'];
     const flags = [...own, '--network', 'front', '--host-networks', '2', ...names, ...limits];
     const serve = 'mkdir /www && echo moved > /www/index.html && exec httpd -f -p 80 -h /www';
@@ -327,6 +331,27 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     expect(await devices()).toBe('eth0 eth1');
     expect(await page('moved', 'later')).toBe('web');
     await shows('web', 'moved', 'moved');
+    // The policy of a network holds as well, of which no launch spec says anything.
+    const elsewhere = () =>
+      inside('moved', `nc -w 3 ${OUTSIDE} ${permitted} < /dev/null || echo none`);
+    expect(await elsewhere()).toBe('other');
+    await actor.ok(['network', 'create', '--egress', `deny:${OUTSIDE}`, ...all, 'closed']);
+    await actor.ok(['network', 'disconnect', 'back', 'moved']);
+    await actor.ok(['network', 'connect', '--gw-priority', '1', 'closed', 'moved']);
+    expect(await elsewhere()).toBe('none');
+    const explained = await actor.run([
+      'network',
+      'policy',
+      'explain',
+      'moved',
+      `${OUTSIDE}:${permitted}`,
+    ]);
+    expect(explained.stdout).toContain(`deny:${OUTSIDE}`);
+    await actor.ok(['network', 'disconnect', 'closed', 'moved']);
+    expect(await elsewhere()).toBe('other');
+    await actor.ok(['network', 'rm', 'closed']);
+    other.close();
+    await actor.ok(['network', 'connect', '--alias', 'moving', 'back', 'moved']);
     // No device has come into the guest.
     expect(await inside('moved', 'ls /sys/bus/pci/devices')).toBe(devicesBefore);
     await actor.ok(['restart', '--time', '0', 'moved']);
