@@ -1,7 +1,7 @@
 /** Helpers of a VM that are started after its launch, as for a box that takes one of a pool. */
 import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -14,8 +14,9 @@ import { endProcesses } from '../processes/sweep.ts';
 import { prepareDirectory } from '../runtime-directory.ts';
 import { findVmm, QEMU, vmmJail } from './boot/vmm.ts';
 import { guestName, vmmSockets } from './command-line/arguments.ts';
+import { attachNic } from './monitor/attach-nic.ts';
 import { attachedDevices } from './monitor/hotplug.ts';
-import { QmpClient } from './monitor/qmp.ts';
+import { ANY_ANSWER, QmpClient } from './monitor/qmp.ts';
 import { QemuVm } from './vm.ts';
 
 const ID = 'ad'.repeat(32);
@@ -82,6 +83,22 @@ it('attaches no share where one cannot be served, and ends the other file server
   expect(await attachedDevices(monitor)).not.toContain('share0');
   await vm.kill();
   expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
+});
+
+it('announces a card that it attaches, whatever its guest sends', async () => {
+  const socket = join(runtimeDir, 'frames.sock');
+  const server = createServer().listen(socket);
+  await once(server, 'listening');
+  await chmod(socket, 0o777);
+  const connected = once(server, 'connection', { signal: AbortSignal.timeout(DEADLINE_MS) });
+  await attachNic(monitor, 0, { mac: '02:00:00:00:00:01', uplink: { socket } });
+  await monitor.execute('cont', {}, ANY_ANSWER);
+  const [frames] = (await connected) as [Socket];
+  const [bytes] = (await once(frames, 'data')) as [Buffer];
+  // Behind its length: to everybody, from the card, by reverse ARP.
+  expect(bytes.toString('hex', 4, 18)).toBe('ffffffffffff0200000000018035');
+  frames.destroy();
+  server.close();
 });
 
 it('attaches a card with a translator that publishes ports, unless a port is taken', async () => {

@@ -13,6 +13,12 @@ import { ANY_ANSWER, type QmpClient } from './qmp.ts';
 
 type Monitor = Pick<QmpClient, 'execute'>;
 
+/**
+ * QEMU itself announces the card. passt delivers nothing before it knows the address of the card,
+ * and what a guest sends while its driver is about to begin may be lost.
+ */
+const ONCE = { initial: 50, max: 50, rounds: 1, step: 0 };
+
 /** What takes a card's frames: a tap device, or the translator that listens on a socket. */
 export type NicUplink = { readonly tap: number } | { readonly socket: string };
 
@@ -31,12 +37,16 @@ export async function attachNic(
   await detachNic(monitor, index);
   const bus = await freePort(monitor, index);
   const [id, netdev] = [`nic${index}`, `net${index}`];
-  const place = { driver: 'virtio-net-pci', bus, addr: '0x0.0x0' };
+  // Its guest is not asked to announce it: see the card of a template.
+  const place = { driver: 'virtio-net-pci', bus, addr: '0x0.0x0', guest_announce: false };
   const backend = uplink === undefined ? {} : { netdev };
   const card = { ...place, ...backend, id, mac, romfile: '' };
   if (uplink !== undefined) await executeAll(monitor, backendCommands(netdev, uplink));
   try {
     await monitor.execute('device_add', card, ANY_ANSWER);
+    if (uplink !== undefined && 'socket' in uplink) {
+      await monitor.execute('announce-self', ONCE, ANY_ANSWER);
+    }
   } catch (error) {
     await removeBackend(monitor, netdev);
     throw error;
