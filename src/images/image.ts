@@ -107,6 +107,8 @@ export interface ImageContent {
   readonly manifest: StoredDocument;
   /** Configuration first, then the layers, lowest first; each once. */
   readonly blobs: readonly ContentBlob[];
+  /** Those in the store that list the manifest. Throws `invalid-image` for one that was changed. */
+  indexes(): Promise<readonly StoredDocument[]>;
 }
 
 /**

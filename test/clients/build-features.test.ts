@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectHttp2, constants } from 'node:http2';
 import { connect, type LookupFunction } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -169,6 +169,20 @@ it('pushes a result for several platforms from the builder, under all of its nam
     }
   }
   expect(digests.size).toBe(1);
+});
+
+it('begins a stage for another platform with what the registry of an image has for it', async () => {
+  const base = `${named}/team/based:1`;
+  const context = build.context('FROM scratch\nARG TARGETARCH\nCOPY busybox /$TARGETARCH\n');
+  const platforms = ['--platform', 'linux/amd64,linux/arm64'];
+  succeeded(await build.docker(['buildx', 'build', '--push', ...platforms, '-t', base, context]));
+  expect((await build.home.images.resolve(base)).architecture).toBe('amd64');
+  const next = build.context(
+    `FROM --platform=linux/arm64 ${base} AS other\nFROM ${base}\nCOPY --from=other / /\n`,
+  );
+  const out = join(build.directory, 'platforms');
+  succeeded(await build.docker(['buildx', 'build', '--output', `type=local,dest=${out}`, next]));
+  expect(readdirSync(out).toSorted()).toEqual(['amd64', 'arm64']);
 });
 
 it('pushes with the login of the client, which stays in no file of the builder', async () => {

@@ -313,6 +313,15 @@ it('takes an image of the store for its own platform, and for no other', async (
     expect(ran.status).not.toBe(0);
     expect(ran.stderr).toMatch(/^ERROR: .*no match for platform/m);
   }
+  // Though the build itself is for the platform that is here.
+  const stage = build.context('FROM --platform=linux/amd64 based:1\nCOPY Dockerfile /d\n');
+  for (const DOCKER_BUILDKIT of ['1', '0']) {
+    const ran = await build.docker(['build', '--platform', 'linux/arm64', stage], {
+      env: { DOCKER_BUILDKIT },
+    });
+    expect(ran.status, ran.stderr).not.toBe(0);
+    expect(ran.stderr).toMatch(/no match for platform/);
+  }
 });
 
 it('cancels the build of a client that is gone', async () => {

@@ -10,13 +10,14 @@ import { A3sError } from '../../errors.ts';
 import type { BaseImage, Image, StoredDocument } from '../../images/image.ts';
 import { DEFAULT_LIMITS } from '../../images/limits.ts';
 import { type Digest, digestOf } from '../../oci/digest.ts';
-import { type Descriptor, parseIndex, parseManifest } from '../../oci/manifest.ts';
+import { type Descriptor, type Index, parseIndex, parseManifest } from '../../oci/manifest.ts';
 import { INDEX_TYPES, OCI_INDEX } from '../../oci/media-types.ts';
 import { hostPlatform, type Platform, samePlatform } from '../../oci/platform.ts';
 import {
   canonicalName,
   canonicalRepository,
   familiarName,
+  familiarRepository,
   type Reference,
 } from '../../oci/reference.ts';
 import type { Credentials, Repository } from '../../registry/registry.ts';
@@ -62,7 +63,7 @@ interface RepositoryState {
   /** Manifest → the indexes that list it. */
   readonly indexes: Map<string, Digest[]>;
   readonly blobs: Map<string, PermittedBlob>;
-  /** Indexes that name one image of the store each. */
+  /** Indexes of images of the store. */
   readonly made: Map<string, StoredDocument>;
   readonly decisions: Map<string, { readonly until: number; readonly image: BaseImage }>;
 }
@@ -86,16 +87,40 @@ export class BaseImages {
     if (known !== undefined) return known;
     const stored = asker.pulls ? undefined : await this.#stored(reference);
     if (stored === undefined) return await this.#fromRegistry(reference, asker);
-    const isEnough = asker.platforms.every((platform) => samePlatform(platform, stored));
-    if (reference.digest !== undefined || isEnough) {
-      return await this.#fromStore(reference, stored, asker);
+    if (reference.digest !== undefined) {
+      return (await this.#fromStore(reference, stored, asker)).manifest;
     }
-    try {
-      return await this.#fromRegistry(reference, asker);
-    } catch (error) {
-      if (!isNotToBeHad(error)) throw error;
+    if (!asker.platforms.every((platform) => samePlatform(platform, stored))) {
+      try {
+        return await this.#fromRegistry(reference, asker);
+      } catch (error) {
+        if (!isNotToBeHad(error)) throw error;
+      }
     }
-    const index = indexOf(await this.#fromStore(reference, stored, asker), stored);
+    return await this.#indexOfStored(reference, stored, asker);
+  }
+
+  /**
+   * A builder takes a manifest for any platform, and says to nobody which one it is for. So it gets
+   * the index that the image came by, as from its registry, which has the other manifests too. An
+   * image of no registry gets an index that lists it alone.
+   */
+  async #indexOfStored(reference: Reference, image: Image, asker: Asker): Promise<StoredDocument> {
+    const { manifest, indexes } = await this.#fromStore(reference, image, asker);
+    const repository = familiarRepository(reference);
+    const here = image.repoDigests.flatMap((name) =>
+      name.startsWith(`${repository}@`) ? [name.slice(repository.length + 1)] : [],
+    );
+    // Its registry gives it for every platform, too.
+    if (here.includes(manifest.digest)) return manifest;
+    const known =
+      here.length === 0 ? indexes[0] : indexes.find(({ digest }) => here.includes(digest));
+    const { made } = this.#state(reference);
+    for (const index of indexes) {
+      remember(made, index.digest, index);
+      this.#list(reference, index);
+    }
+    const index = known ?? indexOf(manifest, image);
     remember(made, index.digest, index);
     return index;
   }
@@ -141,16 +166,16 @@ export class BaseImages {
     reference: Reference,
     image: Image,
     { policy, used }: Asker,
-  ): Promise<StoredDocument> {
+  ): Promise<{ readonly manifest: StoredDocument; readonly indexes: readonly StoredDocument[] }> {
     const decision = await this.#host.judge(image, canonicalName(reference));
     this.#require(reference, decision);
     if (decision.policy.digest !== policy.digest) throw changedMeanwhile();
     used(baseImage(reference, image.manifestDigest, decision));
-    return await this.#host.images.content(image, async ({ manifest, blobs }) => {
+    return await this.#host.images.content(image, async ({ manifest, blobs, indexes }) => {
       for (const { digest, size, mediaType } of blobs) {
         this.#permit(reference, digest, { size, mediaType, image, policy: policy.digest });
       }
-      return manifest;
+      return { manifest, indexes: reference.digest === undefined ? await indexes() : [] };
     });
   }
 
@@ -164,12 +189,7 @@ export class BaseImages {
     found: StoredDocument,
     asker: Asker,
   ): Promise<void> {
-    const index = parseIndex(found.bytes, `index ${found.digest}`);
-    const { indexes } = this.#state(reference);
-    for (const { digest } of index.manifests) {
-      const others = (indexes.get(digest) ?? []).filter((each) => each !== found.digest);
-      remember(indexes, digest, [...others, found.digest].slice(-MAX_INDEXES));
-    }
+    const index = this.#list(reference, found);
     const name = familiarName(reference);
     let own: Descriptor;
     try {
@@ -182,6 +202,17 @@ export class BaseImages {
     const manifest = await repository.manifest(own.digest);
     if (manifest === undefined) throw new Refusal(404, `${name} lacks its manifest ${own.digest}`);
     await this.#accept(reference, repository, manifest, asker);
+  }
+
+  /** Signatures of an index count for each manifest that it lists. */
+  #list(reference: Reference, { digest, bytes }: StoredDocument): Index {
+    const index = parseIndex(bytes, `index ${digest}`);
+    const { indexes } = this.#state(reference);
+    for (const { digest: listed } of index.manifests) {
+      const others = (indexes.get(listed) ?? []).filter((each) => each !== digest);
+      remember(indexes, listed, [...others, digest].slice(-MAX_INDEXES));
+    }
+    return index;
   }
 
   async #accept(
@@ -261,7 +292,7 @@ function isNotToBeHad(error: unknown): boolean {
   return error instanceof A3sError && /^(?:registry-|not-in-registry$)/.test(error.code);
 }
 
-/** Says which platform the manifest is for: a builder takes one by itself for any platform. */
+/** Says which platform the manifest is for. */
 function indexOf({ digest, mediaType, bytes }: StoredDocument, image: Platform): StoredDocument {
   const { os, architecture } = image;
   const manifest = { mediaType, digest, size: bytes.length, platform: { os, architecture } };

@@ -6,10 +6,13 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { connect as connectTls } from 'node:tls';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeRegistry } from '../../distribution/testing/fake-registry.ts';
 import { A3sError } from '../../errors.ts';
+import type { StoredDocument } from '../../images/image.ts';
 import { buildImage } from '../../images/testing/build-image.ts';
+import { MemorySource } from '../../images/testing/memory-source.ts';
+import { temporaryStore } from '../../images/testing/temporary-store.ts';
 import { digestOf } from '../../oci/digest.ts';
 import { OCI_INDEX, OCI_LAYER, OCI_MANIFEST } from '../../oci/media-types.ts';
 import { hostPlatform, type Platform } from '../../oci/platform.ts';
@@ -46,6 +49,8 @@ let sent: string[];
 let used: object[];
 let close: () => void = () => undefined;
 let port = 0;
+/** The store, where a test has one. */
+let images: Pick<BuildHost['images'], 'resolve' | 'content'>;
 const limits = { connections: 8, requests: 2, headMs: 30_000, stalledMs: 30_000 };
 let platforms: readonly Platform[];
 let pushes: readonly PushTarget[];
@@ -62,9 +67,14 @@ beforeEach(async () => {
   [login, platforms, pushes] = [undefined, [hostPlatform()], []];
   registry.push('1', image);
   const nothing = () => Promise.reject(new A3sError('no-such-image', 'No such image'));
+  images = { resolve: nothing, content: nothing };
   const host: BuildHost = {
     builders: { runs: () => false, use: nothing },
-    images: { ingest: nothing, resolve: nothing, content: nothing },
+    images: {
+      ingest: nothing,
+      resolve: (name) => images.resolve(name),
+      content: (image, use) => images.content(image, use),
+    },
     ...{ registry, directory },
     trust: {
       standing: async () => ({ ...(await trust.standing()), digest: `sha256:${standing}` }),
@@ -83,7 +93,12 @@ beforeEach(async () => {
     },
     egress: new BuildEgress({ home: directory, system: directory, hostSubnets: async () => [] }),
     dialer: new Dialer(),
-    judge: nothing,
+    judge: async ({ manifestDigest, indexDigests }) => {
+      const policy = { ...(await trust.standing()), digest: `sha256:${standing}` as const };
+      const question = { reference: 'app:1', repository: 'registry.example/app', tag: '1' };
+      const attached = { manifestDigest, indexDigests, attachments: [], confidential: false };
+      return await trust.decide({ ...question, ...attached }, policy, new Date());
+    },
     refused: (name) => refusals.push(name),
     log: { info: (_, fields = {}) => log.push(fields), error: () => undefined },
     shutdown: new AbortController().signal,
@@ -241,6 +256,69 @@ it('decides on an index by the manifest for this host, with the index as a subje
   expect(trust.asked).toMatchObject([
     { manifestDigest: image.manifest.digest, indexDigests: [digest], tag: '2' },
   ]);
+});
+
+const OTHER = { os: 'linux', architecture: 's390x' };
+
+describe('an image of the store', () => {
+  const foreign = buildImage({ layers: [[]], architecture: OTHER.architecture });
+  let temporary: Awaited<ReturnType<typeof temporaryStore>>;
+
+  beforeEach(async () => {
+    temporary = await temporaryStore();
+    images = temporary.store;
+  });
+  afterEach(() => temporary.remove());
+
+  const names = ['registry.example/app:1'];
+  const pulled = (...indexes: readonly StoredDocument[]) =>
+    temporary.store.ingest(
+      Object.assign(new MemorySource(image, { names, indexes }), {
+        repoDigest: {
+          repository: 'registry.example/app',
+          digest: indexes[0]?.digest ?? digestOf(image.blobs.get(image.manifest.digest) ?? ''),
+        },
+      }),
+    );
+  const digestIn = (answer: string) => /docker-content-digest: (\S+)/.exec(answer)?.[1] ?? '';
+
+  it('serves the index that an image was pulled by, whose other platforms its registry has', async () => {
+    const digest = registry.pushIndex('1', [
+      { image, platform: hostPlatform() },
+      { image: foreign, platform: OTHER },
+    ]);
+    const index = registry.manifests.get(digest);
+    if (index === undefined) throw new TypeError('no index');
+    await pulled(index);
+    expect(digestIn(await ask('HEAD', `${V2}/app/manifests/1`))).toBe(digest);
+    expect(await ask('GET', `${V2}/app/manifests/${digest}`)).toContain(index.bytes.toString());
+    const own = await ask('GET', `${V2}/app/manifests/${image.manifest.digest}`);
+    expect(own).toMatch(/^HTTP\/1\.1 200 /);
+    expect(registry.asked).toEqual([]);
+    const other = await ask('GET', `${V2}/app/manifests/${foreign.manifest.digest}`);
+    expect(digestIn(other)).toBe(foreign.manifest.digest);
+    expect(registry.asked).toContain(`manifest ${foreign.manifest.digest}`);
+    // A signature of the index counts for it.
+    expect(trust.asked.at(-1)).toMatchObject({ indexDigests: [digest] });
+  });
+
+  it('serves an image that no registry gave by an index of its own platform alone', async () => {
+    await temporary.store.ingest(new MemorySource(image, { names }));
+    const head = await ask('HEAD', `${V2}/app/manifests/1`);
+    const answer = await ask('GET', `${V2}/app/manifests/${digestIn(head)}`);
+    expect(JSON.parse(answer.slice(answer.indexOf('{')).replace(/}[^}]*$/, '}'))).toMatchObject({
+      mediaType: OCI_INDEX,
+      manifests: [{ digest: image.manifest.digest, platform: hostPlatform() }],
+    });
+    expect(registry.asked).toEqual([]);
+  });
+
+  it('serves an image that its registry has without an index as it is', async () => {
+    await pulled();
+    const head = await ask('HEAD', `${V2}/app/manifests/1`);
+    expect(digestIn(head)).toBe(image.manifest.digest);
+    expect(registry.asked).toEqual([]);
+  });
 });
 
 /** As BuildKit writes a cache: an index of layers, or a manifest. */

@@ -1,4 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { digestOf } from '../../oci/digest.ts';
+import { OCI_INDEX } from '../../oci/media-types.ts';
+import { hostPlatform } from '../../oci/platform.ts';
 import { buildImage } from '../testing/build-image.ts';
 import { MemorySource } from '../testing/memory-source.ts';
 import { type TemporaryStore, temporaryStore } from '../testing/temporary-store.ts';
@@ -31,3 +34,20 @@ it.each(['succeeds', 'fails'])(
     expect(await temporary.remains()).toEqual([]);
   },
 );
+
+it('gives the indexes that list the manifest, as they were pulled', async () => {
+  const { store } = temporary;
+  const built = buildImage({ layers: [[]] });
+  const platform = hostPlatform();
+  const bytes = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: OCI_INDEX,
+      manifests: [{ ...built.manifest, platform }],
+    }),
+  );
+  const index = { digest: digestOf(bytes), mediaType: OCI_INDEX, bytes };
+  const names = ['docker.io/library/app:1'];
+  const image = await store.ingest(new MemorySource(built, { names, indexes: [index] }));
+  expect(await store.content(image, ({ indexes }) => indexes())).toEqual([index]);
+});

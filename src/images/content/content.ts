@@ -7,11 +7,13 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { corrupt } from '../../oci/corrupt.ts';
 import { digestOf } from '../../oci/digest.ts';
-import { parseManifest } from '../../oci/manifest.ts';
+import { parseIndex, parseManifest } from '../../oci/manifest.ts';
+import { OCI_INDEX } from '../../oci/media-types.ts';
 import { noSuchImage } from '../catalog/resolve.ts';
 import type { Image, ImageContent } from '../image.ts';
 import type { StoreParts } from '../store-parts.ts';
 import { lockAndSweep } from '../sweep.ts';
+import { readStoredDocument } from './stored-document.ts';
 
 /** The blobs stay while `use` runs, even when the image is removed meanwhile. */
 export async function withContent<T>(
@@ -24,7 +26,8 @@ export async function withContent<T>(
   if (record === undefined) throw noSuchImage(image.id);
   const { digest, mediaType } = record.manifest;
   const layers = record.layers.map(({ blob }) => blob);
-  const given = blobPins.hold([record.id, digest, ...layers], async () => {
+  const indexes = catalog.indexesOf(image.manifestDigest);
+  const given = blobPins.hold([record.id, digest, ...layers, ...indexes], async () => {
     // A sweep that does not know of the pins may be under way.
     await lock.run(() => Promise.resolve());
     if (catalog.byManifest(digest) === undefined) throw noSuchImage(image.id);
@@ -44,6 +47,14 @@ export async function withContent<T>(
         open: (offset) =>
           createReadStream(blobs.path(blob.digest), { start: offset, highWaterMark: 256 * 1024 }),
       })),
+      indexes: () =>
+        Promise.all(
+          indexes.map(async (index) => {
+            const bytes = await readStoredDocument(index, parts);
+            const { mediaType = OCI_INDEX } = parseIndex(bytes, `index ${index}`);
+            return { digest: index, mediaType, bytes };
+          }),
+        ),
     });
   });
   return await given.finally(async () => {
