@@ -24,6 +24,8 @@ export interface Builder {
   readonly stepProxy: string;
   /** The authority that the builder trusts, made for this builder alone. */
   readonly authority: Authority;
+  /** Digest of the image that it was made of. */
+  readonly image: string;
   /** Which disk has its caches: another text after that was removed, and the same one otherwise. */
   readonly cacheDisk: string;
   /** What its cache keeps of that disk: a build needs room beside it. */

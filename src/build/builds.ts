@@ -20,6 +20,7 @@ import { cacheUsage } from './relay/cache-usage.ts';
 import { type BuildCalls, type OpenedBuilder, relayGrpc } from './relay/grpc-relay.ts';
 import { namedResponse, readFrontendSolve, readSolve, resultDigest } from './relay/solve.ts';
 import { upgrade } from './relay/upgrade.ts';
+import { WorkerLists } from './relay/worker-lists.ts';
 import { requireResultNames } from './result/result-names.ts';
 
 /** The builder of clients that name none. */
@@ -42,6 +43,7 @@ export class Builds {
   readonly #others: Map<string, Builds>;
   readonly #images: BaseImages;
   readonly #held = new Map<Builder, { readonly held: HeldBuilder; uses: number }>();
+  readonly #workers = new WorkerLists();
 
   constructor(host: BuildHost, name = DEFAULT_BUILDER, others: Map<string, Builds> = new Map()) {
     this.#host = host;
@@ -179,6 +181,8 @@ export class Builds {
     const running = new Map<string, BegunBuild>();
     return {
       refusedSince: (time) => held.refusedSince(time),
+      workers: (message) => this.#workers.of(held.builder, message),
+      keepWorkers: (message, answer) => this.#workers.keep(held.builder, message, answer),
       frontendSolve: async (message, ref) => {
         const solve = readFrontendSolve(message, held.builder.stepProxy);
         await this.#refuseLayouts(solve.hasLayouts);

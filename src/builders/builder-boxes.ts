@@ -76,7 +76,8 @@ export class BuilderBoxes {
       return undefined;
     }
     const cacheDisk = this.#cacheDisk(name);
-    const builder = new RunningBuilder({ name, authority, cacheDisk }, running, this.#rt.log);
+    const made = { name, authority, image: manifestDigest, cacheDisk };
+    const builder = new RunningBuilder(made, running, this.#rt.log);
     try {
       await builder.ready(this.#deadline());
       return builder;
@@ -134,7 +135,8 @@ export class BuilderBoxes {
       await startBox(rt, id, { policyId, ...from });
       const cacheDisk = this.#cacheDisk(name);
       const running = rt.running.expect(id);
-      const builder = new RunningBuilder({ name, authority, cacheDisk }, running, rt.log);
+      const made = { name, authority, image: image.manifestDigest, cacheDisk };
+      const builder = new RunningBuilder(made, running, rt.log);
       await builder.ready(this.#deadline(readyMs));
       rt.log.info('a builder was started', {
         ...{ builder: name, box: id, from: saved === undefined ? 'boot' : 'memory snapshot' },

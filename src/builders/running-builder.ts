@@ -30,6 +30,7 @@ const PING_BYTES = 16 * 1024;
 export class RunningBuilder implements Builder {
   readonly name: string;
   readonly authority: Builder['authority'];
+  readonly image: string;
   readonly cacheDisk: string;
   readonly keptBytes = KEPT_BYTES;
   readonly stepProxy = `http://${BRIDGE}:${BRIDGE_PORT}`;
@@ -37,13 +38,14 @@ export class RunningBuilder implements Builder {
   readonly #log: Logger;
 
   constructor(
-    { name, authority, cacheDisk }: Pick<Builder, 'name' | 'authority' | 'cacheDisk'>,
+    made: Pick<Builder, 'name' | 'authority' | 'image' | 'cacheDisk'>,
     box: Pick<RunningBox, 'guest' | 'signal'>,
     log: Logger,
   ) {
-    this.name = name;
-    this.authority = authority;
-    this.cacheDisk = cacheDisk;
+    this.name = made.name;
+    this.authority = made.authority;
+    this.image = made.image;
+    this.cacheDisk = made.cacheDisk;
     this.#box = box;
     this.#log = log;
   }

@@ -133,6 +133,7 @@ function serviceOf(
   const builder: Builder = {
     name,
     authority,
+    image: 'docker.io of this host',
     cacheDisk: directory,
     keptBytes,
     dial: () =>

@@ -108,6 +108,7 @@ beforeEach(async () => {
     ...{
       name: 'default',
       authority,
+      image: 'image',
       cacheDisk: 'disk',
       keptBytes: 1000,
       dial: nothing,

@@ -25,6 +25,7 @@ async function hostile(answer: (connection: Socket, request: string) => void): P
   return {
     ...{ name: 'default', serveProxy: unused, authority: { certificate: '', privateKey: '' } },
     ...{
+      image: 'image',
       cacheDisk: 'disk',
       keptBytes: 1000,
       serveStepProxy: unused,

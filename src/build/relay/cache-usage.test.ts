@@ -29,6 +29,7 @@ function usage() {
     ...{
       name: 'default',
       authority: { certificate: '', privateKey: '' },
+      image: 'image',
       cacheDisk: 'disk',
       keptBytes: 1000,
     },

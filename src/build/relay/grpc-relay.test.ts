@@ -12,6 +12,7 @@ import { framed } from '../wire/grpc.ts';
 import { bytesField } from '../wire/protobuf.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { type BuildCalls, relayGrpc } from './grpc-relay.ts';
+import { WorkerLists } from './worker-lists.ts';
 
 const SOLVE = '/moby.buildkit.v1.Control/Solve';
 const STATUS = '/moby.buildkit.v1.Control/Status';
@@ -22,6 +23,8 @@ const GRPC_OK = { ':status': 200, 'content-type': 'application/grpc' } as const;
 const calls: BuildCalls = {
   refusedSince: () => ({ files: ['why'], blobs: [], steps: [] }),
   frontendSolve: (message) => Promise.resolve(message),
+  workers: () => undefined,
+  keepWorkers: () => undefined,
   solve: (message) =>
     Promise.resolve({ message, finish: (response) => Promise.resolve(response), end: () => {} }),
 };
@@ -148,6 +151,35 @@ it('passes calls of the list on, and no other and no other spelling of one', asy
   const got = await call(relayed, STATUS, { method: 'PUT' });
   expect(got.head).toMatchObject({ 'grpc-status': '12' });
   expect(seen).toEqual([STATUS]);
+});
+
+it('asks a builder once for its workers, and answers the same again', async () => {
+  const WORKERS = '/moby.buildkit.v1.Control/ListWorkers';
+  const lists = new WorkerLists();
+  const builder = { image: 'image', cacheDisk: 'disk' };
+  const known: BuildCalls = {
+    ...calls,
+    workers: (message) => lists.of(builder, message),
+    keepWorkers: (message, answer) => lists.keep(builder, message, answer),
+  };
+  let asked = 0;
+  const relayed = relay(
+    builderOf((stream) => {
+      asked += 1;
+      stream.respond(GRPC_OK, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      stream.end(framed(Buffer.from('workers')));
+    }),
+    undefined,
+    (stream) => () => Promise.resolve({ stream, calls: known }),
+  );
+  for (let time = 0; time < 3; time += 1) {
+    const { head, trailers } = await call(relayed, WORKERS);
+    expect([head, trailers]).toMatchObject([{ ':status': 200 }, { 'grpc-status': '0' }]);
+  }
+  expect(asked).toBe(1);
+  await call(relayed, WORKERS, { body: framed(Buffer.from('filter')) });
+  expect(asked).toBe(2);
 });
 
 /** A frame of HTTP/2. */

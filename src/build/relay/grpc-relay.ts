@@ -22,8 +22,16 @@ import { A3sError } from '../../errors.ts';
 import { framed, GRPC, GrpcError, passedOn, unframed } from '../wire/grpc.ts';
 import { type BudgetShare, ByteBudget } from './byte-budget.ts';
 import type { RefusedRequests } from './explain.ts';
-import { guarded, HAS_ENDED, MAX_MESSAGE, passAnswer, send, wholeAnswer } from './grpc-answers.ts';
-import { FRONTEND_SOLVE, PASSED, SOLVE, STATUS } from './methods.ts';
+import {
+  guarded,
+  HAS_ENDED,
+  MAX_MESSAGE,
+  passAnswer,
+  send,
+  type WholeAnswer,
+  wholeAnswer,
+} from './grpc-answers.ts';
+import { FRONTEND_SOLVE, LIST_WORKERS, PASSED, SOLVE, STATUS } from './methods.ts';
 import { refuseBuild } from './refuse-build.ts';
 import { isOver, refuseCall, UnknownMethod } from './refuse-call.ts';
 import { buildOf, SolveStarts } from './solve-starts.ts';
@@ -48,6 +56,9 @@ export interface BuildCalls {
    * @param ref of the build that it belongs to
    */
   frontendSolve(message: Buffer, ref: string): Promise<Buffer>;
+  /** What the builder has answered to a list of its workers, if that is known. */
+  workers(message: Buffer): WholeAnswer | undefined;
+  keepWorkers(message: Buffer, answer: WholeAnswer): void;
 }
 
 export interface RunningSolve {
@@ -168,6 +179,7 @@ async function relayCall(call: Call, calls: BuildCalls): Promise<void> {
     if (path === SOLVE) await relaySolve(call, calls, share);
     else if (path === FRONTEND_SOLVE) await relayFrontend(call, calls, share);
     else if (path === STATUS) await relayStatus(call, share);
+    else if (path === LIST_WORKERS) await relayWorkers(call, calls, share);
     else if (PASSED.has(path)) await relayPassed(call);
     else throw new UnknownMethod();
     // The answer is held until the client has it.
@@ -186,6 +198,19 @@ async function relayPassed(call: Call): Promise<void> {
   const sent = begin(call);
   stream.pipe(sent);
   passAnswer(sent, stream);
+}
+
+async function relayWorkers(call: Call, calls: BuildCalls, share: BudgetShare): Promise<void> {
+  const begun = performance.now();
+  const message = await messageOf(call.stream, share);
+  let answer = calls.workers(message);
+  if (answer === undefined) {
+    const sent = begin(call);
+    sent.end(framed(message));
+    answer = await wholeAnswer(sent, share);
+    calls.keepWorkers(message, answer);
+  }
+  send(call.stream, answer, calls.refusedSince(begun));
 }
 
 async function relayFrontend(call: Call, calls: BuildCalls, share: BudgetShare): Promise<void> {

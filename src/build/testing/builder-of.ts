@@ -24,6 +24,7 @@ export function builderOf(
     ...{
       name: 'default',
       authority: { certificate: '', privateKey: '' },
+      image: 'image',
       cacheDisk: 'disk',
       keptBytes: 1000,
     },

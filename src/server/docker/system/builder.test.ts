@@ -25,7 +25,7 @@ afterAll(() => home.remove());
 
 /** Whose proxies nobody uses. */
 const unusedBuilder = {
-  ...{ name: 'default', cacheDisk: 'disk', keptBytes: 1000 },
+  ...{ name: 'default', image: 'image', cacheDisk: 'disk', keptBytes: 1000 },
   authority: makeAuthority({ subject: 'a builder', now: Date.now() }),
   ...{ serveProxy: () => () => undefined, serveStepProxy: () => () => undefined, stepProxy: '' },
   blobArchive: () => Promise.reject(new Error('no blob is read')),
