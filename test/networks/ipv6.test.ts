@@ -39,6 +39,7 @@ const OUTSIDE = '2001:db8:a3::77';
 const METADATA = 'fd00:ec2::254';
 /** Of the host. */
 const HOST = '2001:db8:a4::2';
+const OTHER_HOST = '2001:db8:a4::3';
 const MAC = '02:00:00:00:00:02';
 const AAAA = 28;
 const BOX = 'fd00:89::2';
@@ -149,6 +150,16 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
     execFileSync('sh', ['-c', 'kill -9 "$@" || true', 'sh', ...pids], { stdio: 'ignore' });
   }
 
+  /** As where the host gets other addresses by DHCP. The routes go with the old ones. */
+  function move(old: readonly string[], fresh: readonly string[]): void {
+    for (const each of old) ip('host', 'addr', 'del', each, 'dev', 'up0');
+    for (const each of fresh) {
+      ip('host', 'addr', 'add', each, 'dev', 'up0', ...(each.includes(':') ? ['nodad'] : []));
+    }
+    ip('host', 'route', 'replace', 'default', 'via', '192.0.2.1');
+    ip('host', '-6', 'route', 'replace', 'default', 'via', '2001:db8:a4::1');
+  }
+
   async function enter(namespace: number): Promise<void> {
     const { setns, errno } = await libc();
     if (setns(namespace, CLONE_NEWNET) !== 0) throw new Error(`setns: ${errno()}`);
@@ -183,6 +194,23 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
     for (const address of [HOST, METADATA]) {
       expect(await tcp(guest.send, address, 80)).toEqual(UNREACHABLE);
     }
+  });
+
+  it('leads out after the host has got other addresses', async () => {
+    const guest = await start(endpoint());
+    const out = async (): Promise<string[]> => [
+      await tcp(guest.send, OUTSIDE, 80),
+      await tcp(guest.send, '192.0.2.1', 80),
+    ];
+    await world('serveTcp', { address: '192.0.2.1', port: 80 });
+    expect(await out()).toEqual([HOST, '192.0.2.2']);
+    move(['192.0.2.2/24', `${HOST}/64`], ['192.0.2.3/24', `${OTHER_HOST}/64`]);
+    try {
+      expect(await out()).toEqual([OTHER_HOST, '192.0.2.3']);
+    } finally {
+      move(['192.0.2.3/24', `${OTHER_HOST}/64`], ['192.0.2.2/24', `${HOST}/64`]);
+    }
+    expect(await out()).toEqual([HOST, '192.0.2.2']);
   });
 
   it('takes no IPv4 address in the form of IPv6, by which sockets of the host reach IPv4', async () => {
