@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   closeSync,
@@ -11,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { question, recordBytes } from '../../src/networks/egress/testing/dns-bytes.ts';
 import type { Endpoint } from '../../src/networks/host/endpoint.ts';
@@ -42,6 +44,8 @@ const HOST = '2001:db8:a4::2';
 const OTHER_HOST = '2001:db8:a4::3';
 const MAC = '02:00:00:00:00:02';
 const AAAA = 28;
+/** In the namespace's making, netavark's work, pasta's start, the egress program's, and later. */
+const KILLED_AFTER_MS = [30, 150, 400, 900, 1700];
 const BOX = 'fd00:89::2';
 /** In hexadecimal digits. */
 const NO_ADDRESS = '0'.repeat(32);
@@ -134,9 +138,17 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
     expect(complaints).toEqual([]);
   });
 
-  /** All processes of these networks: their command lines have the directory. */
-  function killAll(): void {
-    const pids = readdirSync('/proc').filter((name) => {
+  function limits(rules: string[]): Endpoint['egress'] {
+    const servers = [network.gateway];
+    return {
+      ...{ uid: 0x7a36_2222, resolvers: servers, upstreams: servers, namesBoxes: true },
+      ...{ policies: [{ of: 'box', default: 'deny', rules }], ownSubnets: [] },
+    };
+  }
+
+  /** Those of these networks: their command lines have the directory. */
+  function processes(): string[] {
+    return readdirSync('/proc').filter((name) => {
       if (!/^\d+$/.test(name) || Number(name) === process.pid) return false;
       try {
         const args = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
@@ -145,6 +157,10 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
         return false;
       }
     });
+  }
+
+  function killAll(): void {
+    const pids = processes();
     expect(pids.length).toBeGreaterThan(3);
     // One of them may end with another.
     execFileSync('sh', ['-c', 'kill -9 "$@" || true', 'sh', ...pids], { stdio: 'ignore' });
@@ -251,15 +267,11 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
     const web = endpoint({
       ports: [{ hostIp: HOST, hostPort: 8081, boxPort: 80, protocol: 'tcp' }],
     });
-    const rules = [`allow:[${OUTSIDE}]:tcp:80`];
     const resolver = network.gateway;
     const db = endpoint({
       ...{ box: '2'.repeat(64), names: ['db'], mac: '02:00:00:00:00:03' },
       ...{ address: '10.89.1.3', address6: 'fd00:89::3' },
-      egress: {
-        ...{ uid: 0x7a36_2222, resolvers: [resolver], upstreams: [resolver], namesBoxes: true },
-        ...{ policies: [{ of: 'box', default: 'deny', rules }], ownSubnets: [] },
-      },
+      egress: limits([`allow:[${OUTSIDE}]:tcp:80`]),
     });
     const gone = endpoint({
       ...{ box: '3'.repeat(64), names: ['gone'], mac: '02:00:00:00:00:04' },
@@ -293,6 +305,36 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
       await asBefore();
       expect(readdirSync(at('net')).filter((name) => name.startsWith('3'))).toEqual([]);
     }
+  });
+
+  it('leaves nothing of a server that is killed at any moment', async () => {
+    const ports = [{ hostIp: HOST, hostPort: 8083, boxPort: 80, protocol: 'tcp' } as const];
+    const egress = limits([`allow:[${OUTSIDE}]:tcp:80`]);
+    const asked = JSON.stringify(endpoint({ ports, egress }));
+    for (const afterMs of KILLED_AFTER_MS) {
+      const killed = fork(join(import.meta.dirname, 'endless-server.ts'), [at('net'), asked], {
+        execArgv: ['--conditions=a3s-source', '--import', 'tsx'],
+      });
+      await once(killed, 'message');
+      await delay(afterMs);
+      killed.kill('SIGKILL');
+      // It would have ended by itself where it cannot work.
+      expect(await once(killed, 'exit')).toEqual([null, 'SIGKILL']);
+      await server().reconcile([]);
+      // What its programs were about to start meanwhile is gone with the next one.
+      await expect
+        .poll(
+          async () => {
+            await networks.reconcile([]);
+            return [existsSync(at('net')), processes()];
+          },
+          { timeout: 20_000 },
+        )
+        .toEqual([false, []]);
+      complaints.splice(0);
+    }
+    const guest = await start(endpoint({ ports }));
+    expect(await tcp(guest.send, OUTSIDE, 80)).toBe(HOST);
   });
 
   it('asks DNS servers at IPv6 addresses that a box has named', async () => {
