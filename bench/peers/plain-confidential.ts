@@ -56,18 +56,27 @@ export async function bootPlainly(
   const table = hashTable(spec);
   const tablePath = join(runtimeDir, 'hashes');
   writeFileSync(tablePath, table.bytes);
-  const monitor = await listenFor(vmmSockets(runtimeDir).monitor);
+  const sockets = vmmSockets(runtimeDir);
+  const listeners = [
+    await listenFor(sockets.monitor),
+    await listenFor(sockets.control),
+    await listenFor(sockets.processor),
+  ];
   const files = [confidential.firmwarePath, boot.kernelPath, boot.initrdPath, tablePath].map(
     (path) => openSync(path, 'r'),
   );
   const kvm = accelerator === 'kvm' ? openSync('/dev/kvm', 'r+') : undefined;
-  const inherited = [...files, monitor.fd, ...(kvm === undefined ? [] : [kvm])];
+  const inherited = [
+    ...files,
+    ...listeners.map(({ fd }) => fd),
+    ...(kvm === undefined ? [] : [kvm]),
+  ];
   const at = (index: number): number => FIRST_FD + index;
   const fds = {
     ...{ firmware: at(0), kernel: at(1), initrd: at(2) },
     hashes: { fd: at(3), address: table.address },
-    monitor: at(4),
-    kvm: kvm === undefined ? undefined : at(5),
+    ...{ monitor: at(4), control: at(5), processor: at(6) },
+    kvm: kvm === undefined ? undefined : at(7),
     sev: undefined,
     disks: [],
   };
@@ -76,7 +85,7 @@ export async function bootPlainly(
     await ended([...args, '-action', 'shutdown=poweroff'], inherited, signal);
   } finally {
     for (const fd of [...files, ...(kvm === undefined ? [] : [kvm])]) closeSync(fd);
-    await monitor.close();
+    for (const listener of listeners) await listener.close();
   }
 }
 

@@ -71,7 +71,9 @@ export async function startQemu(
   change: (args: readonly string[]) => readonly string[] = (args) => args,
 ): Promise<StartedQemu> {
   const { boot } = plan.spec;
-  const monitor = await listenFor(vmmSockets(plan.spec.runtimeDir).monitor);
+  const sockets = vmmSockets(plan.spec.runtimeDir);
+  const monitor = await listenFor(sockets.monitor);
+  const control = await listenFor(sockets.control);
   const opened: number[] = [];
   const inherited: number[] = [];
   const lend = (fd: number | undefined): number | undefined =>
@@ -89,6 +91,7 @@ export async function startQemu(
       state: lend(given.state),
       kvm: plan.accelerator === 'kvm' ? read('/dev/kvm', 'r+') : undefined,
       monitor: FIRST_FD + inherited.push(monitor.fd) - 1,
+      control: FIRST_FD + inherited.push(control.fd) - 1,
       disks: [],
     };
     const child = spawn('qemu-system-x86_64', change(qemuArguments(plan, fds)), {
@@ -106,6 +109,6 @@ export async function startQemu(
     return { child, words: () => words.trim() };
   } finally {
     for (const fd of opened) closeSync(fd);
-    await monitor.close();
+    for (const listener of [monitor, control]) await listener.close();
   }
 }

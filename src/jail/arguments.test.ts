@@ -25,9 +25,10 @@ const program: JailProgram = {
   outlives: true,
   limits: { openFiles: 64, fileBytes: 4096 },
 };
-const both: BuiltFeatures = { identity: true, namespaces: true };
-const user: BuiltFeatures = { identity: false, namespaces: true };
-const identityOnly: BuiltFeatures = { identity: true, namespaces: false };
+const both: BuiltFeatures = { identity: true, namespaces: true, landlock: false };
+const user: BuiltFeatures = { identity: false, namespaces: true, landlock: false };
+const identityOnly: BuiltFeatures = { identity: true, namespaces: false, landlock: false };
+const withLandlock: BuiltFeatures = { ...both, landlock: true };
 
 const tree = [
   ...['--ro-bind', '/usr', '/usr'],
@@ -39,6 +40,8 @@ const tree = [
   ...['--dev-bind', '/dev/zero', '/dev/zero'],
   ...['--dev-bind', '/dev/urandom', '/dev/urandom'],
 ];
+const IN_DIRECTORY =
+  'write-file,truncate,remove-file,remove-dir,make-reg,make-dir,make-sym,make-fifo,make-sock,refer';
 const limits = ['--core=0', '--nofile=64', '--fsize=4096', '--'];
 const handedOver = [
   ...['--ro-bind', '/etc/resolv.conf', '/etc/resolv.conf'],
@@ -130,6 +133,37 @@ it('leaves out the namespaces where the kernel has none', () => {
     'a b',
   ]);
   expect(jailCommand(host, identityOnly, program)).not.toContain('/usr/bin/bwrap');
+});
+
+it('limits what a program makes and changes, in its namespaces or without them', () => {
+  const limited: JailProgram = {
+    ...{ ...program, writable: ['/run/box'], sockets: ['/run/sockets'], reopened: [5] },
+    writableFiles: ['/run/list'],
+    binds: [
+      { source: '/srv', target: '/share', readonly: false },
+      { source: '/srv/a', target: '/one', readonly: false, file: true },
+      { source: '/srv/b', target: '/seen', readonly: true },
+    ],
+  };
+  const rules = (command: readonly string[]): string[] =>
+    command.flatMap((word) => /^--landlock-rule=path-beneath:(.*)$/.exec(word)?.[1] ?? []);
+  const expected = [
+    ...['/dev/null', '/dev/zero', '/dev/urandom', '/run/list', '/proc/self/fd/5', '/one'].map(
+      (path) => `write-file,truncate:${path}`,
+    ),
+    ...['/run/box', '/share'].map((path) => `${IN_DIRECTORY}:${path}`),
+    'make-sock,remove-file:/run/sockets',
+  ];
+  const inside = jailCommand(host, withLandlock, limited);
+  expect(rules(inside)).toEqual(expected);
+  const last = inside.lastIndexOf('/usr/bin/setpriv');
+  expect(last).toBeGreaterThan(inside.indexOf('/usr/bin/bwrap'));
+  const outside = jailCommand(host, { ...identityOnly, landlock: true }, limited);
+  expect(rules(outside)).toEqual(expected);
+  expect(outside.filter((word) => word === '/usr/bin/setpriv')).toHaveLength(1);
+  for (const other of [{ confinesItself: true }, { rootCapabilities: [] }]) {
+    expect(rules(jailCommand(host, withLandlock, { ...limited, ...other }))).toEqual([]);
+  }
 });
 
 it('ties a program that must not outlive this process to its parent, at each step', () => {

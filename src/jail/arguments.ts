@@ -4,9 +4,10 @@
  * @module
  */
 import type { JailFeatures, JailProgram } from './jail.ts';
+import { landlockOptions } from './landlock.ts';
 
 /** Which features a command line builds. */
-export type BuiltFeatures = Pick<JailFeatures, 'identity' | 'namespaces'>;
+export type BuiltFeatures = Pick<JailFeatures, 'identity' | 'namespaces' | 'landlock'>;
 
 /** The programs that build jails, and the layout of the host's file tree. */
 export interface JailHost {
@@ -47,6 +48,9 @@ export function jailCommand(
   features: BuiltFeatures,
   program: JailProgram,
 ): readonly [string, ...string[]] {
+  const hasNamespaces =
+    features.namespaces && host.bwrap !== undefined && program.lowPorts !== true;
+  const landlock = features.landlock ? landlockOptions(program, DEVICES) : [];
   return [
     // The first of these programs, since it takes root's capabilities.
     ...(program.networkNamespace === undefined
@@ -59,13 +63,16 @@ export function jailCommand(
       : [host.taskset, '--cpu-list', String(program.processor)]),
     host.setpriv,
     ...privileges(features, program),
+    // It would keep bwrap from mounting.
+    ...(hasNamespaces ? [] : landlock),
     '--',
-    ...(features.namespaces && host.bwrap !== undefined && program.lowPorts !== true
+    ...(hasNamespaces && host.bwrap !== undefined
       ? [
           host.bwrap,
           ...namespaces(host, features, program),
           '--',
           ...processLimit(host, features, program),
+          ...(landlock.length === 0 ? [] : [host.setpriv, ...landlock, '--']),
         ]
       : []),
     program.path,
@@ -100,6 +107,8 @@ function limits(host: JailHost, features: BuiltFeatures, program: JailProgram): 
     ...set('core', 0),
     ...set('nofile', limits.openFiles),
     ...set('fsize', limits.fileBytes),
+    // The soft limit alone.
+    ...set('fsize', limits.raisableFileBytes).map((option) => `${option}:`),
     ...set('cpu', limits.cpuSeconds),
     ...set('as', limits.addressSpaceBytes),
     ...set('data', limits.dataBytes),
@@ -169,7 +178,9 @@ function namespaces(host: JailHost, features: BuiltFeatures, program: JailProgra
     '--proc',
     '/proc',
     ...program.readable.flatMap((path) => ['--ro-bind', path, path]),
-    ...program.writable.flatMap((path) => ['--bind', path, path]),
+    ...[program.writable, program.writableFiles ?? [], program.sockets ?? []]
+      .flat()
+      .flatMap((path) => ['--bind', path, path]),
     ...(program.binds ?? []).flatMap(({ source, target, readonly }) => [
       `${readonly ? '--ro-bind' : '--bind'}${typeof source === 'number' ? '-fd' : ''}`,
       String(source),

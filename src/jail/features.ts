@@ -5,7 +5,7 @@
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { type JailHost, jailCommand, jailEnvironment } from './arguments.ts';
+import { type BuiltFeatures, type JailHost, jailCommand, jailEnvironment } from './arguments.ts';
 import { CONVERTER_IDENTITY } from './identity.ts';
 import type { JailFeatures, JailProgram } from './jail.ts';
 
@@ -18,9 +18,6 @@ const ID_MAP = '/proc/self/uid_map';
 /** Runs `true` in a jail with every feature. A feature that fails is left out, with the reason. */
 export async function probeFeatures(host: JailHost): Promise<HostFeatures> {
   const identity = process.geteuid?.() === 0 && hasIds(await readFile(ID_MAP, 'utf8'));
-  if (host.bwrap === undefined) {
-    return { identity, namespaces: false, reason: 'bwrap is missing (apt-get install bubblewrap)' };
-  }
   const program: JailProgram = {
     path: '/usr/bin/true',
     args: [],
@@ -32,11 +29,23 @@ export async function probeFeatures(host: JailHost): Promise<HostFeatures> {
     outlives: false,
     limits: { openFiles: 64 },
   };
-  const reason = await failure(
-    jailCommand(host, { identity, namespaces: true }, program),
-    jailEnvironment(program),
-  );
-  return { identity, namespaces: reason === undefined, reason };
+  const builds = (features: BuiltFeatures): Promise<string | undefined> =>
+    failure(jailCommand(host, features, program), jailEnvironment(program));
+  const [namespaces, landlock] = await Promise.all([
+    host.bwrap === undefined
+      ? 'bwrap is missing (apt-get install bubblewrap)'
+      : builds({ identity, namespaces: true, landlock: false }).then(named('user namespaces')),
+    builds({ identity, namespaces: false, landlock: true }).then(named('Landlock')),
+  ]);
+  return {
+    identity,
+    ...{ namespaces: namespaces === undefined, reason: namespaces },
+    ...{ landlock: landlock === undefined, landlockReason: landlock },
+  };
+}
+
+function named(feature: string): (reason: string | undefined) => string | undefined {
+  return (reason) => (reason === undefined ? undefined : `${feature}: ${reason}`);
 }
 
 /**
@@ -59,7 +68,7 @@ function failure(
   return new Promise((resolve) => {
     execFile(path, args, options, (error, _stdout, stderr) => {
       if (error === null) resolve(undefined);
-      else resolve(`user namespaces: ${stderr.trim().split('\n').at(-1) || error.message}`);
+      else resolve(stderr.trim().split('\n').at(-1) || error.message);
     });
   });
 }

@@ -5,6 +5,8 @@
  *  - *identity* (root only): an own user id, no capability, no new privileges;
  *  - *namespaces*: an own file tree that holds the system's programs and what was handed over, own
  *    process ids, own network unless it is the program's job, no capability.
+ * Where the kernel has Landlock, a program besides makes and changes files only in the places that
+ * are handed over for that, and as far as it has to.
  * Root has both, or the first alone where the kernel refuses user namespaces. An ordinary user has
  * the second; without it a jail is `weak`, and nothing starts unless the user accepts that. The
  * user can also require all features that this user can have.
@@ -32,6 +34,10 @@ export interface JailFeatures {
   readonly namespaces: boolean;
   /** Why a feature is missing. */
   readonly reason: string | undefined;
+  /** Landlock, which limits what files a program can make and change. */
+  readonly landlock: boolean;
+  /** Why it is missing. */
+  readonly landlockReason: string | undefined;
   /** Whether the user accepted jails that have neither feature. */
   readonly weakAccepted: boolean;
   /** Whether the user requires all features. */
@@ -43,6 +49,11 @@ export interface JailLimits {
   readonly openFiles: number;
   /** Largest file that it can write, in bytes. */
   readonly fileBytes?: number;
+  /**
+   * The same, where this process may raise it while the program runs. The program itself cannot
+   * with a filter of system calls, and otherwise can.
+   */
+  readonly raisableFileBytes?: number | undefined;
   readonly cpuSeconds?: number;
   readonly addressSpaceBytes?: number;
   /** Private memory that it can write to, wherever it comes from. */
@@ -69,10 +80,19 @@ export interface JailProgram {
    */
   readonly stdio: readonly ('ignore' | 'pipe' | number)[];
   /**
-   * Absolute paths that the program may see, and write as far as their modes allow. They keep their
-   * names.
+   * Absolute paths of directories that the program may see, and write as far as their modes allow.
+   * They keep their names.
    */
   readonly writable: readonly string[];
+  /** The same for single files. */
+  readonly writableFiles?: readonly string[];
+  /**
+   * Absolute paths of directories that the program makes sockets in: with Landlock, and nothing
+   * else.
+   */
+  readonly sockets?: readonly string[];
+  /** Positions in `stdio` of descriptors whose files the program opens again to write. */
+  readonly reopened?: readonly number[];
   /** Absolute paths that the program may see. They keep their names. */
   readonly readable: readonly string[];
   /** Whether the program reaches the host's network. */
@@ -146,4 +166,6 @@ export interface JailBind {
   readonly source: string | number;
   readonly target: string;
   readonly readonly: boolean;
+  /** Whether it is a single file. */
+  readonly file?: boolean;
 }

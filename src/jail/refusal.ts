@@ -16,6 +16,13 @@ export function refusalOf(built: JailFeatures, program: JailProgram): A3sError |
       { remedy: 'Publish the box at ports from 1024 on.' },
     );
   }
+  if (built.allRequired && !built.landlock) {
+    const { landlockReason = 'the host has no Landlock' } = built;
+    return new A3sError('state-unusable', `${cannot}: ${landlockReason}, and A3S_JAIL=require`, {
+      remedy:
+        'Use a kernel with Landlock among its security modules (Linux 6.2 or newer, lsm=landlock,…), and util-linux 2.41 or newer.',
+    });
+  }
   if (built.namespaces) return undefined;
   const { reason = 'the host offers no namespaces' } = built;
   if (built.allRequired) {

@@ -166,7 +166,7 @@ it.runIf(uid === 0)('keeps a program out by a user id of its own alone', async (
     taskset: '/usr/bin/taskset',
     hardLimits: new Map(),
   };
-  const features = { identity: true, namespaces: false, reason: 'for this test' };
+  const features = { identity: true, namespaces: false, landlock: false };
   const [program, ...args] = jailCommand(host, features, probe({ identity: allocateIdentity([]) }));
   expect(execFileSync(program, args, { encoding: 'utf8', cwd: '/' })).toBe('done\n');
 });
@@ -185,7 +185,10 @@ it('reports weak jails as accepted, and all features as required, only when that
 });
 
 describe('the least jail of a program', () => {
-  const host = { identity: true, namespaces: true, reason: undefined };
+  const host = {
+    ...{ identity: true, namespaces: true, reason: undefined },
+    ...{ landlock: true, landlockReason: undefined },
+  };
   const all = { ...host, weakAccepted: false, allRequired: true };
   const bare = { ...all, namespaces: false, reason: 'bwrap is missing' };
 
@@ -196,6 +199,12 @@ describe('the least jail of a program', () => {
 
   it.each([
     ['without namespaces', bare, {}, /bwrap is missing, and A3S_JAIL=require/],
+    [
+      'without Landlock',
+      { ...all, landlock: false, landlockReason: 'Landlock: not enabled' },
+      {},
+      /Landlock: not enabled, and A3S_JAIL=require/,
+    ],
     ['at a port below 1024', all, { lowPorts: true }, /ports below 1024 has no namespaces/],
   ])('refuses a program %s where all are required', (_, features, changes, message) => {
     const refusal = refusalOf(features, probe(changes));

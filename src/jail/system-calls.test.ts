@@ -14,12 +14,22 @@ const [ALLOW, KILL, REFUSE, UNKNOWN] = [0x7fff_0000, 0x8000_0000, 0x0005_0001, 0
 
 /** What the kernel's interpreter of classic BPF would return. */
 function decide(number: number, argument = 0, architecture = X86_64, third = 0): number {
-  const filter = systemCallFilter();
+  return decideAll(number, [argument, 0, third], { architecture });
+}
+
+function decideAll(
+  number: number,
+  args: readonly number[],
+  { architecture = X86_64, memoryFiles = true } = {},
+): number {
+  const filter = systemCallFilter({ memoryFiles });
   const data = new Map([
     [0, number],
     [4, architecture],
-    [16, argument],
-    [32, third],
+    ...Array.from({ length: 6 }, (_, n) => [
+      [16 + 8 * n, (args[n] ?? 0) % 2 ** 32] as const,
+      [20 + 8 * n, Math.floor((args[n] ?? 0) / 2 ** 32)] as const,
+    ]).flat(),
   ]);
   let loaded = 0;
   for (let at = 0; ; at += 1) {
@@ -66,6 +76,37 @@ describe('the filter of system calls', () => {
     expect(decide(CHECKED_CALLS.socket, 16, X86_64, 0)).toBe(REFUSE);
     const openTreeAttr = 467;
     expect(decide(openTreeAttr)).toBe(REFUSE);
+  });
+
+  it('allows no new limit of the length of files, and others', () => {
+    const { setrlimit, prlimit64 } = CHECKED_CALLS;
+    const [fsize, nproc] = [1, 6];
+    expect([fsize, nproc].map((resource) => decideAll(setrlimit, [resource, 9]))).toEqual([
+      REFUSE,
+      ALLOW,
+    ]);
+    const set = (resource: number, limit: number) => decideAll(prlimit64, [0, resource, limit]);
+    expect(set(fsize, 0)).toBe(ALLOW);
+    expect(set(fsize, 9)).toBe(REFUSE);
+    expect(set(fsize, 2 ** 32)).toBe(REFUSE);
+    expect(set(nproc, 9)).toBe(ALLOW);
+  });
+
+  it('allows files in memory, and memory that processes share, only where they are needed', () => {
+    const { memfd_create, mmap } = CHECKED_CALLS;
+    const [shared, anonymous, withFixed] = [0x01, 0x20, 0x10];
+    const map = (flags: number, memoryFiles: boolean) =>
+      decideAll(mmap, [0, 4096, 3, flags], { memoryFiles });
+    for (const memoryFiles of [true, false]) {
+      const expected = memoryFiles ? ALLOW : REFUSE;
+      expect(decideAll(memfd_create, [1], { memoryFiles })).toBe(expected);
+      expect(map(shared | anonymous, memoryFiles)).toBe(expected);
+      expect(map(shared | anonymous | withFixed, memoryFiles)).toBe(expected);
+      for (const flags of [shared, anonymous, 0x02 | anonymous]) {
+        expect(map(flags, memoryFiles)).toBe(ALLOW);
+      }
+      expect(decideAll(CHECKED_CALLS.socket, [16], { memoryFiles })).toBe(REFUSE);
+    }
   });
 
   it('ends a program that uses another table of system calls', () => {

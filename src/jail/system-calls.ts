@@ -39,7 +39,10 @@ export const REFUSED_CALLS = {
 const OPEN_TREE_ATTR = 467;
 
 /** Other system calls of which some uses are refused. */
-export const CHECKED_CALLS = { socket: 41, socketpair: 53, clone: 56, clone3: 435 } as const;
+export const CHECKED_CALLS = {
+  ...{ socket: 41, socketpair: 53, clone: 56, clone3: 435, mmap: 9, memfd_create: 319 },
+  ...{ setrlimit: 160, prlimit64: 302 },
+} as const;
 
 const AF_UNIX = 1;
 /** `AF_UNIX`, `AF_INET` and `AF_INET6`. */
@@ -48,6 +51,11 @@ const ALLOWED_FAMILIES = [AF_UNIX, 2, 10];
 const ALLOWED_PROTOCOLS = [0, 6, 17];
 /** All of `CLONE_NEW*` that clone(2) has. */
 const NEW_NAMESPACES = 0x7e02_0000;
+
+/** The resource that the length of files is. */
+const RLIMIT_FSIZE = 1;
+/** `MAP_SHARED` and `MAP_ANONYMOUS`. */
+const [SHARED, ANONYMOUS] = [0x01, 0x20];
 
 const AUDIT_ARCH_X86_64 = 0xc000_003e;
 /** The numbers of another table of system calls begin here. */
@@ -68,7 +76,11 @@ const ERRNO = 0x0005_0000;
 const NUMBER = 0;
 const ARCHITECTURE = 4;
 const FIRST_ARGUMENT = 16;
+const SECOND_ARGUMENT = 24;
 const THIRD_ARGUMENT = 32;
+const FOURTH_ARGUMENT = 40;
+/** The upper half of an argument follows the lower one. */
+const UPPER = 4;
 
 const INSTRUCTION_BYTES = 8;
 
@@ -79,11 +91,57 @@ function oneOf(values: readonly number[]): Instruction[] {
   return values.map((value, at) => [IF_EQUAL, values.length - at, 0, value]);
 }
 
+const refuse: Instruction = [RETURN, 0, 0, ERRNO | EPERM];
+const allow: Instruction = [RETURN, 0, 0, ALLOW];
+
+function load(offset: number): Instruction {
+  return [LOAD, 0, 0, offset];
+}
+
+/**
+ * Refuses a new limit of how long files become: the jail's parent may raise it, and nobody else.
+ */
+function fileLengths(): Instruction[] {
+  return [
+    [IF_EQUAL, 0, 4, CHECKED_CALLS.setrlimit],
+    load(FIRST_ARGUMENT),
+    [IF_EQUAL, 0, 1, RLIMIT_FSIZE],
+    refuse,
+    allow,
+    [IF_EQUAL, 0, 9, CHECKED_CALLS.prlimit64],
+    load(SECOND_ARGUMENT),
+    [IF_EQUAL, 1, 0, RLIMIT_FSIZE],
+    allow,
+    load(THIRD_ARGUMENT),
+    [IF_EQUAL, 0, 2, 0],
+    load(THIRD_ARGUMENT + UPPER),
+    [IF_EQUAL, 1, 0, 0],
+    refuse,
+    allow,
+  ];
+}
+
+/** Refuses memory that is a file in memory: no limit of the process counts it. */
+function memoryFiles(): Instruction[] {
+  return [
+    [IF_EQUAL, 0, 1, CHECKED_CALLS.memfd_create],
+    refuse,
+    [IF_EQUAL, 0, 5, CHECKED_CALLS.mmap],
+    load(FOURTH_ARGUMENT),
+    [IF_ANY_BIT, 0, 2, SHARED],
+    [IF_ANY_BIT, 0, 1, ANONYMOUS],
+    refuse,
+    allow,
+  ];
+}
+
+export interface FilterOptions {
+  /** Whether the program makes files in memory, and memory that processes share. */
+  readonly memoryFiles: boolean;
+}
+
 /** The filter, as bubblewrap reads it from a descriptor. */
-export function systemCallFilter(): Buffer {
-  const refuse: Instruction = [RETURN, 0, 0, ERRNO | EPERM];
-  const allow: Instruction = [RETURN, 0, 0, ALLOW];
-  const load = (offset: number): Instruction => [LOAD, 0, 0, offset];
+export function systemCallFilter(options: FilterOptions = { memoryFiles: true }): Buffer {
   const program: Instruction[] = [
     load(ARCHITECTURE),
     [IF_EQUAL, 1, 0, AUDIT_ARCH_X86_64],
@@ -95,6 +153,8 @@ export function systemCallFilter(): Buffer {
       [IF_EQUAL, 0, 1, number],
       refuse,
     ]),
+    ...fileLengths(),
+    ...(options.memoryFiles ? [] : memoryFiles()),
     // The C library tries clone(2) then, whose flags can be looked at.
     [IF_EQUAL, 0, 1, CHECKED_CALLS.clone3],
     [RETURN, 0, 0, ERRNO | ENOSYS],

@@ -200,7 +200,7 @@ describe.each(ANY_ACTOR)('a box of %s that starts from a template', (name) => {
       chmodSync(shared, 0o777);
       writeFileSync(join(shared, 'greeting'), 'hello\n', { mode: 0o644 });
       const { stdout } = await warm.run([
-        ...['run', '--rm', '--network', 'none', '-m', memory],
+        ...['run', '--name', 'sharing', '--network', 'none', '-m', memory],
         ...['-v', `${shared}:/shared`, '-v', `${shared}:/ro:ro`],
         ...[
           BUSYBOX,
@@ -211,6 +211,8 @@ describe.each(ANY_ACTOR)('a box of %s that starts from a template', (name) => {
       ]);
       expect(stdout).toBe('hello\nrefused\n');
       expect(readFileSync(join(shared, 'new'), 'utf8')).toBe('y\n');
+      expect(await startOf(warm, 'sharing')).toBe('template');
+      await warm.ok(['rm', 'sharing']);
     },
   );
 

@@ -1,12 +1,13 @@
 /*
  * Stands in for a VMM that its guest has taken over: it is started in the VMM's place, tries to get
- * out of its jail, and writes what became of each attempt beside itself, one a line: its name, and
- * `denied` with the error, `bounded` or `OPEN`.
+ * out of its jail, and writes what became of each attempt to the socket `report` beside itself, one
+ * a line: its name, and `denied` with the error, `bounded` or `OPEN`.
  *
  * The file `targets`, beside it as well, names what is outside: one a line, a kind and a value.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -132,6 +133,8 @@ static void processes(void) {
 static void rights(void) {
   errno = 0;
   result("become-root", setresuid(0, 0, 0) == 0);
+  errno = 0;
+  result("longer-files", setrlimit(RLIMIT_FSIZE, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY}) == 0);
   errno = 0;
   /* Every jail has one group of an ordinary user, which it may set again. */
   result("another-group", setresgid(4, 4, 4) == 0);
@@ -267,14 +270,41 @@ static void other_table(void) {
 }
 static void x32_table(void) { syscall(0x40000000L + 39); }
 
-static void write_far(void) {
+/* What fills the file system of the directory that the stand-in is in. */
+static void own_directory(void) {
   char path[4200];
-  snprintf(path, sizeof path, "%s/filling", directory);
-  int fd = open(path, O_RDWR | O_CREAT, 0600);
-  signal(SIGXFSZ, SIG_IGN);
+  snprintf(path, sizeof path, "%s/made", directory);
   errno = 0;
-  result("fill-disk", ftruncate(fd, 1L << 42) == 0);
+  result("make-file", open(path, O_RDWR | O_CREAT | O_EXCL, 0600) >= 0);
   unlink(path);
+  errno = 0;
+  result("make-directory", mkdir(path, 0700) == 0);
+  rmdir(path);
+  errno = 0;
+  result("make-link", symlink("/", path) == 0);
+  unlink(path);
+}
+
+/* Of a file that it was given, whichever number that has. There is one, or there is no report. */
+static void given_files(void) {
+  signal(SIGXFSZ, SIG_IGN);
+  int found = 0;
+  bool longer = false;
+  for (int fd = 3; fd < 64; fd++) {
+    struct stat about;
+    const int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || (flags & O_ACCMODE) != O_RDWR || fstat(fd, &about) != 0) continue;
+    if (!S_ISREG(about.st_mode)) continue;
+    found++;
+    errno = 0;
+    if (ftruncate(fd, 1L << 42) == 0 || pwrite(fd, "", 1, 1L << 41) == 1) {
+      longer = true;
+      if (ftruncate(fd, about.st_size) != 0) _exit(7);
+    }
+  }
+  if (found == 0 && strcmp(target("given"), "1") == 0) _exit(8);
+  if (found == 0) fprintf(report, "lengthen-disk denied EBADF\n");
+  else result("lengthen-disk", longer);
 }
 
 static void take_memory(void) {
@@ -282,6 +312,11 @@ static void take_memory(void) {
   void *got = mmap(NULL, 1UL << 40, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   result("fill-memory", got != MAP_FAILED);
+  errno = 0;
+  got = mmap(NULL, 1UL << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  result("shared-mapping", got != MAP_FAILED);
+  errno = 0;
+  result("memory-file", syscall(SYS_memfd_create, "a", 0) >= 0);
 }
 
 /* All at once, with an end of its own. */
@@ -311,11 +346,12 @@ int main(void) {
   if (length < 0) return 4;
   directory[length] = 0;
   *strrchr(directory, '/') = 0;
-  char path[4200], whole[4200];
-  snprintf(path, sizeof path, "%s/report.part", directory);
-  snprintf(whole, sizeof whole, "%s/report", directory);
-  report = fopen(path, "we");
-  if (report == NULL) return 5;
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  snprintf(address.sun_path, sizeof address.sun_path, "%.90s/report", directory);
+  int to = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connect(to, (struct sockaddr *)&address, sizeof address) != 0) return 5;
+  report = fdopen(to, "w");
+  if (report == NULL) return 6;
   files();
   processes();
   rights();
@@ -325,9 +361,10 @@ int main(void) {
   kernel();
   killed("system-calls-of-i386", other_table);
   killed("system-calls-of-x32", x32_table);
-  write_far();
+  own_directory();
+  given_files();
   take_memory();
   fork_bomb();
   fclose(report);
-  return rename(path, whole) == 0 ? 0 : 6;
+  return 0;
 }

@@ -10,7 +10,10 @@ const HOST: HostFacts = {
 };
 const SERVER: Report['server'] = {
   programs: [{ name: 'bwrap', package: 'bubblewrap', path: '/usr/bin/bwrap' }],
-  jail: { identity: true, namespaces: true, weakAccepted: false, allRequired: false },
+  jail: {
+    ...{ identity: true, namespaces: true, landlock: true },
+    ...{ weakAccepted: false, allRequired: false },
+  },
 };
 const PASSED: Attempt = { accelerator: 'tcg', result: { kernel: '6.12' } };
 

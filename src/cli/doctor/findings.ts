@@ -134,7 +134,7 @@ function ofPrograms({ programs }: Received<Host>): Finding[] {
 
 function ofJail({ jail }: Received<Host>): Finding[] {
   const { identity, namespaces, reason, weakAccepted, allRequired } = objectOf(jail);
-  if (namespaces === true) return [];
+  if (namespaces === true) return withoutLandlock(objectOf(jail));
   return [
     {
       severity:
@@ -142,6 +142,22 @@ function ofJail({ jail }: Received<Host>): Finding[] {
       message: `VMMs get no namespaces of their own: ${stringOf(reason) || 'no reason given'}`,
       remedy:
         'Permit user namespaces (sysctl kernel.unprivileged_userns_clone, AppArmor), or install bubblewrap.',
+    },
+  ];
+}
+
+function withoutLandlock({
+  landlock,
+  landlockReason,
+  allRequired,
+}: Received<Host['jail']>): Finding[] {
+  if (landlock === true) return [];
+  return [
+    {
+      severity: allRequired === true ? 'error' : 'warning',
+      message: `Landlock does not limit what helper programs write: ${stringOf(landlockReason) || 'no reason given'}`,
+      remedy:
+        'Use Linux 6.2 or newer with landlock among its security modules (lsm=), and util-linux 2.41 or newer.',
     },
   ];
 }

@@ -76,14 +76,16 @@ function hostLines(host: HostFacts): string[] {
 function serverLines(server: Received<Host>): string[] {
   const programs = objectsOf(server.programs);
   const found = programs.filter(({ path }) => path !== undefined);
-  const { identity, namespaces, reason } = objectOf(server.jail);
+  const { identity, namespaces, reason, landlock, landlockReason } = objectOf(server.jail);
+  const reasons = [reason, landlockReason].map(stringOf).filter(Boolean).join('; ');
   const features = [
     ...(identity === true ? ['own user id'] : []),
     ...(namespaces === true ? ['own namespaces'] : []),
+    ...(landlock === true ? ['Landlock'] : []),
   ];
   return [
     ` Programs: ${found.length} of ${programs.length}`,
-    ` Jail: ${features.join(', ') || 'none'}${stringOf(reason) && ` (${stringOf(reason)})`}`,
+    ` Jail: ${features.join(', ') || 'none'}${reasons && ` (${reasons})`}`,
     ...objectsOf(server.engines).flatMap((engine) => [
       ` Engine ${verdict(engine, stringOf(engine.version))}`,
       ...objectsOf(engine.accelerators).map((one) => `  accelerator ${verdict(one)}`),

@@ -59,8 +59,12 @@ function jail(features: Received<Host['jail']>): string {
   const built = [
     ...(features.identity === true ? ['own user id'] : []),
     ...(features.namespaces === true ? ['own namespaces'] : []),
+    ...(features.landlock === true ? ['Landlock'] : []),
   ];
-  const reason = stringOf(features.reason);
+  const reason = [features.reason, features.landlockReason]
+    .map(stringOf)
+    .filter(Boolean)
+    .join('; ');
   const accepted = features.weakAccepted === true;
   const none = accepted ? 'none, as A3S_ALLOW_WEAK_JAIL=1 accepts' : 'none';
   const all = features.allRequired === true ? ['all required, by A3S_JAIL=require'] : [];

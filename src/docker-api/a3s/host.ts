@@ -47,6 +47,8 @@ export const Host = z.strictObject({
     identity: z.boolean(),
     namespaces: z.boolean(),
     reason: z.string().optional(),
+    landlock: z.boolean(),
+    landlockReason: z.string().optional(),
     weakAccepted: z.boolean(),
     allRequired: z.boolean(),
   }),

@@ -6,16 +6,21 @@
 import { constants, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { once } from '../../async/once.ts';
-import { systemCallFilter } from '../../jail/system-calls.ts';
+import { type FilterOptions, systemCallFilter } from '../../jail/system-calls.ts';
 import { memoryFile } from '../memory-file.ts';
 import type { DescriptorTable } from './descriptor-table.ts';
 
-/** Written once: this process keeps it open. */
-const kept = once(async (): Promise<number> => {
+/** Each is written once: this process keeps it open. */
+const kept = {
+  withMemoryFiles: once(() => write({ memoryFiles: true })),
+  without: once(() => write({ memoryFiles: false })),
+};
+
+async function write(options: FilterOptions): Promise<number> {
   const fd = await memoryFile('a3s-calls');
-  writeFileSync(fd, systemCallFilter());
+  writeFileSync(fd, systemCallFilter(options));
   return fd;
-});
+}
 
 /**
  * Adds the filter to the files of a program, under the number that its jail takes. Its numbers of
@@ -23,9 +28,13 @@ const kept = once(async (): Promise<number> => {
  *
  * @throws A3sError `out-of-memory`
  */
-export async function callFilter(table: DescriptorTable): Promise<{ systemCalls?: number }> {
+export async function callFilter(
+  table: DescriptorTable,
+  { memoryFiles }: FilterOptions,
+): Promise<{ systemCalls?: number }> {
   if (process.arch !== 'x64') return {};
   // Opened anew: the reader of a shared descriptor would find its end.
-  const path = `/proc/self/fd/${await kept()}`;
+  const fd = await (memoryFiles ? kept.withMemoryFiles() : kept.without());
+  const path = `/proc/self/fd/${fd}`;
   return { systemCalls: table.keep(await open(path, constants.O_RDONLY)) };
 }

@@ -49,7 +49,7 @@ export class RunDirectory {
     const write = (name: keyof typeof NAMES, text: string | Buffer) =>
       writeFile(this.fileOf(name), text, { mode: 0o600, flag: 'wx' });
     for (const name of ['run', 'status', 'console'] as const) await write(name, '');
-    await write('systemCalls', systemCallFilter());
+    await write('systemCalls', systemCallFilter({ memoryFiles: false }));
     await write('description', JSON.stringify(description));
   }
 

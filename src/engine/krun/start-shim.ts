@@ -128,7 +128,10 @@ async function spawnShim(spec: VmSpec, host: ShimHost, run: RunDirectory): Promi
     ...shimCommand(host.program, [id, runtimeDir], process.execPath),
     identity,
     group: jailGroup(runtimeDir),
-    writable: [runtimeDir],
+    writable: [],
+    sockets: [runtimeDir],
+    // libkrun opens them again.
+    reopened: [numbers.console, ...numbers.disks.filter((_, n) => disks[n]?.readonly === false)],
     readable: [host.program, host.modules, ...[host.library, process.execPath].filter(isOutside)],
     binds: await shareBinds(spec, table),
     devices: await kvmDevices(),
@@ -166,7 +169,7 @@ async function shareBinds({ shares }: VmSpec, table: DescriptorTable): Promise<J
     const { source, name, held } = await resolveShare(share);
     const target = [SHARES, index, ...(name === undefined ? [] : [name])].join('/');
     const from = held === undefined ? source : table.keep(held);
-    binds.push({ source: from, target, readonly: share.readonly });
+    binds.push({ source: from, target, readonly: share.readonly, file: name !== undefined });
   }
   return binds;
 }

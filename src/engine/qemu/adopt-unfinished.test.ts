@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { isJailUid } from '../../jail/identity.ts';
 import { findTool } from '../../jail/tools.ts';
+import { DescriptorTable } from '../helpers/descriptor-table.ts';
 import { Helper } from '../helpers/helper.ts';
 import { findProcesses } from '../processes/processes.ts';
 import { endProcesses } from '../processes/sweep.ts';
 import { prepareDirectory } from '../runtime-directory.ts';
 import { QEMU, vmmJail } from './boot/vmm.ts';
-import { guestName, vmmSockets } from './command-line/arguments.ts';
+import { guestName, monitorArguments, vmmSockets } from './command-line/arguments.ts';
 import { executeAll } from './monitor/execute-all.ts';
 import { QmpClient } from './monitor/qmp.ts';
 import { QemuEngine } from './qemu-engine.ts';
@@ -25,13 +26,14 @@ let helper: Helper;
 beforeEach(async () => {
   runtimeDir = await mkdtemp(join(tmpdir(), 'adopt-'));
   await prepareDirectory(runtimeDir, identity);
-  const { monitor } = vmmSockets(runtimeDir);
+  await using table = new DescriptorTable();
+  const monitor = await table.listen(vmmSockets(runtimeDir).monitor);
   const args = [
     ...['-name', `${guestName(ID)},process=a3s-test`, '-machine', 'none', '-nodefaults'],
-    ...['-display', 'none', '-incoming', 'defer', '-qmp', `unix:${monitor},server=on,wait=off`],
+    ...['-display', 'none', '-incoming', 'defer', ...monitorArguments(monitor)],
   ];
   const jail = vmmJail({ identity, runtimeDir, memoryBytes: 2 ** 26, cpus: 1 });
-  helper = await Helper.start('qemu', { ...jail, path: await findTool(QEMU), args });
+  helper = await Helper.start('qemu', { ...jail, path: await findTool(QEMU), args }, table.fds);
 });
 afterEach(async () => {
   await endProcesses(runtimeDir);

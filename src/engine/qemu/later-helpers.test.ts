@@ -8,12 +8,13 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { identityFor, isJailUid } from '../../jail/identity.ts';
 import { findTool } from '../../jail/tools.ts';
 import type { Share } from '../engine.ts';
+import { DescriptorTable } from '../helpers/descriptor-table.ts';
 import { Helper } from '../helpers/helper.ts';
 import { findProcesses } from '../processes/processes.ts';
 import { endProcesses } from '../processes/sweep.ts';
 import { prepareDirectory } from '../runtime-directory.ts';
 import { findVmm, QEMU, vmmJail } from './boot/vmm.ts';
-import { guestName, vmmSockets } from './command-line/arguments.ts';
+import { guestName, monitorArguments, vmmSockets } from './command-line/arguments.ts';
 import { attachNic } from './monitor/attach-nic.ts';
 import { attachedDevices } from './monitor/hotplug.ts';
 import { ANY_ANSWER, QmpClient } from './monitor/qmp.ts';
@@ -35,23 +36,29 @@ beforeEach(async () => {
   await mkdir(runtimeDir);
   await mkdir(join(root, 'shared'));
   await prepareDirectory(runtimeDir, identity);
-  const socket = vmmSockets(runtimeDir).monitor;
+  helper = await startQemu();
+  const signal = AbortSignal.any([AbortSignal.timeout(DEADLINE_MS), helper.ended]);
+  monitor = await QmpClient.connect(vmmSockets(runtimeDir).monitor, () => undefined, signal);
+  const vmm = findVmm(ID, runtimeDir);
+  if (vmm === undefined) throw new Error('there is no VMM');
+  vm = new QemuVm({ id: ID, runtimeDir, vmm, monitor, helpers: [helper] });
+});
+
+/** When it returns, QEMU alone has the monitor's socket. */
+async function startQemu(): Promise<Helper> {
+  await using table = new DescriptorTable();
   const args = [
     ...['-name', `${guestName(ID)},process=a3s-test`, '-S', '-nodefaults', '-display', 'none'],
     ...['-machine', 'q35,memory-backend=memory', '-m', '64M'],
     ...['-object', 'memory-backend-memfd,id=memory,size=64M,share=on'],
     ...['-device', 'pcie-root-port,id=rp0,chassis=1,slot=1'],
     ...['-device', 'pcie-root-port,id=rp1,chassis=2,slot=2'],
-    ...['-qmp', `unix:${socket},server=on,wait=off`],
+    ...monitorArguments(await table.listen(vmmSockets(runtimeDir).monitor)),
   ];
   const jail = vmmJail({ identity, runtimeDir, memoryBytes: 2 ** 26, cpus: 1 });
-  helper = await Helper.start('qemu', { ...jail, path: await findTool(QEMU), args });
-  const signal = AbortSignal.any([AbortSignal.timeout(DEADLINE_MS), helper.ended]);
-  monitor = await QmpClient.connect(socket, () => undefined, signal);
-  const vmm = findVmm(ID, runtimeDir);
-  if (vmm === undefined) throw new Error('there is no VMM');
-  vm = new QemuVm({ id: ID, runtimeDir, vmm, monitor, helpers: [helper] });
-});
+  return await Helper.start('qemu', { ...jail, path: await findTool(QEMU), args }, table.fds);
+}
+
 afterEach(async () => {
   await vm.kill();
   await endProcesses(runtimeDir);

@@ -29,6 +29,7 @@ import { type Helper, printable } from '../helpers/helper.ts';
 import { checkPort, passtSocket, startPasst } from '../helpers/passt.ts';
 import { startVirtiofsd } from '../helpers/virtiofsd.ts';
 import { panicReason } from '../panic-reason.ts';
+import { allowDisks } from '../processes/file-length.ts';
 import { limitProcesses } from '../processes/process-limits.ts';
 import { endProcesses, removeSockets } from '../processes/sweep.ts';
 import type { ProcessorPort } from '../secure-processor/port.ts';
@@ -120,7 +121,8 @@ export class QemuVm implements Vm {
   }
 
   async attachDisks(name: string, disks: readonly Disk[]): Promise<void> {
-    const { monitor, confidential } = this.#parts;
+    const { monitor, confidential, vmm } = this.#parts;
+    await allowDisks(vmm, disks);
     // One that has no root ports has no place for them.
     await attachDiskSet(monitor, name, disks, confidential !== undefined);
   }

@@ -162,7 +162,8 @@ function jailOf(
     ],
     identity: { uid, gid: uid },
     stdio,
-    writable: [refusals],
+    writable: [],
+    writableFiles: [refusals],
     readable: [
       ...[join(directory, BUNDLE), join(directory, SETTINGS_FILE)],
       ...(node.startsWith('/usr/') ? [] : [node]),

@@ -57,12 +57,18 @@ export async function bootFirmware(
     writeFileSync(join(runtimeDir, name), bytes);
   }
   const files = names.map((name) => openSync(join(runtimeDir, name), 'r'));
-  const listener = await listenFor(vmmSockets(runtimeDir).monitor);
+  const sockets = vmmSockets(runtimeDir);
+  const listeners = [
+    await listenFor(sockets.monitor),
+    await listenFor(sockets.control),
+    await listenFor(sockets.processor),
+  ];
   const [firmware, kernel, initrd, table] = [3, 4, 5, 6] as const;
   const hashes =
     handed.table === undefined ? undefined : { fd: table, address: handed.table.address };
   const fds = {
-    ...{ firmware, kernel, initrd, hashes, monitor: 7, disks: [] },
+    ...{ firmware, kernel, initrd, hashes, disks: [] },
+    ...{ monitor: 7, control: 8, processor: 9 },
     ...{ kvm: undefined, sev: undefined },
   };
   const own = confidentialArguments({ spec, accelerator: 'tcg' }, fds);
@@ -71,7 +77,7 @@ export async function bootFirmware(
   );
   const debug = ['-debugcon', 'stdio', '-global', 'isa-debugcon.iobase=0x402'];
   const vmm = spawn(QEMU, [...args, ...debug, ...extra], {
-    stdio: ['ignore', 'pipe', 'pipe', ...files, listener.fd],
+    stdio: ['ignore', 'pipe', 'pipe', ...files, ...listeners.map(({ fd }) => fd)],
   });
   // Its output has been read to the end by then.
   const gone = once(vmm, 'close');
@@ -81,7 +87,7 @@ export async function bootFirmware(
     errors += String(data);
   });
   try {
-    await listener.close();
+    for (const listener of listeners) await listener.close();
     const found = new Promise<void>((resolve) => {
       vmm.stdout?.on('data', (data) => {
         printed += String(data);
@@ -91,8 +97,9 @@ export async function bootFirmware(
     const failed = gone.then(() => {
       throw new Error(`the VMM ended: ${errors}`);
     });
-    const { monitor } = vmmSockets(runtimeDir);
-    const ended = halts ? untilHalted(monitor, signal) : switchedOff(monitor, signal);
+    const ended = halts
+      ? untilHalted(sockets.monitor, signal)
+      : switchedOff(sockets.monitor, signal);
     const off = ended.catch((error: unknown) =>
       signal.aborted || halts ? Promise.reject(error) : failed,
     );

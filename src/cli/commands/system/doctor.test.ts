@@ -11,7 +11,13 @@ const PASSED = { accelerator: 'tcg', kernel: '6.12.1', launchMs: 90, bootMs: 900
 const doctor = (...args: string[]) => transcript(socket, ['doctor', ...args], { home: directory });
 
 function serve(selfTest: object): void {
-  const jail = { identity: true, namespaces: true, weakAccepted: false, allRequired: false };
+  const jail = {
+    identity: true,
+    namespaces: true,
+    landlock: true,
+    weakAccepted: false,
+    allRequired: false,
+  };
   const accelerators = [{ name: 'kvm', available: false, reason: 'no device' }];
   const engines = [{ name: 'qemu', available: true, version: '10', accelerators, tees: [] }];
   server.answers.set(HOST, { json: { jail, programs: [], engines } });

@@ -14,9 +14,11 @@ import type { GuestArchitecture, VmSpec } from '../../engine.ts';
 import { callFilter } from '../../helpers/call-filter.ts';
 import { DescriptorTable } from '../../helpers/descriptor-table.ts';
 import { Helper } from '../../helpers/helper.ts';
+import { fileLength } from '../../processes/file-length.ts';
 import { limitProcess } from '../../processes/process-limits.ts';
 import { type FoundProcess, findDescendant, findProcesses } from '../../processes/processes.ts';
 import { guestName, qemuArguments, type VmmPlan, vmmSockets } from '../command-line/arguments.ts';
+import { hasSharedRam } from '../command-line/shared-ram.ts';
 import { QmpClient, type QmpEvent } from '../monitor/qmp.ts';
 import { VMM } from '../vm.ts';
 
@@ -138,23 +140,33 @@ const STACK_BYTES = 2 ** 24;
 
 type JailedSpec = Pick<VmSpec, 'identity' | 'runtimeDir' | 'memoryBytes' | 'cpus'>;
 
+/** What a VMM may take of the host, beside its number of processors. */
+interface VmmLimits {
+  /** How large the guest's memory can become; absent: as large as it is. */
+  readonly growthBytes?: number;
+  /** How long its files become; absent: not limited. */
+  readonly fileBytes?: number;
+}
+
 /**
- * How a VMM is jailed: it sees its box's runtime directory, and has everything else as open files.
- *
- * @param growthBytes how large the guest's memory can become
+ * How a VMM is jailed: it connects to sockets in its box's runtime directory, can make nothing
+ * there, and has everything else as open files.
  */
 export function vmmJail(
   { identity, runtimeDir, memoryBytes, cpus }: JailedSpec,
-  growthBytes = 0,
+  { growthBytes = 0, fileBytes }: VmmLimits = {},
 ): Omit<JailProgram, 'path' | 'args' | 'stdio' | 'outlives'> {
   const dataBytes = Math.max(memoryBytes, growthBytes) + DATA_BYTES + cpus * STACK_BYTES;
   return {
     identity,
     group: jailGroup(runtimeDir),
-    writable: [runtimeDir],
-    readable: [],
+    writable: [],
+    readable: [runtimeDir],
     network: false,
-    limits: { openFiles: 4096, processes: PROCESSES, dataBytes },
+    limits: {
+      ...{ openFiles: 4096, processes: PROCESSES, dataBytes },
+      raisableFileBytes: fileBytes,
+    },
     environment: ENVIRONMENT,
   };
 }
@@ -189,8 +201,19 @@ export async function spawnVmm(
     backing.push(lower);
   }
   const monitor = await table.listen(socket);
-  const numbers = { kernel, initrd, kvm, ram, state, monitor, disks: diskFds, backing };
+  const control = await table.listen(vmmSockets(spec.runtimeDir).control);
+  const numbers = { kernel, initrd, kvm, ram, state, monitor, control, disks: diskFds, backing };
   const args = qemuArguments(plan, numbers);
-  const jail = { ...vmmJail(spec, plan.growthBytes), ...(await callFilter(table)) };
+  const { growthBytes, start } = plan;
+  const fileBytes = await fileLength(disks, memoryOf(spec));
+  const filter = await callFilter(table, { memoryFiles: hasSharedRam(spec) });
+  // A file in /dev/shm; other RAM is in memory files, which Landlock does not know.
+  const reopened = start === 'template' && hasSharedRam(spec) && ram !== undefined ? [ram] : [];
+  const jail = { ...vmmJail(spec, { growthBytes, fileBytes }), ...filter, reopened };
   return await Helper.start(VMM, { ...jail, path, args }, table.fds);
+}
+
+/** A VM that needs less than its template has that much all the same. */
+function memoryOf({ memoryBytes, template }: VmSpec): number {
+  return Math.max(memoryBytes, template?.memoryBytes ?? 0);
 }

@@ -30,7 +30,7 @@ const rootPorts = Array.from({ length: 4 }, (_, n) => [
 ]).flat();
 
 it('tells the kernel of an emulated processor the rate of its counter', () => {
-  const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, disks: [] };
+  const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, control: 10, disks: [] };
   const line = (changes: Partial<VmmPlan>): string =>
     qemuArguments(plan({ tscKhz: 2_596_000, ...changes }), fds).join(' ');
   expect(line({})).toContain(' -append tsc_early_khz=2596000 console=ttyS0 quiet -');
@@ -41,10 +41,11 @@ it('tells the kernel of an emulated processor the rate of its counter', () => {
 });
 
 it('describes the microVM completely on QEMU’s command line, and nothing of the box', () => {
-  const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, disks: [5, 6] };
+  const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, control: 10, disks: [5, 6] };
   expect(qemuArguments(plan(), fds)).toEqual([
     ...['-name', `guest=${spec.id},process=a3s-0123456789a`],
     ...['-uuid', '01234567-89ab-cdef-0123-456789abcdef'],
+    ...['-object', 'authz-simple,id=place,identity=/run/a,,b/ctl.sock'],
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
     '-nodefaults',
     '-no-user-config',
@@ -64,7 +65,7 @@ it('describes the microVM completely on QEMU’s command line, and nothing of th
     ...['-serial', 'chardev:console'],
     ...['-device', 'virtio-rng-pci,bus=pcie.0,disable-legacy=on'],
     ...['-device', 'virtio-serial-pci,bus=pcie.0,disable-legacy=on,max_ports=2'],
-    ...['-chardev', 'socket,id=control,path=/run/a,,b/ctl.sock,server=on,wait=off'],
+    ...['-chardev', 'socket,id=control,fd=10,server=on,wait=off'],
     ...['-device', 'virtserialport,id=control-port,chardev=control,name=a3s.control'],
     ...['-chardev', 'socket,id=monitor,fd=9,server=on,wait=off'],
     ...['-mon', 'chardev=monitor,mode=control'],
@@ -74,13 +75,13 @@ it('describes the microVM completely on QEMU’s command line, and nothing of th
 });
 
 it('passes KVM to QEMU as a descriptor, since the jail has no /dev/kvm', () => {
-  const fds = { kernel: 3, initrd: 4, kvm: 5, monitor: 9, disks: [] };
+  const fds = { kernel: 3, initrd: 4, kvm: 5, monitor: 9, control: 10, disks: [] };
   const line = qemuArguments(plan({ accelerator: 'kvm' }), fds).join(' ');
   expect(line).toContain('-accel kvm,device=/dev/fdset/1 -cpu host -add-fd fd=5,set=1 -smp');
 });
 
 it('makes guest memory shared only for file servers', () => {
-  const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, disks: [] };
+  const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, control: 10, disks: [] };
   const shares = [{ tag: 'share-0', path: '/srv', readonly: true }];
   expect(qemuArguments(plan({ spec: { ...spec, shares } }), fds)).toContain(
     'memory-backend-memfd,id=memory,size=268435456B,dump=off,merge=off,share=on',
@@ -88,7 +89,15 @@ it('makes guest memory shared only for file servers', () => {
 });
 
 it('shares the memory of a microVM from a template that takes shares later', () => {
-  const fds = { kernel: 3, initrd: undefined, kvm: undefined, monitor: 9, disks: [], ram: 4 };
+  const fds = {
+    kernel: 3,
+    initrd: undefined,
+    kvm: undefined,
+    monitor: 9,
+    control: 10,
+    disks: [],
+    ram: 4,
+  };
   const template = {
     ...{ key: '0'.repeat(64), shape: { cpus: 2, boot: spec.boot }, ram: 4, devicePath: '/d' },
     memoryBytes: 512 * MEBIBYTE,
@@ -103,7 +112,7 @@ it('shares the memory of a microVM from a template that takes shares later', () 
 });
 
 it('emulates arm64 on the machine virt, which has no tables of ACPI and no time stamp counter', () => {
-  const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, disks: [] };
+  const fds = { kernel: 3, initrd: 4, kvm: undefined, monitor: 9, control: 10, disks: [] };
   const boot = { ...spec.boot, architecture: 'arm64' } as const;
   const line = qemuArguments(plan({ spec: { ...spec, boot }, tscKhz: 1 }), fds).join(' ');
   expect(line).toContain(

@@ -30,8 +30,9 @@ export interface VmmDescriptors {
   readonly state?: number | undefined;
   /** `/dev/kvm`, opened for reading and writing; only with that accelerator. */
   readonly kvm: number | undefined;
-  /** A listening socket, which the monitor answers on. */
+  /** Listening sockets: the monitor answers on one, and the other leads to the control port. */
   readonly monitor: number;
+  readonly control: number;
   /** One per disk, in the spec's order. */
   readonly disks: readonly number[];
   /** For each disk, the descriptors of the images below it. */
@@ -133,7 +134,7 @@ function deviceArguments({ spec, start }: VmmPlan): string[] {
   return spec.fork === undefined ? templateDevices(spec) : forkDevices(spec, spec.fork);
 }
 
-export function identity({ id }: VmSpec): string[] {
+export function identity({ id, runtimeDir }: VmSpec): string[] {
   const uuid = [
     id.slice(0, 8),
     id.slice(8, 12),
@@ -141,7 +142,12 @@ export function identity({ id }: VmSpec): string[] {
     id.slice(16, 20),
     id.slice(20, 32),
   ];
-  return ['-name', `${guestName(id)},process=a3s-${id.slice(0, 11)}`, '-uuid', uuid.join('-')];
+  return [
+    ...['-name', `${guestName(id)},process=a3s-${id.slice(0, 11)}`, '-uuid', uuid.join('-')],
+    // Processes of a VM are found by a path in its runtime directory, and QEMU opens none there.
+    // Nothing refers to this object.
+    ...['-object', `authz-simple,id=place,identity=${optionValue(vmmSockets(runtimeDir).control)}`],
+  ];
 }
 
 export function confinement(): string[] {
@@ -248,7 +254,6 @@ function counterRate({ spec, accelerator, tscKhz }: VmmPlan): string[] {
 function devices({ spec, start }: VmmPlan, fds: VmmDescriptors): string[] {
   const ownPorts = start === 'boot' || spec.fork?.arrangement === 'boot';
   const ports = ownPorts ? rootPorts(spec) : templatePorts(spec);
-  const { control } = vmmSockets(spec.runtimeDir);
   return [
     '-chardev',
     `ringbuf,id=${CONSOLE},size=${CONSOLE_BYTES}`,
@@ -259,7 +264,7 @@ function devices({ spec, start }: VmmPlan, fds: VmmDescriptors): string[] {
     '-device',
     'virtio-serial-pci,bus=pcie.0,disable-legacy=on,max_ports=2',
     '-chardev',
-    `socket,id=${CONTROL},path=${optionValue(control)},server=on,wait=off`,
+    listeningSocket(CONTROL, fds.control),
     '-device',
     `virtserialport,id=${CONTROL_PORT_ID},chardev=${CONTROL},name=${CONTROL_PORT}`,
     ...monitorArguments(fds.monitor),
@@ -271,12 +276,12 @@ function devices({ spec, start }: VmmPlan, fds: VmmDescriptors): string[] {
 }
 
 export function monitorArguments(fd: number): string[] {
-  return [
-    '-chardev',
-    `socket,id=monitor,fd=${fd},server=on,wait=off`,
-    '-mon',
-    'chardev=monitor,mode=control',
-  ];
+  return ['-chardev', listeningSocket('monitor', fd), '-mon', 'chardev=monitor,mode=control'];
+}
+
+/** QEMU makes no socket itself: it can only read its runtime directory. */
+export function listeningSocket(id: string, fd: number): string {
+  return `socket,id=${id},fd=${fd},server=on,wait=off`;
 }
 
 /**
@@ -289,6 +294,6 @@ export function lifecycle(): string[] {
 }
 
 /** QEMU's option syntax ends a value at a comma, so a comma is written twice. */
-export function optionValue(value: string): string {
+function optionValue(value: string): string {
   return value.replaceAll(',', ',,');
 }

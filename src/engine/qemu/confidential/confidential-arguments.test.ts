@@ -39,7 +39,7 @@ const simulatedFds: ConfidentialDescriptors = {
   hashes: { fd: 6, address: 0x810c00 },
   kvm: undefined,
   sev: undefined,
-  monitor: 7,
+  ...{ monitor: 7, control: 12, processor: 13 },
   disks: [8, 9],
 };
 const simulated: ConfidentialPlan = { spec, accelerator: 'tcg' };
@@ -47,11 +47,15 @@ const snp: ConfidentialPlan = {
   spec: { ...spec, confidential: { ...confidential, tee: 'snp' } },
   accelerator: 'kvm',
 };
-const snpFds: ConfidentialDescriptors = { ...simulatedFds, hashes: undefined, kvm: 10, sev: 11 };
+const snpFds: ConfidentialDescriptors = {
+  ...simulatedFds,
+  ...{ hashes: undefined, processor: undefined, kvm: 10, sev: 11 },
+};
 
 const HEAD = [
   ...['-name', `guest=${spec.id},process=a3s-0123456789a`],
   ...['-uuid', '01234567-89ab-cdef-0123-456789abcdef'],
+  ...['-object', 'authz-simple,id=place,identity=/run/a,,b/ctl.sock'],
   ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
   '-nodefaults',
   '-no-user-config',
@@ -67,7 +71,7 @@ const BOOT = [
   ...['-device', 'virtio-rng-pci,bus=pcie.0,addr=0x1,disable-legacy=on,iommu_platform=on'],
 ];
 const CONTROL = [
-  ...['-chardev', 'socket,id=control,path=/run/a,,b/ctl.sock,server=on,wait=off'],
+  ...['-chardev', 'socket,id=control,fd=12,server=on,wait=off'],
   ...['-device', 'virtserialport,id=control-port,chardev=control,name=a3s.control,nr=1'],
 ];
 const SPEC =
@@ -147,7 +151,7 @@ describe('the arguments of a confidential microVM', () => {
       '-device',
       'virtio-serial-pci,bus=pcie.0,addr=0x2,disable-legacy=on,iommu_platform=on,max_ports=3',
       ...CONTROL,
-      ...['-chardev', 'socket,id=processor,path=/run/a,,b/sp.sock,server=on,wait=off'],
+      ...['-chardev', 'socket,id=processor,fd=13,server=on,wait=off'],
       ...['-device', 'virtserialport,id=processor-port,chardev=processor,name=a3s.sp,nr=2'],
       ...TAIL,
     ]);

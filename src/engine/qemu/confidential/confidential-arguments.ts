@@ -18,10 +18,9 @@ import {
   confinement,
   identity,
   lifecycle,
+  listeningSocket,
   monitorArguments,
-  optionValue,
   processors,
-  vmmSockets,
 } from '../command-line/arguments.ts';
 import { cardHub, cardId, joinedTap } from '../command-line/card-hub.ts';
 import { diskSet, KVM_SET } from '../command-line/descriptor-sets.ts';
@@ -50,8 +49,11 @@ export interface ConfidentialDescriptors {
   /** `/dev/kvm` and `/dev/sev`, where they are needed. */
   readonly kvm: number | undefined;
   readonly sev: number | undefined;
-  /** A listening socket, which the monitor answers on. */
+  /** Listening sockets, as those of a plain VM. */
   readonly monitor: number;
+  readonly control: number;
+  /** The socket that leads to a simulated secure processor; undefined: the VM has a real one. */
+  readonly processor: number | undefined;
   /** One per disk, in the spec's order. */
   readonly disks: readonly number[];
   /** The tap device of the network card, where the host leads it. */
@@ -84,7 +86,7 @@ export function confidentialArguments(
     ...memory(spec),
     ...protection(spec, fds),
     ...boot(spec, fds),
-    ...ports(spec),
+    ...ports(fds),
     ...rootPorts(spec),
     ...monitorArguments(fds.monitor),
     ...asArguments([...cards(spec, fds), ...disks(spec)]),
@@ -172,9 +174,7 @@ function boot({ boot: { commandLine } }: ConfidentialSpec, fds: ConfidentialDesc
   ];
 }
 
-function ports({ runtimeDir, confidential }: ConfidentialSpec): string[] {
-  const simulated = confidential.tee === 'simulated';
-  const { control, processor } = vmmSockets(runtimeDir);
+function ports({ control, processor }: ConfidentialDescriptors): string[] {
   return [
     '-serial',
     'none',
@@ -182,19 +182,19 @@ function ports({ runtimeDir, confidential }: ConfidentialSpec): string[] {
     `virtio-rng-pci,${FIXED_PLACES.random},${MODERN}`,
     '-device',
     // The first port belongs to a console, and this machine has no console.
-    `virtio-serial-pci,${FIXED_PLACES.serial},${MODERN},max_ports=${simulated ? 3 : 2}`,
+    `virtio-serial-pci,${FIXED_PLACES.serial},${MODERN},max_ports=${processor === undefined ? 2 : 3}`,
     '-chardev',
-    `socket,id=${CONTROL},path=${optionValue(control)},server=on,wait=off`,
+    listeningSocket(CONTROL, control),
     '-device',
     `virtserialport,id=${CONTROL_PORT_ID},chardev=${CONTROL},name=${CONTROL_PORT},nr=1`,
-    ...(simulated
-      ? [
+    ...(processor === undefined
+      ? []
+      : [
           '-chardev',
-          `socket,id=processor,path=${optionValue(processor)},server=on,wait=off`,
+          listeningSocket('processor', processor),
           '-device',
           `virtserialport,id=processor-port,chardev=processor,name=${PROCESSOR_PORT},nr=2`,
-        ]
-      : []),
+        ]),
   ];
 }
 

@@ -13,6 +13,7 @@ import { findTool } from '../../../jail/tools.ts';
 import { callFilter } from '../../helpers/call-filter.ts';
 import { DescriptorTable } from '../../helpers/descriptor-table.ts';
 import { Helper } from '../../helpers/helper.ts';
+import { fileLength } from '../../processes/file-length.ts';
 import { writeGuestFile } from '../../secure-processor/guest-file.ts';
 import type { InstalledProcessor } from '../../secure-processor/processor.ts';
 import { QEMU, vmmJail } from '../boot/vmm.ts';
@@ -60,6 +61,7 @@ export async function spawnMeasured(
       ? await launch(spec, inputs, processor, signal)
       : undefined;
   await using table = new DescriptorTable();
+  const sockets = vmmSockets(spec.runtimeDir);
   const hashes = guest === undefined ? undefined : await sealBytes(hashTable.bytes);
   try {
     const disks: number[] = [];
@@ -73,7 +75,9 @@ export async function spawnMeasured(
           : { fd: table.lend(hashes.fd), address: hashTable.address },
       kvm: accelerator === 'kvm' ? await table.open('/dev/kvm', O_RDWR) : undefined,
       sev: guest === undefined ? await table.open('/dev/sev', O_RDWR) : undefined,
-      monitor: await table.listen(vmmSockets(spec.runtimeDir).monitor),
+      monitor: await table.listen(sockets.monitor),
+      control: await table.listen(sockets.control),
+      processor: guest === undefined ? undefined : await table.listen(sockets.processor),
       disks,
       tap: spec.nic?.tap === undefined ? undefined : table.lend(spec.nic.tap),
       moreTaps: (spec.moreNics ?? []).map(({ tap }) =>
@@ -84,7 +88,10 @@ export async function spawnMeasured(
       disks.push(await table.open(disk.path, disk.readonly ? O_RDONLY : O_RDWR));
     }
     const args = confidentialArguments(plan, fds);
-    const jail = { ...vmmJail(spec), ...(await callFilter(table)) };
+    const fileBytes = await fileLength(spec.disks, spec.memoryBytes);
+    const filter = await callFilter(table, { memoryFiles: guest === undefined });
+    const reopened = fds.sev === undefined ? [] : [fds.sev];
+    const jail = { ...vmmJail(spec, { fileBytes }), ...filter, reopened };
     const helper = await Helper.start(VMM, { ...jail, path, args }, table.fds);
     return { helper, launched, guest };
   } finally {

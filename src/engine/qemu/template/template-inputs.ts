@@ -109,7 +109,7 @@ export function canonicalArguments(
     kvm: accelerator === 'kvm' ? 0 : undefined,
     ram: 0,
     state: 0,
-    monitor: 0,
+    ...{ monitor: 0, control: 0 },
     disks: [0],
   };
   return qemuArguments({ spec, accelerator, start: 'save', growthBytes, tscKhz }, fds);
