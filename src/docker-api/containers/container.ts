@@ -290,6 +290,25 @@ export const ContainerInspect = z.strictObject({
     .nullable(),
   /** The engine that its VMs are of, and why. */
   Engine: z.strictObject({ Name: z.enum(['qemu', 'krun']), Reason: z.string() }),
+  /** What confines the VMM, as the host's kernel says. Null where none runs. */
+  Jail: z
+    .strictObject({
+      UserId: z.int(),
+      /** Kinds of namespaces that are not the server's. */
+      Namespaces: z.array(z.string()),
+      Capabilities: z.boolean(),
+      NoNewPrivileges: z.boolean(),
+      /** The jail's, and those of the VMM's own. */
+      SystemCallFilters: z.int(),
+      /** Null: unlimited. */
+      Limits: z.strictObject({
+        OpenFiles: z.int().nullable(),
+        Processes: z.int().nullable(),
+        DataBytes: z.int().nullable(),
+        FileBytes: z.int().nullable(),
+      }),
+    })
+    .nullable(),
   /** Null for a plain box. */
   Confidential: ConfidentialShown.nullable(),
   /** Null where the box has no network policy of its own. */

@@ -23,6 +23,7 @@ import { sizesOf } from './list.ts';
 import { dockerStatus, hasVm, publishedPorts, ZERO_TIME } from './show.ts';
 import { showConfidential } from './show-confidential.ts';
 import { healthOf } from './show-health.ts';
+import { showJail } from './show-jail.ts';
 import { addressOf, endpointsOf } from './show-networks.ts';
 
 type InspectRoutesHost = InspectHost & Pick<Runtime, 'images'>;
@@ -67,6 +68,7 @@ export function inspectBox(rt: InspectHost, box: Box): Inspect {
     // Docker has no such field: how the microVM of this run, or of the last one, was started.
     Machine: vmOf(box),
     Engine: engineOf(box),
+    Jail: showJail(box),
     // Null for a plain box.
     Confidential: showConfidential(box),
     Egress: showEgress(definition.egress),
