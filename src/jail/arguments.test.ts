@@ -47,7 +47,10 @@ const handedOver = [
   ...['--ro-bind', '/etc/resolv.conf', '/etc/resolv.conf'],
   ...['--bind', '/run/box', '/run/box'],
 ];
-const end = ['--remount-ro', '/', '--chdir', '/', '--', '/usr/bin/tool', '--flag', 'a b'];
+const end = [
+  ...['--remount-ro', '/proc', '--remount-ro', '/'],
+  ...['--chdir', '/', '--', '/usr/bin/tool', '--flag', 'a b'],
+];
 
 it('marks the processes of a jail by a group instead of the groups of the user', () => {
   const command = jailCommand(host, both, { ...program, group: 0x7b12_3456 });

@@ -186,6 +186,9 @@ function namespaces(host: JailHost, features: BuiltFeatures, program: JailProgra
       String(source),
       target,
     ]),
+    // Root without a user namespace of its own could write the host's settings there. A program
+    // that builds namespaces maps its user there, and is no root.
+    ...(program.confinesItself === true ? [] : ['--remount-ro', '/proc']),
     '--remount-ro',
     '/',
     '--chdir',

@@ -17,6 +17,8 @@ export type SpawnInJail = (program: JailProgram) => Promise<ChildProcess>;
 const WINDOW = '128MiB';
 const ADDRESS_SPACE = 1024 * 1024 * 1024;
 const MAX_COMPLAINT = 4096;
+/** Threads; of all converters together. */
+const PROCESSES = 1024;
 
 const ARGUMENTS = {
   zstd: ['--decompress', '--stdout', '--quiet', `--memory=${WINDOW}`, '-'],
@@ -81,8 +83,10 @@ async function start(tool: Decoder, spawn: SpawnInJail): Promise<ChildProcess> {
     writable: [],
     readable: [],
     network: false,
+    filter: { memoryFiles: false },
     outlives: false,
-    limits: { openFiles: 64, addressSpaceBytes: ADDRESS_SPACE },
+    // It writes to its pipes alone.
+    limits: { openFiles: 64, addressSpaceBytes: ADDRESS_SPACE, fileBytes: 0, processes: PROCESSES },
   });
 }
 

@@ -14,6 +14,8 @@
  * @module
  */
 
+import type { FilterOptions } from './system-calls.ts';
+
 /** The user and group that a jail's processes run as. */
 export interface JailIdentity {
   readonly uid: number;
@@ -107,6 +109,11 @@ export interface JailProgram {
    * namespaces, and the program does not inherit it.
    */
   readonly systemCalls?: number;
+  /**
+   * Such a filter, which `spawnInJail` makes itself; where there are namespaces, on x86-64. Not
+   * with `systemCalls`.
+   */
+  readonly filter?: FilterOptions;
   /** Whether the program keeps running when this process ends. */
   readonly outlives: boolean;
   readonly limits: JailLimits;

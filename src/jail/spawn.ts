@@ -6,6 +6,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { lstat, readFile, readlink } from 'node:fs/promises';
+import { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { type JailHost, jailCommand, jailEnvironment } from './arguments.ts';
 import { coverLeaked, leakedDescriptors } from './descriptors.ts';
@@ -13,6 +14,7 @@ import { type HostFeatures, probeFeatures } from './features.ts';
 import type { JailFeatures, JailProgram, LeastJail } from './jail.ts';
 import { parseHardLimits } from './limits.ts';
 import { refusalOf } from './refusal.ts';
+import { systemCallFilter } from './system-calls.ts';
 import { findTool } from './tools.ts';
 
 const ROOTS = ['/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
@@ -58,7 +60,8 @@ export async function spawnInJail(program: JailProgram): Promise<ChildProcess> {
   const built = await jailFeatures();
   const refusal = refusalOf(built, program);
   if (refusal !== undefined) throw refusal;
-  const [path, ...args] = jailCommand(await jailHost(), built, program);
+  const filtered = withFilter(program, built);
+  const [path, ...args] = jailCommand(await jailHost(), built, filtered);
   nothing ??= openSync('/dev/null', 'r+');
   // Listed once: Node opens the later descriptors of this process close-on-exec, and there may be
   // thousands.
@@ -67,13 +70,30 @@ export async function spawnInJail(program: JailProgram): Promise<ChildProcess> {
     cwd: '/',
     env: jailEnvironment(program),
     detached: true,
-    stdio: coverLeaked(program.stdio, leaked, nothing),
+    stdio: coverLeaked(filtered.stdio, leaked, nothing),
   });
   await new Promise<void>((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', reject);
   });
+  if (filtered !== program) writeFilter(child, filtered);
   return child;
+}
+
+/** The filter comes through a pipe, at the end of its descriptors. */
+function withFilter(program: JailProgram, { namespaces }: HostFeatures): JailProgram {
+  const { filter, stdio, lowPorts } = program;
+  // Its numbers of system calls are those of x86-64, and bwrap installs it.
+  const can = namespaces && lowPorts !== true && process.arch === 'x64';
+  if (filter === undefined || !can) return program;
+  return { ...program, stdio: [...stdio, 'pipe'], systemCalls: stdio.length };
+}
+
+function writeFilter(child: ChildProcess, { systemCalls = 0, filter }: JailProgram): void {
+  const pipe = child.stdio[systemCalls];
+  if (!(pipe instanceof Writable)) throw new Error('a jail has no pipe for its filter');
+  // A jail that ends before it has read the filter says why itself.
+  pipe.on('error', () => undefined).end(systemCallFilter(filter));
 }
 
 async function readHost(): Promise<JailHost> {

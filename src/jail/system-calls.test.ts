@@ -5,7 +5,12 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { converterIdentity } from './identity.ts';
 import { jailFeatures, spawnInJail } from './spawn.ts';
-import { CHECKED_CALLS, REFUSED_CALLS, systemCallFilter } from './system-calls.ts';
+import {
+  CHECKED_CALLS,
+  type FilterOptions,
+  REFUSED_CALLS,
+  systemCallFilter,
+} from './system-calls.ts';
 
 const { namespaces } = await jailFeatures();
 const canFilter = namespaces && process.arch === 'x64';
@@ -20,9 +25,9 @@ function decide(number: number, argument = 0, architecture = X86_64, third = 0):
 function decideAll(
   number: number,
   args: readonly number[],
-  { architecture = X86_64, memoryFiles = true } = {},
+  { architecture = X86_64, ...options }: Partial<FilterOptions> & { architecture?: number } = {},
 ): number {
-  const filter = systemCallFilter({ memoryFiles });
+  const filter = systemCallFilter({ memoryFiles: true, ...options });
   const data = new Map([
     [0, number],
     [4, architecture],
@@ -54,6 +59,7 @@ describe('the filter of system calls', () => {
       expect(table).toContain(`\n${name} ${number} `);
     }
     for (const number of Object.values(REFUSED_CALLS)) expect(decide(number)).toBe(REFUSE);
+    expect(decide(CHECKED_CALLS.chroot)).toBe(REFUSE);
   });
 
   it('allows what is on no list, threads, and sockets of Unix and IP', () => {
@@ -107,6 +113,31 @@ describe('the filter of system calls', () => {
       }
       expect(decideAll(CHECKED_CALLS.socket, [16], { memoryFiles })).toBe(REFUSE);
     }
+  });
+
+  it('allows threads to leave what they share, and namespaces where the program builds them', () => {
+    const { unshare, clone, chroot, socket } = CHECKED_CALLS;
+    const { mount, umount2, pivot_root, setns, ptrace } = REFUSED_CALLS;
+    const builder = { confinesItself: true };
+    const [shareFiles, newUser, newTime] = [0x200, 0x1000_0000, 0x80];
+    expect([shareFiles, newUser, newTime].map((flags) => decideAll(unshare, [flags]))).toEqual([
+      ...[ALLOW, REFUSE, REFUSE],
+    ]);
+    for (const number of [unshare, clone]) {
+      expect(decideAll(number, [newUser], builder)).toBe(ALLOW);
+    }
+    for (const number of [mount, umount2, pivot_root]) {
+      expect(decideAll(number, [], builder)).toBe(ALLOW);
+    }
+    for (const number of [setns, ptrace, chroot]) {
+      expect(decideAll(number, [], builder)).toBe(REFUSE);
+    }
+    expect(decideAll(chroot, [], { chroots: true })).toBe(ALLOW);
+    const [netlink, inet, packet] = [16, 2, 17];
+    expect(decideAll(socket, [netlink, 3, 0], builder)).toBe(ALLOW);
+    expect(decideAll(socket, [inet, 2, 1], builder)).toBe(ALLOW);
+    expect(decideAll(socket, [inet, 3, 255], builder)).toBe(REFUSE);
+    expect(decideAll(socket, [packet, 3, 0], builder)).toBe(REFUSE);
   });
 
   it('ends a program that uses another table of system calls', () => {

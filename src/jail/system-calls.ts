@@ -18,7 +18,7 @@ export const REFUSED_CALLS = {
   ...{ shmget: 29, shmat: 30, shmctl: 31, shmdt: 67, semget: 64, semop: 65, semctl: 66 },
   ...{ semtimedop: 220, msgget: 68, msgsnd: 69, msgrcv: 70, msgctl: 71 },
   // Namespaces and mounts.
-  ...{ unshare: 272, setns: 308, mount: 165, umount2: 166, pivot_root: 155, chroot: 161 },
+  ...{ setns: 308, mount: 165, umount2: 166, pivot_root: 155 },
   ...{ open_tree: 428, move_mount: 429, fsopen: 430, fsconfig: 431, fsmount: 432, fspick: 433 },
   ...{ mount_setattr: 442, name_to_handle_at: 303, open_by_handle_at: 304 },
   ...{ statmount: 457, listmount: 458, fanotify_init: 300 },
@@ -40,6 +40,7 @@ const OPEN_TREE_ATTR = 467;
 
 /** Other system calls of which some uses are refused. */
 export const CHECKED_CALLS = {
+  ...{ unshare: 272, chroot: 161 },
   ...{ socket: 41, socketpair: 53, clone: 56, clone3: 435, mmap: 9, memfd_create: 319 },
   ...{ setrlimit: 160, prlimit64: 302 },
 } as const;
@@ -49,8 +50,9 @@ const AF_UNIX = 1;
 const ALLOWED_FAMILIES = [AF_UNIX, 2, 10];
 /** That of the type, TCP and UDP: not SCTP, MPTCP and others that the kernel would load. */
 const ALLOWED_PROTOCOLS = [0, 6, 17];
-/** All of `CLONE_NEW*` that clone(2) has. */
+/** All of `CLONE_NEW*`; `CLONE_NEWTIME` means another thing to clone(2). */
 const NEW_NAMESPACES = 0x7e02_0000;
+const CLONE_NEWTIME = 0x80;
 
 /** The resource that the length of files is. */
 const RLIMIT_FSIZE = 1;
@@ -121,6 +123,11 @@ function fileLengths(): Instruction[] {
   ];
 }
 
+/** Refuses a call with one of these flags, and allows it otherwise. */
+function newNamespaces(number: number, flags: number): Instruction[] {
+  return [[IF_EQUAL, 0, 4, number], load(FIRST_ARGUMENT), [IF_ANY_BIT, 0, 1, flags], refuse, allow];
+}
+
 /** Refuses memory that is a file in memory: no limit of the process counts it. */
 function memoryFiles(): Instruction[] {
   return [
@@ -138,10 +145,31 @@ function memoryFiles(): Instruction[] {
 export interface FilterOptions {
   /** Whether the program makes files in memory, and memory that processes share. */
   readonly memoryFiles: boolean;
+  /** Whether it makes a directory the root of its files. */
+  readonly chroots?: boolean;
+  /**
+   * Whether it builds namespaces for itself, with mounts in them, after it has asked the kernel
+   * about networks; and whether it sends echo requests.
+   */
+  readonly confinesItself?: boolean;
 }
+
+/** What a program calls that builds namespaces for itself. */
+const BUILDING: readonly number[] = [
+  REFUSED_CALLS.mount,
+  REFUSED_CALLS.umount2,
+  REFUSED_CALLS.pivot_root,
+];
+const AF_NETLINK = 16;
+/** ICMP, and that of IPv6. */
+const ECHO_PROTOCOLS = [1, 58];
 
 /** The filter, as bubblewrap reads it from a descriptor. */
 export function systemCallFilter(options: FilterOptions = { memoryFiles: true }): Buffer {
+  const { confinesItself = false, chroots = false } = options;
+  const refused = [...Object.values(REFUSED_CALLS), OPEN_TREE_ATTR].filter(
+    (number) => !(confinesItself && BUILDING.includes(number)),
+  );
   const program: Instruction[] = [
     load(ARCHITECTURE),
     [IF_EQUAL, 1, 0, AUDIT_ARCH_X86_64],
@@ -149,20 +177,17 @@ export function systemCallFilter(options: FilterOptions = { memoryFiles: true })
     load(NUMBER),
     [IF_AT_LEAST, 0, 1, X32],
     [RETURN, 0, 0, KILL],
-    ...[...Object.values(REFUSED_CALLS), OPEN_TREE_ATTR].flatMap((number): Instruction[] => [
+    ...[...refused, ...(chroots ? [] : [CHECKED_CALLS.chroot])].flatMap((number): Instruction[] => [
       [IF_EQUAL, 0, 1, number],
       refuse,
     ]),
     ...fileLengths(),
     ...(options.memoryFiles ? [] : memoryFiles()),
+    ...(confinesItself ? [] : newNamespaces(CHECKED_CALLS.unshare, NEW_NAMESPACES | CLONE_NEWTIME)),
     // The C library tries clone(2) then, whose flags can be looked at.
     [IF_EQUAL, 0, 1, CHECKED_CALLS.clone3],
     [RETURN, 0, 0, ERRNO | ENOSYS],
-    [IF_EQUAL, 0, 4, CHECKED_CALLS.clone],
-    load(FIRST_ARGUMENT),
-    [IF_ANY_BIT, 0, 1, NEW_NAMESPACES],
-    refuse,
-    allow,
+    ...(confinesItself ? [] : newNamespaces(CHECKED_CALLS.clone, NEW_NAMESPACES)),
     [IF_EQUAL, 0, 4, CHECKED_CALLS.socketpair],
     load(FIRST_ARGUMENT),
     [IF_EQUAL, 1, 0, AF_UNIX],
@@ -171,10 +196,10 @@ export function systemCallFilter(options: FilterOptions = { memoryFiles: true })
     [IF_EQUAL, 1, 0, CHECKED_CALLS.socket],
     allow,
     load(FIRST_ARGUMENT),
-    ...oneOf(ALLOWED_FAMILIES),
+    ...oneOf(confinesItself ? [...ALLOWED_FAMILIES, AF_NETLINK] : ALLOWED_FAMILIES),
     refuse,
     load(THIRD_ARGUMENT),
-    ...oneOf(ALLOWED_PROTOCOLS),
+    ...oneOf(confinesItself ? [...ALLOWED_PROTOCOLS, ...ECHO_PROTOCOLS] : ALLOWED_PROTOCOLS),
     refuse,
     allow,
   ];

@@ -1,8 +1,8 @@
 /**
  * A VMM that its guest has taken over, and its jail: a stand-in is started in the place of QEMU,
  * and in that of the microVM that libkrun makes of its shim, by the code that starts those. It
- * tries to get out, and each attempt has to be denied or bounded. docs/threat-model.md lists the
- * attempts.
+ * tries to get out, and each attempt has to be denied or bounded. The same for helpers, but for
+ * what their work is. docs/threat-model.md lists the attempts.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -23,13 +23,20 @@ import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { bundleShim } from '../../native/krun/src/testing/shim-process.ts';
 import { smallestKernel, TestLibraries } from '../../native/krun/src/testing/test-library.ts';
-import { identityFor } from '../../src/jail/identity.ts';
 import { within } from '../e2e/support/within.ts';
 
 const DEADLINE_MS = 60_000;
 const ROOT = join(import.meta.dirname, '../..');
 /** An ordinary user without processes, whose id root takes on. */
 const ORDINARY = { uid: 54_321, gid: 54_321 };
+/**
+ * Those of two boxes of root. Programs of other tests, which have the first users of boxes, would
+ * count among the processes that a stand-in makes.
+ */
+const OF_BOXES = [0x7a35_8000, 0x7a35_8001].map((id) => ({ uid: id, gid: id })) as [
+  Identity,
+  Identity,
+];
 const asRoot = process.geteuid?.() === 0;
 
 let libraries: TestLibraries;
@@ -160,8 +167,11 @@ async function report(): Promise<Map<string, string>> {
   return new Map(lines.map((line) => [line.split(' ')[0] ?? '', line.split(' ')[1] ?? '']));
 }
 
+const HELPERS = ['passt', 'virtiofsd', 'converter', 'decoder'] as const;
+type Started = 'qemu' | 'krun' | (typeof HELPERS)[number];
+
 /** Starts the VMM in a process of its own, which is the server's user. */
-function start(engine: 'qemu' | 'krun', owner: Identity, box: Identity): void {
+function start(started: Started, owner: Identity, box: Identity): void {
   // Where the owner, who may be another user than that of the tests, can read it.
   const library = at('libkrun.so.1');
   copyFileSync(libraries.build({ defaults: { run: `exec:${at('box/stand-in')}` } }), library);
@@ -169,7 +179,7 @@ function start(engine: 'qemu' | 'krun', owner: Identity, box: Identity): void {
   copyFileSync(shim, program);
   for (const path of [library, program]) chmodSync(path, 0o755);
   const settings = {
-    ...{ engine, root, box, library, shim: program, modules: resolve('node_modules') },
+    ...{ program: started, root, box, library, shim: program, modules: resolve('node_modules') },
     standIn: at('box/stand-in'),
   };
   const node = [process.execPath, '--conditions=a3s-source', '--import', 'tsx'];
@@ -241,12 +251,38 @@ it('a stand-in without a jail reaches what is named, and the documentation names
 const open = (attempts: ReadonlyMap<string, string>): string[] =>
   [...attempts].filter(([, became]) => became === 'OPEN').map(([name]) => name);
 
+/** What a helper's jail leaves open by itself, as the documentation lists it. */
+function left(helper: (typeof HELPERS)[number], owner: 'root' | 'an ordinary user'): string[] {
+  const text = readFileSync(join(ROOT, 'docs/threat-model.md'), 'utf8');
+  const [, section = ''] = text.split('## Out of the jail of a helper');
+  const [table = ''] = section.split('\n## ');
+  const rows = [...table.matchAll(/^\| ([^|]+) \| ([^|]+) \|/gm)];
+  return rows
+    .filter(([, whose]) => whose === helper || whose === `${helper}, ${owner}`)
+    .flatMap(([, , names = '']) => [...names.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name));
+}
+
+describe.each(OWNERS)('of a taken-over helper of %s', (_, owner) => {
+  const whose = owner.uid === 0 ? 'root' : 'an ordinary user';
+  it.each(HELPERS)(
+    'the jail of a %s denies or bounds each attempt that is not listed',
+    async (name) => {
+      const [box, other] = owner.uid === 0 ? OF_BOXES : [owner, owner];
+      await prepare(owner, box, other, name === 'converter' ? 1 : 0);
+      mkdirSync(at('shared'));
+      start(name, owner, box);
+      const attempts = await report();
+      expect(open(attempts).toSorted()).toEqual(left(name, whose).toSorted());
+      expect(attempts.size).toBe(documented().length);
+    },
+  );
+});
+
 describe.each(OWNERS)('of a taken-over VMM of %s', (_, owner) => {
   it.each(['qemu', 'krun'] as const)(
     'the jail of %s denies or bounds each attempt',
     async (engine) => {
-      const box = owner.uid === 0 ? identityFor(0, 0, []) : owner;
-      const other = owner.uid === 0 ? identityFor(0, 0, [box.uid]) : owner;
+      const [box, other] = owner.uid === 0 ? OF_BOXES : [owner, owner];
       // The stand-in of libkrun takes over a shim that has closed its files to programs.
       await prepare(owner, box, other, engine === 'qemu' ? 1 : 0);
       start(engine, owner, box);

@@ -275,7 +275,9 @@ static void own_directory(void) {
   char path[4200];
   snprintf(path, sizeof path, "%s/made", directory);
   errno = 0;
-  result("make-file", open(path, O_RDWR | O_CREAT | O_EXCL, 0600) >= 0);
+  const int fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+  result("make-file", fd >= 0);
+  if (fd >= 0) close(fd);
   unlink(path);
   errno = 0;
   result("make-directory", mkdir(path, 0700) == 0);

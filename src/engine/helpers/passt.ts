@@ -39,6 +39,10 @@ const METADATA_ADDRESS = '169.254.169.254';
 const RESOLVER = '/etc/resolv.conf';
 const FIRST_ORDINARY_PORT = 1024;
 const READY_MS = 10_000;
+/** Its tables and buffers are 200 MB. */
+const DATA_BYTES = 2 ** 30;
+/** It is one process; for root its user is that of the VMM, whose threads count together. */
+const PROCESSES = 4096;
 /**
  * passt sees the runtime directory below this path. Debian's AppArmor profile lets passt write
  * sockets only below /tmp and the user's home, and matches the names that passt itself sees.
@@ -90,6 +94,7 @@ export function startTranslator(
 /**
  * Starts passt and waits until it listens.
  *
+ * @param path of what is started; absent: passt
  * @throws A3sError `port-in-use` when a published port is taken, `tool-missing`, `vmm-failed`
  */
 export async function startPasst(
@@ -97,6 +102,7 @@ export async function startPasst(
   runtimeDir: string,
   identity: JailIdentity,
   signal: AbortSignal,
+  path?: string,
 ): Promise<Helper> {
   const lowPorts =
     process.geteuid?.() === 0 && nic.ports.some((port) => port.hostPort < FIRST_ORDINARY_PORT);
@@ -105,7 +111,7 @@ export async function startPasst(
   const socket = passtSocket(place);
   const resolver = await exists(RESOLVER);
   const program: Omit<JailProgram, 'stdio' | 'outlives'> = {
-    path: await findTool('passt'),
+    path: path ?? (await findTool('passt')),
     args: passtArguments(socket, nic.ports),
     identity,
     group: jailGroup(runtimeDir),
@@ -115,8 +121,10 @@ export async function startPasst(
     network: true,
     confinesItself: true,
     lowPorts,
+    filter: { memoryFiles: false, confinesItself: true },
     // Every connection of the guest is a descriptor. passt raises its soft limit to the hard one.
-    limits: { openFiles: 65_536 },
+    // It writes to sockets and pipes alone.
+    limits: { openFiles: 65_536, fileBytes: 0, dataBytes: DATA_BYTES, processes: PROCESSES },
   };
   const helper = await Helper.start('passt', program);
   const waiting = AbortSignal.any([

@@ -42,6 +42,8 @@ const OPEN_FILES = { ofBox: 1_048_576, ofServer: 262_144 };
 export const FEW_FILES = 16_384;
 /** Its memory for as many files; the guest's own memory does not count. */
 const DATA_BYTES = 512 * 2 ** 20;
+/** Threads; of root's none is counted. */
+const PROCESSES = 1024;
 
 /**
  * virtiofsd gives up `setpcap` and `sys_chroot` itself, once it is in its root and has dropped all
@@ -116,6 +118,7 @@ export function virtiofsdArguments(
 /**
  * Starts the server of one share and waits until it listens.
  *
+ * @param path of what is started; absent: virtiofsd
  * @throws A3sError `bind-source-missing`, `bind-source-changed`, `tool-missing`, `vmm-failed`;
  * `state-unusable` without namespaces
  */
@@ -124,6 +127,7 @@ export async function startVirtiofsd(
   index: number,
   servers: FileServers,
   signal: AbortSignal,
+  path?: string,
 ): Promise<Helper> {
   const { runtimeDir, identity, count } = servers;
   const features = await jailFeatures();
@@ -143,7 +147,7 @@ export async function startVirtiofsd(
   const wanted = Math.max(OPEN_FILES.ofServer, Math.floor(OPEN_FILES.ofBox / count));
   const openFiles = Math.min(wanted, hardLimits.get('nofile') ?? wanted);
   const program = {
-    path: await findTool('virtiofsd'),
+    path: path ?? (await findTool('virtiofsd')),
     args: virtiofsdArguments(socket, share, { root: features.identity, openFiles }),
     identity,
     group: jailGroup(runtimeDir),
@@ -152,7 +156,8 @@ export async function startVirtiofsd(
     readable: [],
     binds: [{ source: held === undefined ? source : HELD, target, readonly: share.readonly }],
     network: false,
-    limits: { openFiles, dataBytes: DATA_BYTES },
+    filter: { memoryFiles: false, chroots: true },
+    limits: { openFiles, dataBytes: DATA_BYTES, processes: PROCESSES },
     processor: sharedProcessor(servers, await ownProcessors()),
   };
   const fds = held === undefined ? [] : [held.fd];

@@ -51,8 +51,12 @@ export type Converter = (conversion: Conversion) => Promise<boolean>;
 const DEADLINE_MS = 60 * 60 * 1000;
 /** Memory for JavaScript objects: a million files need one GiB, and two million need two. */
 const HEAP_MIB = 3072;
+/** Of buffers, of threads, and of decoders. */
+const OTHER_MIB = 4096;
 /** Descriptors for the layers of the largest image, and for the files that Node opens. */
 const OPEN_FILES = 512;
+/** Threads and decoders; of all converters together. */
+const PROCESSES = 1024;
 const MAX_ANSWER = 64 * 1024;
 const MAX_COMPLAINT = 4096;
 
@@ -124,9 +128,12 @@ export async function jailProgram(
     writable: [],
     readable: isSystems ? [] : [node],
     network: false,
+    filter: { memoryFiles: false },
     outlives: false,
     limits: {
       openFiles: OPEN_FILES,
+      processes: PROCESSES,
+      dataBytes: (HEAP_MIB + OTHER_MIB) * 2 ** 20,
       fileBytes: Math.max(1, layers.length) * limits.layerBytes * 2,
     },
   };
