@@ -227,6 +227,7 @@ describe.each(ANY_ACTOR)('the engine krun, for %s', (name) => {
       Engine: { Name: 'krun', Reason: 'named when it was created' },
       Machine: { Start: 'cold' },
       State: { Status: 'running' },
+      Jail: { Capabilities: false, NoNewPrivileges: true, SystemCallFilters: 1 },
     });
     await until('it writes', async () => (await ok(['logs', 'box'])) === 'from the box');
     const failing = await actor.run(['exec', 'box', 'sh', '-c', 'echo in it; exit 4'], { env });
@@ -257,6 +258,21 @@ describe.each(ANY_ACTOR)('the engine krun, for %s', (name) => {
     expect(actor.boxProcesses()).toEqual([]);
     expect(await readdir(join(actor.home, 'krun'))).toEqual(['kernels', 'probe.json']);
     expect(await readdir(join(actor.home, 'boxes'))).toEqual([]);
+  });
+
+  it('runs a box of doctor’s own on libkrun', async () => {
+    const { stdout } = await actor.run(['doctor', '--format', 'json'], {
+      env,
+      deadlineMs: DEADLINE_MS,
+    });
+    const { selfTests } = JSON.parse(stdout);
+    const engines = selfTests.map(({ engine }: { engine: string }) => engine);
+    expect(engines).toEqual(['qemu', 'qemu', 'krun']);
+    expect(selfTests[2]).toMatchObject({
+      engine: 'krun',
+      result: { kernel: expect.stringMatching(/^\d+\./) },
+    });
+    expect(actor.boxProcesses()).toEqual([]);
   });
 
   it('finds layers in their order, and processors, and ends a workload that stops by itself', async () => {

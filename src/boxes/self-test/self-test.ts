@@ -1,5 +1,6 @@
 /**
- * Runs a program in a microVM with a chosen accelerator, to see whether boxes can run so here.
+ * Runs a program in a microVM of a chosen engine and accelerator, to see whether boxes can run so
+ * here.
  *
  * The microVM is that of a plain box without an image, a network or a record: engine, jail, kernel,
  * agent, layer and confinement are a box's.
@@ -15,6 +16,7 @@ import {
   PROBE_DIRECTORIES,
   type Vm,
 } from '../../engine/engine.ts';
+import type { EngineName } from '../../engine/engine-name.ts';
 import { A3sError } from '../../errors.ts';
 import { connectGuest } from '../../guest/connection.ts';
 import type { Guest } from '../../guest/guest.ts';
@@ -46,9 +48,15 @@ export type SelfTestHost = Pick<
   'engine' | 'boot' | 'home' | 'runtimeDir' | 'startTimeoutMs' | 'locks' | 'shutdown'
 >;
 
+/** What executes the microVM. */
+export interface SelfTestWay {
+  readonly engine: EngineName;
+  /** Of QEMU. */
+  readonly accelerator?: Accelerator;
+}
+
 /** What a self-test found. Times are in milliseconds. */
-export interface SelfTest {
-  readonly accelerator: Accelerator;
+export interface SelfTest extends SelfTestWay {
   /** The guest's kernel, such as `6.12.0-amd64`. */
   readonly kernel: string;
   /** Until the VMM runs with all its devices. */
@@ -62,12 +70,12 @@ export interface SelfTest {
 /**
  * Runs one. Leaves no process and no file behind.
  *
- * @throws A3sError `accelerator-unavailable`, `vmm-failed`, `agent-timeout` with the end of the
- * guest's console, `agent-failed` and others of a start; the signal's reason
+ * @throws A3sError `accelerator-unavailable`, `engine-unavailable`, `vmm-failed`, `agent-timeout`
+ * with the end of the guest's console, `agent-failed` and others of a start; the signal's reason
  */
 export async function selfTest(
   rt: SelfTestHost,
-  accelerator: Accelerator,
+  way: SelfTestWay,
   signal: AbortSignal,
 ): Promise<SelfTest> {
   return await rt.locks.run(LOCK, async () => {
@@ -79,7 +87,7 @@ export async function selfTest(
     const layer = join(rt.home, `${PROGRAM}.erofs`);
     try {
       await rm(layer, { force: true });
-      return await run(rt, { accelerator, runtimeDir, identity, layer }, [signal, timeout]);
+      return await run(rt, { way, runtimeDir, identity, layer }, [signal, timeout]);
     } catch (error) {
       signal.throwIfAborted();
       if (!timeout.aborted) throw error;
@@ -99,7 +107,7 @@ function selfTestIdentity(): JailIdentity {
 }
 
 interface Attempt {
-  readonly accelerator: Accelerator;
+  readonly way: SelfTestWay;
   readonly runtimeDir: string;
   readonly identity: JailIdentity;
   readonly layer: string;
@@ -107,7 +115,7 @@ interface Attempt {
 
 async function run(
   rt: SelfTestHost,
-  { accelerator, runtimeDir, identity, layer }: Attempt,
+  { way, runtimeDir, identity, layer }: Attempt,
   signals: AbortSignal[],
 ): Promise<SelfTest> {
   const signal = AbortSignal.any(signals);
@@ -118,7 +126,7 @@ async function run(
   const vm = await rt.engine.launch(
     {
       ...{ id: ID, runtimeDir, identity, cpus: 1, memoryBytes: vmMemory(MEMORY), boot },
-      ...{ accelerator, nic: undefined, shares: [] },
+      ...{ ...way, nic: undefined, shares: [] },
       disks: [{ path: layer, serial: SERIAL, readonly: true }],
     },
     signal,
@@ -130,7 +138,7 @@ async function run(
     const booted = performance.now();
     await runProgram(guest, signal);
     return {
-      accelerator,
+      ...way,
       kernel: guest.hello?.kernel ?? '',
       launchMs: Math.round(launched - began),
       bootMs: Math.round(booted - launched),

@@ -15,10 +15,11 @@ const SERVER: Report['server'] = {
     ...{ weakAccepted: false, allRequired: false },
   },
 };
-const PASSED: Attempt = { accelerator: 'tcg', result: { kernel: '6.12' } };
+const PASSED: Attempt = { engine: 'qemu', accelerator: 'tcg', result: { kernel: '6.12' } };
 
-function failed(accelerator: string, code: string): Attempt {
-  return { accelerator, failure: { code, message: 'why', remedy: 'do' } };
+function failed(way: 'kvm' | 'tcg' | 'krun', code: string): Attempt {
+  const engine = way === 'krun' ? { engine: way } : { engine: 'qemu' as const, accelerator: way };
+  return { ...engine, failure: { code, message: 'why', remedy: 'do' } };
 }
 
 const found = (report: Partial<Parameters<typeof conclude>[0]>) =>
@@ -52,6 +53,16 @@ describe('findings', () => {
     expect(found({ selfTests })).toEqual([
       { severity: 'warning', message: 'No box runs with kvm: why', remedy: 'do' },
     ]);
+  });
+
+  it('names libkrun only where it fails otherwise than by its absence, or is the standard engine', () => {
+    const lacks = [PASSED, failed('krun', 'engine-unavailable')];
+    expect(found({ selfTests: lacks })).toEqual([]);
+    const message = 'No box runs with krun: why';
+    const fails = [PASSED, failed('krun', 'agent-timeout')];
+    expect(found({ selfTests: fails })).toMatchObject([{ severity: 'warning', message }]);
+    const server = { ...SERVER, defaultEngine: { name: 'krun', reason: 'configured' } };
+    expect(found({ server, selfTests: lacks })).toMatchObject([{ severity: 'error', message }]);
   });
 
   it('reports an error where no server answers, and still the facts of the host', () => {

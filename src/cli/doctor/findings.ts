@@ -26,11 +26,14 @@ export interface Failure {
   };
 }
 
-/** One self-test: an accelerator, and what came of it. */
-export type Attempt = { readonly accelerator: string } & (
-  | { readonly result: Received<SelfTestResult> }
-  | Failure
-);
+/** An engine, and QEMU's accelerator. */
+export interface Way {
+  readonly engine: 'qemu' | 'krun';
+  readonly accelerator?: 'kvm' | 'tcg';
+}
+
+/** One self-test, and what came of it. */
+export type Attempt = Way & ({ readonly result: Received<SelfTestResult> } | Failure);
 
 /** `error`: boxes cannot run. `warning`: they run, and something is slower, weaker or missing. */
 export interface Finding {
@@ -45,6 +48,7 @@ const LOW_DISK = 5e9;
 const FEW_FILES = 65_536;
 /** Not an error of an installation: the host has no such device. */
 const UNAVAILABLE = 'accelerator-unavailable';
+const NO_ENGINE = 'engine-unavailable';
 
 export function isFailure<T extends object>(value: T): value is T & Failure {
   return 'failure' in value;
@@ -55,11 +59,16 @@ export function passed(attempt: Attempt): boolean {
   return !isFailure(attempt);
 }
 
+/** The way of a self-test, for people. */
+export function nameOf({ engine, accelerator }: Way): string {
+  return accelerator ?? engine;
+}
+
 /** Errors first. */
 export function conclude({ host, server, selfTests }: Omit<Report, 'findings' | 'version'>) {
   const findings = [
     ...ofServer(server),
-    ...(isFailure(server) ? [] : ofSelfTests(host, selfTests)),
+    ...(isFailure(server) ? [] : ofSelfTests(host, server, selfTests)),
     ...ofHost(host),
     ...(isFailure(server) ? [] : ofPrograms(server)),
     ...(isFailure(server) ? [] : ofJail(server)),
@@ -74,13 +83,21 @@ function ofServer(server: Report['server']): Finding[] {
   return [{ severity: 'error', message: `The control server does not serve: ${message}`, remedy }];
 }
 
-function ofSelfTests({ kvm }: HostFacts, attempts: readonly Attempt[]): Finding[] {
+function ofSelfTests(
+  { kvm }: HostFacts,
+  { defaultEngine }: Received<Host>,
+  attempts: readonly Attempt[],
+): Finding[] {
   const any = attempts.some(passed);
+  const standard = stringOf(objectOf<Host['defaultEngine']>(defaultEngine).name);
   return attempts.filter(isFailure).flatMap((attempt): Finding[] => {
     const { code, message, remedy } = attempt.failure;
     if (any && code === UNAVAILABLE) return emulated(kvm);
-    const severity = any ? 'warning' : 'error';
-    return [{ severity, message: `No box runs with ${attempt.accelerator}: ${message}`, remedy }];
+    const isStandard = attempt.engine === standard;
+    // An engine that nobody has chosen, and that this host lacks, is no fault.
+    if (code === NO_ENGINE && !isStandard) return [];
+    const severity = any && !(attempt.engine === 'krun' && isStandard) ? 'warning' : 'error';
+    return [{ severity, message: `No box runs with ${nameOf(attempt)}: ${message}`, remedy }];
   });
 }
 

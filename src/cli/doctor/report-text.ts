@@ -6,7 +6,7 @@
 import type { Host } from '../../docker-api/a3s/host.ts';
 import { numberOf, objectOf, objectsOf, type Received, stringOf } from '../client/json.ts';
 import { humanMemory, humanSize } from '../output/human.ts';
-import { type Attempt, isFailure, type Report } from './findings.ts';
+import { type Attempt, isFailure, nameOf, type Report } from './findings.ts';
 import type { HostFacts } from './host-facts.ts';
 
 /** Everything above the self-tests, whose lines follow as they end. */
@@ -26,10 +26,10 @@ export function describeHost({ version, host, server }: Omit<Report, 'selfTests'
 
 /** The line of a self-test. */
 export function describeAttempt(attempt: Attempt): string {
-  const { accelerator } = attempt;
+  const name = nameOf(attempt);
   if (isFailure(attempt)) {
     const { code, message } = attempt.failure;
-    return ` ${accelerator}: failed (${code}): ${message.replaceAll('\n', '\n   ')}\n`;
+    return ` ${name}: failed (${code}): ${message.replaceAll('\n', '\n   ')}\n`;
   }
   const { launchMs, bootMs, runMs, kernel } = attempt.result;
   const times = [
@@ -37,7 +37,7 @@ export function describeAttempt(attempt: Attempt): string {
     `boot ${numberOf(bootMs)} ms`,
     `program ${numberOf(runMs)} ms`,
   ];
-  return ` ${accelerator}: passed: ${times.join(', ')} (kernel ${stringOf(kernel)})\n`;
+  return ` ${name}: passed: ${times.join(', ')} (kernel ${stringOf(kernel)})\n`;
 }
 
 /** What is wrong, and what to do. */

@@ -12,12 +12,17 @@ const Capability = z.strictObject({
   reason: z.string().optional(),
 });
 
-/** `POST /a3s/v1/host/self-test`. */
-export const SelfTestRequest = z.strictObject({ accelerator: z.enum(['kvm', 'tcg']) });
+/** `POST /a3s/v1/host/self-test`: QEMU with this accelerator, or libkrun, which has KVM alone. */
+export const SelfTestRequest = z.union([
+  z.strictObject({ accelerator: z.enum(['kvm', 'tcg']) }),
+  z.strictObject({ engine: z.literal('krun') }),
+]);
 
 /** What a self-test found. Times are in milliseconds. */
 export const SelfTestResult = z.strictObject({
-  accelerator: z.enum(['kvm', 'tcg']),
+  engine: z.enum(['qemu', 'krun']),
+  /** Of QEMU. */
+  accelerator: z.enum(['kvm', 'tcg']).optional(),
   /** The guest's kernel. */
   kernel: z.string(),
   /** Until the VMM ran with all its devices. */

@@ -39,12 +39,18 @@ export const HOST_ROUTES: readonly Route<ReportHost>[] = [
   }),
   route('POST', '/a3s/v1/host/self-test', {
     access: 'owner',
-    summary: 'Run a program in a microVM with this accelerator',
+    summary: 'Run a program in a microVM of this engine, or with this accelerator',
     answers: { 200: SelfTestResult },
     query: query({}),
     body: SelfTestRequest,
     handler: async ({ body, signal }, rt) =>
-      json(await selfTest(rt, body.accelerator, AbortSignal.any([signal, rt.shutdown]))),
+      json(
+        await selfTest(
+          rt,
+          'engine' in body ? body : { engine: 'qemu', accelerator: body.accelerator },
+          AbortSignal.any([signal, rt.shutdown]),
+        ),
+      ),
   }),
 ];
 

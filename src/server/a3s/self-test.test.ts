@@ -38,6 +38,14 @@ it.each(['kvm', 'tcg'] as const)('runs a program in a microVM with %s', async (a
   expect((await home.call('GET', '/containers/json?all=1')).body).toEqual([]);
 });
 
+it('runs a program in a microVM of libkrun, which chooses no accelerator', async () => {
+  expect(await test({ engine: 'krun' })).toMatchObject({ status: 200, body: { engine: 'krun' } });
+  const [spec] = home.host.launches;
+  expect(spec).toMatchObject({ engine: 'krun', nic: undefined, shares: [] });
+  expect(spec?.accelerator).toBeUndefined();
+  expect(left()).toEqual([]);
+});
+
 it('runs one self-test after the other', async () => {
   const both = await Promise.all([test({ accelerator: 'tcg' }), test({ accelerator: 'tcg' })]);
   expect(both.map(({ status }) => status)).toEqual([200, 200]);
@@ -66,7 +74,7 @@ it.each<[string, FakeProgram]>([
   expect(left()).toEqual([]);
 });
 
-it.each([{}, { accelerator: 'hvf' }, { accelerator: 'tcg', more: 1 }])(
+it.each([{}, { accelerator: 'hvf' }, { accelerator: 'tcg', more: 1 }, { engine: 'qemu' }])(
   'refuses the request %j',
   async (body) => {
     expect(await test(body)).toMatchObject({ status: 400, body: { code: 'invalid-argument' } });

@@ -6,7 +6,14 @@ const { server, socket, directory } = serveFake();
 
 const HOST = 'GET /a3s/v1/host';
 const SELF_TEST = 'POST /a3s/v1/host/self-test';
-const PASSED = { accelerator: 'tcg', kernel: '6.12.1', launchMs: 90, bootMs: 900, runMs: 80 };
+const PASSED = {
+  engine: 'qemu',
+  accelerator: 'tcg',
+  kernel: '6.12.1',
+  launchMs: 90,
+  bootMs: 900,
+  runMs: 80,
+};
 
 const doctor = (...args: string[]) => transcript(socket, ['doctor', ...args], { home: directory });
 
@@ -39,6 +46,7 @@ describe('doctor', () => {
     expect(asked.map(({ body }) => JSON.parse(body))).toEqual([
       { accelerator: 'kvm' },
       { accelerator: 'tcg' },
+      { engine: 'krun' },
     ]);
   });
 
@@ -60,6 +68,7 @@ describe('doctor', () => {
       selfTests: [
         { accelerator: 'kvm', result: PASSED },
         { accelerator: 'tcg', result: PASSED },
+        { engine: 'krun', result: PASSED },
       ],
       findings: expect.any(Array),
     });

@@ -9,6 +9,7 @@ import {
   type Failure,
   passed,
   type Report,
+  type Way,
 } from '../../doctor/findings.ts';
 import { readHostFacts } from '../../doctor/host-facts.ts';
 import { describeAttempt, describeFindings, describeHost } from '../../doctor/report-text.ts';
@@ -16,8 +17,12 @@ import { bool, string } from '../../flags/flag.ts';
 import { UsageError } from '../../usage-error.ts';
 import { VERSION } from '../../version.ts';
 
-/** The fastest first. */
-const ACCELERATORS = ['kvm', 'tcg'];
+/** QEMU's accelerators, the fastest first, then libkrun. */
+const WAYS: readonly Way[] = [
+  { engine: 'qemu', accelerator: 'kvm' },
+  { engine: 'qemu', accelerator: 'tcg' },
+  { engine: 'krun' },
+];
 
 export const doctor: Command = {
   usage: '[OPTIONS]',
@@ -42,8 +47,8 @@ export const doctor: Command = {
     const selfTests: Attempt[] = [];
     if (client !== undefined && !flags.bool('no-self-test')) {
       show('Self-tests, a box each:\n');
-      for (const accelerator of ACCELERATORS) {
-        const attempt = await selfTest(client, accelerator);
+      for (const way of WAYS) {
+        const attempt = await selfTest(client, way);
         selfTests.push(attempt);
         show(describeAttempt(attempt));
       }
@@ -73,13 +78,14 @@ async function ask({ connect }: { connect(): Promise<Client> }): Promise<{
   }
 }
 
-async function selfTest(client: Client, accelerator: string): Promise<Attempt> {
+async function selfTest(client: Client, way: Way): Promise<Attempt> {
+  const { engine, accelerator } = way;
   try {
-    const body = { accelerator };
+    const body = accelerator === undefined ? { engine } : { accelerator };
     const call = { method: 'POST', path: '/a3s/v1/host/self-test', body } as const;
-    return { accelerator, result: objectOf<SelfTestResult>(await client.json(call)) };
+    return { ...way, result: objectOf<SelfTestResult>(await client.json(call)) };
   } catch (error) {
-    return { accelerator, ...failureOf(error) };
+    return { ...way, ...failureOf(error) };
   }
 }
 
