@@ -22,6 +22,7 @@ import { coldBoot } from './benchmarks/cold-boot.ts';
 import { composeUp } from './benchmarks/compose-up.ts';
 import { confidentialBoot } from './benchmarks/confidential-boot.ts';
 import { density } from './benchmarks/density.ts';
+import { engines } from './benchmarks/engines.ts';
 import { exec } from './benchmarks/exec.ts';
 import { fork } from './benchmarks/fork.ts';
 import { fs } from './benchmarks/fs.ts';
@@ -57,6 +58,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   composeUp,
   cliStart,
   density,
+  engines,
   fs,
   net,
   sealedVolume,
