@@ -45,8 +45,27 @@ export const ARM64_COMMAND_LINE: readonly string[] = [
   'swiotlb=noforce',
 ];
 
+/**
+ * Drivers that Debian's kernel has built in for PCI, besides that of virtio: NVMe, serial ports,
+ * and Xen's platform. Without them a host attaches no device that the guest drives but those of
+ * virtio. The kernel asks each driver about a device that is found later, whatever its bus was set
+ * to.
+ */
+const DRIVERS_LEFT_OUT = [
+  'nvme_init',
+  'serial_pci_driver_init',
+  'pericom8250_pci_driver_init',
+  'platform_driver_init',
+];
+
 /** The VM has no such console, so no output of the kernel or the agent leaves the guest there. */
-const CONFIDENTIAL = ['console=tty0', ...COMMON];
+const CONFIDENTIAL = [
+  'console=tty0',
+  ...COMMON,
+  `initcall_blacklist=${DRIVERS_LEFT_OUT.join(',')}`,
+  // Ports have no driver either: it would start services that a guest without hot-plug lacks.
+  'pcie_ports=compat',
+];
 
 /** By the party that vouches for the guest; the command lines differ in that word alone. */
 export const CONFIDENTIAL_COMMAND_LINES = {

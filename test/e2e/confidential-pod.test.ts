@@ -13,9 +13,10 @@ import {
   type PodLaunchSpec,
   podLaunchSpecText,
 } from '@a3s-box/policies';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
 import type { Vm, VmSpec } from '../../src/engine/engine.ts';
+import { ANY_ANSWER, QmpClient } from '../../src/engine/qemu/monitor/qmp.ts';
 import type { QemuEngine } from '../../src/engine/qemu/qemu-engine.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';
@@ -50,7 +51,7 @@ async function makeLayer(): Promise<{ path: string; bytes: number; root: string 
   const tree = join(root, 'tree');
   await mkdir(join(tree, 'bin'), { recursive: true });
   await cp('/usr/bin/busybox', join(tree, 'bin', 'busybox'), { dereference: true });
-  for (const name of ['sh', 'sleep', 'cat', 'echo', 'env', 'ls', 'touch', 'hostname']) {
+  for (const name of ['sh', 'sleep', 'cat', 'echo', 'env', 'ls', 'touch', 'hostname', 'readlink']) {
     await symlink('busybox', join(tree, 'bin', name));
   }
   const path = join(root, 'layer');
@@ -216,12 +217,29 @@ async function exec(to: GuestContainer, script: string): Promise<string> {
   return text;
 }
 
+/** Devices for which Debian's kernel has drivers. */
+const FOREIGN: readonly Record<string, unknown>[] = [
+  { driver: 'nvme', serial: 'x' },
+  { driver: 'pci-serial' },
+  ...['virtio-serial-pci', 'virtio-rng-pci'].map((driver) => ({ driver, 'disable-legacy': 'on' })),
+];
+const DRIVERS =
+  'cd /sys/bus/pci; ls drivers; for d in devices/*:00.0; do [ "$d" \\> devices/0000:01 ] && echo $(cat $d/device) $(readlink $d/driver); done; ls -d ../virtio/devices/*';
+
 it('runs the containers that the launch spec of a pod names, whose layers come while it runs', async () => {
+  const execute = vi.spyOn(QmpClient.prototype, 'execute');
   const { vm, guest } = await boot();
+  const [monitor] = execute.mock.contexts;
+  execute.mockRestore();
   const [db, web] = [guest.container('db1'), guest.container('web1')];
   await attach(vm, 0);
   await db.request(requestFor('db'));
   expect(await db.startMain()).toMatchObject({ state: 'running', pid: 1 });
+  // Beside layers, a host attaches what the guest has no use for.
+  for (const [index, device] of FOREIGN.entries()) {
+    const args = { ...device, id: `foreign${index}`, bus: `rp${8 + index}` };
+    await (monitor as QmpClient).execute('device_add', args, ANY_ANSWER);
+  }
   // The layers may come after the request.
   const asked = requestFor('web');
   const env = [...asked.process.env, 'KUBERNETES_PORT=tcp://10.0.0.1:443'];
@@ -240,6 +258,13 @@ it('runs the containers that the launch spec of a pod names, whose layers come w
   expect(await exec(web, 'cat /dev/shm/file; ls /own 2>/dev/null || echo none; ls /run/a3s')).toBe(
     'there\nnone\nagent.sock\n',
   );
+  // It has looked for devices since, and found them all: two disks alone have drivers.
+  const disk = '0x1042 ../../../../bus/pci/drivers/virtio-pci';
+  expect((await exec(web, DRIVERS)).trim().split('\n')).toEqual([
+    'virtio-pci',
+    ...[disk, disk, '0x0010', '0x0002', '0x1043', '0x1044'],
+    ...[0, 1, 2, 3].map((index) => `../virtio/devices/virtio${index}`),
+  ]);
 
   // It starts again from the same disks, with nothing of what it had.
   await db.signal('main', 'SIGKILL');

@@ -51,7 +51,7 @@ func run(g *boot.Guest) error {
 	b := box.New(g.Reaper, g.Cgroup, g.Binary, g.Drivers)
 	// The workload's memory holds secrets.
 	b.ForbidCoreDumps()
-	l := &launch.Launch{Box: b, Kind: kind, Processor: processor, Privileged: tee.IsPrivileged(string(cmdline)), Report: boot.Report, FindDisks: boot.FindDevices}
+	l := &launch.Launch{Box: b, Kind: kind, Processor: processor, Privileged: tee.IsPrivileged(string(cmdline)), Report: boot.Report, FindDisks: boot.FindDisks}
 	l.Offer = func(born *launch.Born) (*launch.Services, error) { return offer(kind, processor, born) }
 	end := func() { boot.PowerOff(errors.Join(l.Close(), b.Close())) }
 	l.End = func() {
