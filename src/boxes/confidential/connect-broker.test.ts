@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type LookupFunction, type Server } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { connectBroker } from './connect-broker.ts';
+import { connectBroker, REFUSED_TO_BOXES, REFUSED_TO_PODS } from './connect-broker.ts';
 
 let server: Server;
 let port: number;
@@ -27,8 +27,12 @@ function answering(...addresses: string[]) {
   return { asked, lookup };
 }
 
-async function failureOf(host: string, lookup: LookupFunction): Promise<string> {
-  const [error] = await once(connectBroker({ host, port }, lookup), 'error');
+async function failureOf(
+  host: string,
+  lookup: LookupFunction,
+  refused = REFUSED_TO_BOXES,
+): Promise<string> {
+  const [error] = await once(connectBroker({ host, port }, refused, lookup), 'error');
   return String(error);
 }
 
@@ -43,9 +47,19 @@ it.each(['169.254.169.254', 'fe80::1', '::ffff:169.254.169.254', '::ffff:a9fe:a9
   },
 );
 
+it.each(['127.0.0.1', '::1', '0.0.0.0', '::ffff:127.0.0.1', '169.254.169.254'])(
+  'refuses the address %s of this host to a pod, by itself and as that of a name',
+  async (address) => {
+    const { lookup } = answering(address);
+    for (const host of [address, 'broker.test']) {
+      expect(await failureOf(host, lookup, REFUSED_TO_PODS)).toContain(`${address} is a l`);
+    }
+  },
+);
+
 it('connects to the other addresses of a name, which it looks up once', async () => {
   const { asked, lookup } = answering('169.254.169.254', '127.0.0.1');
-  const socket = connectBroker({ host: 'broker.test', port }, lookup);
+  const socket = connectBroker({ host: 'broker.test', port }, REFUSED_TO_BOXES, lookup);
   const [data] = await once(socket, 'data');
   expect(String(data)).toBe('the broker');
   expect(socket.remoteAddress).toBe('127.0.0.1');
@@ -55,7 +69,7 @@ it('connects to the other addresses of a name, which it looks up once', async ()
 
 it('connects to a broker on this host by its address', async () => {
   const { asked, lookup } = answering();
-  const socket = connectBroker({ host: '127.0.0.1', port }, lookup);
+  const socket = connectBroker({ host: '127.0.0.1', port }, REFUSED_TO_BOXES, lookup);
   await once(socket, 'data');
   expect(asked).toEqual([]);
   socket.destroy();

@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RunningBox } from '../run/running-box.ts';
 import type { Services } from '../services/services.ts';
-import { connectBroker } from './connect-broker.ts';
+import { connectBroker, REFUSED_TO_BOXES, type RefusedKinds } from './connect-broker.ts';
 import { isPresent, isWaiting } from './watch-secrets.ts';
 
 /** A guest that connects again and again has so many connections, and one each pause. */
@@ -72,6 +72,8 @@ type Relayed = Pick<RunningBox, 'id' | 'run' | 'signal' | 'guest'>;
 export interface RelayOptions {
   readonly broker: Parameters<typeof connectBroker>[0];
   readonly isNeeded: () => boolean;
+  /** Of the broker. Absent: those of boxes. */
+  readonly refused?: RefusedKinds;
   readonly retryMs?: number;
 }
 
@@ -79,7 +81,7 @@ export interface RelayOptions {
 export async function relayWhile(
   rt: Pick<Services, 'log'>,
   running: Omit<Relayed, 'run'>,
-  { broker, isNeeded, retryMs = RETRY_MS }: RelayOptions,
+  { broker, isNeeded, refused = REFUSED_TO_BOXES, retryMs = RETRY_MS }: RelayOptions,
 ): Promise<void> {
   const { host, port } = broker;
   const ofBroker = changes((failure) => {
@@ -95,7 +97,7 @@ export async function relayWhile(
     let failure: unknown;
     try {
       const guest = await (await running.guest()).brokerConnection(running.signal);
-      const carrying = carry(guest, connectBroker(broker), running.signal, ofBroker);
+      const carrying = carry(guest, connectBroker(broker, refused), running.signal, ofBroker);
       carried.add(carrying);
       void carrying.then(() => carried.delete(carrying));
     } catch (error) {

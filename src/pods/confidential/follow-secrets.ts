@@ -5,6 +5,7 @@
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { REFUSED_TO_PODS } from '../../boxes/confidential/connect-broker.ts';
 import { relayWhile } from '../../boxes/confidential/relay-broker.ts';
 import type { RunningPod } from '../launch/running-pod.ts';
 import type { PodHost } from '../pod-host.ts';
@@ -30,7 +31,7 @@ export function followSecrets(rt: Host, running: RunningPod): void {
   if (broker === undefined) return;
   // Where tokens are given, the workload may ask for one at any time.
   const isNeeded = (): boolean => !running.signal.aborted && (broker.tokens === true || isWaiting);
-  void relayWhile(rt, running, { broker, isNeeded });
+  void relayWhile(rt, running, { broker, isNeeded, refused: REFUSED_TO_PODS });
 }
 
 /** Never rejects. The values never come here. */
