@@ -13,7 +13,10 @@ import type { PodTee } from '../../pods/record/pod.ts';
 import { launchSpecAnnotation } from '../handlers.ts';
 import { invalid, quoted, unsupported } from '../refusal.ts';
 
-type Asked = Pick<PodRequest, 'hostname' | 'names' | 'sysctls' | 'privileged'>;
+const NANO_PER_MILLI = 1_000_000;
+
+type Asked = Pick<PodRequest, 'hostname' | 'names' | 'sysctls' | 'privileged'> &
+  Pick<PodRequest, 'memoryBytes' | 'nanoCpus'>;
 
 /** @throws A3sError `invalid-argument`, `unsupported-option` with the field that differs */
 export function confidentialPod(
@@ -32,6 +35,7 @@ export function confidentialPod(
   expectResolver(spec, asked);
   const wanted = sysctlsOf(asked.sysctls, '').toSorted((a, b) => (a.path < b.path ? -1 : 1));
   expectSame('linux.sysctls', wanted, spec.sysctls ?? []);
+  expectSize(spec, asked);
   return { confidential: { tee, launchSpec: text, specDigest: digest } };
 }
 
@@ -39,6 +43,20 @@ function expectResolver({ resolver = {} }: PodLaunchSpec, { names }: Asked): voi
   expectSame('dns_config.servers', names.servers, resolver.nameservers ?? []);
   expectSame('dns_config.searches', names.search, resolver.search ?? []);
   expectSame('dns_config.options', names.options, resolver.options ?? []);
+}
+
+/** The launch spec decides the size of the microVM: it takes no more than Kubernetes counts. */
+function expectSize({ resources }: PodLaunchSpec, { memoryBytes, nanoCpus }: Asked): void {
+  const { memoryBytes: memory = 0, cpuMillis = 0 } = resources;
+  const sizes = [
+    ['memory_limit_in_bytes', memoryBytes, memory],
+    ['cpu_quota', nanoCpus, cpuMillis * NANO_PER_MILLI],
+  ] as const;
+  for (const [field, asked, says] of sizes) {
+    // None is stated where a container has no limit.
+    if (asked === 0 || says <= asked) continue;
+    throw invalid(`linux.resources.${field}`, 'the launch spec of the pod says that it has more');
+  }
 }
 
 function expectSame(field: string, asked: readonly unknown[], specified: readonly unknown[]): void {

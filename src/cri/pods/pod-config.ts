@@ -40,6 +40,7 @@ export function podRequest({ config, runtimeHandler }: cri.RunPodSandboxRequest)
     throw unsupported(field, 'a container has one, and a pod has none');
   }
   const limits = askedLimits(resources);
+  const size = { memoryBytes: limits.memoryLimitInBytes, nanoCpus: nanoCpusOf(limits) };
   const { logDirectory } = config;
   if (logDirectory !== '' && !isAbsolute(logDirectory)) {
     throw invalid('config.log_directory', `${quoted(logDirectory)} is not an absolute path`);
@@ -50,7 +51,10 @@ export function podRequest({ config, runtimeHandler }: cri.RunPodSandboxRequest)
   const confidential =
     tee === undefined
       ? {}
-      : confidentialPod(tee, config.annotations, { hostname, names, sysctls, privileged });
+      : confidentialPod(tee, config.annotations, {
+          ...{ hostname, names, sysctls, privileged },
+          ...size,
+        });
   return {
     metadata: { name, uid, namespace, attempt },
     labels: { ...config.labels },
@@ -60,8 +64,7 @@ export function podRequest({ config, runtimeHandler }: cri.RunPodSandboxRequest)
     network: 'default',
     ports: portsOf(config.portMappings),
     sysctls: { ...sysctls },
-    memoryBytes: limits.memoryLimitInBytes,
-    nanoCpus: nanoCpusOf(limits),
+    ...size,
     ...confidential,
   };
 }
