@@ -83,7 +83,9 @@ async function serve(): Promise<void> {
 
 const WEB = 'sha256sum </run/secrets/token >/cache/sum; exec sleep 1000';
 
-/** A deployment of two containers. */
+const PREPARE = 'test -s /run/secrets/token || exit 1; exit 7';
+
+/** A deployment of two containers, and one that runs before them. */
 function shop(key: string): string {
   return `
 apiVersion: apps/v1
@@ -105,6 +107,11 @@ spec:
       dnsPolicy: None
       dnsConfig: { nameservers: [9.9.9.9] }
       securityContext: { seccompProfile: { type: RuntimeDefault } }
+      initContainers:
+        - name: prepare
+          image: ${BUSYBOX}
+          command: [sh, -c, '${PREPARE}']
+          resources: { limits: { memory: 64Mi } }
       containers:
         - name: web
           image: ${BUSYBOX}
@@ -183,6 +190,7 @@ it('runs the containers of a manifest that was measured, refuses others, and pro
   const metadata = { name: 'shop-1', uid: 'uid', namespace: 'default', attempt: 0 };
   const pod = {
     ...{ metadata, annotations, hostname: 'shop', dnsConfig: { servers: ['9.9.9.9'] } },
+    linux: { resources: { memoryLimitInBytes: 2n ** 27n } },
     portMappings: [
       { protocol: Protocol.TCP, containerPort: 4433, hostPort: port, hostIp: '127.0.0.1' },
     ],
@@ -231,7 +239,9 @@ it('runs the containers of a manifest that was measured, refuses others, and pro
   const trust = ['--policy', path('policy.yaml'), '--allow-simulated'];
   const verdict = await actor.ok(['attest', 'box', ...trust, `127.0.0.1:${port}`]);
   expect(verdict).toContain('Accepted as a SIMULATED box');
-  expect(verdict).toMatch(/container db +sha256:[0-9a-f]{64}\n +container web +sha256:/);
+  expect(verdict).toMatch(
+    /container db +sha256:[0-9a-f]{64}\n +container prepare +sha256:[0-9a-f]{64}\n +container web +sha256:/,
+  );
 
   client.close();
   await actor.killServer();
@@ -263,6 +273,16 @@ it('runs the containers of a manifest that was measured, refuses others, and pro
     const found = await exec(again, 'cat /run/secrets/token').catch(() => '');
     return found === SECRET;
   });
+  // One that runs before others ends, and runs again under the same name.
+  for (const attempt of [0, 1]) {
+    const first = config('prepare', ['sh', '-c', PREPARE]);
+    const metadata = { name: 'prepare', attempt };
+    const containerId = await started(podSandboxId, { ...first, metadata });
+    await until('it has ended', async () => {
+      const { status } = await client.call(containerStatus, { containerId });
+      return status?.state === ContainerState.CONTAINER_EXITED && status.exitCode === 7;
+    });
+  }
   await client.call(removePodSandbox, { podSandboxId });
   // Another microVM may be there, of which the server makes the template of plain pods.
   const left = actor.boxProcesses().map(({ commandLine }) => commandLine);
@@ -280,6 +300,8 @@ it('runs no confidential pod that is asked for otherwise, or by hardware that th
   await refused({ hostname: 'shop-7d9f' }, 'its launch spec says "shop"');
   await refused({ dnsConfig: { servers: ['10.96.0.10'] } }, 'dns_config.servers');
   await refused({ annotations: {} }, 'it is missing');
+  const resources = { memoryLimitInBytes: 2n ** 27n - 1n };
+  await refused({ linux: { resources } }, 'linux.resources.memory_limit_in_bytes');
   await refused(
     { annotations: { ...annotations, 'dev.a3s.host-may': 'exec' } },
     'dev.a3s.host-may',

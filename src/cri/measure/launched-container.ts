@@ -11,7 +11,7 @@ import { planContainer } from '../../pods/containers/create-container.ts';
 import type { Capability } from '../api/messages.ts';
 import { invalid, quoted } from '../refusal.ts';
 import { capabilitiesOf } from '../security/capabilities.ts';
-import type { ContainerManifest, PodManifest } from './pod-manifest.ts';
+import { allContainers, type ContainerManifest, type PodManifest } from './pod-manifest.ts';
 import { bytesOf, millisOf } from './quantity.ts';
 
 /** Variables of the API server, which kubelet gives every container. */
@@ -161,7 +161,7 @@ function tmpfsOf(field: string, pod: PodManifest, { volumeMounts = [] }: Contain
     .map(({ name, mountPath, readOnly = false }) => {
       const volume = (pod.volumes ?? []).find((each) => each.name === name);
       if (volume === undefined) throw invalid(field, `there is no volume ${quoted(name)}`);
-      const users = pod.containers.flatMap((each) => each.volumeMounts ?? []);
+      const users = allContainers(pod).flatMap((each) => each.volumeMounts ?? []);
       if (users.filter((each) => each.name === name).length > 1) {
         throw invalid(field, `the volume ${quoted(name)} is mounted more than once`);
       }

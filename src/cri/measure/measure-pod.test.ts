@@ -4,6 +4,7 @@ import { IMAGE_CONFIG, VERITY_LAYER } from '../testing/manifest-image.ts';
 import { launchedContainer } from './launched-container.ts';
 import { readManifest } from './pod-manifest.ts';
 import { bytesOf, millisOf } from './quantity.ts';
+import { togetherOf } from './together.ts';
 
 const POD = {
   ...{ automountServiceAccountToken: false, enableServiceLinks: false },
@@ -125,7 +126,12 @@ describe('a manifest', () => {
     ['lifecycle', { lifecycle: {} }, {}],
     ['containers.0', { volumeDevices: [] }, {}],
     ['privileged', { securityContext: { privileged: true } }, {}],
-    ['initContainers', {}, { initContainers: [] }],
+    [
+      'initContainers.0',
+      {},
+      { initContainers: [{ name: 'a', image: 'b', restartPolicy: 'Never' }] },
+    ],
+    ['ephemeralContainers', {}, { ephemeralContainers: [] }],
     ['hostNetwork', {}, { hostNetwork: true }],
     ['shareProcessNamespace', {}, { shareProcessNamespace: true }],
     ['automountServiceAccountToken', {}, { automountServiceAccountToken: undefined }],
@@ -171,6 +177,47 @@ describe('a manifest', () => {
       expect(() => readManifest(source)).toThrow('the manifest cannot be used');
     },
   );
+});
+
+describe('containers that run before others', () => {
+  const limits = (memoryBytes?: number) => ({
+    resources: memoryBytes === undefined ? {} : { memoryBytes, cpuMillis: 100 },
+  });
+  const pod = (init: object[]) =>
+    readManifest(
+      manifest({}, { initContainers: init.map((each) => ({ image: 'busybox', ...each })) }),
+    ).spec;
+  const sidecar = { name: 'proxy', restartPolicy: 'Always' };
+
+  it('count while they run, as with kubelet', () => {
+    const spec = pod([{ name: 'first' }, sidecar, { name: 'second' }]);
+    const of = (first: number, second: number) =>
+      togetherOf(spec, [
+        { name: 'first', ...limits(first) },
+        { name: 'proxy', ...limits(10) },
+        { name: 'second', ...limits(second) },
+        { name: 'web', ...limits(30) },
+      ]);
+    expect(of(20, 20)).toEqual({ memoryBytes: 40, cpuMillis: 200 });
+    expect(of(50, 20).memoryBytes).toBe(50);
+    expect(of(20, 50).memoryBytes).toBe(60);
+  });
+
+  it('leave the pod without a limit where one has none', () => {
+    const launched = [
+      { name: 'first', ...limits() },
+      { name: 'web', ...limits(30) },
+    ];
+    expect(togetherOf(pod([{ name: 'first' }]), launched)).toEqual({});
+  });
+
+  it('share no volume with others', () => {
+    const volumeMounts = [{ name: 'x', mountPath: '/x' }];
+    const init = [{ name: 'first', image: 'busybox', volumeMounts }];
+    expect(() =>
+      launched({ volumeMounts }, { initContainers: init, volumes: [{ name: 'x', emptyDir: {} }] }),
+    ).toThrow('mounted more than once');
+  });
 });
 
 describe('quantities', () => {

@@ -5,12 +5,7 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import {
-  POD_LAUNCH_SPEC_SCHEMA,
-  PodLaunchSpec,
-  podLaunchSpecText,
-  type Resources,
-} from '@a3s-box/policies';
+import { POD_LAUNCH_SPEC_SCHEMA, PodLaunchSpec, podLaunchSpecText } from '@a3s-box/policies';
 import { sealersOf, secretOf } from '../../boxes/confidential/launch-spec.ts';
 import { type Measured, measureLaunch } from '../../boxes/create/measure.ts';
 import { authorizeImage } from '../../boxes/policy/authorize-image.ts';
@@ -23,7 +18,13 @@ import { podBoot } from '../../pods/confidential/pod-boot.ts';
 import type { CriHost } from '../host.ts';
 import { invalid } from '../refusal.ts';
 import { launchedContainer } from './launched-container.ts';
-import { type PodManifest, type ReadManifest, readManifest } from './pod-manifest.ts';
+import {
+  allContainers,
+  type PodManifest,
+  type ReadManifest,
+  readManifest,
+} from './pod-manifest.ts';
+import { togetherOf } from './together.ts';
 
 const PREFIX = 'dev.a3s.';
 const LAUNCH_SPEC = `${PREFIX}launch-spec`;
@@ -92,7 +93,7 @@ async function specOf(
   asked: ConfidentialRequest,
 ): Promise<PodLaunchSpec> {
   const containers = [];
-  for (const container of pod.containers) {
+  for (const container of allContainers(pod)) {
     const image = await rt.images.resolve(container.image);
     const names = namesUsed(container.image, image);
     const subject = { image, reference: container.image, names, confidential: true };
@@ -111,7 +112,7 @@ async function specOf(
     ...sealersOf(asked.sealerKeys),
     ...namesOf(pod),
     ...kernelOf(pod),
-    resources: togetherOf(containers.map(({ resources }) => resources)),
+    resources: togetherOf(pod, containers),
     containers: containers.sort((a, b) => (a.name < b.name ? -1 : 1)),
   });
   if (parsed.success) return parsed.data;
@@ -134,16 +135,4 @@ function kernelOf({ securityContext: { sysctls = [] } = {} }: PodManifest): obje
   const asked = Object.fromEntries(sysctls.map(({ name, value }) => [name, value]));
   const settings = sysctlsOf(asked, '').toSorted((a, b) => (a.path < b.path ? -1 : 1));
   return settings.length === 0 ? {} : { sysctls: settings };
-}
-
-/** The sum of what each has; none where one has no limit. */
-function togetherOf(all: readonly Pick<Resources, 'memoryBytes' | 'cpuMillis'>[]): object {
-  const sum = (numbers: readonly (number | undefined)[]): number | undefined =>
-    numbers.reduce((a, b) => (a === undefined || b === undefined ? undefined : a + b), 0);
-  const memoryBytes = sum(all.map((each) => each.memoryBytes));
-  const cpuMillis = sum(all.map((each) => each.cpuMillis));
-  return {
-    ...(memoryBytes === undefined ? {} : { memoryBytes }),
-    ...(cpuMillis === undefined ? {} : { cpuMillis }),
-  };
 }

@@ -72,11 +72,15 @@ const Container = z.strictObject({
   ...{ livenessProbe: anything, readinessProbe: anything, startupProbe: anything },
 });
 
+/** It runs before the others, or with `Always` beside them. */
+const InitContainer = Container.extend({ restartPolicy: z.literal('Always').optional() });
+
 const EmptyDir = z.strictObject({ medium: text.optional(), sizeLimit: quantity.optional() });
 
 const Spec = z.strictObject({
   hostname: z.string().optional(),
   containers: z.array(Container).min(1).max(64),
+  initContainers: z.array(InitContainer).max(64).optional(),
   volumes: z
     .array(z.strictObject({ name: text, emptyDir: EmptyDir }))
     .max(64)
@@ -121,6 +125,14 @@ const Spec = z.strictObject({
 });
 export type PodManifest = z.infer<typeof Spec>;
 export type ContainerManifest = PodManifest['containers'][number];
+
+/** All that a pod may have, those that run before others first. */
+export function allContainers({
+  initContainers = [],
+  containers,
+}: PodManifest): ContainerManifest[] {
+  return [...initContainers, ...containers];
+}
 
 const Annotations = z.record(z.string().max(512), z.string().max(256 * 1024));
 
