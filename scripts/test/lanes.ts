@@ -49,33 +49,46 @@ export function splitVmStage(
 }
 
 /**
- * Files of the vm stage that take minutes, the slowest first: the last ones to start must not be
- * among them.
+ * Files of the vm stage that take more than forty seconds, the slowest first: the last ones to
+ * start must not be among them.
  */
 const SLOW: readonly string[] = [
   'test/clients/docker-transcript.test.ts',
-  'test/e2e/builder.test.ts',
-  'test/e2e/sealing.test.ts',
   'test/e2e/warm.test.ts',
-  'test/e2e/run.test.ts',
-  'test/e2e/systemd.test.ts',
-  'test/e2e/hostile-host/firmware.test.ts',
-  'test/e2e/device-mapper.test.ts',
-  'test/e2e/databases.test.ts',
-  'test/e2e/hostile-host/measured.test.ts',
-  'test/e2e/poor-host.test.ts',
-  'test/e2e/krun.test.ts',
-  'test/e2e/confidential-agent.test.ts',
-  'test/e2e/watch.test.ts',
-  'test/e2e/templates.test.ts',
   'test/clients/compose.test.ts',
+  'test/e2e/user-networks.test.ts',
+  'test/e2e/sealing.test.ts',
+  'test/e2e/run.test.ts',
+  'test/e2e/device-mapper.test.ts',
+  'test/e2e/builder.test.ts',
   'test/e2e/confidential-lifecycle.test.ts',
   'test/e2e/snapshot.test.ts',
+  'test/e2e/pods.test.ts',
   'test/e2e/volumes.test.ts',
-  'test/e2e/user-networks.test.ts',
-  'test/e2e/gates.test.ts',
-  'test/clients/layers.test.ts',
+  'test/e2e/network-connect.test.ts',
+  'test/e2e/poor-host.test.ts',
+  'test/e2e/egress.test.ts',
+  'test/e2e/systemd.test.ts',
+  'test/e2e/pool-network.test.ts',
+  'test/e2e/confidential-pods.test.ts',
+  'test/e2e/confidential-pod.test.ts',
+  'test/e2e/hostile-host/firmware.test.ts',
+  'test/clients/dockerode.test.ts',
   'test/e2e/hostile-host/sessions.test.ts',
+  'test/e2e/template-engine.test.ts',
+  'test/e2e/templates.test.ts',
+  'test/e2e/hostile-host/measured.test.ts',
+  'test/e2e/hostile-host/secrets.test.ts',
+  'test/e2e/hostile-host/layers.test.ts',
+  'test/e2e/hostile-host/writable-layer.test.ts',
+  'test/e2e/pool.test.ts',
+  'test/e2e/gates.test.ts',
+  'test/e2e/bind-files.test.ts',
+  'test/clients/testcontainers.test.ts',
+  'test/e2e/krun.test.ts',
+  'test/e2e/confidential-agent.test.ts',
+  'test/e2e/boot-sets.test.ts',
+  'test/clients/layers.test.ts',
 ];
 
 /** Others at a time: each start of Vitest takes two seconds. */
