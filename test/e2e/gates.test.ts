@@ -62,13 +62,27 @@ describe.each(ACTORS)('%s', (name) => {
       const left = await records('{{.Names}}');
       const excused = new Set([...broken, ...gates()]);
       expect(left.filter((box) => !excused.has(box))).toEqual([]);
-      if (left.length > 0) await actor.ok(['rm', ...left]);
+      if (left.length > 0) expect(await missedBy(['rm', ...left], broken)).toEqual([]);
 
       await expect.poll(() => tracesOf(actor), { timeout: 120_000 }).toEqual(before);
       expect(await records('{{.ID}}')).toEqual([]);
     },
     GATE_MS,
   );
+
+  /**
+   * The lines that a command printed as errors. A start that was cut off ends as `created` before
+   * its box is removed, so a box of `mayHaveGone` is excused when it has gone meanwhile.
+   */
+  async function missedBy(args: readonly string[], mayHaveGone: readonly string[]) {
+    const { code, stderr } = await actor.run(args);
+    const lines = stderr.split('\n').filter((line) => line !== '');
+    expect(code).toBe(lines.length === 0 ? 0 : 1);
+    const gone = new Set(
+      mayHaveGone.map((box) => `a3s-box: No such container: ${box} (no-such-box)`),
+    );
+    return lines.filter((line) => !gone.has(line));
+  }
 
   const gates = () => Array.from({ length: CREATES }, (_, index) => `gate-${index}`);
 
