@@ -36,8 +36,8 @@ if [ "$with_addon" = no ]; then
   exit
 fi
 step addon 'native add-on, compiled here' build_addon
-if [ "$with_tests" = yes ]; then
-  step databases 'image of PostgreSQL and redis, for tests' make_databases
+if [ "$with_tests" = yes ] && [ -n "${SOAK:-}" ]; then
+  step databases 'image of PostgreSQL and redis, for a soak' make_databases
 fi
 step bundles 'TypeScript bundles' build_bundles
 if [ "$with_boot" = no ]; then

@@ -7,11 +7,10 @@ import { CLUSTER, databaseImage, REDIS, SOCKETS } from '../images/database-image
 import { Actor, ANY_ACTOR } from './actor.ts';
 import { type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
-import { SOAK } from './soak.ts';
 import { scaled } from './time-scale.ts';
 
 const IMAGE = 'localhost/a3s/databases:1';
-const KILLS = SOAK ? 20 : 3;
+const KILLS = 20;
 const WRITERS = [1, 2, 3];
 const POSTGRES = [
   ...['postgres', '-D', CLUSTER, '-k', SOCKETS, '-c', 'listen_addresses=', '-c', 'jit=off'],
