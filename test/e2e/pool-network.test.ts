@@ -6,6 +6,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ACTORS, Actor } from './actor.ts';
+import { alikeFor } from './alike.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 import { scaled } from './time-scale.ts';
@@ -129,7 +130,7 @@ describe.each(ACTORS)('the default network of a box of %s from a pool', (name) =
     expect(translators()).toEqual([]);
   });
 
-  it('sends and receives 128 MiB in order, as a box from a template does', async () => {
+  alikeFor(name)('sends and receives 128 MiB in order, as a box from a template does', async () => {
     const content = randomBytes(BYTES);
     const digest = digestOf(content);
     const address = ownAddress();
