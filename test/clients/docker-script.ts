@@ -7,6 +7,7 @@
 import { EXEC, INSPECT, LIST, LOGS, RUN } from './script/daily.ts';
 import { FLAG_CHAPTER } from './script/flags.ts';
 import { END, ERRORS, EVENTS, LIFE, NETWORK, REFUSED } from './script/life.ts';
+import { NETWORKS } from './script/networks.ts';
 import { IMAGES, SYSTEM } from './script/start.ts';
 import type { Command } from './transcript.ts';
 
@@ -24,6 +25,7 @@ export const CHAPTERS: readonly (readonly [name: string, commands: readonly Comm
   ['published ports', NETWORK],
   ['events', EVENTS],
   ['errors', ERRORS],
+  ['user-defined networks', NETWORKS],
   ['the end', END],
   ['what a microVM of its own refuses', REFUSED],
 ];
