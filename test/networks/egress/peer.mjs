@@ -25,6 +25,17 @@ function familyOf(address) {
   return isIPv6(address) ? 'udp6' : 'udp4';
 }
 
+/** Calls once with the first message of DNS over TCP, which may come in pieces. */
+function onMessage(socket, call) {
+  let bytes = Buffer.alloc(0);
+  socket.on('data', function take(data) {
+    bytes = Buffer.concat([bytes, data]);
+    if (bytes.length < 2 || bytes.length < 2 + bytes.readUInt16BE()) return;
+    socket.off('data', take);
+    call(bytes.subarray(2, 2 + bytes.readUInt16BE()));
+  });
+}
+
 const COMMANDS = {
   /** Sends bytes of DNS, and returns the answer in hexadecimal digits. */
   async dns({ server, port = 53, message, tcp = false }) {
@@ -32,9 +43,15 @@ const COMMANDS = {
     if (tcp) {
       const length = Buffer.alloc(2);
       length.writeUInt16BE(bytes.length);
-      const sent = Buffer.concat([length, bytes]);
-      const answer = await COMMANDS.tcp({ address: server, port, send: sent.toString('hex') });
-      return /^[0-9a-f]{5,}$/.test(answer) ? answer.slice(4) : answer;
+      const socket = connect({ host: server, port });
+      const answer = await within((done) => {
+        socket.on('error', (error) => done(error.code));
+        socket.on('close', () => done('closed'));
+        socket.on('connect', () => socket.write(Buffer.concat([length, bytes])));
+        onMessage(socket, (reply) => done(reply.toString('hex')));
+      });
+      socket.destroy();
+      return answer;
     }
     return await COMMANDS.udp({ address: server, port, send: message });
   },
@@ -121,8 +138,8 @@ const COMMANDS = {
     await new Promise((resolve) => socket.bind(port, address, resolve));
     const server = createServer((client) => {
       client.on('error', () => undefined);
-      client.once('data', (data) => {
-        const [found, asks] = answer(data.subarray(2)) ?? [undefined, data.subarray(2)];
+      onMessage(client, (message) => {
+        const [found, asks] = answer(message) ?? [undefined, message];
         const reply = replyTo(asks, found, false);
         client.end(Buffer.concat([Buffer.from([reply.length >> 8, reply.length & 255]), reply]));
       });
