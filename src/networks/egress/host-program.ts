@@ -216,18 +216,25 @@ interface ProgramOf {
 async function endPrograms(program: ProgramOf): Promise<void> {
   const signal = AbortSignal.timeout(END_MS);
   const killed = new Map<number, ProcessFence>();
+  const pids = readdirSync('/proc').map(Number);
+  // Others may have killed it just now.
+  const ending = pids
+    .filter((pid) => mayBeEnding(pid, program))
+    .flatMap((pid) => statOf(pid) ?? []);
   // A jail may start the program while it is ended itself. Its ports are free when none is left,
   // and none that was killed is still ending.
   await retry(async () => {
-    const pids = readdirSync('/proc').map(Number);
-    const found = pids.filter((pid) => isProgram(pid, program)).flatMap((pid) => statOf(pid) ?? []);
+    const found = readdirSync('/proc')
+      .map(Number)
+      .filter((pid) => isProgram(pid, program))
+      .flatMap((pid) => statOf(pid) ?? []);
     for (const each of found) {
       killProcess(each);
       killed.set(each.pid, each);
     }
     return found.length === 0 || undefined;
   }, signal);
-  await untilGone([...killed.values()], signal);
+  await untilGone([...killed.values(), ...ending], signal);
 }
 
 /**
@@ -250,8 +257,7 @@ const UserOf = z.object({ egress: z.object({ uid: z.int().min(0) }) });
 function isProgram(pid: number, { namespace, uid }: ProgramOf): boolean {
   if (!Number.isInteger(pid) || pid <= 1 || pid === process.pid) return false;
   try {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    const user = Number(/^Uid:\t(\d+)\t/m.exec(status)?.[1]);
+    const user = userOfProcess(pid);
     // It can change its arguments, but neither its user nor its network. One that has no user of
     // its own has a user namespace of its own, which no tool that works in the network has.
     if (user === uid && isIn(pid, namespace) && (uid !== 0 || hasOwnUsers(pid))) return true;
@@ -264,6 +270,24 @@ function isProgram(pid: number, { namespace, uid }: ProgramOf): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * Whether a process may be one of it that is ending: its network and its arguments are gone before
+ * its ports are.
+ */
+function mayBeEnding(pid: number, { uid }: ProgramOf): boolean {
+  if (!Number.isInteger(pid) || statOf(pid)?.ending !== true) return false;
+  try {
+    return userOfProcess(pid) === uid && (uid !== 0 || hasOwnUsers(pid));
+  } catch {
+    return false;
+  }
+}
+
+function userOfProcess(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^Uid:\t(\d+)\t/m.exec(status)?.[1]);
 }
 
 /** Whether a process is in the network namespace of this name. */

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GUEST, type Lab, UID } from './lab.ts';
 import {
@@ -191,6 +192,15 @@ describe.runIf(await canRun())('a box whose reach is limited', () => {
       expect(await client.tcp(CDN, 5432)).toEqual(UNREACHABLE);
       expect(await lab.lookUp('good.example.org')).toMatchObject({ addresses: [CDN] });
       expect(await client.tcp(CDN, 5432)).toBe(GUEST);
+    });
+
+    it('starts the egress program at once after a kill, at any moment of its end', async () => {
+      for (let milliseconds = 0; milliseconds < 8; milliseconds++) {
+        process.kill(lab.programPid(), 'SIGKILL');
+        await delay(milliseconds);
+        await lab.limit([{ rules: ['allow:*.example.org'] }]);
+      }
+      expect(await lab.lookUp('good.example.org')).toMatchObject({ addresses: [CDN] });
     });
 
     it('ends one process with a limit, whatever else names its directory', async () => {
