@@ -303,7 +303,7 @@ describe('a confidential box in user-defined networks', () => {
       expect(specOf(Container)).toMatchObject({ hostNames: ['cache', 'database', 'later'] });
       expect(networksOf(Container)).toMatchObject({ hosts: [] });
       const { body: other } = await home.call('POST', '/containers/create?name=db', {
-        ...{ Image: 'busybox', Cmd: ['sleep', '1'], HostConfig: { NetworkMode: 'front' } },
+        ...{ Image: 'busybox', Cmd: ['sleep', 'infinity'], HostConfig: { NetworkMode: 'front' } },
       });
       const { Id: db } = other as { Id: string };
       await home.call('POST', `/containers/${db}/start`);
