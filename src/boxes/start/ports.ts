@@ -87,19 +87,22 @@ export async function joinOnPorts<Besides, Result>(
   const asked = portsInNetworks(rt, box.definition);
   for (let attempt = 1; ; attempt += 1) {
     // An attempt that failed has its ports until then.
+    await rt.hostNetworks.relay(id, []);
     if (box.definition.endpoints.length > 0 || hasLimitedOwn(box.definition)) {
       await rt.hostNetworks.detach(id);
     }
-    const chosen = choosePorts(asked, isRelayed(rt, box.definition));
-    const [ports, done] = await settleAll([chosen, besides]);
-    rt.store.amend(id, { ...state, ports });
     let joined: JoinedNetwork | undefined;
+    let ports: readonly Port[] = asked;
     try {
+      const chosen = choosePorts(asked, isRelayed(rt, box.definition));
+      const [all, done] = await settleAll([chosen, besides]);
+      ports = all;
+      rt.store.amend(id, { ...state, ports: all });
       joined = await joinNetwork(rt, box, ports);
       await rt.hostNetworks.relay(id, relayedPorts(ports));
       return await use(joined, ports, done);
     } catch (error) {
-      if (!mayTryOtherPorts(error, asked, attempt)) throw error;
+      if (!mayTryOtherPorts(error, [...asked, ...ports], attempt)) throw error;
     } finally {
       joined?.release();
     }
@@ -109,13 +112,15 @@ export async function joinOnPorts<Besides, Result>(
 /**
  * Whether a failed launch may succeed on other ports.
  *
+ * @param ports as they were requested, and as they were chosen
  * @param attempt the number of the failed attempt, from 1
  */
-function mayTryOtherPorts(error: unknown, asked: readonly Port[], attempt: number): boolean {
+function mayTryOtherPorts(error: unknown, ports: readonly Port[], attempt: number): boolean {
   const busy = error instanceof A3sError && error.code === 'port-in-use';
-  return busy && asked.some(isChosenAtStart) && attempt < ATTEMPTS;
+  return busy && ports.some(isChosenAtStart) && attempt < ATTEMPTS;
 }
 
-function isChosenAtStart({ hostPort, hostPortEnd }: Port): boolean {
-  return hostPort === 0 || hostPortEnd !== undefined;
+/** A relay's own port is chosen as well. */
+function isChosenAtStart({ hostPort, hostPortEnd, relay }: Port): boolean {
+  return hostPort === 0 || hostPortEnd !== undefined || relay !== undefined;
 }

@@ -192,6 +192,8 @@ async function publishAnew(rt: ConnectHost, running: RunningBox): Promise<void> 
     const relayed = isRelayed(rt, box.definition);
     const ports =
       known.length > 0 ? await relayPorts(known, relayed) : await choosePorts(asked, relayed);
+    // It may have ports that are published without it from now on.
+    await rt.hostNetworks.relay(id, []);
     await publishPorts(rt, box, ports);
     await rt.hostNetworks.relay(id, relayedPorts(ports));
     published = ports;

@@ -17,6 +17,7 @@ import { RELAY_IDENTITY } from '../../jail/identity.ts';
 import type { JailProgram } from '../../jail/jail.ts';
 import { spawnInJail } from '../../jail/spawn.ts';
 import { parseJson } from '../../parse-json.ts';
+import { killProcess, statOf, untilGone } from '../../processes/fence.ts';
 import { Backoff } from '../host/backoff.ts';
 import type { NetworkLog } from '../host/host-networks.ts';
 import { Opened, type RelayedPort, relayArgument } from './relayed-port.ts';
@@ -165,12 +166,20 @@ export class PortRelays {
 
   /** Ends all processes of the box's program, its jail's among them. */
   async #end(box: string): Promise<void> {
+    const signal = AbortSignal.timeout(END_MS);
+    const last = statOf(this.#found.get(box) ?? 0);
     this.#found.delete(box);
+    // Others may have killed it just now. Its ports are closed later than its arguments are gone.
+    const ended = new Map(last?.ending === true ? [[last.pid, last]] : []);
     await retry(async () => {
       const found = this.#programs().filter((each) => each.box === box);
-      for (const { pid } of found) kill(pid);
+      for (const each of found.flatMap(({ pid }) => statOf(pid) ?? [])) {
+        killProcess(each);
+        ended.set(each.pid, each);
+      }
       return found.length === 0 || undefined;
-    }, AbortSignal.timeout(END_MS));
+    }, signal);
+    await untilGone([...ended.values()], signal);
   }
 
   #place(box: string): string {
@@ -216,14 +225,6 @@ function isOurs(uid: number): boolean {
   return uid === process.geteuid?.() || (isRoot() && uid === RELAY_IDENTITY.uid);
 }
 
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
 async function openBundle(path: string): Promise<FileHandle> {
   try {
     return await open(path, 'r');
@@ -236,7 +237,8 @@ async function openBundle(path: string): Promise<FileHandle> {
 /** Resolves once all its ports are open. */
 async function opened(child: Awaited<ReturnType<typeof spawnInJail>>): Promise<void> {
   const output = child.stdout as Readable;
-  const timer = setTimeout(() => child.kill('SIGKILL'), READY_MS);
+  // The program may outlive its jail, which is this child, and keep the output open.
+  const timer = setTimeout(() => output.destroy(), READY_MS);
   try {
     let first: string | undefined;
     for await (const line of createInterface({ input: output })) {
