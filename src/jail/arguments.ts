@@ -29,7 +29,8 @@ export interface JailHost {
  * Visible in a jail besides `/usr`: the dynamic loader's cache and the links behind some libraries.
  */
 const CONFIGURATION = ['/etc/ld.so.cache', '/etc/alternatives'];
-const DEVICES = ['/dev/null', '/dev/zero', '/dev/urandom'];
+/** Not `/dev/zero`: a mapping of it that processes share is memory that no limit counts. */
+const DEVICES = ['/dev/null', '/dev/urandom'];
 
 /** The whole environment of a program in a jail. */
 export function jailEnvironment(program: JailProgram): Record<string, string> {

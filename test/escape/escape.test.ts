@@ -225,6 +225,7 @@ const WITHOUT_JAIL = [
   ],
   ...['shared-memory', 'pidfd', 'system-calls-of-i386', 'fill-memory', 'fork-bomb'],
   ...['longer-files', 'make-file', 'make-directory', 'make-link', 'shared-mapping', 'memory-file'],
+  'shared-zeros',
   'lengthen-disk',
 ];
 

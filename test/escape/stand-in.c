@@ -317,6 +317,7 @@ static void take_memory(void) {
   errno = 0;
   got = mmap(NULL, 1UL << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   result("shared-mapping", got != MAP_FAILED);
+  file_attempt("shared-zeros", "/dev/zero", O_RDWR);
   errno = 0;
   result("memory-file", syscall(SYS_memfd_create, "a", 0) >= 0);
 }
