@@ -60,6 +60,12 @@ export function hasIds(map: string): boolean {
   });
 }
 
+/** What a program says at the end, but for where its help is. */
+function lastReason(said: string): string | undefined {
+  const lines = said.trim().split('\n');
+  return lines.findLast((line) => !line.startsWith('Try '));
+}
+
 function failure(
   [path, ...args]: readonly [string, ...string[]],
   env: Record<string, string>,
@@ -68,7 +74,7 @@ function failure(
   return new Promise((resolve) => {
     execFile(path, args, options, (error, _stdout, stderr) => {
       if (error === null) resolve(undefined);
-      else resolve(stderr.trim().split('\n').at(-1) || error.message);
+      else resolve(lastReason(stderr) || error.message);
     });
   });
 }
