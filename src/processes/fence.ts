@@ -22,7 +22,7 @@ export interface ProcessFence {
 /** What `/proc/PID/stat` says of a process. */
 export interface ProcessStat extends ProcessFence {
   readonly parent: number;
-  /** Whether it is ending: it runs no more code of its program, and may hold files yet. */
+  /** Whether its first thread is ending or has ended. Others may run, and it may hold files yet. */
   readonly ending: boolean;
 }
 

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import type { JailIdentity } from '../../jail/jail.ts';
 import { jailHost } from '../../jail/spawn.ts';
 import { findTool } from '../../jail/tools.ts';
-import { statOf, untilGone } from '../../processes/fence.ts';
+import { killProcess, readProc, statOf, untilGone } from '../../processes/fence.ts';
 import type { NetavarkPlace } from './netavark.ts';
 import { runProgram } from './run-program.ts';
 
@@ -51,8 +51,12 @@ export async function forgetEndedServer(place: NameServerPlace): Promise<void> {
   if (processOf(place) !== undefined) return;
   const file = join(configOf(place), PID_FILE);
   const last = statOf(pidIn(file));
-  // It has its port yet, which the next one needs.
-  if (last?.ending === true) await untilGone([last], AbortSignal.timeout(END_MS));
+  if (last?.ending === true && isOfUser(last.pid, place)) {
+    // It has its port yet, which the next one needs. Of one that was taken over, the first thread
+    // alone may have ended.
+    killProcess(last);
+    await untilGone([last], AbortSignal.timeout(END_MS));
+  }
   await rm(file, { force: true });
 }
 
@@ -117,16 +121,20 @@ export function endNameServer(place: NameServerPlace): void {
 /** The server writes the file itself: only a process of its user with its directory is meant. */
 function processOf(place: NameServerPlace): number | undefined {
   const config = configOf(place);
-  const uid = place.identity?.uid ?? process.geteuid?.();
   try {
     const pid = pidIn(join(config, PID_FILE));
     if (pid === 0) return undefined;
     const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    const isOfUser = readFileSync(`/proc/${pid}/status`, 'utf8').includes(`\nUid:\t${uid}\t`);
-    return isOfUser && args.includes(config) ? pid : undefined;
+    return isOfUser(pid, place) && args.includes(config) ? pid : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Whether a process is of the user whom the server runs as. */
+function isOfUser(pid: number, { identity }: NameServerPlace): boolean {
+  const uid = identity?.uid ?? process.geteuid?.();
+  return readProc(`/proc/${pid}/status`)?.includes(`\nUid:\t${uid}\t`) ?? false;
 }
 
 /** The number in the file; zero where it has none of a process that may be the server. */
