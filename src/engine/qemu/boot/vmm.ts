@@ -213,7 +213,8 @@ export async function spawnVmm(
   return await Helper.start(VMM, { ...jail, path, args }, table.fds);
 }
 
-/** A VM that needs less than its template has that much all the same. */
-function memoryOf({ memoryBytes, template }: VmSpec): number {
-  return Math.max(memoryBytes, template?.memoryBytes ?? 0);
+/** A VM that needs less than its template, or what it is a fork of, has that much all the same. */
+function memoryOf({ memoryBytes, template, fork }: VmSpec): number {
+  const saved = (fork?.memory.bytes ?? 0) + (fork?.growth?.bytes ?? 0);
+  return Math.max(memoryBytes, template?.memoryBytes ?? 0, saved);
 }
