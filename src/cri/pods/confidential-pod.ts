@@ -6,6 +6,7 @@
  * @module
  */
 import type { PodLaunchSpec } from '@a3s-box/policies';
+import { boxMemory } from '../../boxes/spec/resources.ts';
 import { sysctlsOf } from '../../boxes/spec/sysctls.ts';
 import { decodeLaunchSpec } from '../../pods/confidential/launch-spec-annotation.ts';
 import type { PodRequest } from '../../pods/launch/pod-request.ts';
@@ -48,8 +49,9 @@ function expectResolver({ resolver = {} }: PodLaunchSpec, { names }: Asked): voi
 /** The launch spec decides the size of the microVM: it takes no more than Kubernetes counts. */
 function expectSize({ resources }: PodLaunchSpec, { memoryBytes, nanoCpus }: Asked): void {
   const { memoryBytes: memory = 0, cpuMillis = 0 } = resources;
+  const specified = boxMemory(memory);
   const sizes = [
-    ['memory_limit_in_bytes', memoryBytes, memory],
+    ['memory_limit_in_bytes', memoryBytes, specified],
     ['cpu_quota', nanoCpus, cpuMillis * NANO_PER_MILLI],
   ] as const;
   for (const [field, asked, says] of sizes) {
