@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { constants } from 'node:fs';
+import { constants, readlinkSync } from 'node:fs';
 import { A3sError } from '../../../errors.ts';
 import { isJailUid, jailGroup } from '../../../jail/identity.ts';
 import type { JailProgram } from '../../../jail/jail.ts';
@@ -14,6 +14,7 @@ import type { GuestArchitecture, VmSpec } from '../../engine.ts';
 import { callFilter } from '../../helpers/call-filter.ts';
 import { DescriptorTable } from '../../helpers/descriptor-table.ts';
 import { Helper } from '../../helpers/helper.ts';
+import { pathOf } from '../../memory-file.ts';
 import { fileLength } from '../../processes/file-length.ts';
 import { limitProcess } from '../../processes/process-limits.ts';
 import { type FoundProcess, findDescendant, findProcesses } from '../../processes/processes.ts';
@@ -207,10 +208,16 @@ export async function spawnVmm(
   const { growthBytes, start } = plan;
   const fileBytes = await fileLength(disks, memoryOf(spec));
   const filter = await callFilter(table, { memoryFiles: hasSharedRam(spec) });
-  // A file in /dev/shm; other RAM is in memory files, which Landlock does not know.
-  const reopened = start === 'template' && hasSharedRam(spec) && ram !== undefined ? [ram] : [];
+  const writesRam = start === 'save' || (start === 'template' && hasSharedRam(spec));
+  // Of memory files Landlock knows nothing, and takes no rule.
+  const reopened = writesRam && ram !== undefined && isInDirectory(inherited.ram) ? [ram] : [];
   const jail = { ...vmmJail(spec, { growthBytes, fileBytes }), ...filter, reopened };
   return await Helper.start(VMM, { ...jail, path, args }, table.fds);
+}
+
+/** Whether what a descriptor leads to is no memory file. */
+function isInDirectory(fd: number | undefined): boolean {
+  return fd !== undefined && !readlinkSync(pathOf(fd)).startsWith('/memfd:');
 }
 
 /** A VM that needs less than its template, or what it is a fork of, has that much all the same. */
