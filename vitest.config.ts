@@ -54,12 +54,13 @@ const OTHER_HOSTS = [
 
 /**
  * The same of applications, databases and Dockerfiles, which need packages of Debian too, of power
- * cuts while boxes run, of two hundred pods, of builders with names, and of Docker in a box, which
- * `builder` has in every run.
+ * cuts while boxes run, of two hundred pods, of builders with names, of Docker in a box, which `builder`
+ * has in every run, and of devices that a host attaches to a confidential guest.
  */
 const LONG_FILES = [
   'test/clients/{applications,compose-page,dockerfiles,large-application}.test.ts',
   'test/clients/testcontainers-databases.test.ts',
+  'test/e2e/hostile-host/plugged-devices.test.ts',
   'test/e2e/{databases,docker-inside,named-builders,pods-churn,power-cut-boxes,rootless-networks,sealed-database}.test.ts',
 ];
 const OTHER_FILES = process.env['SOAK'] === undefined ? LONG_FILES : [];
