@@ -14,9 +14,9 @@ import { connect as connectUnix, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { podShape } from '../boxes/spec/pod-shape.ts';
 import { ImageService, RuntimeService } from '../cri/grpc/library.ts';
 import { CriClient } from '../cri/testing/cri-client.ts';
-import { podShape } from '../pods/launch/pod-shape.ts';
 import { checkCriSocket, serveCri } from './cri.ts';
 import { TestHome } from './testing/home.ts';
 

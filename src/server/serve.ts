@@ -40,7 +40,7 @@ import { identityFor } from '../jail/identity.ts';
 import { hostSubnets } from '../networks/host-subnets.ts';
 import { NetworkRecords } from '../networks/records.ts';
 import { adoptPods } from '../pods/adopt/adopt-pods.ts';
-import { makePodTemplate } from '../pods/launch/pod-shape.ts';
+import { makePodTemplate } from '../pods/launch/make-pod-template.ts';
 import { RunningPods } from '../pods/launch/running-pod.ts';
 import { stopPodsForHost } from '../pods/launch/stop-pods-for-host.ts';
 import { PodStore } from '../pods/record/store.ts';

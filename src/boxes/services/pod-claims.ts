@@ -16,3 +16,15 @@ export interface PodClaims {
   /** Keys of the templates whose memory their microVMs may have. */
   templateKeys(): string[];
 }
+
+/** The directories of the node below which containers' mounts are made, one for each pod. */
+export interface PodDirectories {
+  /**
+   * Makes the directory of a pod's mounts.
+   *
+   * @returns its path; undefined where this server can mount nothing
+   */
+  prepare(pod: string): Promise<string | undefined>;
+  /** Unmounts all that a pod has, and removes its directory. */
+  end(pod: string): Promise<void>;
+}

@@ -5,10 +5,11 @@
  * @module
  */
 import { CONTAINER_SPEC_SCHEMA, ContainerSpec } from '@a3s-box/policies';
+import { POD_SHARE } from '../../boxes/spec/pod-shape.ts';
 import type { MountedImages } from '../../boxes/start/mount-images.ts';
 import { type Disk, TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import type { BootLayer } from '../../images/image.ts';
-import { mountName, POD_SHARE } from '../mounts/pod-mounts.ts';
+import { mountName } from '../mounts/pod-mounts.ts';
 import type { ContainerDefinition } from '../record/container.ts';
 import { validSpec } from '../valid-spec.ts';
 

@@ -7,6 +7,7 @@
 import { POD_SPEC_SCHEMA, PodSpec } from '@a3s-box/policies';
 import { NO_LIMITS } from '../../boxes/record/limits.ts';
 import { macAddress } from '../../boxes/spec/network.ts';
+import { podShape, podShare } from '../../boxes/spec/pod-shape.ts';
 import { resolverOf } from '../../boxes/spec/resolver.ts';
 import { resourcesOf, vmMemory } from '../../boxes/spec/resources.ts';
 import { sysctlsOf } from '../../boxes/spec/sysctls.ts';
@@ -15,10 +16,8 @@ import type { Disk, VmSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { PodAttachment } from '../../networks/cni/pod-networks.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
-import { podShare } from '../mounts/pod-mounts.ts';
 import type { PodDefinition } from '../record/pod.ts';
 import { validSpec } from '../valid-spec.ts';
-import { podShape } from './pod-shape.ts';
 
 /** Of a network that names more, the rest is not asked: programs read the first three. */
 const MOST_SERVERS = 16;

@@ -8,6 +8,7 @@ import { rm } from 'node:fs/promises';
 import { linkedSignal } from '../../async/linked-signal.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../../boxes/record/directories.ts';
 import { Handshake, RESUME_MS } from '../../boxes/run/handshake.ts';
+import { podShape } from '../../boxes/spec/pod-shape.ts';
 import { type Disk, TEMPLATE_SLOTS, type VmSpec } from '../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../errors.ts';
 import type { PodAttachment } from '../../networks/cni/pod-networks.ts';
@@ -18,7 +19,6 @@ import { slotDisk } from '../record/directories.ts';
 import type { Pod, PodDefinition } from '../record/pod.ts';
 import { describePod } from './describe-pod.ts';
 import { endVm } from './end-vm.ts';
-import { podShape } from './pod-shape.ts';
 import { RunningPod } from './running-pod.ts';
 
 type LaunchHost = Pick<

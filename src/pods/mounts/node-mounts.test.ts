@@ -14,6 +14,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { podShare } from '../../boxes/spec/pod-shape.ts';
 import { startVirtiofsd } from '../../engine/helpers/virtiofsd.ts';
 import { findProcesses } from '../../engine/processes/processes.ts';
 import { endProcesses } from '../../engine/processes/sweep.ts';
@@ -21,7 +22,7 @@ import { prepareDirectory } from '../../engine/runtime-directory.ts';
 import { identityFor, isJailUid } from '../../jail/identity.ts';
 import { runProgram } from '../../networks/host/run-program.ts';
 import { NodeMounts } from './node-mounts.ts';
-import { mountName, podShare } from './pod-mounts.ts';
+import { mountName } from './pod-mounts.ts';
 
 const [POD, WEB, JOB] = ['a', 'b', 'c'].map((digit) => digit.repeat(64)) as [
   string,

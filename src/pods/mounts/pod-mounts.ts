@@ -7,24 +7,15 @@
  *
  * @module
  */
-import type { Share } from '../../engine/engine.ts';
+import type { PodDirectories } from '../../boxes/services/pod-claims.ts';
 import type { PodMount } from '../record/container.ts';
-
-/** The tag of the share that every pod has. */
-export const POD_SHARE = 'pod';
 
 /** Names of containers' mounts begin with so many digits of their ids. */
 const ID_DIGITS = 12;
 
-export interface PodMounts {
+export interface PodMounts extends PodDirectories {
   /** Whether this server can mount anything. */
   readonly available: boolean;
-  /**
-   * Makes the directory of a pod's mounts.
-   *
-   * @returns its path; undefined where this server can mount nothing
-   */
-  prepare(pod: string): Promise<string | undefined>;
   /**
    * Mounts paths of the node for a container, under the names that `mountName` gives them.
    *
@@ -33,14 +24,8 @@ export interface PodMounts {
   add(pod: string, container: string, mounts: readonly PodMount[]): Promise<void>;
   /** Unmounts what a container has mounted, if anything. */
   remove(pod: string, container: string): Promise<void>;
-  /** Unmounts all that a pod has, and removes its directory. */
-  end(pod: string): Promise<void>;
   /** The pods that have a directory. */
   list(): Promise<readonly string[]>;
-}
-
-export function podShare(path: string): Share {
-  return { tag: POD_SHARE, path, readonly: false, mountsBelow: true };
 }
 
 /** The name of a mount in the directory of its pod. */
