@@ -135,18 +135,31 @@ export class TemplateStore implements Templates {
     const boot = await this.#currentBoot();
     for (const count of new Set(cpus)) {
       signal.throwIfAborted();
-      const wanted = await this.#wanted({ cpus: count, boot });
-      if (wanted === undefined) throw unsupported();
-      const { key } = wanted;
-      if (!this.#fit(key)) {
-        const refusal = this.#maker.refusal(key);
-        if (refusal !== undefined) throw refusal;
-        const job = this.#maker.begin(wanted, () => progress({ cpus: count, key, step: 'making' }));
-        progress({ cpus: count, key, step: job.started ? 'making' : 'waiting' });
-        await unlessAborted(job.done, signal);
-      }
-      progress({ cpus: count, key, step: 'ready' });
+      const shape = { cpus: count, boot };
+      await this.#make(shape, (key, step) => progress({ cpus: count, key, step }), signal);
     }
+  }
+
+  async make(shape: VmShape, signal: AbortSignal): Promise<void> {
+    await this.#make(shape, () => undefined, signal);
+  }
+
+  async #make(
+    shape: VmShape,
+    progress: (key: string, step: WarmProgress['step']) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const wanted = await this.#wanted(shape);
+    if (wanted === undefined) throw unsupported();
+    const { key } = wanted;
+    if (!this.#fit(key)) {
+      const refusal = this.#maker.refusal(key);
+      if (refusal !== undefined) throw refusal;
+      const job = this.#maker.begin(wanted, () => progress(key, 'making'));
+      progress(key, job.started ? 'making' : 'waiting');
+      await unlessAborted(job.done, signal);
+    }
+    progress(key, 'ready');
   }
 
   list(): TemplateSummary[] {

@@ -101,6 +101,12 @@ export interface Templates {
     progress: (step: WarmProgress) => void,
     signal: AbortSignal,
   ): Promise<void>;
+  /**
+   * Makes the template of this shape, where it is missing, and waits for it.
+   *
+   * @throws A3sError as `warm`
+   */
+  make(shape: VmShape, signal: AbortSignal): Promise<void>;
   /** Newest first. */
   list(): TemplateSummary[];
   /**
@@ -143,9 +149,11 @@ export class NoTemplates implements Templates {
   }
 
   async warm(): Promise<void> {
-    throw new A3sError('unsupported-option', 'Cannot make templates: they are switched off', {
-      remedy: 'Start the server without A3S_TEMPLATES=off.',
-    });
+    throw switchedOff();
+  }
+
+  async make(_shape: VmShape, _signal: AbortSignal): Promise<void> {
+    throw switchedOff();
   }
 
   list(): TemplateSummary[] {
@@ -171,6 +179,12 @@ export class NoTemplates implements Templates {
   async close(): Promise<void> {
     // Nothing is open.
   }
+}
+
+function switchedOff(): A3sError {
+  return new A3sError('unsupported-option', 'Cannot make templates: they are switched off', {
+    remedy: 'Start the server without A3S_TEMPLATES=off.',
+  });
 }
 
 export function noSuchTemplate(reference: string): A3sError {

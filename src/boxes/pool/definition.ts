@@ -24,6 +24,8 @@ export const PoolDefinition = z.strictObject({
   network: z.enum(['default', 'none']),
   /** Its microVMs take the directories and files of a host that a box mounts. */
   mounts: z.boolean().default(true),
+  /** Its microVMs are for pods of Kubernetes, and for no boxes. */
+  pods: z.boolean().default(false),
 });
 export type PoolDefinition = z.infer<typeof PoolDefinition>;
 
@@ -38,6 +40,13 @@ export function checkPool(
     throw new A3sError('invalid-argument', `Invalid pool name: ${name.slice(0, 64)}`, {
       remedy: 'Use up to 63 letters, digits, dots, dashes and underscores.',
     });
+  }
+  if (definition.pods && (definition.network !== 'default' || !definition.mounts)) {
+    throw new A3sError(
+      'invalid-argument',
+      'Cannot have a pool of pods without a network or without mounts: every pod has both',
+      { remedy: 'Leave out --network and --mounts.' },
+    );
   }
   checkResources({ memoryBytes, nanoCpus: cpus * NANO, limits: NO_LIMITS }, host);
   const sum = [...others, definition].reduce((total, { size }) => total + size, 0);
@@ -57,7 +66,7 @@ export function poolMemory({ memoryBytes }: Pick<PoolDefinition, 'memoryBytes'>)
 /** Whether microVMs of one pool can serve the other. */
 export function sameShape(a: PoolDefinition, b: PoolDefinition): boolean {
   const isSame = a.cpus === b.cpus && a.memoryBytes === b.memoryBytes;
-  return isSame && a.network === b.network && a.mounts === b.mounts;
+  return isSame && a.network === b.network && a.mounts === b.mounts && a.pods === b.pods;
 }
 
 export function noSuchPool(name: string): A3sError {

@@ -6,7 +6,15 @@ import type { PoolDefinition } from './definition.ts';
 import { reasonAgainst } from './fit.ts';
 
 const POOL: PoolDefinition = {
-  ...{ name: 'default', size: 1, cpus: 1, memoryBytes: 0, network: 'none', mounts: true },
+  ...{
+    name: 'default',
+    size: 1,
+    cpus: 1,
+    memoryBytes: 0,
+    network: 'none',
+    mounts: true,
+    pods: false,
+  },
 };
 const BOX = {
   ...{ nanoCpus: 0, memoryBytes: 0, limits: NO_LIMITS, network: 'none', ports: [] },

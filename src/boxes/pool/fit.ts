@@ -1,5 +1,5 @@
 /**
- * Which boxes a pool can serve.
+ * Which boxes and pods a pool can serve.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { BoxDefinition } from '../record/box.ts';
 import { isLedByHost } from '../run/network-places.ts';
 import { askedCpus, vmCpus, vmMemory } from '../spec/resources.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
-import type { PoolableParts } from './vm-pools.ts';
+import type { PoolableParts, PoolablePod } from './vm-pools.ts';
 
 /**
  * Why a box does not come from this pool; undefined: it can.
@@ -22,6 +22,7 @@ export function reasonAgainst(
   definition: BoxDefinition,
   { layers, shares, mountDisks, keptChanges }: PoolableParts,
 ): string | undefined {
+  if (pool.pods) return 'its microVMs are for pods';
   const { memoryBytes, storage, endpoints } = definition;
   const isLed = isLedByHost(definition);
   // Its card is led to the box's own place in a network before the box's guest goes on.
@@ -39,5 +40,24 @@ export function reasonAgainst(
   if (storage !== undefined) return 'its writable layer has a size of its own';
   if (keptChanges) return 'it has run before';
   if (layers.length > TEMPLATE_SLOTS.layers.length) return `it has ${layers.length} layers`;
+  return undefined;
+}
+
+/**
+ * Why a pod does not come from this pool; undefined: it can. Confidential pods do not come here.
+ *
+ * Its network is the default one, or that of the node: its card is attached when it takes the
+ * microVM.
+ */
+export function reasonAgainstPod(
+  pool: PoolDefinition,
+  { memoryBytes, nanoCpus, privileged }: PoolablePod,
+): string | undefined {
+  const cpus = vmCpus(nanoCpus);
+  if (!pool.pods) return 'its microVMs are for boxes';
+  // No driver is loaded in a guest once it was prepared.
+  if (privileged) return 'it is privileged';
+  if (cpus !== pool.cpus) return `it has ${cpus} CPUs, the pool's microVMs ${pool.cpus}`;
+  if (vmMemory(memoryBytes) > poolMemory(pool)) return 'it needs more memory';
   return undefined;
 }

@@ -1,21 +1,22 @@
 /**
- * One microVM of a pool: started from a template, warmed up, and paused until a box takes it. It
- * serves one box or none.
+ * One microVM of a pool: started from a template, warmed up, and paused until a box or a pod takes
+ * it. It serves one or none.
  *
  * @module
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TEMPLATE_SLOTS, type VmSpec } from '../../engine/engine.ts';
+import { TEMPLATE_SLOTS, type VmShape, type VmSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import { connectGuest } from '../../guest/connection.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
-import type { TakenTemplate } from '../../templates/templates.ts';
 import { WRITABLE_LAYER_FILE } from '../disks/writable-layer.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../record/directories.ts';
 import { RESUME_MS } from '../run/handshake.ts';
 import type { Services } from '../services/services.ts';
+import { podShape, podShare } from '../spec/pod-shape.ts';
+import { NANO } from '../spec/resources.ts';
 import { type PoolDefinition, poolMemory } from './definition.ts';
 import type { Expiry, PooledVm } from './vm-pools.ts';
 import { WARM_UP_MAC, warmUpDisk, warmUpSpec, writeWarmUpDisk } from './warm-up.ts';
@@ -28,8 +29,9 @@ const LONGEST_MS = 24 * 3_600_000;
 
 export type Host = Pick<
   Services,
-  'home' | 'runtimeDir' | 'boot' | 'engine' | 'templates' | 'log' | 'store' | 'pods' | 'identityFor'
->;
+  'home' | 'runtimeDir' | 'boot' | 'engine' | 'templates' | 'log' | 'store' | 'identityFor'
+> &
+  Pick<Services, 'pods' | 'podMounts'>;
 
 /** The directory of the microVMs' writable layers until boxes take them. */
 export function poolsDirectory(home: string): string {
@@ -57,8 +59,9 @@ export async function fillOne(
   const bootSet = await rt.boot.current();
   const boot = await rt.boot.open(bootSet);
   const { cpus } = shape;
-  await rt.templates.warm([cpus], () => undefined, signal);
-  const taken = await rt.templates.take({ cpus, boot });
+  const vmShape: VmShape = shape.pods ? podShape(cpus * NANO, boot) : { cpus, boot };
+  await rt.templates.make(vmShape, signal);
+  const taken = await rt.templates.take(vmShape);
   if (taken === undefined) {
     throw new A3sError('template-unusable', 'There is no template for the microVMs of the pool');
   }
@@ -82,13 +85,15 @@ export async function fillOne(
     await taken.writeChanges(writableLayerPath, identity);
     const stage = join(directory, WARM_UP_DISK);
     await writeWarmUpDisk(stage);
+    const shared = shape.pods ? await rt.podMounts.prepare(id) : undefined;
     const spec: VmSpec = {
       ...{ id, runtimeDir, identity, cpus, boot },
       memoryBytes: poolMemory(shape),
       disks: [{ path: writableLayerPath, serial: TEMPLATE_SLOTS.changes, readonly: false }],
       nic: undefined,
-      shares: [],
-      takesShares: shape.mounts,
+      shares: shared === undefined ? [] : [podShare(shared)],
+      takesShares: shape.mounts && !shape.pods,
+      sparePorts: vmShape.sparePorts,
       template: taken.template,
     };
     const vm = await rt.engine.launch(spec, signal);
@@ -105,9 +110,12 @@ export async function fillOne(
     await guest.warmUp(warmUp, signal);
     if (takesCard) await vm.detachNic(0);
     await vm.pause();
-    return { vm, identity, guest, taken, shape, bootSet, expiry, writableLayerPath, directory };
+    return {
+      ...{ vm, identity, guest, taken, shape, bootSet, expiry },
+      ...{ writableLayerPath, directory, shared },
+    };
   } catch (error) {
-    await endVm(rt, { id, taken, directory });
+    await endVm(rt, { id, taken, directory, shape });
     signal.throwIfAborted();
     if (error instanceof A3sError && error.code === 'template-unusable') {
       await rt.templates.drop(taken.template.key, error.message);
@@ -117,24 +125,29 @@ export async function fillOne(
 }
 
 /** Ends the microVM, and removes all that it had. */
-export async function endPooled(rt: Host, pooled: PooledVm): Promise<void> {
-  const { vm, guest, taken, directory } = pooled;
+export async function endPooled(
+  rt: Pick<Host, 'engine' | 'runtimeDir' | 'podMounts'>,
+  pooled: PooledVm,
+): Promise<void> {
+  const { vm, guest, taken, directory, shape } = pooled;
   guest.close();
   await vm.kill();
   await vm.exited;
   await vm.release();
-  await endVm(rt, { id: vm.id, taken, directory });
+  await endVm(rt, { id: vm.id, taken, directory, shape });
 }
 
 async function endVm(
-  rt: Host,
-  { id, taken, directory }: { id: string; taken: TakenTemplate; directory: string },
+  rt: Pick<Host, 'engine' | 'runtimeDir' | 'podMounts'>,
+  given: { readonly id: string } & Pick<PooledVm, 'taken' | 'directory' | 'shape'>,
 ): Promise<void> {
+  const { id, taken, directory, shape } = given;
   const runtimeDir = runtimeDirectory(rt, id);
   await rt.engine.sweep(id, runtimeDir);
   // Only after the sweep: until then, its user could put links in the way.
   await rm(runtimeDir, { recursive: true, force: true });
   await rm(directory, { recursive: true, force: true });
+  if (shape.pods) await rt.podMounts.end(id);
   taken.release();
 }
 

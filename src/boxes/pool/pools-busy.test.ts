@@ -23,6 +23,7 @@ it('fills a pool beside work on a box that does not end', async () => {
     memoryBytes: 0,
     network: 'none',
     mounts: true,
+    pods: false,
   } as const;
   const database = openDatabase(join(home.config.home, 'pools.db'), POOL_MIGRATIONS);
   const release = await home.runtime.locks.acquire('a box');

@@ -13,11 +13,11 @@ import type { BoxDefinition } from '../record/box.ts';
 import { takenUids } from '../record/taken-uids.ts';
 import type { Services } from '../services/services.ts';
 import { checkPool, noSuchPool, type PoolDefinition, poolMemory, sameShape } from './definition.ts';
-import { reasonAgainst } from './fit.ts';
+import { reasonAgainst, reasonAgainstPod } from './fit.ts';
 import { Pool } from './pool.ts';
 import { endPooled, fillOne, type Host, isExpired, newVmId, poolsDirectory } from './pooled-vm.ts';
 import type { PoolRecords } from './records.ts';
-import type { PoolableParts, PooledVm, PoolSummary, VmPools } from './vm-pools.ts';
+import type { PoolableParts, PoolablePod, PooledVm, PoolSummary, VmPools } from './vm-pools.ts';
 
 /** How often the age of the microVMs is checked. */
 const LOOK_MS = 60_000;
@@ -31,6 +31,7 @@ const QUIET_MS = 250;
  * not run.
  */
 const BUSY_MS = 60_000;
+const NONE_READY = 'it has no microVM ready';
 
 export type PoolsHost = Host & Pick<Services, 'events' | 'host' | 'locks'>;
 
@@ -124,17 +125,12 @@ export class Pools implements VmPools {
     for (const pool of this.#pools.values()) {
       const { name } = pool.definition;
       const against = reasonAgainst(pool.definition, definition, parts);
-      const pooled = pool.ready.find(
-        (each) => each.bootSet === definition.bootSet && this.#isFit(pool, each),
-      );
+      const pooled = this.#readyFor(pool, definition);
       if (against === undefined && pooled !== undefined) {
-        pool.takeOut(pooled);
-        this.#taken = performance.now();
-        this.#tell('take', pool, { box: definition.id, machine: pooled.vm.id });
-        this.#look();
+        this.#give(pool, pooled, { box: definition.id });
         return pooled;
       }
-      reasons[name] = against ?? 'it has no microVM ready';
+      reasons[name] = against ?? NONE_READY;
       if (against === undefined && pool.definition.size > 0) {
         this.#tell('miss', pool, { box: definition.id });
       }
@@ -143,6 +139,39 @@ export class Pools implements VmPools {
       this.#host.log.info('a box comes from no pool', { box: definition.id, reasons });
     }
     return undefined;
+  }
+
+  takeForPod(
+    pod: PoolablePod,
+    record: (pooled: PooledVm) => void,
+  ): ReturnType<VmPools['takeForPod']> {
+    const reasons: Record<string, string> = {};
+    if (this.#closing.signal.aborted) return { reasons };
+    for (const pool of this.#pools.values()) {
+      const { name, pods, size } = pool.definition;
+      if (!pods) continue;
+      const against = reasonAgainstPod(pool.definition, pod);
+      const pooled = this.#readyFor(pool, pod);
+      if (against === undefined && pooled !== undefined) {
+        record(pooled);
+        this.#give(pool, pooled, { pod: pooled.vm.id });
+        return { pooled };
+      }
+      reasons[name] = against ?? NONE_READY;
+      if (against === undefined && size > 0) this.#tell('miss', pool, {});
+    }
+    return { reasons };
+  }
+
+  #readyFor(pool: Pool, { bootSet }: { readonly bootSet: string }): PooledVm | undefined {
+    return pool.ready.find((each) => each.bootSet === bootSet && this.#isFit(pool, each));
+  }
+
+  #give(pool: Pool, pooled: PooledVm, to: Readonly<Record<string, string>>): void {
+    pool.takeOut(pooled);
+    this.#taken = performance.now();
+    this.#tell('take', pool, { ...to, machine: pooled.vm.id });
+    this.#look();
   }
 
   uids(): number[] {

@@ -1,5 +1,5 @@
 /**
- * The interface of pools for the rest of the server: microVMs that wait for boxes.
+ * The interface of pools for the rest of the server: microVMs that wait for boxes and pods.
  *
  * @module
  */
@@ -30,7 +30,7 @@ export interface Expiry {
   readonly steady: number;
 }
 
-/** One microVM of a pool, which serves one box or none. */
+/** One microVM of a pool, which serves one box or pod, or none. */
 export interface PooledVm {
   readonly vm: Vm;
   readonly identity: JailIdentity;
@@ -48,6 +48,20 @@ export interface PooledVm {
   readonly writableLayerPath: string;
   /** The directory of that disk alone. */
   readonly directory: string;
+  /**
+   * The directory of the node that its file server shows, where it is for a pod; undefined: none.
+   */
+  readonly shared?: string | undefined;
+}
+
+/** What decides whether a pool's microVM fits a pod. */
+export interface PoolablePod {
+  readonly bootSet: string;
+  /** 0: the default. */
+  readonly memoryBytes: number;
+  /** 0: without a limit. */
+  readonly nanoCpus: number;
+  readonly privileged: boolean;
 }
 
 /** The parts of a box that decide, beside its description, whether a pool's microVM fits it. */
@@ -88,6 +102,16 @@ export interface VmPools {
    * Nothing waits.
    */
   take(definition: BoxDefinition, parts: PoolableParts): PooledVm | undefined;
+  /**
+   * Takes a microVM for a pod, which has its id and its identity from then on. Nothing waits.
+   *
+   * @param record puts the pod on record; where it throws, the microVM stays in its pool
+   * @returns the microVM, or why each pool of pods has none for it, by their names
+   */
+  takeForPod(
+    pod: PoolablePod,
+    record: (pooled: PooledVm) => void,
+  ): { readonly pooled: PooledVm } | { readonly reasons: Readonly<Record<string, string>> };
   /** The user ids of the pools' microVMs. */
   uids(): number[];
   /** Ends all microVMs. None is taken or started any more. */

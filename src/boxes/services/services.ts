@@ -17,7 +17,7 @@ import type { Templates } from '../../templates/templates.ts';
 import type { Volumes } from '../../volumes/volumes.ts';
 import type { BoxStore } from '../record/store.ts';
 import type { Events } from './events.ts';
-import type { PodClaims } from './pod-claims.ts';
+import type { PodClaims, PodDirectories } from './pod-claims.ts';
 
 /**
  * The files that a microVM boots from. A boot set that is older than confidential boxes has none
@@ -62,6 +62,7 @@ export interface Services {
   };
   readonly store: BoxStore;
   readonly pods: PodClaims;
+  readonly podMounts: PodDirectories;
   readonly events: Events;
   readonly images: ImageStore;
   readonly registry: Registry;

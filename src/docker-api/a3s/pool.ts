@@ -21,6 +21,8 @@ export const PoolBody = z.strictObject({
   network: network.default('default'),
   /** Whether boxes may have bind mounts and volumes; each microVM has a copy of its RAM then. */
   mounts: z.boolean().default(true),
+  /** Whether its microVMs are for pods of Kubernetes, and not for boxes. */
+  pods: z.boolean().default(false),
 });
 export type PoolBody = Document<typeof PoolBody>;
 
@@ -31,6 +33,7 @@ export const PoolSummary = z.strictObject({
   memoryBytes: z.int(),
   network,
   mounts: z.boolean(),
+  pods: z.boolean(),
   /** The memory of each microVM, in bytes. */
   machineBytes: z.int(),
   ready: z.int(),

@@ -1,17 +1,17 @@
 /**
- * Starts the microVM of a pod, from a template where there is one, and gives its guest the pod's
- * spec.
+ * Starts the microVM of a pod, in one that waited or from a template where there is one, and gives
+ * its guest the pod's spec.
  *
  * @module
  */
 import { rm } from 'node:fs/promises';
 import { linkedSignal } from '../../async/linked-signal.ts';
+import type { PooledVm } from '../../boxes/pool/vm-pools.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../../boxes/record/directories.ts';
 import { Handshake, RESUME_MS } from '../../boxes/run/handshake.ts';
 import { podShape } from '../../boxes/spec/pod-shape.ts';
 import { type Disk, TEMPLATE_SLOTS, type VmSpec } from '../../engine/engine.ts';
 import { A3sError, ERRORS } from '../../errors.ts';
-import type { PodAttachment } from '../../networks/cni/pod-networks.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { launchConfidentialPod } from '../confidential/launch-confidential-pod.ts';
 import type { PodHost } from '../pod-host.ts';
@@ -19,6 +19,8 @@ import { slotDisk } from '../record/directories.ts';
 import type { Pod, PodDefinition } from '../record/pod.ts';
 import { describePod } from './describe-pod.ts';
 import { endVm } from './end-vm.ts';
+import { launchPooled } from './launch-pooled.ts';
+import type { PodPlaces } from './pod-places.ts';
 import { RunningPod } from './running-pod.ts';
 
 type LaunchHost = Pick<
@@ -37,15 +39,25 @@ type LaunchHost = Pick<
 /**
  * Returns when the guest has the pod's spec. Where it cannot, it leaves no process behind.
  *
+ * @param pooled a microVM that waited, and is the pod's now
  * @param signal of the caller, which may give up
  */
 export async function launchPod(
   rt: LaunchHost,
   { definition }: Pod,
-  { attached, shared }: PodPlaces,
+  places: PodPlaces,
+  pooled: PooledVm | undefined,
   signal: AbortSignal,
 ): Promise<RunningPod> {
   const { confidential } = definition;
+  const { attached, shared } = places;
+  if (pooled !== undefined) {
+    try {
+      return await launchPooled(rt, definition, pooled, places, signal);
+    } catch (error) {
+      expectPooledFault(rt, pooled, error, signal);
+    }
+  }
   if (confidential !== undefined) {
     return await launchConfidentialPod(rt, { ...definition, confidential }, signal);
   }
@@ -73,6 +85,23 @@ export async function launchPod(
 }
 
 /**
+ * The microVM may be at fault, which had the memory of its template already: no failure is the
+ * template's.
+ *
+ * @throws the error, where another microVM would not start either
+ */
+function expectPooledFault(
+  rt: LaunchHost,
+  { vm }: PooledVm,
+  error: unknown,
+  signal: AbortSignal,
+): void {
+  if (!(error instanceof A3sError) || signal.aborted || rt.shutdown.aborted) throw error;
+  if (ERRORS[error.code].machineFault !== 'possible') throw error;
+  rt.log.error('a pod could not start in a microVM of a pool', error, { pod: vm.id });
+}
+
+/**
  * What the template may have done, for a pod that boots now.
  *
  * @throws the error, where the pod would not boot either
@@ -92,14 +121,6 @@ async function templateFailure(
   });
   if (machineFault === 'certain') await rt.templates.drop(key, error.message);
   return machineFault === 'possible' ? error.message : undefined;
-}
-
-/** What the node has prepared for a pod. */
-export interface PodPlaces {
-  /** In the network that pods share. */
-  readonly attached: PodAttachment | undefined;
-  /** The directory below which containers' mounts are made; undefined: they have none. */
-  readonly shared: string | undefined;
 }
 
 interface LaunchedFrom extends PodPlaces {

@@ -6,14 +6,18 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { chmod, mkdir, rm } from 'node:fs/promises';
+import { endPooled } from '../../boxes/pool/pooled-vm.ts';
+import type { PooledVm } from '../../boxes/pool/vm-pools.ts';
 import { now, timestamp } from '../../boxes/record/clock.ts';
 import { takenUids } from '../../boxes/record/taken-uids.ts';
+import { resolvePorts } from '../../boxes/start/probe-port.ts';
 import type { PodHost } from '../pod-host.ts';
 import { podDirectory, podsDirectory } from '../record/directories.ts';
-import type { Pod } from '../record/pod.ts';
+import type { Pod, PodDefinition } from '../record/pod.ts';
 import { podMac } from './describe-pod.ts';
 import { followPod, leaveNode } from './follow-pod.ts';
 import { launchPod } from './launch-pod.ts';
+import type { PodPlaces } from './pod-places.ts';
 import type { PodRequest } from './pod-request.ts';
 import type { RunningPod } from './running-pod.ts';
 
@@ -32,20 +36,16 @@ export async function runPod(rt: PodHost, request: PodRequest, signal: AbortSign
     (await rt.podNetworks.isConfigured())
       ? 'cni'
       : request.network;
-  const id = randomBytes(32).toString('hex');
+  await expectPorts(rt, { ...request, network });
+  // Nothing is awaited from here to the lock, which is the first of this id.
+  const { pod, pooled } = recordPod(rt, { ...request, network, bootSet });
+  const { id } = pod.definition;
   return await rt.locks.run(id, async () => {
-    // Nothing is awaited from here to the record, so that no identity is given twice.
-    const identity = rt.identityFor(takenUids(rt));
-    const createdAt = timestamp(now());
-    const pod = rt.pods.insertPod({ ...request, network, id, createdAt, bootSet, identity });
     try {
-      await makePodDirectory(rt, id);
-      const shared =
-        request.confidential === undefined ? await rt.podMounts.prepare(id) : undefined;
-      const { running, addresses } = await startPod(rt, pod, shared, signal);
+      const { running, addresses, shared } = await startPod(rt, pod, pooled, signal);
       followPod(rt, running);
       return rt.pods.advancePod(id, 'started', {
-        ...(addresses === undefined ? {} : { addresses }),
+        ...(addresses === undefined ? {} : { addresses: [...addresses] }),
         ...(shared === undefined ? {} : { mounts: true }),
       });
     } catch (error) {
@@ -60,26 +60,78 @@ export async function runPod(rt: PodHost, request: PodRequest, signal: AbortSign
   });
 }
 
-/** In the network that pods share, where its record says so. */
+/** A start that a taken port would fail spends no microVM of a pool. */
+async function expectPorts(rt: PodHost, { network, ports }: PodRequest): Promise<void> {
+  const isPooled = rt.pools.list().some(({ pods, ready }) => pods && ready > 0);
+  // Those of the node's network are its plugins'.
+  if (isPooled && network === 'default' && ports.length > 0) await resolvePorts(ports);
+}
+
+/** Puts a pod on record, with a microVM that waited for it, where there is one. */
+function recordPod(
+  rt: PodHost,
+  asked: Omit<PodDefinition, 'id' | 'createdAt' | 'identity'>,
+): { readonly pod: Pod; readonly pooled: PooledVm | undefined } {
+  const createdAt = timestamp(now());
+  const unpooled = (reasons: Readonly<Record<string, string>>): Pod => {
+    const id = randomBytes(32).toString('hex');
+    const identity = rt.identityFor(takenUids(rt));
+    const isAsked = Object.keys(reasons).length > 0;
+    if (isAsked) rt.log.info('a pod comes from no pool', { pod: id, reasons });
+    const known = isAsked ? { unpooled: reasons } : {};
+    return rt.pods.insertPod({ ...asked, id, createdAt, identity }, known);
+  };
+  if (asked.confidential !== undefined) return { pod: unpooled({}), pooled: undefined };
+  const found = rt.pools.takeForPod(asked, ({ vm, identity, taken }) => {
+    // On record before anything is done to the microVM, so that the next server finds it.
+    const known = { vm: { start: 'pool' as const, source: taken.template.key } };
+    rt.pods.insertPod({ ...asked, id: vm.id, createdAt, identity }, known);
+  });
+  if (!('pooled' in found)) return { pod: unpooled(found.reasons), pooled: undefined };
+  return { pod: rt.pods.expectPod(found.pooled.vm.id), pooled: found.pooled };
+}
+
+interface StartedPod {
+  readonly running: RunningPod;
+  readonly addresses: readonly string[] | undefined;
+  readonly shared: string | undefined;
+}
+
 async function startPod(
   rt: PodHost,
   pod: Pod,
-  shared: string | undefined,
+  pooled: PooledVm | undefined,
   signal: AbortSignal,
-): Promise<{ running: RunningPod; addresses?: string[] }> {
-  const { id, network, metadata, ports } = pod.definition;
-  if (network !== 'cni')
-    return { running: await launchPod(rt, pod, { attached: undefined, shared }, signal) };
-  const { name, namespace, uid } = metadata;
-  const place = { pod: id, name, namespace, uid, mac: podMac(id), ports };
-  const attached = await rt.podNetworks.attach(place);
+): Promise<StartedPod> {
+  const places = await placesOf(rt, pod, pooled).catch(async (error: unknown) => {
+    if (pooled !== undefined) await endPooled(rt, pooled);
+    throw error;
+  });
+  const { attached, shared } = places;
   try {
-    const running = await launchPod(rt, pod, { attached, shared }, signal);
-    return { running, addresses: [...attached.addresses] };
+    const running = await launchPod(rt, pod, places, pooled, signal);
+    return { running, addresses: attached?.addresses, shared };
   } finally {
     // The VMM has its own, or was not started.
-    closeSync(attached.tap);
+    if (attached !== undefined) closeSync(attached.tap);
   }
+}
+
+/** In the network that pods share, where its record says so. */
+async function placesOf(
+  rt: PodHost,
+  { definition }: Pod,
+  pooled: PooledVm | undefined,
+): Promise<PodPlaces> {
+  const { id, network, metadata, ports, confidential } = definition;
+  await makePodDirectory(rt, id);
+  const prepared = async (): Promise<string | undefined> =>
+    confidential === undefined ? await rt.podMounts.prepare(id) : undefined;
+  const shared = pooled === undefined ? await prepared() : pooled.shared;
+  if (network !== 'cni') return { attached: undefined, shared };
+  const { name, namespace, uid } = metadata;
+  const place = { pod: id, name, namespace, uid, mac: podMac(id), ports };
+  return { attached: await rt.podNetworks.attach(place), shared };
 }
 
 async function makePodDirectory(rt: Pick<PodHost, 'home'>, id: string): Promise<void> {

@@ -74,11 +74,13 @@ export const PodState = z.strictObject({
   /** How its microVM was started; absent before that. */
   vm: z
     .strictObject({
-      start: z.enum(['cold', 'template']),
+      start: z.enum(['cold', 'template', 'pool']),
       /** The key of the template that its memory comes from. */
       source: z.string().optional(),
     })
     .optional(),
+  /** Why no pool of pods had a microVM for it, by the pool's name. Absent: there was none. */
+  unpooled: z.record(z.string(), z.string()).optional(),
   /** What was launched, of a confidential pod. Absent: nothing yet, or that is not known. */
   launch: z
     .strictObject({

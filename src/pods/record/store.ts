@@ -145,13 +145,16 @@ export class PodStore implements PodClaims {
     return this.#withVm().flatMap(({ state: { vm } }) => vm?.source ?? []);
   }
 
-  /** @throws A3sError `name-in-use` with the id of the pod that has the name */
-  insertPod(definition: PodDefinition): Pod {
+  /**
+   * @param known what its state has from the beginning
+   * @throws A3sError `name-in-use` with the id of the pod that has the name
+   */
+  insertPod(definition: PodDefinition, known: Pick<PodState, 'vm' | 'unpooled'> = {}): Pod {
     const name = podName(definition.metadata);
     for (const other of this.#pods.values()) {
       if (podName(other.definition.metadata) === name) throw reserved(name, other.definition.id);
     }
-    const pod: Pod = { definition, state: { status: 'starting', error: '' } };
+    const pod: Pod = { definition, state: { ...known, status: 'starting', error: '' } };
     this.#database
       .prepare('INSERT INTO pods (id, name, definition, state) VALUES (?, ?, ?, ?)')
       .run(definition.id, name, JSON.stringify(definition), JSON.stringify(pod.state));

@@ -14,7 +14,7 @@ export class PoolTemplates extends FakeTemplates {
   /** The reason for which none can be made. */
   warmFailure: Error | undefined;
 
-  override async warm(): Promise<void> {
+  override async make(): Promise<void> {
     if (this.warmFailure !== undefined) throw this.warmFailure;
   }
 
