@@ -12,7 +12,7 @@ const poolRm = entry(
 );
 
 export const pools: Group = {
-  summary: 'Manage pools, microVMs that wait for boxes',
+  summary: 'Manage pools, microVMs that wait for boxes or pods',
   commands: {
     inspect: entry('Display detailed information on one or more pools', async () =>
       (await import('../commands/inspect-each.ts')).inspectBelow('/a3s/v1/pools', 'POOL'),

@@ -24,6 +24,14 @@ describe('pool set', () => {
     expect(server.called('POST /a3s/v1/pools/fast/wait')).toBeDefined();
   });
 
+  it('asks for a pool of pods with --pods', async () => {
+    server.answers.set('PUT /a3s/v1/pools/default', { json: POOL });
+    expect(await a3s('set', '--size', '1', '--pods')).toMatchObject({ status: 0 });
+    expect(JSON.parse(server.called('PUT /a3s/v1/pools/default')?.body ?? '')).toEqual({
+      ...{ size: 1, pods: true },
+    });
+  });
+
   it('names a pool default when no name is given', async () => {
     server.answers.set('PUT /a3s/v1/pools/default', { json: POOL });
     expect(await a3s('set', '--size', '0')).toMatchObject({ status: 0, stdout: 'default\n' });
@@ -48,8 +56,8 @@ describe('pool ls', () => {
     server.answers.set('GET /a3s/v1/pools', { json: { pools: [POOL] } });
     expect((await a3s('ls')).stdout).toBe(
       [
-        'NAME      SIZE      READY     CPUS      MEMORY    NETWORK   STATE',
-        'default   4         3         1         512MiB    none      filling',
+        'NAME      SIZE      READY     CPUS      MEMORY    FOR       NETWORK   STATE',
+        'default   4         3         1         512MiB    boxes     none      filling',
         '',
       ].join('\n'),
     );

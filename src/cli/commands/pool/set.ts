@@ -13,13 +13,15 @@ export const setPool: Command = {
     'Make a pool, or change it: so many microVMs wait, and a box that fits one of them\n' +
     'waits for none to start. Each takes memory while it waits. A pool of size 0 is\n' +
     'empty. With --mounts=false each takes less, and boxes with bind mounts or volumes\n' +
-    'of directories come from no microVM of this pool.',
+    'of directories come from no microVM of this pool. With --pods they wait for pods\n' +
+    'of Kubernetes, and serve no box.',
   flags: [
     int('size', 'Number of microVMs that wait', { value: 'int' }),
     int('cpus', 'Number of CPUs of each (default 1)', { value: 'int' }),
     string('memory', 'Memory that a box can have', { short: 'm', value: 'bytes' }),
     string('network', 'Network of its boxes: default or none', { value: 'network' }),
     bool('mounts', 'Let its boxes mount directories of the host', { on: true }),
+    bool('pods', 'Wait for pods of Kubernetes instead of boxes'),
     bool('wait', 'Wait until the pool is full'),
   ],
   operands: { min: 0, max: 1 },
@@ -34,6 +36,7 @@ export const setPool: Command = {
       ...(cpus === undefined ? {} : { cpus: whole('cpus', cpus, 1) }),
       ...(memoryBytes === undefined ? {} : { memoryBytes }),
       ...(network === undefined ? {} : { network }),
+      ...(flags.given('pods') ? { pods: flags.bool('pods') } : {}),
       ...(flags.given('mounts') ? { mounts: flags.bool('mounts') } : {}),
     };
     const path = `/a3s/v1/pools/${segment(name)}`;

@@ -9,13 +9,15 @@ import { humanMemory } from '../human.ts';
 import type { Listing, Row } from '../listing.ts';
 
 export const POOL_LISTING: Listing = {
-  defaults: '{{.Name}}\t{{.Size}}\t{{.Ready}}\t{{.CPUs}}\t{{.Memory}}\t{{.Network}}\t{{.State}}',
+  defaults:
+    '{{.Name}}\t{{.Size}}\t{{.Ready}}\t{{.CPUs}}\t{{.Memory}}\t{{.For}}\t{{.Network}}\t{{.State}}',
   headers: {
     Name: 'NAME',
     Size: 'SIZE',
     Ready: 'READY',
     CPUs: 'CPUS',
     Memory: 'MEMORY',
+    For: 'FOR',
     Network: 'NETWORK',
     Mounts: 'MOUNTS',
     State: 'STATE',
@@ -30,6 +32,7 @@ export function poolRow(pool: Received<PoolSummary>): Row {
     Ready: String(numberOf(pool.ready)),
     CPUs: String(numberOf(pool.cpus)),
     Memory: humanMemory(numberOf(pool.machineBytes)),
+    For: pool.pods === true ? 'pods' : 'boxes',
     Network: stringOf(pool.network),
     Mounts: String(pool.mounts === true),
     State: stringOf(pool.state),
