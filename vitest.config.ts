@@ -54,8 +54,8 @@ const OTHER_HOSTS = [
 
 /**
  * The same of applications, databases and Dockerfiles, which need packages of Debian too, of power
- * cuts while boxes run, of two hundred pods, of builders with names, of Docker in a box, which `builder`
- * has in every run, and of devices that a host attaches to a confidential guest.
+ * cuts while boxes run, of two hundred pods, of builders with names, of Docker in a box, which
+ * `builder` has in every run, and of devices that a host attaches to a confidential guest.
  */
 const LONG_FILES = [
   'test/clients/{applications,compose-page,dockerfiles,large-application}.test.ts',
