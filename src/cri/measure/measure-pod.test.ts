@@ -203,12 +203,14 @@ describe('containers that run before others', () => {
     expect(of(20, 50).memoryBytes).toBe(60);
   });
 
-  it('leave the pod without a limit where one has none', () => {
-    const launched = [
-      { name: 'first', ...limits() },
-      { name: 'web', ...limits(30) },
-    ];
-    expect(togetherOf(pod([{ name: 'first' }]), launched)).toEqual({});
+  it('add nothing to the limits of the pod without limits of their own', () => {
+    const of = (memoryBytes?: number) =>
+      togetherOf(pod([{ name: 'first' }]), [
+        { name: 'first', ...limits() },
+        { name: 'web', ...limits(memoryBytes) },
+      ]);
+    expect(of(30)).toEqual({ memoryBytes: 30, cpuMillis: 100 });
+    expect(of()).toEqual({});
   });
 
   it('share no volume with others', () => {

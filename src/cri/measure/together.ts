@@ -8,7 +8,7 @@ import type { PodManifest } from './pod-manifest.ts';
 
 type Limits = Pick<Resources, 'memoryBytes' | 'cpuMillis'>;
 
-/** None where one container has no limit. */
+/** A container without a limit adds nothing to it; none where none has one. */
 export function togetherOf(
   pod: PodManifest,
   launched: readonly Pick<LaunchedContainer, 'name' | 'resources'>[],
@@ -31,7 +31,7 @@ function mostAtATime(
   limit: keyof Limits,
 ): number | undefined {
   const limits = new Map(launched.map(({ name, resources }) => [name, resources[limit]]));
-  if ([...limits.values()].includes(undefined)) return undefined;
+  if ([...limits.values()].every((limit) => limit === undefined)) return undefined;
   const of = ({ name }: { readonly name: string }): number => limits.get(name) ?? 0;
   let sidecars = 0;
   let most = 0;

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { PodLaunchSpec, podLaunchSpecText } from '@a3s-box/policies';
 import { expect, it } from 'vitest';
+import { boxMemory } from '../../boxes/spec/resources.ts';
 import { encodeLaunchSpec } from '../../pods/confidential/launch-spec-annotation.ts';
 import { confidentialPod } from './confidential-pod.ts';
 
@@ -13,11 +15,13 @@ const SPEC = JSON.parse(Buffer.from(text, 'base64').toString()) as {
 };
 const { memoryBytes, cpuMillis } = SPEC.resources;
 
-function run(size: { memoryBytes: number; nanoCpus: number }) {
+function run(size: { memoryBytes: number; nanoCpus: number }, resources: object = SPEC.resources) {
   const { nameservers = [], search = [], options = [] } = SPEC.resolver ?? {};
   const sysctls = (SPEC.sysctls ?? []).map(({ path, value }) => [path.replaceAll('/', '.'), value]);
   const annotations = {
-    'dev.a3s.launch-spec': encodeLaunchSpec(Buffer.from(text, 'base64').toString()),
+    'dev.a3s.launch-spec': encodeLaunchSpec(
+      podLaunchSpecText(PodLaunchSpec.parse({ ...SPEC, resources })),
+    ),
   };
   return confidentialPod('simulated', annotations, {
     hostname: SPEC.hostname,
@@ -42,4 +46,12 @@ it.each([
   expect(() => run(size)).toThrow(
     expect.objectContaining({ code: 'invalid-argument', message: expect.stringContaining(field) }),
   );
+});
+
+it('counts what a launch spec leaves out as the size of its microVM', () => {
+  const whole = { memoryBytes: boxMemory(0), nanoCpus: 1e9 };
+  expect(run(whole, {}).confidential?.tee).toBe('simulated');
+  for (const less of [{ memoryBytes: boxMemory(0) - 1 }, { nanoCpus: 1e9 - 1 }]) {
+    expect(() => run({ ...whole, ...less }, {})).toThrow('the launch spec of the pod says');
+  }
 });

@@ -6,7 +6,7 @@
  * @module
  */
 import type { PodLaunchSpec } from '@a3s-box/policies';
-import { boxMemory } from '../../boxes/spec/resources.ts';
+import { boxMemory, NANO, vmCpus } from '../../boxes/spec/resources.ts';
 import { sysctlsOf } from '../../boxes/spec/sysctls.ts';
 import { decodeLaunchSpec } from '../../pods/confidential/launch-spec-annotation.ts';
 import type { PodRequest } from '../../pods/launch/pod-request.ts';
@@ -49,13 +49,14 @@ function expectResolver({ resolver = {} }: PodLaunchSpec, { names }: Asked): voi
 /** The launch spec decides the size of the microVM: it takes no more than Kubernetes counts. */
 function expectSize({ resources }: PodLaunchSpec, { memoryBytes, nanoCpus }: Asked): void {
   const { memoryBytes: memory = 0, cpuMillis = 0 } = resources;
-  const specified = boxMemory(memory);
+  // What a launch spec does not limit has the microVM's whole size.
+  const nanos = cpuMillis === 0 ? vmCpus(0) * NANO : cpuMillis * NANO_PER_MILLI;
   const sizes = [
-    ['memory_limit_in_bytes', memoryBytes, specified],
-    ['cpu_quota', nanoCpus, cpuMillis * NANO_PER_MILLI],
+    ['memory_limit_in_bytes', memoryBytes, boxMemory(memory)],
+    ['cpu_quota', nanoCpus, nanos],
   ] as const;
   for (const [field, asked, says] of sizes) {
-    // None is stated where a container has no limit.
+    // None is stated where no container has a limit.
     if (asked === 0 || says <= asked) continue;
     throw invalid(`linux.resources.${field}`, 'the launch spec of the pod says that it has more');
   }
