@@ -69,6 +69,12 @@ export async function untilGone(
   await retry(async () => (fences.some(isRunning) ? undefined : true), signal);
 }
 
+/** The real user of a process; undefined where it has ended. */
+export function userOf(pid: number): number | undefined {
+  const uid = /^Uid:\t(\d+)\t/m.exec(readProc(`/proc/${pid}/status`) ?? '')?.[1];
+  return uid === undefined ? undefined : Number(uid);
+}
+
 /**
  * The content of a file of `/proc`; undefined where the process has ended, or is another user's.
  */

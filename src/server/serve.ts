@@ -189,10 +189,11 @@ async function serveRuntime(
       rt.log.error('a volume could not be removed', error, { volume });
     });
     await adoptNetworks(rt);
-    watchNetworks(rt);
     const { adoption: timing, afterReboot, noneRuns } = options;
     await adoptBoxes(rt, { timing, afterReboot, noneRuns });
     await adoptPods(rt, timing);
+    // Not before it is known which boxes run: a repair opens their ports.
+    watchNetworks(rt);
     // Those that they lead to may have come and gone meanwhile.
     void updateLinks(rt);
     await endUnfinishedSnapshots(rt);

@@ -130,6 +130,9 @@ it('outlives its server, and is started again where it was killed', async () => 
   // Another one, whose record of the box has another port.
   relays = new PortRelays(directory, BUNDLE, log);
   await relays.reconcile(new Map([[web, ports(second)]]));
+  // Whether the box runs is not known yet.
+  expect(programs(web)).toEqual([]);
+  await relays.repair();
   expect(await ask(first, 'one')).toBe('ECONNREFUSED');
   expect(await ask(second, 'one')).toBe('<one>');
 });

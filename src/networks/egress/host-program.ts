@@ -9,13 +9,14 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { chmod, chown, copyFile, mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 import type { JailProgram } from '../../jail/jail.ts';
 import { spawnInJail } from '../../jail/spawn.ts';
 import { systemCallFilter } from '../../jail/system-calls.ts';
 import { parseJson } from '../../parse-json.ts';
-import { killProcess, type ProcessFence, statOf, untilGone } from '../../processes/fence.ts';
+import { endAll } from '../../processes/end-all.ts';
+import { type ProcessStat, statOf, userOf } from '../../processes/fence.ts';
+import { codeOf, isGone } from '../../processes/gone.ts';
 import { ifMissing } from '../host/if-missing.ts';
 import { type Egress, Refusal } from './egress.ts';
 import {
@@ -185,7 +186,7 @@ export async function lastFailure(namespace: string): Promise<string | undefined
 
 /** Whether the program of a namespace runs. */
 export function runsEgressProgram(namespace: string): boolean {
-  const uid = userOf(namespace);
+  const uid = configuredUser(namespace);
   if (uid === undefined) return false;
   try {
     const pid = Number(readFileSync(pidFileOf(namespace), 'utf8'));
@@ -198,7 +199,7 @@ export function runsEgressProgram(namespace: string): boolean {
 /** Ends it, if it runs, and removes its files. */
 export async function stopEgressProgram(namespace: string): Promise<void> {
   const directory = directoryOf(namespace);
-  const uid = userOf(namespace);
+  const uid = configuredUser(namespace);
   if (uid !== undefined) await endPrograms({ namespace, uid });
   await rm(pidFileOf(namespace), { force: true });
   await rm(directory, { recursive: true, force: true });
@@ -214,34 +215,18 @@ interface ProgramOf {
  * that it has started.
  */
 async function endPrograms(program: ProgramOf): Promise<void> {
-  const signal = AbortSignal.timeout(END_MS);
-  const killed = new Map<number, ProcessFence>();
-  const pids = readdirSync('/proc').map(Number);
-  // Others may have killed it just now.
-  const ending = pids
-    .filter((pid) => mayBeEnding(pid, program))
-    .flatMap((pid) => statOf(pid) ?? []);
-  // A jail may start the program while it is ended itself. Its ports are free when none is left,
-  // and none that was killed is still ending.
-  await retry(async () => {
-    const found = readdirSync('/proc')
-      .map(Number)
-      .filter((pid) => isProgram(pid, program))
-      .flatMap((pid) => statOf(pid) ?? []);
-    for (const each of found) {
-      killProcess(each);
-      killed.set(each.pid, each);
-    }
-    return found.length === 0 || undefined;
-  }, signal);
-  await untilGone([...killed.values(), ...ending], signal);
+  const pids = (): number[] => readdirSync('/proc').map(Number);
+  const ending = pids().flatMap((pid) => endingOf(pid, program) ?? []);
+  // A jail may start the program while it is ended itself.
+  const find = (): number[] => pids().filter((pid) => isProgram(pid, program));
+  await endAll(find, ending, AbortSignal.timeout(END_MS));
 }
 
 /**
  * The user of a namespace's program, from its settings, which root has written before it started.
  * Undefined: none was started.
  */
-function userOf(namespace: string): number | undefined {
+function configuredUser(namespace: string): number | undefined {
   try {
     const text = readFileSync(join(directoryOf(namespace), SETTINGS_FILE), 'utf8');
     return UserOf.parse(JSON.parse(text)).egress.uid;
@@ -257,7 +242,7 @@ const UserOf = z.object({ egress: z.object({ uid: z.int().min(0) }) });
 function isProgram(pid: number, { namespace, uid }: ProgramOf): boolean {
   if (!Number.isInteger(pid) || pid <= 1 || pid === process.pid) return false;
   try {
-    const user = userOfProcess(pid);
+    const user = userOf(pid);
     // It can change its arguments, but neither its user nor its network. One that has no user of
     // its own has a user namespace of its own, which no tool that works in the network has.
     if (user === uid && isIn(pid, namespace) && (uid !== 0 || hasOwnUsers(pid))) return true;
@@ -273,21 +258,13 @@ function isProgram(pid: number, { namespace, uid }: ProgramOf): boolean {
 }
 
 /**
- * Whether a process may be one of it that is ending: its network and its arguments are gone before
- * its ports are.
+ * A process that may be one of it that is ending: its network and its arguments are gone before its
+ * ports are.
  */
-function mayBeEnding(pid: number, { uid }: ProgramOf): boolean {
-  if (!Number.isInteger(pid) || statOf(pid)?.ending !== true) return false;
-  try {
-    return userOfProcess(pid) === uid && (uid !== 0 || hasOwnUsers(pid));
-  } catch {
-    return false;
-  }
-}
-
-function userOfProcess(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/^Uid:\t(\d+)\t/m.exec(status)?.[1]);
+function endingOf(pid: number, { uid }: ProgramOf): ProcessStat | undefined {
+  const stat = Number.isInteger(pid) ? statOf(pid) : undefined;
+  if (stat?.ending !== true || userOf(pid) !== uid) return undefined;
+  return uid !== 0 || hasOwnUsers(pid) ? stat : undefined;
 }
 
 /** Whether a process is in the network namespace of this name. */
@@ -300,7 +277,13 @@ function isIn(pid: number, namespace: string): boolean {
 
 /** Whether a process is in another user namespace than this one. */
 function hasOwnUsers(pid: number): boolean {
-  return readlinkSync(`/proc/${pid}/ns/user`) !== readlinkSync('/proc/self/ns/user');
+  try {
+    return readlinkSync(`/proc/${pid}/ns/user`) !== readlinkSync('/proc/self/ns/user');
+  } catch (error) {
+    // It has ended, or lets nobody look at it.
+    if (isGone(error) || codeOf(error) === 'EACCES') return false;
+    throw error;
+  }
 }
 
 function userArgument(uid: number): string {

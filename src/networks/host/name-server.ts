@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import type { JailIdentity } from '../../jail/jail.ts';
 import { jailHost } from '../../jail/spawn.ts';
 import { findTool } from '../../jail/tools.ts';
-import { killProcess, readProc, statOf, untilGone } from '../../processes/fence.ts';
+import { killProcess, statOf, untilGone, userOf } from '../../processes/fence.ts';
 import type { NetavarkPlace } from './netavark.ts';
 import { runProgram } from './run-program.ts';
 
@@ -133,8 +133,8 @@ function processOf(place: NameServerPlace): number | undefined {
 
 /** Whether a process is of the user whom the server runs as. */
 function isOfUser(pid: number, { identity }: NameServerPlace): boolean {
-  const uid = identity?.uid ?? process.geteuid?.();
-  return readProc(`/proc/${pid}/status`)?.includes(`\nUid:\t${uid}\t`) ?? false;
+  const uid = userOf(pid);
+  return uid !== undefined && uid === (identity?.uid ?? process.geteuid?.());
 }
 
 /** The number in the file; zero where it has none of a process that may be the server. */

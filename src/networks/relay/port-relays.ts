@@ -11,13 +11,13 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { KeyedLock } from '../../async/keyed-lock.ts';
-import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 import { RELAY_IDENTITY } from '../../jail/identity.ts';
 import type { JailProgram } from '../../jail/jail.ts';
 import { spawnInJail } from '../../jail/spawn.ts';
 import { parseJson } from '../../parse-json.ts';
-import { killProcess, statOf, untilGone } from '../../processes/fence.ts';
+import { endAll } from '../../processes/end-all.ts';
+import { statOf, userOf } from '../../processes/fence.ts';
 import { Backoff } from '../host/backoff.ts';
 import type { NetworkLog } from '../host/host-networks.ts';
 import { Opened, type RelayedPort, relayArgument } from './relayed-port.ts';
@@ -80,7 +80,11 @@ export class PortRelays {
     });
   }
 
-  /** Ends the programs of other boxes, and those that lead elsewhere, and starts what has ended. */
+  /**
+   * Ends the programs of other boxes, and those that lead elsewhere. What has ended is started by a
+   * repair, once it is known which boxes run: until then, the port of the loopback may be another
+   * program's.
+   */
   async reconcile(wanted: ReadonlyMap<string, Ports>): Promise<void> {
     for (const [box, ports] of wanted) {
       if (ports.length > 0) this.#wanted.set(box, ports);
@@ -90,7 +94,6 @@ export class PortRelays {
       if (this.#isServing(box)) continue;
       await this.#mend(box, () => this.#end(box));
     }
-    await this.repair();
   }
 
   /** Never rejects. */
@@ -154,6 +157,7 @@ export class PortRelays {
       network: true,
       lowPorts: isRoot() && ports.some(({ hostPort }) => hostPort < FIRST_ORDINARY_PORT),
       outlives: true,
+      filter: { memoryFiles: false },
       limits: LIMITS,
     };
     try {
@@ -166,20 +170,13 @@ export class PortRelays {
 
   /** Ends all processes of the box's program, its jail's among them. */
   async #end(box: string): Promise<void> {
-    const signal = AbortSignal.timeout(END_MS);
     const last = statOf(this.#found.get(box) ?? 0);
     this.#found.delete(box);
-    // Others may have killed it just now. Its ports are closed later than its arguments are gone.
-    const ended = new Map(last?.ending === true ? [[last.pid, last]] : []);
-    await retry(async () => {
-      const found = this.#programs().filter((each) => each.box === box);
-      for (const each of found.flatMap(({ pid }) => statOf(pid) ?? [])) {
-        killProcess(each);
-        ended.set(each.pid, each);
-      }
-      return found.length === 0 || undefined;
-    }, signal);
-    await untilGone([...ended.values()], signal);
+    // Others may have killed it just now.
+    const ending = last?.ending === true ? [last] : [];
+    const find = (): number[] =>
+      this.#programs().flatMap((each) => (each.box === box ? [each.pid] : []));
+    await endAll(find, ending, AbortSignal.timeout(END_MS));
   }
 
   #place(box: string): string {
@@ -198,8 +195,7 @@ export class PortRelays {
       const place = at < 0 ? undefined : args[at + 1];
       if (place === undefined || !place.startsWith(`${this.#places}/`)) return undefined;
       // Anybody's program may have such arguments.
-      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-      if (!isOurs(Number(/^Uid:\t(\d+)\t/m.exec(status)?.[1]))) return undefined;
+      if (!isOurs(userOf(pid))) return undefined;
       const box = place.slice(this.#places.length + 1);
       return { pid, box, ports: args.slice(at + 2, -1) };
     } catch {
@@ -221,7 +217,8 @@ function isRoot(): boolean {
 }
 
 /** Whether a process of this user can be such a program: root's begin as root's. */
-function isOurs(uid: number): boolean {
+function isOurs(uid: number | undefined): boolean {
+  if (uid === undefined) return false;
   return uid === process.geteuid?.() || (isRoot() && uid === RELAY_IDENTITY.uid);
 }
 
