@@ -12,20 +12,20 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ecSubjectPublicKeyInfo } from '../../attestation/src/certificates/keys.ts';
-import { parseVek } from '../../attestation/src/certificates/vek.ts';
-import { parseReport } from '../../attestation/src/report/parse.ts';
-import { signatureOf, signedBytes } from '../../attestation/src/report/parsed-report.ts';
+import { ecSubjectPublicKeyInfo } from '../../../attestation/src/certificates/keys.ts';
+import { parseVek } from '../../../attestation/src/certificates/vek.ts';
+import { parseReport } from '../../../attestation/src/report/parse.ts';
+import { signatureOf, signedBytes } from '../../../attestation/src/report/parsed-report.ts';
 import {
   launchGuest,
   policyDocument,
   startTestBroker,
   type TestBroker,
-} from '../../src/broker/testing/test-broker.ts';
-import { TestGuest } from '../../src/broker/testing/test-guest.ts';
-import { openDatabase } from '../../src/state/database.ts';
-import type { Asked, Benchmark } from '../benchmark.ts';
-import { compared, timed } from '../statistics.ts';
+} from '../../../src/broker/testing/test-broker.ts';
+import { TestGuest } from '../../../src/broker/testing/test-guest.ts';
+import { openDatabase } from '../../../src/state/database.ts';
+import type { Asked, Benchmark } from '../../benchmark.ts';
+import { compared, timed } from '../../statistics.ts';
 
 const API = '/v1/tenants/default';
 const PATH = 'default/db/password';

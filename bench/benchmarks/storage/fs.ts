@@ -10,17 +10,17 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { FEW_FILES } from '../../src/engine/helpers/virtiofsd.ts';
-import { parseHardLimits } from '../../src/jail/limits.ts';
-import type { Actor } from '../../test/e2e/actor.ts';
-import { BUSYBOX } from '../../test/e2e/installation.ts';
-import type { Asked, Benchmark } from '../benchmark.ts';
-import { FS_WORK, type Inside, milliseconds } from '../fs-work.ts';
-import { inTurns } from '../in-turns.ts';
-import { PODMAN_IMAGE, Podman } from '../peers/podman.ts';
-import { type BenchmarkResult, compared } from '../statistics.ts';
-import { warm } from '../warm.ts';
-import { withActor } from '../with-actor.ts';
+import { FEW_FILES } from '../../../src/engine/helpers/virtiofsd.ts';
+import { parseHardLimits } from '../../../src/jail/limits.ts';
+import type { Actor } from '../../../test/e2e/actor.ts';
+import { BUSYBOX } from '../../../test/e2e/installation.ts';
+import type { Asked, Benchmark } from '../../benchmark.ts';
+import { FS_WORK, type Inside, milliseconds } from '../../fs-work.ts';
+import { inTurns } from '../../in-turns.ts';
+import { PODMAN_IMAGE, Podman } from '../../peers/podman.ts';
+import { type BenchmarkResult, compared } from '../../statistics.ts';
+import { warm } from '../../warm.ts';
+import { withActor } from '../../with-actor.ts';
 
 /** Rounds are long. */
 const MOST_SAMPLES = 3;
@@ -37,7 +37,7 @@ type Place = keyof typeof PLACES;
 /** Programs that run in both: the workload, and the host's git with its libraries. */
 function makeTools(directory: string): void {
   mkdirSync(directory, { mode: 0o755 });
-  const source = join(import.meta.dirname, '../peers/fs-work.c');
+  const source = join(import.meta.dirname, '../../peers/fs-work.c');
   execFileSync('gcc', ['-static', '-O2', '-o', join(directory, 'fs-work'), source]);
   const libraries = execFileSync('ldd', [GIT], { encoding: 'utf8' }).matchAll(/(\/\S+) \(0x/g);
   for (const [, path = ''] of libraries) {

@@ -9,14 +9,14 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Actor } from '../../test/e2e/actor.ts';
-import { BUSYBOX } from '../../test/e2e/installation.ts';
-import type { Asked, Benchmark } from '../benchmark.ts';
-import { confidentialOptions } from '../confidential-place.ts';
-import { FS_WORK, milliseconds } from '../fs-work.ts';
-import { inTurns } from '../in-turns.ts';
-import { type BenchmarkResult, compared } from '../statistics.ts';
-import { withActor } from '../with-actor.ts';
+import type { Actor } from '../../../test/e2e/actor.ts';
+import { BUSYBOX } from '../../../test/e2e/installation.ts';
+import type { Asked, Benchmark } from '../../benchmark.ts';
+import { confidentialOptions } from '../../confidential-place.ts';
+import { FS_WORK, milliseconds } from '../../fs-work.ts';
+import { inTurns } from '../../in-turns.ts';
+import { type BenchmarkResult, compared } from '../../statistics.ts';
+import { withActor } from '../../with-actor.ts';
 
 /** Rounds are long. */
 const MOST_SAMPLES = 3;
@@ -62,7 +62,7 @@ export const sealedVolume: Benchmark = {
   run: (asked) =>
     withActor(async ({ actor }) => {
       const program = join(actor.directory, 'fs-work');
-      const source = join(import.meta.dirname, '../peers/fs-work.c');
+      const source = join(import.meta.dirname, '../../peers/fs-work.c');
       execFileSync('gcc', ['-static', '-O2', '-o', program, source]);
       for (const type of ['disk', 'sealed']) {
         await actor.ok(['volume', 'create', '--opt', `type=${type}`, '--opt', SIZE, type]);

@@ -7,13 +7,13 @@
  * @module
  */
 import { readFileSync } from 'node:fs';
-import type { Actor } from '../../test/e2e/actor.ts';
-import { BUSYBOX } from '../../test/e2e/installation.ts';
-import type { Benchmark } from '../benchmark.ts';
-import { mebibytes, proportional, proportionalOf } from '../process-memory.ts';
-import { alone, type BenchmarkResult, shown } from '../statistics.ts';
-import { warm } from '../warm.ts';
-import { withActor } from '../with-actor.ts';
+import type { Actor } from '../../../test/e2e/actor.ts';
+import { BUSYBOX } from '../../../test/e2e/installation.ts';
+import type { Benchmark } from '../../benchmark.ts';
+import { mebibytes, proportional, proportionalOf } from '../../process-memory.ts';
+import { alone, type BenchmarkResult, shown } from '../../statistics.ts';
+import { warm } from '../../warm.ts';
+import { withActor } from '../../with-actor.ts';
 
 const BOXES = 50;
 const BOX = ['run', '-d', '--network', 'none', BUSYBOX, 'sleep', '100000'];

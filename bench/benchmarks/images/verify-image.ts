@@ -9,18 +9,18 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fetchAttachments } from '../../src/distribution/fetch-attachments.ts';
-import { isDigest } from '../../src/oci/digest.ts';
-import { openRegistry } from '../../src/registry/open-registry.ts';
-import { decideTrust } from '../../src/trust/decide.ts';
-import { loadPolicy } from '../../src/trust/policy/load-policy.ts';
-import type { LoadedPolicy } from '../../src/trust/policy.ts';
-import type { TrustQuestion } from '../../src/trust/question.ts';
-import { CosignPublisher } from '../../test/clients/cosign-publisher.ts';
-import { Actor } from '../../test/e2e/actor.ts';
-import { install } from '../../test/e2e/installation.ts';
-import type { Benchmark } from '../benchmark.ts';
-import { alone, compared, timed } from '../statistics.ts';
+import { fetchAttachments } from '../../../src/distribution/fetch-attachments.ts';
+import { isDigest } from '../../../src/oci/digest.ts';
+import { openRegistry } from '../../../src/registry/open-registry.ts';
+import { decideTrust } from '../../../src/trust/decide.ts';
+import { loadPolicy } from '../../../src/trust/policy/load-policy.ts';
+import type { LoadedPolicy } from '../../../src/trust/policy.ts';
+import type { TrustQuestion } from '../../../src/trust/question.ts';
+import { CosignPublisher } from '../../../test/clients/cosign-publisher.ts';
+import { Actor } from '../../../test/e2e/actor.ts';
+import { install } from '../../../test/e2e/installation.ts';
+import type { Benchmark } from '../../benchmark.ts';
+import { alone, compared, timed } from '../../statistics.ts';
 
 /** Decisions that are timed together: a single one is too short for the clock. */
 const DECISIONS = 20;

@@ -8,11 +8,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { BUSYBOX } from '../../test/e2e/installation.ts';
-import { until } from '../../test/e2e/processes.ts';
-import { buildImage, busyboxImage, dockerArchive } from '../../test/images/build-image.ts';
-import type { Asked, Benchmark } from '../benchmark.ts';
-import { inTurns } from '../in-turns.ts';
+import { BUSYBOX } from '../../../test/e2e/installation.ts';
+import { until } from '../../../test/e2e/processes.ts';
+import { buildImage, busyboxImage, dockerArchive } from '../../../test/images/build-image.ts';
+import type { Asked, Benchmark } from '../../benchmark.ts';
+import { inTurns } from '../../in-turns.ts';
 import {
   asBaseline,
   type Baseline,
@@ -20,11 +20,11 @@ import {
   otherPrograms,
   programsHere,
   readBaseline,
-} from '../instructions/baseline.ts';
-import { CountingHost } from '../instructions/counting-host.ts';
-import { type Counts, total } from '../instructions/counts.ts';
-import { PART_OF, PARTS, type Part, STEPS, type Step } from '../instructions/parts.ts';
-import { alone, type BenchmarkResult, compared, percentile } from '../statistics.ts';
+} from '../../instructions/baseline.ts';
+import { CountingHost } from '../../instructions/counting-host.ts';
+import { type Counts, total } from '../../instructions/counts.ts';
+import { PART_OF, PARTS, type Part, STEPS, type Step } from '../../instructions/parts.ts';
+import { alone, type BenchmarkResult, compared, percentile } from '../../statistics.ts';
 
 const NAME = 'life';
 /** A program that ends at once on a signal. */
@@ -35,7 +35,7 @@ const MOST_SAMPLES = 5;
 const PRINTED_MS = 300_000;
 const MILLION = 1_000_000;
 const BUNDLE = '/run/bundle';
-const LATEST = join(import.meta.dirname, '../../build/bench/instructions.json');
+const LATEST = join(import.meta.dirname, '../../../build/bench/instructions.json');
 /** In shares of the last version's. A guess: how far runs of the same code differ is not known. */
 const AIM = '<= 1.03';
 

@@ -6,13 +6,13 @@
  * @module
  */
 import type Docker from 'dockerode';
-import type { Actor } from '../../test/e2e/actor.ts';
-import { BUSYBOX } from '../../test/e2e/installation.ts';
-import { answers, apiOf } from '../answering.ts';
-import type { Benchmark } from '../benchmark.ts';
-import { inTurns } from '../in-turns.ts';
-import { alone, compared, timed } from '../statistics.ts';
-import { withActor } from '../with-actor.ts';
+import type { Actor } from '../../../test/e2e/actor.ts';
+import { BUSYBOX } from '../../../test/e2e/installation.ts';
+import { answers, apiOf } from '../../answering.ts';
+import type { Benchmark } from '../../benchmark.ts';
+import { inTurns } from '../../in-turns.ts';
+import { alone, compared, timed } from '../../statistics.ts';
+import { withActor } from '../../with-actor.ts';
 
 const OPTIONS = ['run', '-d', '--network', 'none'];
 const BOX = [...OPTIONS, BUSYBOX, 'sleep', '100000'];

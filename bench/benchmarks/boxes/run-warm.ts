@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Benchmark } from '../benchmark.ts';
-import { Podman } from '../peers/podman.ts';
-import { compareRuns, WITHOUT_NETWORK } from '../runs.ts';
-import { warmly } from '../warm.ts';
-import { withActor } from '../with-actor.ts';
+import type { Benchmark } from '../../benchmark.ts';
+import { Podman } from '../../peers/podman.ts';
+import { compareRuns, WITHOUT_NETWORK } from '../../runs.ts';
+import { warmly } from '../../warm.ts';
+import { withActor } from '../../with-actor.ts';
 
 export const runWarm: Benchmark = {
   name: 'run-warm',

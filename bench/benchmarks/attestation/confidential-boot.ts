@@ -8,17 +8,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readBootSet } from '../../src/boot/bootset.ts';
-import type { Actor } from '../../test/e2e/actor.ts';
-import { BUSYBOX } from '../../test/e2e/installation.ts';
-import type { Asked, Benchmark } from '../benchmark.ts';
-import { confidentialOptions } from '../confidential-place.ts';
-import { inTurns } from '../in-turns.ts';
-import { noopInitrd } from '../peers/noop-initrd.ts';
-import { bootPlainly, plainConfidential } from '../peers/plain-confidential.ts';
-import { chosenAccelerator } from '../peers/plain-qemu.ts';
-import { type BenchmarkResult, compared, timed } from '../statistics.ts';
-import { withActor } from '../with-actor.ts';
+import { readBootSet } from '../../../src/boot/bootset.ts';
+import type { Actor } from '../../../test/e2e/actor.ts';
+import { BUSYBOX } from '../../../test/e2e/installation.ts';
+import type { Asked, Benchmark } from '../../benchmark.ts';
+import { confidentialOptions } from '../../confidential-place.ts';
+import { inTurns } from '../../in-turns.ts';
+import { noopInitrd } from '../../peers/noop-initrd.ts';
+import { bootPlainly, plainConfidential } from '../../peers/plain-confidential.ts';
+import { chosenAccelerator } from '../../peers/plain-qemu.ts';
+import { type BenchmarkResult, compared, timed } from '../../statistics.ts';
+import { withActor } from '../../with-actor.ts';
 
 /** A boot is long. */
 const MOST_SAMPLES = 10;

@@ -4,11 +4,11 @@
  * @module
  */
 import { spawn } from 'node:child_process';
-import { finish } from '../../test/e2e/actor.ts';
-import type { Benchmark } from '../benchmark.ts';
-import { inTurns } from '../in-turns.ts';
-import { compared, timed } from '../statistics.ts';
-import { withActor } from '../with-actor.ts';
+import { finish } from '../../../test/e2e/actor.ts';
+import type { Benchmark } from '../../benchmark.ts';
+import { inTurns } from '../../in-turns.ts';
+import { compared, timed } from '../../statistics.ts';
+import { withActor } from '../../with-actor.ts';
 
 export const cliStart: Benchmark = {
   name: 'cli-start',

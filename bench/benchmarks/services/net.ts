@@ -10,16 +10,16 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Actor, finish } from '../../test/e2e/actor.ts';
-import { debianRoot } from '../../test/images/debian-root.ts';
-import type { Asked, Benchmark } from '../benchmark.ts';
-import { milliseconds } from '../fs-work.ts';
-import { inTurns } from '../in-turns.ts';
-import { type Engine, makePlace, makeTools, type NetPlace, type Route } from '../net-place.ts';
-import { Podman } from '../peers/podman.ts';
-import { type BenchmarkResult, compared } from '../statistics.ts';
-import { warm } from '../warm.ts';
-import { withActor } from '../with-actor.ts';
+import { type Actor, finish } from '../../../test/e2e/actor.ts';
+import { debianRoot } from '../../../test/images/debian-root.ts';
+import type { Asked, Benchmark } from '../../benchmark.ts';
+import { milliseconds } from '../../fs-work.ts';
+import { inTurns } from '../../in-turns.ts';
+import { type Engine, makePlace, makeTools, type NetPlace, type Route } from '../../net-place.ts';
+import { Podman } from '../../peers/podman.ts';
+import { type BenchmarkResult, compared } from '../../statistics.ts';
+import { warm } from '../../warm.ts';
+import { withActor } from '../../with-actor.ts';
 
 /** Rounds are long. */
 const MOST_SAMPLES = 5;

@@ -9,19 +9,19 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RuntimeService } from '../../src/cri/grpc/library.ts';
-import { CriClient } from '../../src/cri/testing/cri-client.ts';
-import type { Actor } from '../../test/e2e/actor.ts';
-import { BUSYBOX } from '../../test/e2e/installation.ts';
-import { until } from '../../test/e2e/processes.ts';
-import type { Asked, Benchmark } from '../benchmark.ts';
-import { inTurns } from '../in-turns.ts';
-import { withContainerd } from '../peers/containerd.ts';
-import { PodClient } from '../pod-client.ts';
-import { proportionalOf } from '../process-memory.ts';
-import { type BenchmarkResult, compared, timed } from '../statistics.ts';
-import { warm } from '../warm.ts';
-import { withActor } from '../with-actor.ts';
+import { RuntimeService } from '../../../src/cri/grpc/library.ts';
+import { CriClient } from '../../../src/cri/testing/cri-client.ts';
+import type { Actor } from '../../../test/e2e/actor.ts';
+import { BUSYBOX } from '../../../test/e2e/installation.ts';
+import { until } from '../../../test/e2e/processes.ts';
+import type { Asked, Benchmark } from '../../benchmark.ts';
+import { inTurns } from '../../in-turns.ts';
+import { withContainerd } from '../../peers/containerd.ts';
+import { PodClient } from '../../pod-client.ts';
+import { proportionalOf } from '../../process-memory.ts';
+import { type BenchmarkResult, compared, timed } from '../../statistics.ts';
+import { warm } from '../../warm.ts';
+import { withActor } from '../../with-actor.ts';
 
 const { version, podSandboxStatus } = RuntimeService.method;
 

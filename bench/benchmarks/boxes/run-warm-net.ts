@@ -4,11 +4,11 @@
  *
  * @module
  */
-import type { Benchmark } from '../benchmark.ts';
-import { Podman } from '../peers/podman.ts';
-import { compareRuns, networkAndBind } from '../runs.ts';
-import { warmly } from '../warm.ts';
-import { withActor } from '../with-actor.ts';
+import type { Benchmark } from '../../benchmark.ts';
+import { Podman } from '../../peers/podman.ts';
+import { compareRuns, networkAndBind } from '../../runs.ts';
+import { warmly } from '../../warm.ts';
+import { withActor } from '../../with-actor.ts';
 
 export const runWarmNet: Benchmark = {
   name: 'run-warm-net',

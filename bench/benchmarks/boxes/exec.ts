@@ -5,14 +5,14 @@
  * @module
  */
 import { spawn } from 'node:child_process';
-import { type Actor, finish } from '../../test/e2e/actor.ts';
-import { BUSYBOX } from '../../test/e2e/installation.ts';
-import type { Asked, Benchmark } from '../benchmark.ts';
-import { inTurns } from '../in-turns.ts';
-import { PODMAN_IMAGE, Podman } from '../peers/podman.ts';
-import { type BenchmarkResult, compared, timed } from '../statistics.ts';
-import { warm } from '../warm.ts';
-import { withActor } from '../with-actor.ts';
+import { type Actor, finish } from '../../../test/e2e/actor.ts';
+import { BUSYBOX } from '../../../test/e2e/installation.ts';
+import type { Asked, Benchmark } from '../../benchmark.ts';
+import { inTurns } from '../../in-turns.ts';
+import { PODMAN_IMAGE, Podman } from '../../peers/podman.ts';
+import { type BenchmarkResult, compared, timed } from '../../statistics.ts';
+import { warm } from '../../warm.ts';
+import { withActor } from '../../with-actor.ts';
 
 const STREAM_BYTES = 32 * 1024 * 1024;
 const MOST_STREAMS = 5;

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { BUSYBOX } from '../../test/e2e/installation.ts';
-import { until } from '../../test/e2e/processes.ts';
-import type { Benchmark } from '../benchmark.ts';
-import { inTurns } from '../in-turns.ts';
-import { PODMAN_IMAGE, Podman } from '../peers/podman.ts';
-import { compared, timed } from '../statistics.ts';
-import { warm } from '../warm.ts';
-import { withActor } from '../with-actor.ts';
+import { BUSYBOX } from '../../../test/e2e/installation.ts';
+import { until } from '../../../test/e2e/processes.ts';
+import type { Benchmark } from '../../benchmark.ts';
+import { inTurns } from '../../in-turns.ts';
+import { PODMAN_IMAGE, Podman } from '../../peers/podman.ts';
+import { compared, timed } from '../../statistics.ts';
+import { warm } from '../../warm.ts';
+import { withActor } from '../../with-actor.ts';
 
 const NAME = 'life';
 /**

@@ -7,15 +7,15 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startPodmanService } from '../../test/clients/podman-service.ts';
-import { finish } from '../../test/e2e/actor.ts';
-import { BUSYBOX } from '../../test/e2e/installation.ts';
-import type { Benchmark } from '../benchmark.ts';
-import { inTurns } from '../in-turns.ts';
-import { PODMAN_IMAGE } from '../peers/podman.ts';
-import { compared, timed } from '../statistics.ts';
-import { warmly } from '../warm.ts';
-import { withActor } from '../with-actor.ts';
+import { startPodmanService } from '../../../test/clients/podman-service.ts';
+import { finish } from '../../../test/e2e/actor.ts';
+import { BUSYBOX } from '../../../test/e2e/installation.ts';
+import type { Benchmark } from '../../benchmark.ts';
+import { inTurns } from '../../in-turns.ts';
+import { PODMAN_IMAGE } from '../../peers/podman.ts';
+import { compared, timed } from '../../statistics.ts';
+import { warmly } from '../../warm.ts';
+import { withActor } from '../../with-actor.ts';
 
 const SERVICES = 10;
 /** A round takes seconds, and is made of many starts already. */

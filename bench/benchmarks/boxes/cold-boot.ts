@@ -8,14 +8,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Accelerator, VmSpec } from '../../src/engine/engine.ts';
-import { BUSYBOX } from '../../test/e2e/installation.ts';
-import type { Benchmark } from '../benchmark.ts';
-import { inTurns } from '../in-turns.ts';
-import { noopInitrd } from '../peers/noop-initrd.ts';
-import { chosenAccelerator, plainVm, startQemu } from '../peers/plain-qemu.ts';
-import { compared, timed } from '../statistics.ts';
-import { withActor } from '../with-actor.ts';
+import type { Accelerator, VmSpec } from '../../../src/engine/engine.ts';
+import { BUSYBOX } from '../../../test/e2e/installation.ts';
+import type { Benchmark } from '../../benchmark.ts';
+import { inTurns } from '../../in-turns.ts';
+import { noopInitrd } from '../../peers/noop-initrd.ts';
+import { chosenAccelerator, plainVm, startQemu } from '../../peers/plain-qemu.ts';
+import { compared, timed } from '../../statistics.ts';
+import { withActor } from '../../with-actor.ts';
 
 const DEADLINE_MS = 60_000;
 const RUN = ['run', '--rm', '--network', 'none', BUSYBOX, 'true'];

@@ -10,16 +10,16 @@ import { build } from 'esbuild';
 import {
   ecSubjectPublicKeyInfo,
   rsaSubjectPublicKeyInfo,
-} from '../../attestation/src/certificates/keys.ts';
-import { parseVek, type Vek } from '../../attestation/src/certificates/vek.ts';
-import { parseReport } from '../../attestation/src/report/parse.ts';
-import { signatureOf, signedBytes } from '../../attestation/src/report/parsed-report.ts';
-import { answerNow } from '../../attestation/src/verify/node-signatures.ts';
-import { tracedVerification } from '../../attestation/src/verify/run.ts';
-import { type AmdNamed, amdNamedGenoa, reportDataOf } from '../../test/clients/amd-named.ts';
-import { tinfoilVerifiesUnder } from '../../test/clients/tinfoil.ts';
-import type { Asked, Benchmark } from '../benchmark.ts';
-import { alone, compared } from '../statistics.ts';
+} from '../../../attestation/src/certificates/keys.ts';
+import { parseVek, type Vek } from '../../../attestation/src/certificates/vek.ts';
+import { parseReport } from '../../../attestation/src/report/parse.ts';
+import { signatureOf, signedBytes } from '../../../attestation/src/report/parsed-report.ts';
+import { answerNow } from '../../../attestation/src/verify/node-signatures.ts';
+import { tracedVerification } from '../../../attestation/src/verify/run.ts';
+import { type AmdNamed, amdNamedGenoa, reportDataOf } from '../../../test/clients/amd-named.ts';
+import { tinfoilVerifiesUnder } from '../../../test/clients/tinfoil.ts';
+import type { Asked, Benchmark } from '../../benchmark.ts';
+import { alone, compared } from '../../statistics.ts';
 
 /** More keys than the verifier keeps, so that each is new to it. */
 const CHIPS = 300;
@@ -99,7 +99,7 @@ function ours({ evidence, anchors, now }: AmdNamed): void {
 /** Of the entry for browsers, minified, with and without the parser of policies; in KiB. */
 async function bundleSize(contents: string): Promise<number> {
   const { outputFiles } = await build({
-    stdin: { contents, resolveDir: join(import.meta.dirname, '../..') },
+    stdin: { contents, resolveDir: join(import.meta.dirname, '../../..') },
     bundle: true,
     minify: true,
     platform: 'browser',

@@ -4,13 +4,13 @@
  *
  * @module
  */
-import type { Actor } from '../../test/e2e/actor.ts';
-import type { Asked, Benchmark } from '../benchmark.ts';
-import { Podman } from '../peers/podman.ts';
-import { compareRuns, type Runs, WITHOUT_NETWORK } from '../runs.ts';
-import type { BenchmarkResult } from '../statistics.ts';
-import { pooled, warm } from '../warm.ts';
-import { withActor } from '../with-actor.ts';
+import type { Actor } from '../../../test/e2e/actor.ts';
+import type { Asked, Benchmark } from '../../benchmark.ts';
+import { Podman } from '../../peers/podman.ts';
+import { compareRuns, type Runs, WITHOUT_NETWORK } from '../../runs.ts';
+import type { BenchmarkResult } from '../../statistics.ts';
+import { pooled, warm } from '../../warm.ts';
+import { withActor } from '../../with-actor.ts';
 
 /** One to take, and one that is there while the first is replaced. */
 const SIZE = 2;

@@ -16,13 +16,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { type StartedRegistry, startRegistry } from '../../src/registry/testing/start-registry.ts';
-import { Actor } from '../../test/e2e/actor.ts';
-import { type Installation, install } from '../../test/e2e/installation.ts';
-import { type BuiltImage, writeOciLayout } from '../../test/images/build-image.ts';
-import type { Asked, Benchmark } from '../benchmark.ts';
-import { largeFiles, oneLayer, smallFiles } from '../peers/pull-images.ts';
-import { alone, type BenchmarkResult, compared, timed } from '../statistics.ts';
+import {
+  type StartedRegistry,
+  startRegistry,
+} from '../../../src/registry/testing/start-registry.ts';
+import { Actor } from '../../../test/e2e/actor.ts';
+import { type Installation, install } from '../../../test/e2e/installation.ts';
+import { type BuiltImage, writeOciLayout } from '../../../test/images/build-image.ts';
+import type { Asked, Benchmark } from '../../benchmark.ts';
+import { largeFiles, oneLayer, smallFiles } from '../../peers/pull-images.ts';
+import { alone, type BenchmarkResult, compared, timed } from '../../statistics.ts';
 
 const MiB = 1024 * 1024;
 /** A round takes half a minute, and rounds differ by little. */

@@ -5,13 +5,13 @@
  * @module
  */
 
-import { BUSYBOX } from '../../test/e2e/installation.ts';
-import type { Benchmark } from '../benchmark.ts';
-import { inTurns } from '../in-turns.ts';
-import { PODMAN_IMAGE, Podman } from '../peers/podman.ts';
-import { compared, timed } from '../statistics.ts';
-import { warmly } from '../warm.ts';
-import { withActor } from '../with-actor.ts';
+import { BUSYBOX } from '../../../test/e2e/installation.ts';
+import type { Benchmark } from '../../benchmark.ts';
+import { inTurns } from '../../in-turns.ts';
+import { PODMAN_IMAGE, Podman } from '../../peers/podman.ts';
+import { compared, timed } from '../../statistics.ts';
+import { warmly } from '../../warm.ts';
+import { withActor } from '../../with-actor.ts';
 
 const BOXES = 20;
 /** A round takes seconds, and is made of many starts already. */

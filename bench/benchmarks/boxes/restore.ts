@@ -7,14 +7,14 @@
  *
  * @module
  */
-import { BUSYBOX } from '../../test/e2e/installation.ts';
-import { answers, apiOf } from '../answering.ts';
-import type { Benchmark } from '../benchmark.ts';
-import { inTurns } from '../in-turns.ts';
-import { BareTemplate } from '../peers/bare-restore.ts';
-import { compared, timed } from '../statistics.ts';
-import { warmly } from '../warm.ts';
-import { withActor } from '../with-actor.ts';
+import { BUSYBOX } from '../../../test/e2e/installation.ts';
+import { answers, apiOf } from '../../answering.ts';
+import type { Benchmark } from '../../benchmark.ts';
+import { inTurns } from '../../in-turns.ts';
+import { BareTemplate } from '../../peers/bare-restore.ts';
+import { compared, timed } from '../../statistics.ts';
+import { warmly } from '../../warm.ts';
+import { withActor } from '../../with-actor.ts';
 
 const BOX = ['create', '--network', 'none', BUSYBOX, 'sleep', '100000'];
 

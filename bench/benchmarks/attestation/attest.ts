@@ -9,11 +9,11 @@ import { execFileSync } from 'node:child_process';
 import type { KeyObject } from 'node:crypto';
 import { createServer, type Server, connect as tlsConnect } from 'node:tls';
 import { connect, type RatlsSession } from '@a3s-box/ratls';
-import type { Asked, Benchmark } from '../benchmark.ts';
-import { type ConfidentialPlace, startConfidential } from '../confidential-place.ts';
-import { inTurns } from '../in-turns.ts';
-import { type BenchmarkResult, compared, timed } from '../statistics.ts';
-import { withActor } from '../with-actor.ts';
+import type { Asked, Benchmark } from '../../benchmark.ts';
+import { type ConfidentialPlace, startConfidential } from '../../confidential-place.ts';
+import { inTurns } from '../../in-turns.ts';
+import { type BenchmarkResult, compared, timed } from '../../statistics.ts';
+import { withActor } from '../../with-actor.ts';
 
 /** As many as a launch spec can name. */
 const MOST_SECRETS = 64;
