@@ -1,7 +1,7 @@
 /**
  * Writes the modules that describe Kubernetes' CRI from a descriptor of its interface: numbers,
- * names and types of fields, and nothing of the text. `docs/kubernetes.md` says how the descriptor
- * is made.
+ * names and types of fields, and nothing of the text. `docs/boxes/kubernetes.md` says how the
+ * descriptor is made.
  *
  *     npx tsx scripts/generate-cri-api.ts DESCRIPTOR-SET VERSION
  *
@@ -109,7 +109,7 @@ function module(about: string, body: string): string {
   return `/**
  * ${about}
  *
- * Made by \`scripts/generate-cri-api.ts\` of k8s.io/cri-api ${version}: see \`docs/kubernetes.md\`.
+ * Made by \`scripts/generate-cri-api.ts\` of k8s.io/cri-api ${version}: see \`docs/boxes/kubernetes.md\`.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 // The agent is process 1 of a guest. It boots the guest, takes one box spec from the host, runs the
-// box, and serves the host over one virtio-serial port. docs/guest-protocol.md is its contract.
+// box, and serves the host over one virtio-serial port. docs/development/guest-protocol.md is its
+// contract.
 package main
 
 import (

@@ -146,7 +146,7 @@ const MOVED: readonly Row[] = [
   ],
 ];
 
-/** Where the fields of a header are, by docs/sealing.md. */
+/** Where the fields of a header are, by docs/confidential/sealing.md. */
 const CHANGED: readonly Row[] = [
   ['version', 'envelope-version', 'A later format.', set(9, 2)],
   ['key-version', 'envelope-version', 'A key that is made in another way.', set(11, 2)],

@@ -7,7 +7,7 @@ import { ImageService, RuntimeService } from './grpc/library.ts';
 const REFUSED = ['RuntimeService/CheckpointContainer'];
 
 it('the page on Kubernetes says of every method whether it works', () => {
-  const page = readFileSync(join(import.meta.dirname, '../../docs/kubernetes.md'), 'utf8');
+  const page = readFileSync(join(import.meta.dirname, '../../docs/boxes/kubernetes.md'), 'utf8');
   const rows = page.matchAll(/^\| `(\w+\/\w+)` \| (works|refused) \|/gm);
   const methods = [...RuntimeService.methods, ...ImageService.methods];
   const names = methods.map(({ parent, name }) => `${parent.name}/${name}`);
@@ -31,7 +31,7 @@ it('no remedy and no page names a command that crictl does not have', () => {
       .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
       .map((file) => join(directory, file)),
   );
-  const named = ['docs/kubernetes.md', ...sources].flatMap((file) => {
+  const named = ['docs/boxes/kubernetes.md', ...sources].flatMap((file) => {
     const text = readFileSync(join(root, file), 'utf8');
     const uses = text.matchAll(/\bcrictl (?:--\S+ \S+ )*([a-z-]+)/g);
     return [...uses].map(([, command = '']) => ({ file, command }));
@@ -42,7 +42,7 @@ it('no remedy and no page names a command that crictl does not have', () => {
 
 it('the table of critest’s behaviours names tests that are there', () => {
   const root = join(import.meta.dirname, '../..');
-  const page = readFileSync(join(root, 'docs/kubernetes.md'), 'utf8');
+  const page = readFileSync(join(root, 'docs/boxes/kubernetes.md'), 'utf8');
   const rows = page.split('\n').filter((line) => /^\|.*\| (passes|refused)/.test(line));
   const named = rows.flatMap((row) => [...row.matchAll(/`([\w./-]+)` “([^”]+)”/g)]);
   expect(named.length).toBeGreaterThan(30);

@@ -19,7 +19,7 @@ const TAINT = { key: 'a3s.dev/runtime', value: 'a3s', effect: 'NoSchedule' };
 const text = (...path: string[]) => readFileSync(join(DIRECTORY, ...path), 'utf8');
 const files = readdirSync(DIRECTORY, { encoding: 'utf8', recursive: true });
 const read = (file: string) => readPolicyDocument(text(file));
-const page = readFileSync(join(ROOT, 'docs/kubernetes.md'), 'utf8');
+const page = readFileSync(join(ROOT, 'docs/boxes/kubernetes.md'), 'utf8');
 
 it('each document of the packaging is YAML, and the page on Kubernetes names it', () => {
   const documents = files.filter((file) => file.endsWith('.yaml')).sort();

@@ -11,7 +11,7 @@ const MOST_QUOTED = 128;
 /** @param field as CRI names it @param reason why no pod or container can have it */
 export function unsupported(field: string, reason: string): A3sError {
   return new A3sError('unsupported-option', `${field} is not supported: ${reason}`, {
-    remedy: 'Leave it out; docs/kubernetes.md has what pods can have.',
+    remedy: 'Leave it out; docs/boxes/kubernetes.md has what pods can have.',
   });
 }
 

@@ -34,7 +34,7 @@ export const BAD_REQUEST = {
     exitCode: 125,
     lasting: true,
     meaning: 'The engine of the box cannot do it.',
-    remedy: 'Create the box with `--engine qemu`; see [engines.md](engines.md).',
+    remedy: 'Create the box with `--engine qemu`; see [engines.md](boxes/engines.md).',
   },
   'command-not-found': {
     status: 400,

@@ -10,7 +10,7 @@ export const BROKER = {
   'broker-config': {
     status: 400,
     meaning: 'The configuration of the secret broker cannot be used.',
-    remedy: 'Correct what the message names; [broker.md](broker.md) has every key.',
+    remedy: 'Correct what the message names; [broker.md](confidential/broker.md) has every key.',
   },
   'broker-unauthenticated': {
     status: 401,
@@ -82,7 +82,7 @@ export const BROKER = {
   'kbs-request': {
     status: 400,
     meaning: 'A guest’s request to the secret broker is malformed.',
-    remedy: 'Use KBS protocol 0.4, as [broker.md](broker.md) describes it.',
+    remedy: 'Use KBS protocol 0.4, as [broker.md](confidential/broker.md) describes it.',
   },
   'kbs-session': {
     status: 401,

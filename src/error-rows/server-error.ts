@@ -66,7 +66,7 @@ export const SERVER_ERROR = {
     meaning:
       'The disk of a sealed volume is older than the counter of its broker, empty, or another one.',
     remedy:
-      'Put back the disk of the last start. Where it is lost, see [sealing.md](sealing.md#counters).',
+      'Put back the disk of the last start. Where it is lost, see [sealing.md](confidential/sealing.md#counters).',
   },
   'volume-not-counted': {
     status: 500,
@@ -110,7 +110,7 @@ export const SERVER_ERROR = {
     exitCode: 125,
     lasting: true,
     meaning: 'The engine that was asked for runs no boxes on this host.',
-    remedy: '`a3s-box info` says what is missing; see [engines.md](engines.md).',
+    remedy: '`a3s-box info` says what is missing; see [engines.md](boxes/engines.md).',
   },
   'tool-missing': {
     status: 500,

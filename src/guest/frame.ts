@@ -1,5 +1,6 @@
 /**
- * Output frames: a 16-byte header and a payload, as `docs/guest-protocol.md` lays them out.
+ * Output frames: a 16-byte header and a payload, as `docs/development/guest-protocol.md` lays them
+ * out.
  *
  * @module
  */

@@ -15,9 +15,12 @@ const { answers } = z
     ),
   );
 
-/** The table of `docs/guest-protocol.md` below "## Errors". */
+/** The table of `docs/development/guest-protocol.md` below "## Errors". */
 function documented(): Record<string, number> {
-  const text = readFileSync(join(import.meta.dirname, '../../docs/guest-protocol.md'), 'utf8');
+  const text = readFileSync(
+    join(import.meta.dirname, '../../docs/development/guest-protocol.md'),
+    'utf8',
+  );
   const [, section = ''] = text.split('\n## Errors\n');
   const rows = (section.split('\n## ')[0] ?? '').matchAll(/^\| `([a-z-]+)` *\| (\d{3}) /gm);
   return Object.fromEntries([...rows].map(([, code = '', status]) => [code, Number(status)]));

@@ -1,5 +1,5 @@
 /**
- * The agent's error codes: `docs/guest-protocol.md`, "Errors".
+ * The agent's error codes: `docs/development/guest-protocol.md`, "Errors".
  *
  * The agent's table is in `native/agent/server/errors.go`, and the exit codes of processes that
  * could not start in `native/agent/box/process/exitcode.go`. `test/vectors/guest-errors.json` holds

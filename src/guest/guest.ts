@@ -1,5 +1,6 @@
 /**
- * The guest agent, as the host sees it: one method per route of `docs/guest-protocol.md`.
+ * The guest agent, as the host sees it: one method per route of
+ * `docs/development/guest-protocol.md`.
  *
  * @module
  */

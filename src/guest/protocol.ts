@@ -1,5 +1,5 @@
 /**
- * The guest protocol's documents, as the host reads them: `docs/guest-protocol.md`.
+ * The guest protocol's documents, as the host reads them: `docs/development/guest-protocol.md`.
  *
  * The agent's answers are untrusted. Every string is bounded here. Unknown keys are dropped, since
  * a newer agent may send more than this host understands.

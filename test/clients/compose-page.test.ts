@@ -1,4 +1,4 @@
-/** The applications of docs/compose.md, run as they stand with the installed product. */
+/** The applications of docs/boxes/compose.md, run as they stand with the installed product. */
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { composeImages } from '../images/compose-images.ts';
 
 /** Two of them build an image, for which a builder starts. */
 const LONGEST = scaled(900_000);
-const PAGE = readFileSync(join(import.meta.dirname, '../../docs/compose.md'), 'utf8');
+const PAGE = readFileSync(join(import.meta.dirname, '../../docs/boxes/compose.md'), 'utf8');
 const [, section = ''] = PAGE.split('\n## Three applications\n');
 const [applications = ''] = section.split('\n## ');
 const [visits = '', signatures = '', development = '', ...others] = blocksOf(applications, 'sh');
@@ -63,7 +63,7 @@ async function left(): Promise<readonly string[]> {
 }
 
 it(
-  'docs/compose.md runs web, PostgreSQL and redis, and keeps rows while the application is down',
+  'docs/boxes/compose.md runs web, PostgreSQL and redis, and keeps rows while the application is down',
   async () => {
     const visit = /^\d+ visits, \d+ since the start$/gm;
     expect((await follow(visits)).match(visit)).toEqual([
@@ -76,7 +76,7 @@ it(
 );
 
 it(
-  'docs/compose.md injects a key into a confidential API, which signs for a plain web tier',
+  'docs/boxes/compose.md injects a key into a confidential API, which signs for a plain web tier',
   async () => {
     const output = await follow(signatures);
     expect(output).toMatch(/^api +SIMULATED$/m);
@@ -90,7 +90,7 @@ it(
 );
 
 it(
-  'docs/compose.md shows changed pages, restarts a changed program, and builds a changed image anew',
+  'docs/boxes/compose.md shows changed pages, restarts a changed program, and builds a changed image anew',
   async () => {
     const output = await follow(development);
     expect(output).toMatch(/as it was built\n[\s\S]*as it was changed\n[\s\S]*serve\.py/);

@@ -1,6 +1,6 @@
 /**
- * The steps of docs/broker.md and of docs/broker-operations.md, which go on from there, run as they
- * stand with the installed product.
+ * The steps of docs/confidential/broker.md and of docs/confidential/broker-operations.md, which go
+ * on from there, run as they stand with the installed product.
  *
  * @module
  */
@@ -18,14 +18,14 @@ const directory = join(root, 'build/broker-example');
 
 /** Blocks of a language in the section that a reader follows. */
 function tryIt(language: string): readonly string[] {
-  const text = readFileSync(join(root, 'docs/broker.md'), 'utf8');
+  const text = readFileSync(join(root, 'docs/confidential/broker.md'), 'utf8');
   const [, section = ''] = text.split('\n## Try it\n');
   const [steps = ''] = section.split('\n## ');
   return blocksOf(steps, language);
 }
 
 function operations(): readonly string[] {
-  return blocksOf(readFileSync(join(root, 'docs/broker-operations.md'), 'utf8'), 'sh');
+  return blocksOf(readFileSync(join(root, 'docs/confidential/broker-operations.md'), 'utf8'), 'sh');
 }
 
 /** Only what hangs takes so long: the processor's keys are made, which takes half a minute. */
@@ -43,7 +43,7 @@ afterAll(() => {
 });
 
 it(
-  'docs/broker.md releases a secret to a simulated guest, refuses it after a revocation, and survives the loss of its host',
+  'docs/confidential/broker.md releases a secret to a simulated guest, refuses it after a revocation, and survives the loss of its host',
   async () => {
     putProgram(join(directory, 'bin'), installation.cli);
     const [guest = '', ...others] = tryIt('ts');

@@ -1,5 +1,5 @@
 /**
- * docs/images.md against the code: its bounds are those that hold.
+ * docs/boxes/images.md against the code: its bounds are those that hold.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_LIMITS, type Limits } from '../../src/images/limits.ts';
 
 const text = readFileSync(
-  join(fileURLToPath(new URL('../..', import.meta.url)), 'docs/images.md'),
+  join(fileURLToPath(new URL('../..', import.meta.url)), 'docs/boxes/images.md'),
   'utf8',
 );
 
@@ -35,9 +35,9 @@ function parseAmount(written: string): number {
   return Number(number) * (unit === undefined ? 1 : (UNITS[unit] ?? Number.NaN));
 }
 
-describe('docs/images.md', () => {
+describe('docs/boxes/images.md', () => {
   it.each(Object.entries(DEFAULT_LIMITS))(
-    'docs/images.md states the limit %s as %d',
+    'docs/boxes/images.md states the limit %s as %d',
     (name, limit) => {
       const pattern = Object.entries(WRITTEN).find(([key]) => key === name)?.[1];
       expect(pattern).toBeDefined();

@@ -1,6 +1,6 @@
 /**
  * What files of a bind mount do beside being read and written: mappings, locks, direct input and
- * output, extended attributes and owners, as docs/volumes.md defines them.
+ * output, extended attributes and owners, as docs/boxes/volumes.md defines them.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

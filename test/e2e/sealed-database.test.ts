@@ -1,5 +1,5 @@
 /**
- * The steps of docs/sealed-database.md, run as they stand with the installed product.
+ * The steps of docs/confidential/sealed-database.md, run as they stand with the installed product.
  *
  * @module
  */
@@ -45,9 +45,9 @@ afterAll(async () => {
 });
 
 it(
-  'docs/sealed-database.md keeps a database over an upgrade of its image and the loss of its host',
+  'docs/confidential/sealed-database.md keeps a database over an upgrade of its image and the loss of its host',
   async () => {
-    const text = readFileSync(join(root, 'docs/sealed-database.md'), 'utf8');
+    const text = readFileSync(join(root, 'docs/confidential/sealed-database.md'), 'utf8');
     const [roots = '', party = '', ...others] = blocksOf(text, 'ts');
     expect(others).toEqual([]);
     writeFileSync(join(directory, 'roots.mts'), roots);

@@ -1,5 +1,6 @@
 /**
- * What takes hours is tested by a soak alone, `npm run soak`; docs/testing.md says what that is.
+ * What takes hours is tested by a soak alone, `npm run soak`; docs/development/testing.md says what
+ * that is.
  *
  * @module
  */

@@ -128,8 +128,8 @@ export class SystemdHost implements AsyncDisposable {
   }
 
   /**
-   * Installs the product for root and for an ordinary user with lingering, as docs/systemd.md says.
-   * Boxes take longer here, so both services get other timeouts.
+   * Installs the product for root and for an ordinary user with lingering, as docs/boxes/systemd.md
+   * says. Boxes take longer here, so both services get other timeouts.
    */
   async install(): Promise<void> {
     const timeouts = Object.entries(slowHost(TIME_SCALE))

@@ -1,6 +1,6 @@
 /**
- * Images by the names that docs/compose.md has, made of Debian packages, with entrypoints that do
- * what is asked there of those of Docker Hub.
+ * Images by the names that docs/boxes/compose.md has, made of Debian packages, with entrypoints
+ * that do what is asked there of those of Docker Hub.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 // The agent of confidential boxes: process 1 of a measured guest. It takes one launch spec, checks
 // it against the guest's own report, runs the box, and serves relying parties itself.
-// docs/guest-protocol.md is its contract with the host, which it does not trust.
+// docs/development/guest-protocol.md is its contract with the host, which it does not trust.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// Package kbs fetches secrets from a secret broker over KBS protocol 0.4: docs/broker.md.
+// Package kbs fetches secrets from a secret broker over KBS protocol 0.4:
+// docs/confidential/broker.md.
 //
 // The host carries the bytes. It is not trusted: the launch spec, which is measured, names the
 // broker's key, and nothing is sent to, or read from, a peer that has not proved to have it.

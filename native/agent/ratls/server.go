@@ -1,6 +1,6 @@
 // Package ratls is the guest's end of RA-TLS: TLS whose certificate has evidence within, and an API
 // over which a relying party has the guest prove itself, and injects secrets. openapi.json
-// describes the API, docs/guest-ratls-api.md how it is used.
+// describes the API, docs/development/guest-ratls-api.md how it is used.
 //
 // The host sees bytes and nothing else. Every client is a stranger: everything is bounded.
 package ratls

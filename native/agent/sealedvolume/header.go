@@ -1,6 +1,6 @@
 // Package sealedvolume opens the disks of sealed volumes: encrypted and authenticated under a
 // random key, which an envelope in the disk's header has for the guests that may have it.
-// docs/sealing.md describes the header byte for byte.
+// docs/confidential/sealing.md describes the header byte for byte.
 //
 // The disk is the host's, which may return anything for a read.
 package sealedvolume

@@ -1,6 +1,6 @@
 // Package sealing keeps values for a guest: in envelopes under keys of its secure processor, which
-// no other guest gets. docs/sealing.md describes them byte for byte; sealing/ has the same in
-// TypeScript.
+// no other guest gets. docs/confidential/sealing.md describes them byte for byte; sealing/ has the
+// same in TypeScript.
 package sealing
 
 import (

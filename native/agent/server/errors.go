@@ -15,7 +15,7 @@ import (
 	"a3s.dev/box/agent/strictjson"
 )
 
-// Error is a refusal of docs/guest-protocol.md.
+// Error is a refusal of docs/development/guest-protocol.md.
 type Error struct{ Code, Message string }
 
 func (e *Error) Error() string { return e.Message }

@@ -1,4 +1,4 @@
-// Package server serves the host: docs/guest-protocol.md.
+// Package server serves the host: docs/development/guest-protocol.md.
 package server
 
 import (

@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// initCode is all that process 1 of a box does whose main process is its child: docs/guest-protocol.md, "The init". It is executed from
+// initCode is all that process 1 of a box does whose main process is its child: docs/development/guest-protocol.md, "The init". It is executed from
 // an image of its own, without anything of Go, so nothing but registers, the image and its stack are used; those
 // are where newInitImage puts them. Every signal of a box's init is blocked already, also those that came before;
 // those of a pod's reaper are blocked here.

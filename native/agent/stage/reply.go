@@ -8,7 +8,7 @@ import (
 	"a3s.dev/box/agent/users"
 )
 
-// Codes of a refusal, as in docs/guest-protocol.md.
+// Codes of a refusal, as in docs/development/guest-protocol.md.
 const (
 	CommandNotFound      = "command-not-found"
 	CommandNotExecutable = "command-not-executable"

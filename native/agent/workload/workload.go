@@ -1,6 +1,6 @@
 // Package workload serves the workload: over a socket in the box, it gets evidence of its guest,
 // over bytes of its own, and keeps values for its next start. openapi.json describes the API,
-// docs/guest-ratls-api.md how it is used.
+// docs/development/guest-ratls-api.md how it is used.
 //
 // The reports of the workload always have the purpose "workload", which no verifier takes for the
 // guest's own.

@@ -15,7 +15,7 @@ describe('what a change reaches', () => {
   });
 
   it('selects for prose no checks and only the tests that read it', () => {
-    const plan = reachOf(['docs/images.md', 'README.md']);
+    const plan = reachOf(['docs/boxes/images.md', 'README.md']);
     expect(plan.check).toBeUndefined();
     expect(plan.host).toEqual(['test/docs/']);
     expect(plan.vm).not.toBe('all');

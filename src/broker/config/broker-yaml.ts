@@ -317,7 +317,7 @@ function parseYaml(text: Uint8Array, path: string): unknown {
     );
     const bound = `at most ${MAX_POLICY_DOCUMENT} bytes of YAML`;
     throw new A3sError('broker-config', problems.join('\n'), {
-      remedy: `It is ${bound}, as docs/broker.md has it.`,
+      remedy: `It is ${bound}, as docs/confidential/broker.md has it.`,
       cause: error,
     });
   }

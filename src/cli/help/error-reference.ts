@@ -22,7 +22,7 @@ fails where it is out of date.
 
 Checks of attestation have codes of their own, see [attestation.md](attestation.md), and so do the
 problems of signatures, see [trust.md](trust.md), and answers of the agent to the host, see
-[guest-protocol.md](guest-protocol.md).
+[guest-protocol.md](development/guest-protocol.md).
 
 | code | HTTP | exit | again | means | what to do |
 |---|---|---|---|---|---|

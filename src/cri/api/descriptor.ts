@@ -1,7 +1,7 @@
 /**
  * The descriptor of CRI: a FileDescriptorProto without comments, in base64.
  *
- * Made by `scripts/generate-cri-api.ts` of k8s.io/cri-api v0.36.3: see `docs/kubernetes.md`.
+ * Made by `scripts/generate-cri-api.ts` of k8s.io/cri-api v0.36.3: see `docs/boxes/kubernetes.md`.
  *
  * @module
  */

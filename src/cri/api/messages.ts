@@ -1,7 +1,7 @@
 /**
  * The messages of CRI.
  *
- * Made by `scripts/generate-cri-api.ts` of k8s.io/cri-api v0.36.3: see `docs/kubernetes.md`.
+ * Made by `scripts/generate-cri-api.ts` of k8s.io/cri-api v0.36.3: see `docs/boxes/kubernetes.md`.
  *
  * @module
  */

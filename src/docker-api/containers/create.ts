@@ -101,8 +101,8 @@ export type HostConfig = Document<typeof HostConfig>;
  * What is taken. Docker's other fields may be there with the value that asks for nothing: the
  * server refuses any other.
  *
- * The first of the forms in which it is written what a box is to be; docs/architecture.md has all
- * of them, each with the boundary that it crosses.
+ * The first of the forms in which it is written what a box is to be;
+ * docs/development/architecture.md has all of them, each with the boundary that it crosses.
  */
 export const CreateBody = Config.extend({
   HostConfig: HostConfig.prefault({}),

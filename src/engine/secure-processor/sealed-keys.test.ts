@@ -145,7 +145,7 @@ describe('an envelope under keys of the simulated processor', () => {
     expect(await forced(later, header, envelope)).toEqual(VALUE);
   });
 
-  // docs/sealing.md says so: no processor mixes the ID key in.
+  // docs/confidential/sealing.md says so: no processor mixes the ID key in.
   it('opens, when upgradable, to other software under another ID key and the same family', async () => {
     const header = headerOf(guestOf(), 'upgradable');
     const envelope = await sealedBy(guestOf(), header);

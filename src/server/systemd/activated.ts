@@ -84,7 +84,8 @@ function unusable(descriptor: number, reason: string): A3sError {
     'state-unusable',
     `Cannot serve on descriptor ${descriptor}, which the service manager passed: ${reason}`,
     {
-      remedy: 'Use the socket unit of docs/systemd.md: ListenStream= with a path, SocketMode=0600.',
+      remedy:
+        'Use the socket unit of docs/boxes/systemd.md: ListenStream= with a path, SocketMode=0600.',
     },
   );
 }

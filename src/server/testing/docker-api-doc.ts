@@ -52,11 +52,11 @@ export const ROUTE_NOTES: Readonly<Record<string, string>> = {
     'each box has a network `bridge` of its own; there is no network `host`; the filter `name` is as for boxes',
   'GET /networks/{id}': 'there are no services, which `verbose` would show',
   'POST /networks/create':
-    'the driver is `bridge`, with one IPv4 subnet; see [networks](networks.md) for its options',
+    'the driver is `bridge`, with one IPv4 subnet; see [networks](boxes/networks.md) for its options',
   'GET /volumes': 'the filter `name` is as for boxes',
   'POST /volumes/create': 'the driver is `local`; its options are those of disks and `o=bind`',
   'POST /build':
-    'names, `pull` and the result are the server’s, all else the builder’s; `outputs` is refused; 501 where there is no [builder](build.md)',
+    'names, `pull` and the result are the server’s, all else the builder’s; `outputs` is refused; 501 where there is no [builder](boxes/build.md)',
   'POST /build/cancel': 'passed to the builder; 501 where there is none',
   'POST /build/prune': 'passed to the builder; where there is none, nothing is pruned',
   'POST /grpc':

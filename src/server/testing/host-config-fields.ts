@@ -202,7 +202,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   },
   Annotations: {
     ...differs(
-      'kept, and shown; those of `dev.a3s.` are [flags of A3S Box](confidential.md#annotations), and unknown ones are refused',
+      'kept, and shown; those of `dev.a3s.` are [flags of A3S Box](confidential/boxes.md#annotations), and unknown ones are refused',
       { a: 'b' },
       ({ record }) => record.security.annotations,
     ),
@@ -251,7 +251,7 @@ export const HOST_CONFIG_FIELDS: Readonly<Record<string, Field>> = {
   Cgroup: refused('x'),
   Links: {
     ...differs(
-      'in a user-defined network, of the main one; in the default network by a network of their own, see [networks](networks.md#links-in-the-default-network)',
+      'in a user-defined network, of the main one; in the default network by a network of their own, see [networks](boxes/networks.md#links-in-the-default-network)',
       ['other:alias'],
       ({ record: { links, endpoints } }) => [links, endpoints[0]?.links],
       [['other:alias'], ['other:alias']],

@@ -147,7 +147,7 @@ it('leaves no secret, data, environment or output in a file of the host', async 
   // Simulation protects nothing: the memory of the VMM has it all, as the documentation says.
   await until('the workload has done its work', () => memoryHolds(vmm(), LAST), 90_000);
   for (const text of [SECRET, PIN, DATA]) expect(memoryHolds(vmm(), text)).toBe(true);
-  expect(readFileSync('docs/confidential.md', 'utf8')).toContain(
+  expect(readFileSync('docs/confidential/boxes.md', 'utf8')).toContain(
     '**So the memory of the VMM process holds everything, injected secrets included**',
   );
 

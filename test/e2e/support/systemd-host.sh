@@ -50,7 +50,7 @@ Environment=XDG_RUNTIME_DIR=/run/user/64321
 ExecStart=/usr/lib/systemd/systemd --user
 UNIT
 
-# As docs/systemd.md says.
+# As docs/boxes/systemd.md says.
 cp -a "$dist" /usr/local/lib/a3s-box
 ln -sf ../lib/a3s-box/a3s-box.cjs /usr/local/bin/a3s-box
 install -m 644 /usr/local/lib/a3s-box/systemd/a3s-box.* /etc/systemd/system/

@@ -7,7 +7,7 @@ import (
 	"a3s.dev/box/agent/linux"
 )
 
-// Codes of errors; docs/guest-protocol.md.
+// Codes of errors; docs/development/guest-protocol.md.
 const (
 	CodeInvalid  = "path-invalid"
 	CodeMissing  = "path-not-found"

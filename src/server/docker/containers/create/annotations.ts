@@ -119,7 +119,7 @@ async function confidentialField(name: string, value: string): Promise<object> {
 function unknownKey(key: string): A3sError {
   return unsupported(
     'HostConfig.Annotations',
-    `there is no annotation ${key.slice(0, 72)}: see docs/confidential.md for those that exist`,
+    `there is no annotation ${key.slice(0, 72)}: see docs/confidential/boxes.md for those that exist`,
   );
 }
 
