@@ -32,7 +32,7 @@ const CHECKS = [
     ],
   },
   {
-    name: 'prose in 100 columns, titles with a subject',
+    name: 'prose in 100 columns, titles with a subject, links that lead somewhere',
     run: [process.execPath, '--import', 'tsx', 'scripts/prose/main.ts'],
   },
   { name: 'dead code', run: [bin('knip'), '--no-progress'] },
