@@ -169,18 +169,20 @@ export class Actor {
 
   async #prepareHome(path: string): Promise<void> {
     const first = new Actor(this.name, this.#installation);
-    await first.load('busybox', 'distroless');
-    await first.ok(['template', 'warm'], { deadlineMs: 180_000 });
-    await first.stopServer();
-    mkdirSync(join(path, '..'), { recursive: true });
     try {
+      await first.load('busybox', 'distroless');
+      await first.ok(['template', 'warm'], { deadlineMs: 180_000 });
+      await first.stopServer();
+      mkdirSync(join(path, '..'), { recursive: true });
       renameSync(first.home, path);
     } catch (error) {
       // Files run two at a time: the other one's home is as good.
       if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error;
-    }
-    for (const left of [first.directory, first.runtimeDir]) {
-      rmSync(left, { recursive: true, force: true });
+    } finally {
+      await first.stopServer();
+      for (const left of [first.directory, first.runtimeDir]) {
+        rmSync(left, { recursive: true, force: true });
+      }
     }
   }
 
