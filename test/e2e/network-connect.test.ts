@@ -1,8 +1,15 @@
 import { execFileSync } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
+import { SOAK } from './soak.ts';
+
+/** After the begin of a change of networks. */
+const KILLED_AFTER_MS = SOAK
+  ? Array.from({ length: 40 }, (_, index) => 40 * (index + 1))
+  : [250, 350, 450, 600];
 
 describe.runIf(process.geteuid?.() === 0)('boxes that move between networks', () => {
   let installation: Installation;
@@ -94,6 +101,26 @@ describe.runIf(process.geteuid?.() === 0)('boxes that move between networks', ()
     await actor.ok(['start', 'own']);
     expect(await devices('own')).toBe('eth0 eth1');
     await shows('own', 'two', 'two');
+  });
+
+  it('puts networks in order, as they are on record, that a server was killed in changing', async () => {
+    const names = '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}';
+    let killed = 0;
+    for (const afterMs of KILLED_AFTER_MS) {
+      const isIn = (await actor.ok(['inspect', '--format', names, 'both'])).includes('beta');
+      const change = actor.run(['network', isIn ? 'disconnect' : 'connect', 'beta', 'both']);
+      await delay(afterMs);
+      await actor.killServer();
+      if ((await change).code !== 0) killed += 1;
+      const shown = await actor.ok(['inspect', '--format', names, 'both']);
+      const wanted = shown.includes('beta') ? 'eth0 eth1 eth2' : 'eth0 eth1';
+      await expect.poll(() => devices('both'), { timeout: 30_000 }).toBe(wanted);
+      await shows('both', 'two', shown.includes('beta') ? 'two' : 'none');
+      await shows('two', 'both', shown.includes('beta') ? 'both' : 'none');
+    }
+    expect(killed).toBeGreaterThan(0);
+    await actor.run(['network', 'disconnect', 'beta', 'both']);
+    expect(await devices('both')).toBe('eth0 eth1');
   });
 
   it('links boxes in the default network to one of them, and not to each other', async () => {

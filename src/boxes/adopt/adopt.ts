@@ -29,6 +29,7 @@ import { removeLocked } from '../supervise/remove.ts';
 import { retryRecord } from '../supervise/retry-record.ts';
 import { supervise } from '../supervise/supervise.ts';
 import { endOrphaned, type OrphanHost } from './orphaned.ts';
+import { type ReconcileNetworksHost, reconcileNetworks } from './reconcile-networks.ts';
 
 /** How long microVMs may take to answer the server that takes over. */
 export interface AdoptionTiming {
@@ -59,7 +60,10 @@ export interface AdoptionOptions {
 }
 
 /** What adoption needs of the server. */
-export type AdoptionHost = OrphanHost & ReconcileHost & Pick<Services, 'startTimeoutMs' | 'pods'>;
+export type AdoptionHost = OrphanHost &
+  ReconcileHost &
+  ReconcileNetworksHost &
+  Pick<Services, 'startTimeoutMs' | 'pods'>;
 
 /**
  * Reconciles every record with what exists. When it returns, every box whose microVM answers is
@@ -170,7 +174,7 @@ async function reconcileBox(
     void drainExecs(rt, running);
     // The guest may take its time. Verbs for this box wait.
     answered();
-    return await reconcileAdopted(rt, running);
+    return await reconcileAdopted(rt, running, () => reconcileNetworks(rt, running));
   }
   // The guest may still be booting.
   answered();

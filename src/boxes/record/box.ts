@@ -350,6 +350,8 @@ export const BoxState = z.strictObject({
       written: z.int().optional(),
     })
     .optional(),
+  /** Its networks are being changed while it runs. A server that takes over puts them in order. */
+  changesNetworks: z.literal(true).optional(),
   /** While `paused`: the pause ends with what it was made for, such as a commit. */
   resumes: z.boolean().optional(),
   /**

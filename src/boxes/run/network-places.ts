@@ -208,7 +208,8 @@ export async function cardFor(
   );
 }
 
-function usedCards(
+/** The numbers of the cards that a box has by its record. */
+export function usedCards(
   networks: Pick<Services['networks'], 'endpointsOfBox'>,
   { id, network }: Pick<BoxDefinition, 'id' | 'network'>,
 ): ReadonlySet<number> {

@@ -73,16 +73,26 @@ async function onHost(
  * Reapplies what is on record after adoption: an earlier server may have ended in the middle of a
  * pause, or of an update that lifted the last limit. The caller holds the box's lock until the
  * limits are applied, or until the guest has been waited for long enough. Never rejects.
+ *
+ * @param more what else is put in order, once the guest answers; it never rejects
  */
-export async function reconcileAdopted(rt: ReconcileHost, running: RunningBox): Promise<void> {
+export async function reconcileAdopted(
+  rt: ReconcileHost,
+  running: RunningBox,
+  more: () => Promise<void>,
+): Promise<void> {
   await reported(rt, running, async () => {
     await running.vm.applyLimits(askedHostLimits(rt.store.expect(running.id).definition));
   });
   await reported(rt, running, async () => {
     const guest = running.guest();
-    if (await inTime(guest, GUEST_MS)) return await reconcileGuest(rt, running);
+    const reconcile = async (): Promise<void> => {
+      await reconcileGuest(rt, running);
+      await more();
+    };
+    if (await inTime(guest, GUEST_MS)) return await reconcile();
     // In turn with the verbs that came meanwhile.
-    const later = guest.then(() => rt.locks.run(running.id, () => reconcileGuest(rt, running)));
+    const later = guest.then(() => rt.locks.run(running.id, reconcile));
     void reported(rt, running, () => later);
   });
 }

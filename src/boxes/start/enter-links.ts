@@ -7,12 +7,13 @@
 import { A3sError } from '../../errors.ts';
 import type { NetworkRecord } from '../../networks/network.ts';
 import type { Box } from '../record/box.ts';
+import { changingNetworks } from '../run/changing-networks.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
 import { leaveGuest } from '../run/leave-guest.ts';
 import { linkEndpoint } from '../run/link-places.ts';
 import { attachCard, freeCard, type PlacesHost } from '../run/network-places.ts';
 import type { RunServices } from '../run/run-services.ts';
-import { notRunning } from '../run/running-box.ts';
+import { notRunning, type RunningBox } from '../run/running-box.ts';
 import { activeLinks, expectLinkable, linkName } from '../spec/box-links.ts';
 
 /** What it takes of the server that a box is linked to others. */
@@ -88,6 +89,16 @@ async function attachTarget(rt: LinkHost, target: Box, network: NetworkRecord): 
   const { id } = target.definition;
   const running = rt.running.get(id);
   if (running === undefined) throw notRunning(id);
+  await changingNetworks(rt, running, () => attachRunning(rt, target, running, network));
+}
+
+async function attachRunning(
+  rt: LinkHost,
+  target: Box,
+  running: RunningBox,
+  network: NetworkRecord,
+): Promise<void> {
+  const { id } = target.definition;
   const [card, asked] = [freeCard(rt, target), linkEndpoint(network, id)];
   try {
     await attachCard(rt, target, running.vm, { asked, card, ports: [] });

@@ -108,7 +108,7 @@ async function startLocked(
   const box = rt.store.advance(id, 'start', {
     ...{ run, pid: 0, exitCode: 0, oomKilled: false, error: '', ports: [] },
     ...{ stopRequested: false, trust: undefined, machine: undefined, launch: undefined },
-    ...{ ...counted, restartAt: undefined, health: undefined },
+    ...{ ...counted, restartAt: undefined, health: undefined, changesNetworks: undefined },
   });
   try {
     const image = await authorizeStart(rt, box, options);

@@ -9,8 +9,9 @@ import { A3sError } from '../../errors.ts';
 import type { Endpoint } from '../../networks/network.ts';
 import { BRIDGE } from '../../networks/predefined.ts';
 import { expectNetworksPermitted } from '../confidential/permitted-networks.ts';
-import type { Box, BoxDefinition, Port } from '../record/box.ts';
+import type { Box, BoxDefinition } from '../record/box.ts';
 import type { BoxEndpoint } from '../record/endpoint.ts';
+import { changingNetworks } from '../run/changing-networks.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
 import { leaveGuest } from '../run/leave-guest.ts';
 import { linkPlaces } from '../run/link-places.ts';
@@ -18,19 +19,15 @@ import {
   attachCard,
   cardFor,
   hasLimitedOwn,
-  isRelayed,
   type PlacesHost,
-  portsInNetworks,
   publishingPlace,
-  publishPorts,
 } from '../run/network-places.ts';
-import { relayedPorts } from '../run/relayed-ports.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { notRunning, type RunningBox } from '../run/running-box.ts';
 import { besideNone } from '../spec/beside-none.ts';
 import { checkEgress } from '../spec/egress.ts';
 import { type EndpointRequest, resolveEndpoint } from '../spec/endpoints.ts';
-import { choosePorts, relayPorts } from '../start/relay-ports.ts';
+import { publishAnew } from '../start/publish-anew.ts';
 
 /** What a change of networks needs of the server. */
 export type ConnectHost = PlacesHost & Pick<RunServices, 'store' | 'running' | 'locks' | 'log'>;
@@ -71,9 +68,11 @@ export async function connectBox(
     const after: Networks = { network: definition.network, ...modeOf(definition), endpoints };
     expectNetworksPermitted(box, after);
     if (running !== undefined) await expectChangeableGuest(box, running);
-    if (running !== undefined) await attachWhileRunning(rt, box, running, { asked, after });
-    rt.store.redefine(id, after);
-    if (running !== undefined && state.ports.length === 0) await publishAnew(rt, running);
+    await changingNetworks(rt, running, async () => {
+      if (running !== undefined) await attachWhileRunning(rt, box, running, { asked, after });
+      rt.store.redefine(id, after);
+      if (running !== undefined && state.ports.length === 0) await publishAnew(rt, running);
+    });
   });
 }
 
@@ -115,42 +114,51 @@ export async function disconnectBox(
 ): Promise<void> {
   await rt.locks.run(id, async () => {
     const box = rt.store.expect(id);
-    const { definition, state } = box;
     checkChangeable(box);
     const running = runningOf(rt, box);
     if (running !== undefined) await expectChangeableGuest(box, running);
-    const endpoints = definition.endpoints.filter((each) => each.network !== network);
-    const place = network === undefined ? undefined : placeIn(rt, id, network);
-    const published = publishingPlace(rt, definition);
-    // The record comes first: a server that takes over takes the rest away. Where the host refuses,
-    // the place stays, and the box can be disconnected again.
-    const isResumed = endpoints.length === definition.endpoints.length;
-    const after = rt.store.redefine(id, {
-      ...modeOf(definition),
-      network: network === undefined ? 'user' : definition.network,
-      endpoints,
-    });
-    if (running === undefined) return;
-    if (network === undefined) {
-      if (definition.network !== 'default') return;
-      if (hasLimitedOwn(definition)) await rt.hostNetworks.detach(id, BRIDGE.id);
-      // Links are of that network. Of their cards the guest is told by its own.
-      const linked = linkPlaces(rt.networks, id);
-      for (const { network: of } of linked) {
-        await rt.hostNetworks.detach(id, of.id);
-        rt.networks.detach(of.id, id);
-      }
-      for (const card of [0, ...linked.map(({ place }) => place.card)]) {
-        await leaveGuest(rt, after, running, card);
-      }
-    } else {
-      await rt.hostNetworks.detach(id, network);
-      rt.networks.detach(network, id);
-      if (place !== undefined) await leaveGuest(rt, after, running, place.card);
-    }
-    const hadPorts = isResumed || published?.network === network;
-    if (hadPorts && state.ports.length > 0) await publishAnew(rt, running);
+    await changingNetworks(rt, running, () => leaveOne(rt, box, running, network));
   });
+}
+
+async function leaveOne(
+  rt: ConnectHost,
+  { definition, state }: Box,
+  running: RunningBox | undefined,
+  network: string | undefined,
+): Promise<void> {
+  const { id } = definition;
+  const endpoints = definition.endpoints.filter((each) => each.network !== network);
+  const place = network === undefined ? undefined : placeIn(rt, id, network);
+  const published = publishingPlace(rt, definition);
+  // The record comes first: a server that takes over takes the rest away. Where the host refuses,
+  // the place stays, and the box can be disconnected again.
+  const isResumed = endpoints.length === definition.endpoints.length;
+  const after = rt.store.redefine(id, {
+    ...modeOf(definition),
+    network: network === undefined ? 'user' : definition.network,
+    endpoints,
+  });
+  if (running === undefined) return;
+  if (network === undefined) {
+    if (definition.network !== 'default') return;
+    if (hasLimitedOwn(definition)) await rt.hostNetworks.detach(id, BRIDGE.id);
+    // Links are of that network. Of their cards the guest is told by its own.
+    const linked = linkPlaces(rt.networks, id);
+    for (const { network: of } of linked) {
+      await rt.hostNetworks.detach(id, of.id);
+      rt.networks.detach(of.id, id);
+    }
+    for (const card of [0, ...linked.map(({ place }) => place.card)]) {
+      await leaveGuest(rt, after, running, card);
+    }
+  } else {
+    await rt.hostNetworks.detach(id, network);
+    rt.networks.detach(network, id);
+    if (place !== undefined) await leaveGuest(rt, after, running, place.card);
+  }
+  const hadPorts = isResumed || published?.network === network;
+  if (hadPorts && state.ports.length > 0) await publishAnew(rt, running);
 }
 
 async function attachWhileRunning(
@@ -176,31 +184,6 @@ async function attachWhileRunning(
     }
     await leaveGuest(rt, box, running, onCard.card);
     throw error;
-  }
-}
-
-/** Publishes the ports where the box is now. */
-async function publishAnew(rt: ConnectHost, running: RunningBox): Promise<void> {
-  const { id } = running;
-  const box = rt.store.expect(id);
-  if (box.definition.network === 'default') return;
-  const asked = portsInNetworks(rt, box.definition);
-  let published: readonly Port[] = [];
-  try {
-    if (asked.length === 0) return;
-    const { ports: known } = box.state;
-    const relayed = isRelayed(rt, box.definition);
-    const ports =
-      known.length > 0 ? await relayPorts(known, relayed) : await choosePorts(asked, relayed);
-    // It may have ports that are published without it from now on.
-    await rt.hostNetworks.relay(id, []);
-    await publishPorts(rt, box, ports);
-    await rt.hostNetworks.relay(id, relayedPorts(ports));
-    published = ports;
-  } finally {
-    if (published.length === 0) await rt.hostNetworks.relay(id, []);
-    // What failed publishes nothing, and the record of a run that has ended has no ports.
-    if (rt.running.get(id) === running) rt.store.amend(id, { ports: [...published] });
   }
 }
 

@@ -4,10 +4,15 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import type { BoxDefinition } from '../record/box.ts';
+import { changingNetworks } from '../run/changing-networks.ts';
 import { guestNetworks } from '../run/guest-networks.ts';
 import { leaveGuest } from '../run/leave-guest.ts';
 import { linkPlaces } from '../run/link-places.ts';
+import type { RunningBox } from '../run/running-box.ts';
 import { type ConnectHost, runningOf } from './connect.ts';
+
+type BoxLinks = NonNullable<BoxDefinition['boxLinks']>;
 
 /**
  * Both boxes stay. The box that has the link loses its way to the other one, unless another link
@@ -34,16 +39,24 @@ export async function removeLink(rt: ConnectHost, reference: string): Promise<vo
     if (removed === undefined) return;
     const running = runningOf(rt, box);
     const boxLinks = links.filter((link) => link !== removed);
-    const after = rt.store.redefine(id, { boxLinks });
-    if (running === undefined) return;
-    const left = linkPlaces(rt.networks, id).find(({ network }) => network.links === removed.box);
-    if (left === undefined || boxLinks.some(({ box: target }) => target === removed.box)) {
-      const guest = await running.guest();
-      await guest.putNetworks(guestNetworks(rt, after), running.signal);
-      return;
-    }
-    await rt.hostNetworks.detach(id, left.network.id);
-    rt.networks.detach(left.network.id, id);
-    await leaveGuest(rt, after, running, left.place.card);
+    await changingNetworks(rt, running, () => unlink(rt, { id, boxLinks, removed }, running));
   });
+}
+
+async function unlink(
+  rt: ConnectHost,
+  { id, boxLinks, removed }: { id: string; boxLinks: BoxLinks; removed: BoxLinks[number] },
+  running: RunningBox | undefined,
+): Promise<void> {
+  const after = rt.store.redefine(id, { boxLinks });
+  if (running === undefined) return;
+  const left = linkPlaces(rt.networks, id).find(({ network }) => network.links === removed.box);
+  if (left === undefined || boxLinks.some(({ box: target }) => target === removed.box)) {
+    const guest = await running.guest();
+    await guest.putNetworks(guestNetworks(rt, after), running.signal);
+    return;
+  }
+  await rt.hostNetworks.detach(id, left.network.id);
+  rt.networks.detach(left.network.id, id);
+  await leaveGuest(rt, after, running, left.place.card);
 }
