@@ -14,6 +14,7 @@ import type { JailIdentity } from '../../jail/jail.ts';
 import { jailHost } from '../../jail/spawn.ts';
 import { findTool } from '../../jail/tools.ts';
 import { killProcess, statOf, untilGone, userOf } from '../../processes/fence.ts';
+import { forgetNames } from './forget-names.ts';
 import type { NetavarkPlace } from './netavark.ts';
 import { runProgram } from './run-program.ts';
 
@@ -107,12 +108,25 @@ async function ownTree(config: string, pidFile: string): Promise<string[]> {
   ];
 }
 
+/** Removes the names that netavark has left of a box in a network, and tells the server so. */
+export async function forgetBox(
+  place: NameServerPlace,
+  of: { readonly box: string; readonly network: string },
+): Promise<void> {
+  const [directory, making] = [configOf(place), join(place.directory, 'netavark')];
+  if (await forgetNames({ directory, making }, of)) signalServer(place, 'SIGHUP');
+}
+
 /** Ends it, if it runs. It ends by itself with the last name, which a crash may have left. */
 export function endNameServer(place: NameServerPlace): void {
+  signalServer(place, 'SIGKILL');
+}
+
+function signalServer(place: NameServerPlace, signal: 'SIGHUP' | 'SIGKILL'): void {
   const pid = processOf(place);
   if (pid === undefined) return;
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }

@@ -13,6 +13,7 @@ import { closeSync, existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedLock } from '../../async/keyed-lock.ts';
+import { once } from '../../async/once.ts';
 import { A3sError } from '../../errors.ts';
 import { NAME_SERVER_IDENTITY } from '../../jail/identity.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
@@ -21,6 +22,7 @@ import type { UserNetworks } from '../network.ts';
 import { BRIDGE } from '../predefined.ts';
 import { userNetworks } from './available.ts';
 import { EgressPrograms } from './egress-programs.ts';
+import { endBegun } from './end-begun.ts';
 import { Endpoint, isOwnNetwork } from './endpoint.ts';
 import { HOLDER_RULES } from './holder-rules.ts';
 import type { HostNetworks, NetworkLog, Place } from './host-networks.ts';
@@ -35,6 +37,7 @@ import { isMounted } from './mount-table.ts';
 import {
   endNameServer,
   ensureNameServer,
+  forgetBox,
   forgetEndedServer,
   NAME_SERVER_SETTING,
   type NameServerPlace,
@@ -68,6 +71,7 @@ export class NamespaceNetworks implements HostNetworks {
   readonly #nameServer: JailIdentity | undefined;
   readonly #refusals = new RefusalReader();
   readonly #locks = new KeyedLock();
+  readonly #endBegun = once(() => endBegun(this.#directory));
   /** What could not be repaired the last time, so that it is in the log once. */
   readonly #broken = new Set<string>();
 
@@ -93,7 +97,7 @@ export class NamespaceNetworks implements HostNetworks {
 
   async attach(endpoint: Endpoint): Promise<number> {
     const key = keyOf(endpoint.box, endpoint.network.id);
-    const tap = await this.#locks.run(LOCK, async () => {
+    const tap = await this.#change(async () => {
       const document = netavarkDocument(endpoint);
       await this.#detach(key);
       try {
@@ -111,13 +115,13 @@ export class NamespaceNetworks implements HostNetworks {
       return tap;
     } catch (error) {
       closeSync(tap);
-      await this.#locks.run(LOCK, () => this.#undo(key));
+      await this.#change(() => this.#undo(key));
       throw error;
     }
   }
 
   publish(endpoint: Endpoint): Promise<void> {
-    return this.#locks.run(LOCK, async () => {
+    return this.#change(async () => {
       const key = keyOf(endpoint.box, endpoint.network.id);
       // Its run has ended meanwhile, and nothing would take away what is made now.
       if ((await this.#recorded(key)) === undefined) throw notThere(endpoint);
@@ -132,7 +136,7 @@ export class NamespaceNetworks implements HostNetworks {
   }
 
   detach(box: string, network?: string): Promise<void> {
-    return this.#locks.run(LOCK, async () => {
+    return this.#change(async () => {
       const keys = await this.#keys();
       const wanted = network === undefined ? `${box}.` : keyOf(box, network);
       for (const key of keys) if (key.startsWith(wanted)) await this.#detach(key);
@@ -141,7 +145,7 @@ export class NamespaceNetworks implements HostNetworks {
   }
 
   async reconcile(kept: readonly Place[]): Promise<void> {
-    await this.#locks.run(LOCK, async () => {
+    await this.#change(async () => {
       const keep = new Set(kept.map(({ box, network }) => keyOf(box, network)));
       for (const key of await this.#keys()) {
         if (keep.has(key)) continue;
@@ -157,7 +161,7 @@ export class NamespaceNetworks implements HostNetworks {
   async repair(): Promise<void> {
     // Most servers have no box in such a network.
     if (!existsSync(this.#directory)) return;
-    await this.#locks.run(LOCK, () => this.#mend('networks', () => this.#repairAll()));
+    await this.#change(() => this.#mend('networks', () => this.#repairAll()));
     await this.#mend('limits of boxes', () => this.#repairPrograms());
   }
 
@@ -174,6 +178,14 @@ export class NamespaceNetworks implements HostNetworks {
       });
     }
     return found;
+  }
+
+  /** Before the first one, what an earlier server has begun is ended. */
+  async #change<T>(work: () => Promise<T>): Promise<T> {
+    return await this.#locks.run(LOCK, async () => {
+      await this.#endBegun();
+      return await work();
+    });
   }
 
   async #repairPrograms(): Promise<void> {
@@ -316,6 +328,9 @@ export class NamespaceNetworks implements HostNetworks {
       await netavarkTeardown(this.#place(), document, namespace).catch((error: unknown) =>
         this.#complain(key, error),
       );
+    }
+    if (endpoint !== undefined && !isOwnKey(key)) {
+      await forgetBox(this.#place(), { box: endpoint.box, network: endpoint.network.id });
     }
     await removeNamespace(namespace);
     await rm(file, { force: true });

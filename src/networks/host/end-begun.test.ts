@@ -1,0 +1,49 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { endBegun } from './end-begun.ts';
+
+let directory: string;
+const children: ChildProcess[] = [];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'a3s-begun-'));
+});
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  rmSync(directory, { recursive: true });
+});
+
+/** A process that waits, with such arguments. */
+async function start(argv0: string, ...args: readonly string[]): Promise<ChildProcess> {
+  const child = spawn('/bin/sh', ['-c', 'echo up; read _', ...args], { argv0 });
+  children.push(child);
+  await once(child.stdout, 'data');
+  return child;
+}
+
+it('ends programs that change these networks for another server, and no others', async () => {
+  const config = join(directory, 'netavark');
+  const [ready, starting] = ['ready.pid', 'starting.pid'].map((name) => join(directory, name));
+  const ended = [
+    await start('/usr/lib/podman/netavark', '--config', config, 'setup'),
+    await start('nsenter', '--net=x', config),
+    await start('pasta', '--pid', starting ?? ''),
+  ];
+  const kept = [
+    await start('aardvark-dns', '--config', join(config, 'aardvark-dns')),
+    await start('/usr/lib/podman/netavark', '--config', `${directory}2/netavark`),
+    await start('vi', config),
+    await start('pasta', '--pid', ready ?? ''),
+    await start('pasta', '--pid', `${directory}2/x.pid`),
+  ];
+  writeFileSync(ready ?? '', String(kept[3]?.pid));
+  const ends = Promise.all(ended.map((child) => once(child, 'exit')));
+  await endBegun(directory);
+  expect(await ends).toEqual(ended.map(() => [null, 'SIGKILL']));
+  expect(kept.map(({ exitCode, signalCode }) => [exitCode, signalCode])).toEqual(
+    kept.map(() => [null, null]),
+  );
+});
