@@ -2,8 +2,10 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../src/networks/host/endpoint.ts';
+import { SOAK } from '../e2e/soak.ts';
 import { canRun, User } from './rootless/user.ts';
 
 /** An address of the host that only its loopback device has meanwhile: the world outside. */
@@ -20,6 +22,25 @@ const kept = [web, db].map((box) => ({ box, network: network.id }));
 const ALL = ['aardvark-dns', 'cat', 'node', 'pasta', 'pasta'];
 const DEADLINE = { timeout: 20_000 };
 
+/** After the begin of what is killed. */
+const KILLED_AFTER_MS = SOAK
+  ? Array.from({ length: 60 }, (_, index) => 15 * (index + 1))
+  : [30, 150, 300, 600, 900];
+const KILLED_MS = SOAK ? 1_200_000 : 240_000;
+/** Programs that begin and end with a change, and those that stay. */
+const VICTIMS = [
+  'netavark',
+  'nsenter',
+  'nft',
+  'ip',
+  'pasta',
+  'aardvark-dns',
+  'bwrap',
+  'cat',
+  'node',
+];
+
+const HALF_MADE = 'a box was not taken out of a network';
 const MAKER_ENDED = 'the program that makes them has ended';
 
 describe.runIf(canRun())('networks of an ordinary user', () => {
@@ -50,6 +71,11 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
     user.ask({ ask: 'attach', endpoint: place(box, more) });
   const complaints = () => user.ask({ ask: 'complaints' });
   const nameOf = (box: string): string => `${box}.abababababab`;
+
+  const resolvers = [network.gateway];
+  const policies = [{ of: 'box' as const, default: 'deny' as const, rules: ['allow:*.test'] }];
+  const limits = { resolvers, upstreams: resolvers, namesBoxes: true, policies, ownSubnets: [] };
+  const egress = { uid: 129_858, ...limits };
 
   /** Gives a box's namespace the box's address, in place of its guest. */
   async function standIn(box: string): Promise<void> {
@@ -148,6 +174,12 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
     await expectPublished({});
   });
 
+  /** A port of the host that is free, for port 80. */
+  async function freely() {
+    const hostPort = await freePort();
+    return { hostIp: '127.0.0.1', hostPort, boxPort: 80, protocol: 'tcp' as const };
+  }
+
   it('refuses a port that only root may publish, and leaves nothing of the box', async () => {
     const ports = [{ hostIp: '127.0.0.1', hostPort: 1, boxPort: 80, protocol: 'tcp' as const }];
     await expect(attach(web, { ports })).rejects.toMatchObject({
@@ -158,10 +190,6 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
   });
 
   it('limits boxes that have a policy, whose ports are published all the same', async () => {
-    const resolvers = [network.gateway];
-    const policies = [{ of: 'box' as const, default: 'deny' as const, rules: ['allow:*.test'] }];
-    const limits = { resolvers, upstreams: resolvers, namesBoxes: true, policies, ownSubnets: [] };
-    const egress = { uid: 129_858, ...limits };
     await expectPublished({ egress });
     const tables = () => user.inside(nameOf(web), 'nft', 'list', 'ruleset');
     expect(await tables()).toContain('meta skuid 0 jump program');
@@ -190,10 +218,7 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
 
   /** Two boxes, one with a port. */
   async function attachBoth(): Promise<void> {
-    const { server, port } = await listening();
-    await new Promise((resolve) => server.close(resolve));
-    const ports = [{ hostIp: '127.0.0.1', hostPort: port, boxPort: 80, protocol: 'tcp' as const }];
-    await attach(web, { ports });
+    await attach(web, { ports: [await freely()] });
     await attach(db);
     expect(user.processes()).toEqual(ALL);
   }
@@ -227,6 +252,72 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
     expect(await otherComplaints()).toEqual([]);
   });
 
+  /** Puts a limited box with a port into the network, publishes it anew, and takes the box out. */
+  async function change(): Promise<void> {
+    const ports = [await freely()];
+    await attach(web, { ports, egress });
+    await user.ask({ ask: 'publish', endpoint: place(web, { egress, ports }) });
+    await user.ask({ ask: 'detach', box: web });
+  }
+  /** What was cut off has failed, or was made again: neither is an error of this test. */
+  const cutOff = (changing: Promise<void>): Promise<void> => changing.catch(() => undefined);
+
+  it(
+    'goes on, and leaves nothing, wherever a server is killed in the middle of a change',
+    async () => {
+      for (const afterMs of KILLED_AFTER_MS) {
+        await attach(db);
+        const changing = cutOff(change());
+        await delay(afterMs);
+        await user.crash();
+        await changing;
+        await user.start();
+        // What its programs were about to make meanwhile is gone with the next one.
+        const reconciled = async () => {
+          await user.ask({ ask: 'reconcile', kept: kept.slice(1) });
+          return user.processes();
+        };
+        const expected = ['aardvark-dns', 'cat', 'node', 'pasta'];
+        await expect.poll(reconciled, DEADLINE).toEqual(expected);
+        await attach(web);
+        await expect.poll(() => lookUp(db, 'web'), DEADLINE).toBe('10.89.1.2');
+        await expect.poll(() => lookUp(web, 'db'), DEADLINE).toBe('10.89.1.3');
+        for (const box of [web, db]) await user.ask({ ask: 'detach', box });
+        expect(user.remains()).toEqual([]);
+        // A change that was cut off can be half made: what of it is not there is not taken away.
+        const others = (await otherComplaints()).filter((line) => !line.startsWith(HALF_MADE));
+        expect(others).toEqual([]);
+      }
+    },
+    KILLED_MS,
+  );
+
+  it(
+    'goes on, and leaves nothing, whichever program is killed in the middle of a change',
+    async () => {
+      for (const [at, afterMs] of KILLED_AFTER_MS.entries()) {
+        const names = at % 2 === 0 ? [''] : VICTIMS.filter((_, each) => each % 2 === (at >> 1) % 2);
+        const changing = cutOff(change());
+        await delay(afterMs);
+        user.kill(...names);
+        await changing;
+        await attach(web);
+        await attach(db);
+        const repaired = async () => {
+          await user.ask({ ask: 'repair' });
+          return user.processes();
+        };
+        const expected = ['aardvark-dns', 'cat', 'node', 'pasta'];
+        await expect.poll(repaired, DEADLINE).toEqual(expected);
+        await expect.poll(() => lookUp(db, 'web'), DEADLINE).toBe('10.89.1.2');
+        for (const box of [web, db]) await user.ask({ ask: 'detach', box });
+        expect(user.remains()).toEqual([]);
+        await complaints();
+      }
+    },
+    KILLED_MS,
+  );
+
   it('removes them, and says so, when what held them was killed with the server', async () => {
     await attachBoth();
     await user.crash();
@@ -238,6 +329,12 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
     expect(await complaints()).toEqual([expect.stringMatching(/^boxes have lost their networks/)]);
   });
 });
+
+async function freePort(): Promise<number> {
+  const { server, port } = await listening();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 
 async function listening(): Promise<{ server: Server; port: number }> {
   const server = createServer();

@@ -134,7 +134,13 @@ export class User {
 
   kill(...names: readonly string[]): void {
     for (const { pid, args } of this.#found()) {
-      if (names.some((name) => args[0]?.includes(name))) process.kill(pid, 'SIGKILL');
+      if (!names.some((name) => args[0]?.includes(name))) continue;
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch (error) {
+        // It has ended by itself.
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
     }
   }
 
