@@ -58,7 +58,7 @@ const OTHER_HOSTS = [
  * `builder` has in every run, and of devices that a host attaches to a confidential guest.
  */
 const LONG_FILES = [
-  'test/clients/{applications,compose-page,dockerfiles,large-application}.test.ts',
+  'test/clients/{applications,compose-page,dockerfiles,large-application,tiers}.test.ts',
   'test/clients/testcontainers-databases.test.ts',
   'test/e2e/hostile-host/plugged-devices.test.ts',
   'test/e2e/{databases,docker-inside,named-builders,pods-churn,power-cut-boxes,rootless-networks,sealed-database}.test.ts',
