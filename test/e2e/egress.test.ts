@@ -103,7 +103,9 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
           if (!/^\d+$/.test(pid)) return false;
           const [program = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
           // Not the process that keeps its jail.
-          return program.endsWith('/node') && args.some((arg) => arg.endsWith('/egress.cjs'));
+          const isOurs = (arg: string): boolean =>
+            arg.startsWith(actor.runtimeDir) && arg.endsWith('/egress.cjs');
+          return program.endsWith('/node') && args.some(isOurs);
         } catch {
           return false;
         }
