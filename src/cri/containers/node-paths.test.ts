@@ -17,6 +17,7 @@ describe('mounts', () => {
   const all = () => pod.home.podMounts.mounted.get(pod.id);
   afterEach(() => {
     pod.home.podMounts.available = false;
+    pod.home.podMounts.writableBelow = false;
   });
   const runAgain = async () => {
     await pod.removePod();
@@ -71,6 +72,18 @@ describe('mounts', () => {
     expect(all()?.size).toBe(0);
     await pod.client.call(stopPodSandbox, { podSandboxId: pod.id });
     expect(all()).toBeUndefined();
+  });
+
+  it('leaves a mount writable in the guest, below which something can be written', async () => {
+    await runAgain();
+    pod.home.podMounts.writableBelow = true;
+    const id = await pod.create('web', ['sleep', 'infinity'], { mounts });
+    await pod.startContainer(id);
+    expect(pod.guest?.specs.get(id)?.mounts).toMatchObject([
+      { destination: '/run/token', readonly: false },
+      { destination: '/srv', readonly: true },
+    ]);
+    await pod.stop(id, 0n);
   });
 
   it('fails a start whose mounts the node does not have, and undoes it', async () => {

@@ -42,11 +42,14 @@ export function describeContainer(
     disk,
     inSlots,
     images,
+    writable,
   }: {
     readonly layers: readonly BootLayer[];
     readonly disk: string;
     readonly inSlots: boolean;
     readonly images: MountedImages;
+    /** Of each mount whether any of it can be written, as the node has mounted it. */
+    readonly writable: readonly boolean[];
   },
 ): DescribedContainer {
   const name = diskName(id);
@@ -71,9 +74,11 @@ export function describeContainer(
       ...{ process, confinement, resources },
       ...(pids === undefined ? {} : { pids }),
       mounts: [
-        ...mounts.map(({ containerPath, readonly }, index) => ({
+        // The guest sees one file system, with what is mounted below: where some of that can be
+        // written, the node alone keeps the rest from it.
+        ...mounts.map(({ containerPath }, index) => ({
           ...{ kind: 'virtiofs', tag: POD_SHARE, file: mountName(id, index) },
-          ...{ destination: containerPath, readonly },
+          ...{ destination: containerPath, readonly: writable[index] === false },
         })),
         ...images.mounts,
       ],
@@ -93,5 +98,6 @@ export function checkContainer(definition: ContainerDefinition): void {
   const images = { disks: [], mounts };
   describeContainer(definition, {
     ...{ layers: [{ diffId: '', path: '' }], disk: '', inSlots: false, images },
+    writable: definition.mounts.map(({ readonly }) => !readonly),
   });
 }

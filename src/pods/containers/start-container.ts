@@ -71,8 +71,8 @@ export async function startContainer(rt: PodHost, id: string): Promise<void> {
         const inSlots = await takeSlots(rt, container, layers);
         await ensureWritableLayer(disk, identity);
         const images = await mountImages(rt, imageMounts, imageSerials(id));
-        await rt.podMounts.add(pod, id, mounts);
-        const given = { layers, disk, inSlots, images };
+        const writable = await rt.podMounts.add(pod, id, mounts);
+        const given = { layers, disk, inSlots, images, writable };
         const described = describeContainer(container.definition, given);
         return await enterGuest(running, container, described);
       };

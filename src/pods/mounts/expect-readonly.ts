@@ -11,18 +11,20 @@ import type { PodMount } from '../record/container.ts';
  * Tools before util-linux 2.39 take the option for what is mounted below too, and leave it writable
  * without a word.
  *
+ * @returns whether what is mounted below it is read-only too
  * @throws A3sError `unsupported-option`
  */
 export function expectReadonly(
   { hostPath, recursive }: Pick<PodMount, 'hostPath' | 'recursive'>,
   mounted: string,
   table: readonly MountEntry[],
-): void {
+): boolean {
   const own = table.filter(({ path }) => path === mounted);
   const below = table.filter(({ path }) => path.startsWith(`${mounted}/`));
   const isReadonly = ({ options }: MountEntry): boolean => options.includes('ro');
-  const all = recursive ? [...own, ...below] : own;
-  if (own.length > 0 && all.every(isReadonly)) return;
+  const isReadonlyBelow = below.every(isReadonly);
+  const isReadonlyEnough = isReadonlyBelow || !recursive;
+  if (own.length > 0 && own.every(isReadonly) && isReadonlyEnough) return isReadonlyBelow;
   throw new A3sError(
     'unsupported-option',
     `Cannot mount ${hostPath} read-only: this host leaves it writable`,

@@ -78,12 +78,13 @@ describe.runIf(process.geteuid?.() === 0)('mounts of a pod', () => {
 
   it('mounts paths in the file server that runs, writable or not, and unmounts them', async () => {
     const readonly = mountOf(volume, { readonly: true });
-    await mounts.add(POD, WEB, [
+    const writable = await mounts.add(POD, WEB, [
       mountOf(volume),
       readonly,
       { ...readonly, recursive: true },
       mountOf(join(volume, 'file')),
     ]);
+    expect(writable).toEqual([true, true, false, true]);
     await mounts.add(POD, JOB, [mountOf(volume)]);
     expect(readdirSync(seen)).toHaveLength(5);
     expect(readFileSync(inside(3), 'utf8')).toBe('of the node');

@@ -53,8 +53,13 @@ export class NodeMounts implements PodMounts {
     return shared;
   }
 
-  async add(pod: string, container: string, mounts: readonly PodMount[]): Promise<void> {
+  async add(
+    pod: string,
+    container: string,
+    mounts: readonly PodMount[],
+  ): Promise<readonly boolean[]> {
     const { staged, points, shared } = this.#places(pod);
+    const writable: boolean[] = [];
     for (const [index, each] of mounts.entries()) {
       const { path, isDirectory } = await sourceOf(each);
       const name = mountName(container, index);
@@ -66,10 +71,11 @@ export class NodeMounts implements PodMounts {
       // changes nothing here, nor the other way round.
       await mount('--rbind', ...access.flatMap((option) => ['-o', option]), path, staged);
       await mount('--make-rprivate', staged);
-      if (each.readonly) expectReadonly(each, staged, mountTable());
+      writable.push(!(each.readonly && expectReadonly(each, staged, mountTable())));
       await mount('--move', staged, join(shared, name));
       await leave(staged);
     }
+    return writable;
   }
 
   async remove(pod: string, container: string): Promise<void> {

@@ -19,9 +19,11 @@ export interface PodMounts extends PodDirectories {
   /**
    * Mounts paths of the node for a container, under the names that `mountName` gives them.
    *
+   * @returns for each of them whether any of it can be written: below a read-only mount that is not
+   * recursive, another one may be writable
    * @throws A3sError `bind-source-missing`; what was mounted before stays until `remove`
    */
-  add(pod: string, container: string, mounts: readonly PodMount[]): Promise<void>;
+  add(pod: string, container: string, mounts: readonly PodMount[]): Promise<readonly boolean[]>;
   /** Unmounts what a container has mounted, if anything. */
   remove(pod: string, container: string): Promise<void>;
   /** The pods that have a directory. */

@@ -12,6 +12,8 @@ export class FakePodMounts implements PodMounts {
   readonly mounted = new Map<string, Map<string, readonly PodMount[]>>();
   /** Whether the server can mount anything. */
   available = false;
+  /** Whether something writable is mounted below all that is read-only. */
+  writableBelow = false;
 
   async prepare(pod: string): Promise<string | undefined> {
     if (!this.available) return undefined;
@@ -19,12 +21,17 @@ export class FakePodMounts implements PodMounts {
     return `/run/pods/${pod}`;
   }
 
-  async add(pod: string, container: string, mounts: readonly PodMount[]): Promise<void> {
+  async add(
+    pod: string,
+    container: string,
+    mounts: readonly PodMount[],
+  ): Promise<readonly boolean[]> {
     const missing = mounts.find(({ hostPath }) => hostPath.startsWith('/missing'));
     if (missing !== undefined) {
       throw new A3sError('bind-source-missing', `Cannot mount ${missing.hostPath}`);
     }
     this.mounted.get(pod)?.set(container, mounts);
+    return mounts.map(({ readonly, recursive }) => !readonly || (this.writableBelow && !recursive));
   }
 
   async remove(pod: string, container: string): Promise<void> {
