@@ -11,8 +11,10 @@ import { criServices } from './services.ts';
 import type { StreamAddress } from './streaming/stream-address.ts';
 import { StreamingServer } from './streaming/streaming-server.ts';
 
-/** Kubelet has two connections, and tools one each. */
-const CONNECTIONS = 128;
+/**
+ * Kubelet has two connections, tools one each. Critest opens two for each spec, and closes none.
+ */
+const CONNECTIONS = 1024;
 /** Calls at once over one connection. */
 const CALLS = 256;
 /** How long calls that are under way may take when the server ends. */

@@ -9,7 +9,11 @@ import {
   watch,
   writeFileSync,
 } from 'node:fs';
-import { connect as connectHttp2, type IncomingHttpHeaders } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  connect as connectHttp2,
+  type IncomingHttpHeaders,
+} from 'node:http2';
 import { connect as connectUnix, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -231,6 +235,22 @@ describe('a server of CRI', () => {
     expect(await client.call(version, {})).toMatchObject({ runtimeName: 'a3s-box' });
   });
 
+  it('serves a client that opens connections for each test and closes none, as critest does', async () => {
+    const sessions: ClientHttp2Session[] = [];
+    try {
+      while (sessions.length < 300) {
+        const session = connectHttp2('http://localhost', {
+          createConnection: () => connectUnix(socket),
+        });
+        sessions.push(session);
+        await answersPing(session);
+      }
+      expect(await client.call(version, {})).toMatchObject({ runtimeName: 'a3s-box' });
+    } finally {
+      for (const session of sessions) session.destroy();
+    }
+  });
+
   it('ends calls that are under way when it ends', async () => {
     let started: () => void = () => undefined;
     const asked = new Promise<void>((resolve) => {
@@ -247,6 +267,15 @@ describe('a server of CRI', () => {
     await ended;
   });
 });
+
+function answersPing(session: ClientHttp2Session): Promise<void> {
+  return new Promise((resolve, reject) => {
+    session.once('error', reject);
+    session.once('connect', () => {
+      session.ping((error) => (error === null ? resolve() : reject(error)));
+    });
+  });
+}
 
 /** An empty message, as a client that is no library of gRPC sends it. */
 function http2Call(path: string, authority: string, method: string): Promise<IncomingHttpHeaders> {
