@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -14,6 +15,11 @@ import { startRegistry } from '../../src/registry/testing/start-registry.ts';
 import { until } from '../e2e/processes.ts';
 import { hostAddress } from '../e2e/support/host-address.ts';
 import { BASE, BuildHome, type Ran } from './build-home.ts';
+
+const DEV_CONTAINERS = join(
+  import.meta.dirname,
+  '../../node_modules/@devcontainers/cli/devcontainer.js',
+);
 
 let build: BuildHome;
 
@@ -381,6 +387,37 @@ it('builds by docker-buildx itself, as a3s-box build runs it', async () => {
   const env = { BUILDX_BUILDER: 'default' };
   succeeded(await build.run(program, ['build', '-t', 'alone:1', build.context(BASE)], env));
   expect((await image('alone:1')).tags).toContain('alone:1');
+});
+
+it('builds the Dockerfile of a devcontainer.json by the Dev Containers CLI', async () => {
+  succeeded(await build.docker(['build', '-t', 'development:1', build.context(BASE)]));
+  const dockerfile = 'ARG FROM\nFROM $FROM\nARG SAID\nRUN echo $SAID > /said\n';
+  const configuration = {
+    build: { dockerfile: 'Dockerfile', args: { FROM: 'development:1', SAID: 'hello' } },
+  };
+  const folder = build.context('', {
+    '.devcontainer/devcontainer.json': JSON.stringify(configuration),
+    '.devcontainer/Dockerfile': dockerfile,
+  });
+  // Fresh, so it is used as it is: without it, the CLI asks containers.dev for it.
+  const cache = join(build.directory, `devcontainercli-${userInfo().username}`);
+  mkdirSync(cache);
+  const manifest = join(cache, 'control-manifest.json');
+  writeFileSync(manifest, '{}');
+  const { mtimeMs } = statSync(manifest);
+  const words = ['build', '--workspace-folder', folder, '--image-name', 'developed:1'];
+  const ran = await build.run(process.execPath, [DEV_CONTAINERS, ...words], {
+    TMPDIR: build.directory,
+  });
+  succeeded(ran);
+  expect(JSON.parse(ran.stdout)).toMatchObject({ outcome: 'success' });
+  // A fetch writes it anew, and one that fails its time.
+  expect(readFileSync(manifest, 'utf8')).toBe('{}');
+  expect(statSync(manifest).mtimeMs).toBe(mtimeMs);
+  const out = join(build.directory, 'developed');
+  const next = build.context('FROM developed:1\n');
+  succeeded(await build.docker(['build', '--output', `type=local,dest=${out}`, next]));
+  expect(readFileSync(join(out, 'said'), 'utf8')).toBe('hello\n');
 });
 
 it('answers for the builder itself: du, system df, prune, ls', async () => {
