@@ -52,7 +52,7 @@ it('describes the microVM completely on QEMU’s command line, and nothing of th
     ...['-display', 'none'],
     ...['-vga', 'none'],
     '-machine',
-    'q35,memory-backend=memory,dump-guest-core=off,smbus=off,sata=off,vmport=off,usb=off',
+    'q35,memory-backend=memory,dump-guest-core=off,smbus=off,sata=off,vmport=off,usb=off,hpet=off',
     ...['-accel', 'tcg,thread=multi', '-cpu', 'max,erms=off,fsrm=off'],
     ...['-add-fd', 'fd=5,set=2', '-add-fd', 'fd=6,set=3'],
     ...['-smp', 'cpus=2,sockets=1,cores=2,threads=1'],
