@@ -7,7 +7,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { install } from '../../test/e2e/installation.ts';
-import { startKvmHost, TIME_SCALE } from '../../test/host/kvm-host.ts';
+import { lastingQemu, startKvmHost, TIME_SCALE } from '../../test/host/kvm-host.ts';
 import { closing } from './results/closing.ts';
 import { count, type StageReport } from './results/report.ts';
 import { timesOf, timeTable } from './results/times.ts';
@@ -26,7 +26,7 @@ const print: Print = (text) => process.stdout.write(text);
  */
 async function onHost(file: string): Promise<StageReport> {
   const installation = await install();
-  const { host } = await startKvmHost(installation, true);
+  const { host } = await startKvmHost(installation, { keep: true, qemu: await lastingQemu() });
   try {
     const vitest = ['node_modules/.bin/vitest', 'run', '--project', 'vm', '--reporter=default'];
     const { code } = await host.run(

@@ -20,8 +20,9 @@ import {
   type StartedCommand,
 } from './channel.ts';
 
-const QEMU = 'qemu-system-x86_64';
-const VIRTIOFSD = '/usr/libexec/virtiofsd';
+/** This machine's own emulator. */
+export const QEMU = 'qemu-system-x86_64';
+export const VIRTIOFSD = '/usr/libexec/virtiofsd';
 /** The virtio-serial port that the host's agent opens. */
 const PORT = 'a3s.host';
 const MONITOR_MS = 30_000;

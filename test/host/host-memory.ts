@@ -15,7 +15,7 @@ import {
   statSync,
 } from 'node:fs';
 import { join, relative } from 'node:path';
-import { EmulatedHost, type HostSpec, hostArguments } from './emulated-host.ts';
+import { EmulatedHost, type HostSpec, hostArguments, QEMU, VIRTIOFSD } from './emulated-host.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const KEPT = join(ROOT, 'build/host');
@@ -84,7 +84,7 @@ async function keep(
 
 function keyOf({ spec, inputs }: Preparation): string {
   const hash = createHash('sha256');
-  for (const program of ['qemu-system-x86_64', '/usr/libexec/virtiofsd']) {
+  for (const program of [spec.qemu ?? QEMU, VIRTIOFSD]) {
     hash.update(execFileSync(program, ['--version']));
   }
   hash.update(JSON.stringify(hostArguments(spec, '')));

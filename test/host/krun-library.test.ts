@@ -18,7 +18,7 @@ const inside = (script: string): Promise<string> => host.ok(['exec', 'box', 'sh'
 
 beforeAll(async () => {
   installation = await install();
-  const prepared = await startKvmHost(installation, false);
+  const prepared = await startKvmHost(installation, { keep: false });
   const env = { A3S_HOME: HOME, A3S_KRUN_LIBRARY: LIBRARY, A3S_KVM_TIMEOUT: '240' };
   host = new KvmHost(prepared.host, env);
   await host.host.sh(`mkdir -p ${HOME} /opt/libkrun; chmod 0666 /dev/kvm`);

@@ -10,6 +10,7 @@ import { readConfig } from '../../src/config.ts';
 import type { Installation } from '../e2e/installation.ts';
 import { slowHost } from '../e2e/time-scale.ts';
 import type { CommandOptions } from './channel.ts';
+import { qemuProgramOf } from './debian.ts';
 import type { EmulatedHost, HostSpec } from './emulated-host.ts';
 import { preparedHost } from './host-memory.ts';
 import { hostInitrd, ROOT_TAG, sharedRoot } from './initrd.ts';
@@ -135,12 +136,26 @@ export interface Inspected {
   readonly Machine: { readonly Start: string } | null;
 }
 
+export interface KvmHostOptions {
+  /** Whether to keep its memory where none is kept, for callers that start many. */
+  readonly keep: boolean;
+  /** The emulator; this machine's own by default. */
+  readonly qemu?: string;
+}
+
 /**
- * Starts it, from its kept memory where nothing changed.
- *
- * @param keep whether to keep its memory where none is kept, for callers that start many
+ * The emulator of hosts that run for long: with QEMU 10.0 of Debian 13 those lose interrupts where
+ * a processor runs guests, and idle for minutes or panic.
  */
-export async function startKvmHost(installation: Installation, keep: boolean): Promise<KvmHost> {
+export function lastingQemu(): Promise<string> {
+  return qemuProgramOf('trixie-backports');
+}
+
+/** Starts it, from its kept memory where nothing changed. */
+export async function startKvmHost(
+  installation: Installation,
+  { keep, qemu }: KvmHostOptions,
+): Promise<KvmHost> {
   const initrd = join(ROOT, 'build/host/kvm.initrd');
   mkdirSync(join(ROOT, 'build/host'), { recursive: true });
   writeFileSync(initrd, await hostInitrd({ script: sharedRoot() }));
@@ -148,6 +163,7 @@ export async function startKvmHost(installation: Installation, keep: boolean): P
     kernel: join(ROOT, 'dist/boot/vmlinux'),
     initrd,
     shares: [{ tag: ROOT_TAG, path: '/' }],
+    ...(qemu === undefined ? {} : { qemu }),
     extra: [
       ...['-netdev', 'user,id=net,net=192.168.76.0/24,restrict=on'],
       ...['-device', 'virtio-net-pci,netdev=net,romfile='],

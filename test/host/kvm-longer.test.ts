@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BUSYBOX, type Installation, install } from '../e2e/installation.ts';
 import { until } from '../e2e/processes.ts';
 import { BoxChecks, COUNTING } from './box-checks.ts';
-import { type KvmHost, startKvmHost } from './kvm-host.ts';
+import { type KvmHost, lastingQemu, startKvmHost } from './kvm-host.ts';
 
 const PAUSE_MS = 61_000;
 const FORKS = ['one', 'two', 'three'];
@@ -17,7 +17,7 @@ let boxes: BoxChecks;
 
 beforeAll(async () => {
   installation = await install();
-  host = await startKvmHost(installation, true);
+  host = await startKvmHost(installation, { keep: true, qemu: await lastingQemu() });
   boxes = new BoxChecks(host);
 });
 afterAll(async () => {

@@ -14,7 +14,7 @@ let boxes: BoxChecks;
 
 beforeAll(async () => {
   installation = await install();
-  host = await startKvmHost(installation, false);
+  host = await startKvmHost(installation, { keep: false });
   boxes = new BoxChecks(host);
 });
 afterAll(async () => {

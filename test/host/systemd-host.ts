@@ -11,10 +11,9 @@ import { join } from 'node:path';
 import type { Installation } from '../e2e/installation.ts';
 import { until } from '../e2e/processes.ts';
 import { slowHost } from '../e2e/time-scale.ts';
-import { qemuProgramOf } from './debian.ts';
 import { EmulatedHost } from './emulated-host.ts';
 import { hostInitrd, ROOT_TAG } from './initrd.ts';
-import { TIME_SCALE } from './kvm-host.ts';
+import { lastingQemu, TIME_SCALE } from './kvm-host.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const DISK_BYTES = 8 * 1024 ** 3;
@@ -109,9 +108,7 @@ export class SystemdHost implements AsyncDisposable {
     this.#host = await EmulatedHost.start({
       kernel: join(ROOT, 'dist/boot/vmlinux'),
       initrd: this.#initrd,
-      // Hosts with many microVMs did not last with QEMU 10.0 of Debian 13: their kernels panicked,
-      // or idled for minutes without an interrupt of the timer.
-      qemu: await qemuProgramOf('trixie-backports'),
+      qemu: await lastingQemu(),
       // Without udev it would be waited for.
       append: ['systemd.getty_auto=no'],
       disks: [{ source: this.#disk }],
