@@ -15,9 +15,10 @@ import { connectGuest } from '../../src/guest/connection.ts';
 import { identityFor, isJailUid, jailGroup } from '../../src/jail/identity.ts';
 import { engineCache } from './installation.ts';
 import { closeEngines, openEngine } from './support/engines.ts';
+import { scaled } from './time-scale.ts';
 
 const ID = 'e2'.repeat(32);
-const LAUNCH_MS = 60_000;
+const LAUNCH_MS = scaled(60_000);
 const uid = process.geteuid?.() ?? 0;
 const identity = identityFor(uid, process.getegid?.() ?? 0, []);
 const run = promisify(execFile);

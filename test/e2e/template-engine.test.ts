@@ -29,8 +29,9 @@ import { checkClockRate, WrongClock } from '../../src/templates/make/clock-rate.
 import { engineCache } from './installation.ts';
 import { runContainers } from './support/containers.ts';
 import { closeEngines, openEngine } from './support/engines.ts';
+import { scaled } from './time-scale.ts';
 
-const LAUNCH_MS = 60_000;
+const LAUNCH_MS = scaled(60_000);
 const uid = process.geteuid?.() ?? 0;
 const gid = process.getegid?.() ?? 0;
 const identity = identityFor(uid, gid, []);

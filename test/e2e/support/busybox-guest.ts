@@ -14,10 +14,11 @@ import { connectGuest } from '../../../src/guest/connection.ts';
 import type { Guest } from '../../../src/guest/guest.ts';
 import { identityFor } from '../../../src/jail/identity.ts';
 import { engineCache } from '../installation.ts';
+import { scaled } from '../time-scale.ts';
 import { openEngine } from './engines.ts';
 
 const run = promisify(execFile);
-const DEADLINE_MS = 120_000;
+const DEADLINE_MS = scaled(120_000);
 
 interface BusyboxGuest {
   readonly vm: Vm;

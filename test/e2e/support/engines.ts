@@ -5,11 +5,15 @@
  * @module
  */
 import { QemuEngine, type QemuEngineOptions } from '../../../src/engine/qemu/qemu-engine.ts';
+import { scaled } from '../time-scale.ts';
+
+/** As a server without `A3S_KVM_TIMEOUT`. */
+const KVM_TIMEOUT_MS = 10_000;
 
 const engines: QemuEngine[] = [];
 
 export function openEngine(options: QemuEngineOptions): QemuEngine {
-  const engine = new QemuEngine(options);
+  const engine = new QemuEngine({ kvmTimeoutMs: scaled(KVM_TIMEOUT_MS), ...options });
   engines.push(engine);
   return engine;
 }

@@ -10,9 +10,10 @@ import { vmmSockets } from '../../../src/engine/qemu/command-line/arguments.ts';
 import { connectGuest } from '../../../src/guest/connection.ts';
 import type { Guest } from '../../../src/guest/guest.ts';
 import type { Actor } from '../actor.ts';
+import { scaled } from '../time-scale.ts';
 
 /** Only what hangs takes so long. */
-const DEADLINE_MS = 120_000;
+const DEADLINE_MS = scaled(120_000);
 
 /**
  * Sends requests over the agent's socket directly. The server must be dead, and gets no request.
