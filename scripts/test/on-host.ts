@@ -1,19 +1,26 @@
 /**
  * `npm run test:host [FILES]` after its set-up: runs test files of the vm stage on an emulated host
- * with KVM, all of them unless some are named, and reports them as `npm test` does.
+ * with KVM, all of them unless some are named, and reports them as `npm test` does. A file that
+ * fails does not keep the next ones from running. With `--resume`, files that passed in the last
+ * run are not run again: their results are taken from it.
  *
  * @module
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { install } from '../../test/e2e/installation.ts';
 import { lastingQemu, startKvmHost, TIME_SCALE } from '../../test/host/kvm-host.ts';
 import { closing } from './results/closing.ts';
 import { count, type StageReport } from './results/report.ts';
+import { kept, passedFiles } from './results/resume.ts';
 import { timesOf, timeTable } from './results/times.ts';
 import { type Print, REPORTS, ROOT } from './run.ts';
 import { filesOf } from './vitest.ts';
 
+const RESUME = '--resume';
+/** Of all files until now, written after each. */
+const REPORTED = join(REPORTS, 'on-host.json');
+/** That of a file, on the host. */
 const REPORT = '/tmp/report.json';
 /** Only what hangs takes so long. */
 const FILE_MS = 3_600_000;
@@ -40,6 +47,7 @@ async function onHost(file: string): Promise<StageReport> {
           TSX_DISABLE_CACHE: '1',
           A3S_TEST_REPORT: REPORT,
           A3S_TIME_SCALE: String(TIME_SCALE),
+          ...soak(),
         },
         deadlineMs: FILE_MS,
         onOutput: (chunk) => print(chunk.toString()),
@@ -57,22 +65,47 @@ async function onHost(file: string): Promise<StageReport> {
   }
 }
 
-async function main(names: readonly string[]): Promise<boolean> {
+/** Some files belong to the soak alone: Vitest finds them where it is one. */
+function soak(): Readonly<Record<string, string>> {
+  const { SOAK } = process.env;
+  return SOAK === undefined ? {} : { SOAK };
+}
+
+/** What passed in the last run. */
+function passedBefore(): ReadonlyMap<string, StageReport> {
+  if (!existsSync(REPORTED)) return new Map();
+  return passedFiles(JSON.parse(readFileSync(REPORTED, 'utf8')) as readonly StageReport[]);
+}
+
+/** A run that is ended while it writes leaves the report of before. */
+function writeReports(reports: readonly StageReport[]): void {
+  mkdirSync(REPORTS, { recursive: true });
+  writeFileSync(`${REPORTED}.new`, `${JSON.stringify(reports, null, 2)}\n`);
+  renameSync(`${REPORTED}.new`, REPORTED);
+}
+
+async function main(args: readonly string[]): Promise<boolean> {
+  const names = args.filter((argument) => argument !== RESUME);
   const known = filesOf('vm');
   const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0) throw new Error(`no files of the vm stage: ${unknown.join(', ')}`);
+  const passed = args.includes(RESUME) ? passedBefore() : new Map<string, StageReport>();
   const reports: StageReport[] = [];
   for (const file of names.length === 0 ? known : names) {
+    const before = passed.get(file);
+    if (before !== undefined) {
+      reports.push(before);
+      continue;
+    }
     print(`\n==> ${file}, on a host with KVM\n`);
     const report = await onHost(file).catch(
       (error: unknown): StageReport => ({ stage: 'kvm', files: [], errors: [`${file}: ${error}`] }),
     );
-    const { passed, failed } = count([report]);
-    print(`    ${passed} passed, ${failed} failed\n`);
+    const counts = count([report]);
+    print(`    ${counts.passed} passed, ${counts.failed} failed\n`);
     reports.push(report);
+    writeReports(kept(reports, passed));
   }
-  mkdirSync(REPORTS, { recursive: true });
-  writeFileSync(join(REPORTS, 'on-host.json'), `${JSON.stringify(reports, null, 2)}\n`);
   const { lines, green } = closing(reports, []);
   print(`\n${[...timeTable(timesOf(reports)), ...lines].join('\n')}\n`);
   return green;
