@@ -40,11 +40,8 @@ function check(vector: Vector, run: (policy: ReturnType<typeof policyOf>) => App
   expect(failedIn(run(policyOf(vector)))).toEqual(vector.expected.appraise);
 }
 
-function policyOf({ policy, reportData }: Vector) {
-  return {
-    policy: parseAttestationPolicy(policy),
-    expected: reportData === undefined ? {} : { reportData },
-  };
+function policyOf({ policy, reportData, specDigest }: Vector) {
+  return { policy: parseAttestationPolicy(policy), expected: { reportData, specDigest } };
 }
 
 describe('simulated evidence, verified as such', () => {

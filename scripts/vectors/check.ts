@@ -50,7 +50,8 @@ function verify({ evidence, crl, crlObtainedAt, now }: EvidenceVector) {
 
 function appraise(vector: EvidenceVector): string {
   const policy = parseAttestationPolicy(vector.policy);
-  const { checks } = appraiseSimulated(verify(vector), policy, { reportData: vector.reportData });
+  const { reportData, specDigest } = vector;
+  const { checks } = appraiseSimulated(verify(vector), policy, { reportData, specDigest });
   const failed = checks.filter(({ verdict }) => verdict === 'failed');
   return failed.length === 0 ? 'accepted' : failed.map(({ code }) => code).join(', ');
 }

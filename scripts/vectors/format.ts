@@ -29,6 +29,8 @@ export interface EvidenceVector {
   readonly policy?: Readonly<Record<string, unknown>>;
   /** What the relying party expects, 64 bytes. */
   readonly reportData?: Uint8Array | undefined;
+  /** Digest of the launch spec that `reportData` is over, where libkrun launched the guest. */
+  readonly specDigest?: string | undefined;
   readonly expected: {
     readonly verify: 'accepted' | VerifyCode;
     /** Every check that fails, in the order of the list. */
@@ -58,7 +60,8 @@ export function launchSpecDocument(vector: LaunchSpecVector): object {
 }
 
 export function evidenceDocument(vector: EvidenceVector): object {
-  const { name, comment, evidence, crl, crlObtainedAt, now, policy, reportData, expected } = vector;
+  const { name, comment, evidence, crl, crlObtainedAt, now, policy, expected } = vector;
+  const { reportData, specDigest } = vector;
   const { report, vek, authorities } = evidence;
   return {
     name,
@@ -73,6 +76,7 @@ export function evidenceDocument(vector: EvidenceVector): object {
     now: now ?? NOW,
     ...(policy === undefined ? {} : { policy }),
     ...(reportData === undefined ? {} : { reportData: Buffer.from(reportData).toString('hex') }),
+    ...(specDigest === undefined ? {} : { specDigest }),
     expected,
   };
 }

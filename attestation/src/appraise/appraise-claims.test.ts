@@ -23,6 +23,7 @@ const CODES = Object.keys(APPRAISAL_CHECKS) as AppraisalCode[];
 
 /** A policy that requires everything a policy can require. */
 const DEMANDING = {
+  engines: ['krun'],
   products: ['Genoa'],
   vmpl: 0,
   allowSmt: false,
@@ -93,8 +94,9 @@ describe('appraiseClaims', () => {
 
   it('reports every failed check, and the first as the code of the verdict', () => {
     const appraisal = appraisalOf(WORST);
-    // A revocation list cannot be both missing and too old.
+    // No guest is both one of libkrun and not, no revocation list both missing and too old.
     expect(appraisal.checks.filter(({ verdict }) => verdict !== 'failed')).toMatchObject([
+      { code: 'launch-spec', verdict: 'skipped' },
       { code: 'crl-required', verdict: 'passed' },
     ]);
     expect(appraisal).toMatchObject({ accepted: false, code: 'tee' });

@@ -13,6 +13,7 @@ import * as firmware from './firmware-rules.ts';
 import * as guest from './guest-rules.ts';
 import * as identity from './identity-rules.ts';
 import type { Rule, Subject } from './judgement.ts';
+import { measuredEngine } from './measured-engine.ts';
 import * as platform from './platform-rules.ts';
 import * as revocation from './revocation-rules.ts';
 import * as signer from './signer-rules.ts';
@@ -24,6 +25,12 @@ export type { Appraisal, AppraisalCheck, AppraisalCode } from './appraisal-check
 export interface Expected {
   /** REPORT_DATA: 64 bytes, or their 128 hexadecimal digits. */
   readonly reportData?: string | Uint8Array | undefined;
+  /**
+   * SHA-256 of the launch spec, 64 hexadecimal digits in lower case, where {@link reportData} is
+   * that which an agent on libkrun makes of it (`reportDataOf` of `@a3s-box/ratls`). There is
+   * nothing else that binds the launch spec of such a guest.
+   */
+  readonly specDigest?: string | undefined;
 }
 
 /** In the order of `APPRAISAL_CHECKS`, which a bundle that does not print it can so leave out. */
@@ -60,6 +67,7 @@ const RULES: Readonly<Record<AppraisalCode, Rule>> = {
   'chip-masked': signer.chipMasked,
   'chip-allow': signer.chipAllow,
   'chip-deny': signer.chipDeny,
+  engine: identity.engine,
   measurement: identity.measurement,
   'id-block': identity.idBlock,
   'id-key': identity.idKey,
@@ -68,6 +76,7 @@ const RULES: Readonly<Record<AppraisalCode, Rule>> = {
   'family-id': identity.familyId,
   'image-id': identity.imageId,
   'host-data': binding.hostData,
+  'launch-spec': binding.launchSpec,
   'report-data': binding.reportData,
   'crl-required': revocation.crlRequired,
   'crl-age': revocation.crlAge,
@@ -83,7 +92,8 @@ const CODES = Object.keys(RULES) as AppraisalCode[];
  * `tee` says which of the two verifications made the claims.
  *
  * @throws TypeError for a policy that `parseAttestationPolicy` did not make
- * @throws RangeError for an expected report data that is not 64 bytes
+ * @throws RangeError for an expected report data that is not 64 bytes, and for a digest of a launch
+ *   spec that is not one, or that no expected report data is over
  */
 export function appraiseClaims(
   tee: PolicyTee,
@@ -96,7 +106,10 @@ export function appraiseClaims(
       'Cannot appraise: the policy must be one that parseAttestationPolicy() gave.',
     );
   }
-  const subject: Subject = { tee, claims, policy, reportData: reportDataHex(expected.reportData) };
+  const reportData = reportDataHex(expected.reportData);
+  const specDigest = specDigestHex(expected);
+  const engine = measuredEngine(policy, claims.measurement);
+  const subject: Subject = { tee, engine, claims, policy, reportData, specDigest };
   const checks = CODES.map(
     (code): AppraisalCheck => Object.freeze({ code, ...RULES[code](subject) }),
   );
@@ -118,4 +131,16 @@ function reportDataHex(expected: string | Uint8Array | undefined): string | unde
     throw new RangeError('Cannot appraise: the expected report data must be 64 bytes.');
   }
   return toHex(bytes);
+}
+
+/** What the host says of its launch spec alone is not a binding. */
+function specDigestHex({ specDigest, reportData }: Expected): string | undefined {
+  if (specDigest === undefined) return undefined;
+  if (!/^[0-9a-f]{64}$/.test(specDigest)) {
+    throw new RangeError('Cannot appraise: the digest of the launch spec must be 32 bytes.');
+  }
+  if (reportData === undefined) {
+    throw new RangeError('Cannot appraise: a launch spec needs the report data that is over it.');
+  }
+  return specDigest;
 }

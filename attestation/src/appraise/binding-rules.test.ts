@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fromHex } from '../hex.ts';
+import { KRUN, NO_HOST_DATA } from './testing/krun.ts';
 import { checkOf, failuresOf, HOST_DATA, REPORT_DATA } from './testing/specimen.ts';
 
 describe('host-data', () => {
@@ -73,4 +74,72 @@ describe('report-data', () => {
     expect(failuresOf({ policy, expected: { reportData: OTHER } })).toEqual(['report-data']);
     expect(checkOf('report-data', { policy, expected: {} })?.verdict).toBe('skipped');
   });
+});
+
+describe('launch-spec', () => {
+  const OTHER = 'cd'.repeat(32);
+
+  it('skips the launch spec of a guest of QEMU, whatever the caller found of it', () => {
+    expect(checkOf('launch-spec')?.verdict).toBe('skipped');
+    const expected = { reportData: REPORT_DATA, specDigest: OTHER };
+    expect(checkOf('launch-spec', { expected })?.verdict).toBe('skipped');
+    expect(failuresOf({ expected })).toEqual([]);
+  });
+
+  it('takes no digest that the caller found for the HOST_DATA of a guest of QEMU', () => {
+    const claims = { hostData: NO_HOST_DATA };
+    const expected = { reportData: REPORT_DATA, specDigest: HOST_DATA };
+    expect(failuresOf({ claims, expected })).toEqual(['host-data']);
+  });
+
+  it('passes the launch spec that the policy names, where libkrun launched the guest', () => {
+    expect(failuresOf(KRUN)).toEqual([]);
+    expect(checkOf('launch-spec', KRUN)).toEqual({
+      verdict: 'passed',
+      expected: HOST_DATA,
+      actual: HOST_DATA,
+    });
+    expect(checkOf('host-data', KRUN)?.verdict).toBe('skipped');
+  });
+
+  it('fails another launch spec, and one that REPORT_DATA is not over', () => {
+    const expected = { reportData: REPORT_DATA, specDigest: OTHER };
+    expect(failuresOf({ ...KRUN, expected })).toEqual(['launch-spec']);
+    const unbound = { ...KRUN, expected: { reportData: REPORT_DATA } };
+    expect(failuresOf(unbound)).toEqual(['launch-spec']);
+    expect(checkOf('launch-spec', unbound)?.actual).toBe('none that REPORT_DATA is over');
+  });
+
+  it('fails where the policy names no launch spec, and skips where it allows any', () => {
+    const none = { ...KRUN, policy: { ...KRUN.policy, hostData: undefined } };
+    expect(failuresOf(none)).toEqual(['launch-spec']);
+    const any = { ...KRUN, policy: { ...KRUN.policy, hostData: 'any-explicit' } };
+    expect(checkOf('launch-spec', any)?.verdict).toBe('skipped');
+    expect(failuresOf(any)).toEqual([]);
+  });
+
+  it('fails a guest of libkrun with any HOST_DATA, which libkrun cannot set', () => {
+    const claims = { hostData: HOST_DATA };
+    expect(failuresOf({ ...KRUN, claims })).toEqual(['host-data']);
+    const any = { ...KRUN.policy, hostData: 'any-explicit' };
+    expect(failuresOf({ ...KRUN, claims, policy: any })).toEqual(['host-data']);
+  });
+
+  it('takes no launch spec without the report data that is over it', () => {
+    const policy = { ...KRUN.policy, reportData: 'any-explicit' };
+    const expected = { specDigest: HOST_DATA };
+    expect(() => failuresOf({ ...KRUN, policy, expected })).toThrow(
+      new RangeError('Cannot appraise: a launch spec needs the report data that is over it.'),
+    );
+  });
+
+  it.each([OTHER.slice(2), OTHER.toUpperCase(), `${OTHER}00`, ''])(
+    'takes no digest of a launch spec such as %j',
+    (specDigest) => {
+      const expected = { reportData: REPORT_DATA, specDigest };
+      expect(() => failuresOf({ ...KRUN, expected })).toThrow(
+        new RangeError('Cannot appraise: the digest of the launch spec must be 32 bytes.'),
+      );
+    },
+  );
 });

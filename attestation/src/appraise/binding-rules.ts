@@ -8,8 +8,22 @@ import { demand, type Judgement, type Rule, skip } from './judgement.ts';
 
 const ANY = 'any-explicit';
 
-export const hostData: Rule = ({ claims, policy }) =>
-  bound(claims.hostData, [policy.hostData], 'the policy says no hostData');
+const NO_HOST_DATA = '00'.repeat(32);
+
+export const hostData: Rule = ({ claims, policy, engine }) => {
+  if (engine === 'qemu') {
+    return bound(claims.hostData, [policy.hostData], 'the policy says no hostData');
+  }
+  if (claims.hostData !== NO_HOST_DATA) return demand(false, NO_HOST_DATA, claims.hostData);
+  return skip('zero: libkrun sets none', claims.hostData);
+};
+
+/** The agent puts the launch spec into REPORT_DATA, where the host cannot launch with it. */
+export const launchSpec: Rule = ({ policy, engine, specDigest }) => {
+  const actual = specDigest ?? 'none that REPORT_DATA is over';
+  if (engine === 'qemu') return skip('HOST_DATA: the guest is not one of libkrun', actual);
+  return bound(actual, [policy.hostData], 'the policy says no hostData');
+};
 
 /** Both the policy and the caller may expect a value; then both are required. */
 export const reportData: Rule = ({ claims, policy, reportData: asked }) =>

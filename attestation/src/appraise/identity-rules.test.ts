@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { KRUN } from './testing/krun.ts';
 import {
   checkOf,
   failuresOf,
@@ -50,6 +51,40 @@ describe('measurement', () => {
       policy: { measurements: [OTHER], idKeyDigests: [KEY_DIGEST] },
     };
     expect(failuresOf(specimen)).toEqual(['measurement']);
+  });
+});
+
+describe('engine', () => {
+  it('refuses a launch digest of libkrun unless the policy names the engine', () => {
+    const { engines: _, ...policy } = KRUN.policy;
+    expect(failuresOf({ ...KRUN, policy })).toEqual(['engine']);
+    expect(checkOf('engine', { ...KRUN, policy })).toEqual({
+      verdict: 'failed',
+      expected: 'qemu',
+      actual: 'krun',
+    });
+    const both = { ...policy, engines: ['qemu', 'krun'] };
+    expect(failuresOf({ ...KRUN, policy: both })).toEqual([]);
+    expect(failuresOf({ ...KRUN, policy: { ...policy, engines: [] } })).toEqual(['engine']);
+  });
+
+  it('refuses every launch digest that is not one of libkrun where the policy is for libkrun', () => {
+    expect(failuresOf({ policy: { engines: ['krun'] } })).toEqual(['engine']);
+    const other = { ...KRUN.policy, krunMeasurements: [OTHER] };
+    expect(failuresOf({ ...KRUN, policy: other })).toEqual(['engine', 'measurement', 'host-data']);
+  });
+
+  it('requires of a guest of libkrun an allowed launch digest, and not an ID key in its place', () => {
+    const policy = { ...KRUN.policy, krunMeasurements: [OTHER], idKeyDigests: [KEY_DIGEST] };
+    const claims = { idKeyDigest: KEY_DIGEST };
+    expect(failuresOf({ ...KRUN, policy, claims })).toContain('engine');
+    const listed = { ...KRUN.policy, idKeyDigests: [KEY_DIGEST] };
+    expect(checkOf('measurement', { ...KRUN, policy: listed })).toEqual({
+      verdict: 'passed',
+      expected: MEASUREMENT,
+      actual: MEASUREMENT,
+    });
+    expect(failuresOf({ ...KRUN, policy: listed })).toEqual(['id-key']);
   });
 });
 

@@ -6,7 +6,17 @@
 import { constantTimeIncludes } from './constant-time.ts';
 import { demand, type Judgement, NOT_ASKED, oneOf, type Rule, skip } from './judgement.ts';
 
-export const measurement: Rule = ({ claims, policy }) => {
+export const engine: Rule = ({ engine: actual, policy }) =>
+  demand(
+    policy.engines.includes(actual),
+    oneOf(policy.engines, 'the policy allows no engine'),
+    actual,
+  );
+
+export const measurement: Rule = ({ claims, policy, engine: launchedBy }) => {
+  if (launchedBy === 'krun') {
+    return demand(true, oneOf(policy.krunMeasurements, ''), claims.measurement);
+  }
   // The holder of an allowed ID key has then chosen the measurement; `id-key` looks at that.
   if (policy.measurements.length === 0 && policy.idKeyDigests !== undefined) {
     return skip('any: the policy goes by the ID key', claims.measurement);

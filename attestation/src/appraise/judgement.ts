@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PolicyTee, SnpPolicy } from '@a3s-box/policies/attestation-policy';
+import type { PolicyEngine, PolicyTee, SnpPolicy } from '@a3s-box/policies/attestation-policy';
 import type { Claims } from '../verify/verified-claims.ts';
 import type { AppraisalCheck } from './appraisal-checks.ts';
 
@@ -13,8 +13,12 @@ export interface Subject {
   readonly policy: SnpPolicy;
   /** The source of the evidence. */
   readonly tee: PolicyTee;
+  /** Of the launch digest, by the policy. */
+  readonly engine: PolicyEngine;
   /** What the caller expects of REPORT_DATA, 64 bytes in hexadecimal. */
   readonly reportData: string | undefined;
+  /** What that REPORT_DATA is over, by an agent on libkrun, 32 bytes in hexadecimal. */
+  readonly specDigest: string | undefined;
 }
 
 export type Judgement = Omit<AppraisalCheck, 'code'>;

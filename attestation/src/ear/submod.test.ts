@@ -59,6 +59,7 @@ const NOTHING_PINNED = {
   'id-key': 'skipped',
   'author-key': 'skipped',
   'host-data': 'skipped',
+  'launch-spec': 'skipped',
   'chip-allow': 'skipped',
   'report-data': 'skipped',
 } as const;
@@ -96,6 +97,14 @@ describe('what an attestation result says of verified evidence', () => {
     const simulated = simulatedSubmod(appraisalOf(allowed), PRIVILEGED, {});
     expect(simulated.vector.configuration).toBe(32);
   });
+
+  it.each(['host-data', 'launch-spec'] as const)(
+    'approves the configuration by %s alone',
+    (code) => {
+      const submod = submodOf(verdictsFor({ ...NOTHING_PINNED, [code]: 'passed' }));
+      expect(submod.vector.configuration).toBe(2);
+    },
+  );
 
   it.each(['measurement', 'id-key', 'author-key'] as const)(
     'approves the executables by %s alone',

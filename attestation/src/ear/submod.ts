@@ -63,6 +63,7 @@ const FAILED: Readonly<Record<AppraisalCode, readonly [EarVectorClaim, 96 | 97]>
   'chip-masked': ['instance-identity', 97],
   'chip-allow': ['instance-identity', 97],
   'chip-deny': ['instance-identity', 96],
+  engine: ['executables', 96],
   measurement: ['executables', 96],
   'id-block': ['executables', 96],
   'id-key': ['executables', 96],
@@ -71,6 +72,7 @@ const FAILED: Readonly<Record<AppraisalCode, readonly [EarVectorClaim, 96 | 97]>
   'family-id': ['executables', 96],
   'image-id': ['executables', 96],
   'host-data': ['configuration', 96],
+  'launch-spec': ['configuration', 96],
   'report-data': ['instance-identity', 97],
   'crl-required': ['hardware', 96],
   'crl-age': ['hardware', 96],
@@ -113,7 +115,7 @@ export function submodOf(verdicts: Verdicts, details: SubmodDetails = {}): EarSu
   const approved = passed.has('measurement') || passed.has('id-key') || passed.has('author-key');
   const vector: EarVector = {
     ...(passed.has('chip-allow') ? { 'instance-identity': 2 } : {}),
-    ...(passed.has('host-data') ? { configuration: 2 } : {}),
+    ...(passed.has('host-data') || passed.has('launch-spec') ? { configuration: 2 } : {}),
     ...(privileged ? { configuration: PRIVILEGED_CONFIGURATION } : {}),
     executables: approved ? 3 : UNRECOGNISED_EXECUTABLES,
     hardware: 2,

@@ -40,6 +40,8 @@ export interface Vector {
   readonly policy: unknown;
   /** REPORT_DATA that the relying party expects, in hexadecimal. */
   readonly reportData: string | undefined;
+  /** Digest of the launch spec that REPORT_DATA is over, where libkrun launched the guest. */
+  readonly specDigest: string | undefined;
   readonly expected: {
     /** `accepted`, or the code of the check that fails. */
     readonly verify: string;
@@ -59,6 +61,7 @@ interface Document {
   readonly now: string;
   readonly policy?: unknown;
   readonly reportData?: string;
+  readonly specDigest?: string;
   readonly expected: Vector['expected'];
 }
 
@@ -113,6 +116,7 @@ function vectorOf(name: string, document: Document): Vector {
     },
     policy: document.policy,
     reportData: document.reportData,
+    specDigest: document.specDigest,
     expected: document.expected,
   };
 }

@@ -278,6 +278,29 @@ describe('parseAttestationPolicy', () => {
     expect(parseAttestationPolicy(hidden)).toEqual(parseAttestationPolicy({ vmpl: 2 }));
   });
 
+  it('takes guests of QEMU alone unless a policy names other engines', () => {
+    expect(parseAttestationPolicy({ vmpl: 0 }).engines).toEqual(['qemu']);
+    expect(parseAttestationPolicy({ engines: ['krun', 'qemu'] }).engines).toEqual(['krun', 'qemu']);
+    expect(problemsOf({ engines: ['libkrun'] })).toMatchObject([{ path: 'engines[0]' }]);
+    expect(problemsOf({ engines: 'krun' })).toMatchObject([{ path: 'engines' }]);
+  });
+
+  it('refuses a policy with a launch digest of two engines', () => {
+    const measurements = ['ab'.repeat(48), 'cd'.repeat(48)];
+    const krunMeasurements = ['CD'.repeat(48)];
+    expect(messagesOf({ measurements, krunMeasurements })).toEqual([
+      'measurements: expected digests that are not in krunMeasurements: a launch digest is that of one engine alone, found a list of 2',
+    ]);
+    const apart = parseAttestationPolicy({
+      measurements: measurements.slice(0, 1),
+      krunMeasurements,
+    });
+    expect(apart.krunMeasurements).toEqual(['cd'.repeat(48)]);
+    expect(problemsOf({ measurements: 7, krunMeasurements })).toMatchObject([
+      { path: 'measurements' },
+    ]);
+  });
+
   describe('rules on the ID block without trusted keys', () => {
     const UNLESS =
       'unless idKeyDigests or authorKeyDigests says whose ID block is trusted (anybody can sign one, the host included)';

@@ -29,6 +29,7 @@ import {
   unsigned64,
   vulnerableDigest,
 } from '../policy-values.ts';
+import { digestsOfTwoEngines } from './engine-digests.ts';
 import { untrustedIdBlock } from './id-block-trust.ts';
 import type { SnpPolicy } from './snp-policy.ts';
 import { TCB_MINIMUMS } from './tcb-minimums.ts';
@@ -37,6 +38,7 @@ import { markValidated } from './validated.ts';
 export { PolicyError, type PolicyErrorCode, type PolicyProblem } from '../policy-error.ts';
 export type {
   CrlPolicy,
+  PolicyEngine,
   PolicyProduct,
   PolicySigningKey,
   PolicyTee,
@@ -85,6 +87,7 @@ const crl = closed({
 const document = closed({
   schema: z.optional(oneOf([ATTESTATION_POLICY_SCHEMA])),
   tee: z._default(oneOf(['sev-snp', 'simulated']), 'sev-snp'),
+  engines: z._default(list(oneOf(['qemu', 'krun'])), ['qemu']),
   products: z._default(list(oneOf(['Milan', 'Genoa', 'Turin'])), ['Milan', 'Genoa', 'Turin']),
   reportVersions: z._default(list(oneOf([2, 3, 4, 5])), [3, 4, 5]),
   vmpl: z._default(integer(0, 3), 0),
@@ -116,6 +119,7 @@ const document = closed({
   chipDeny: z._default(list(chipId, MAX_CHIPS), []),
   allowKnownVulnerable: z._default(list(vulnerableDigest), []),
   measurements: z._default(list(hex(48)), []),
+  krunMeasurements: z._default(list(hex(48)), []),
   idKeyDigests: z.optional(list(nonZeroHex(48))),
   authorKeyDigests: z.optional(list(nonZeroHex(48))),
   requireIdBlock: flag(false),
@@ -135,14 +139,16 @@ const document = closed({
  *
  * @throws PolicyError `policy-invalid`, with the problems of the document: also for one that asks
  *   for an ID block (`requireIdBlock`, `minGuestSvn`, `familyIds`, `imageIds`) without saying in
- * `idKeyDigests` or `authorKeyDigests` whose, since anybody can sign one
+ * `idKeyDigests` or `authorKeyDigests` whose, since anybody can sign one; and for one that has a
+ *   launch digest of libkrun in `measurements`, too
  */
 export function parseAttestationPolicy(input: unknown): SnpPolicy {
   const own = plainCopy(input);
   const result = document.safeParse(own ?? input);
-  const untrusted = own === undefined ? [] : untrustedIdBlock(own);
-  if (!result.success || untrusted.length > 0) {
-    const issues = [...(result.error?.issues ?? []), ...untrusted];
+  const contradictions =
+    own === undefined ? [] : [...untrustedIdBlock(own), ...digestsOfTwoEngines(own)];
+  if (!result.success || contradictions.length > 0) {
+    const issues = [...(result.error?.issues ?? []), ...contradictions];
     throw new PolicyError('policy-invalid', problemsOf(own ?? input, issues));
   }
   const { schema: _, ...policy } = result.data;

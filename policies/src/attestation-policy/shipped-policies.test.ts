@@ -27,7 +27,9 @@ describe('the strict policy', () => {
       signingKeys: ['VCEK'],
       cspIds: [],
       allowMaskedChip: false,
+      engines: ['qemu'],
       measurements: [],
+      krunMeasurements: [],
       crl: { required: true, maxAgeDays: 7, minNumber: {} },
     });
     expect(STRICT_POLICY.hostData).toBeUndefined();

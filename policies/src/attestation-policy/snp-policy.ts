@@ -8,6 +8,8 @@ import type { TcbClass, TcbFloor } from './tcb-minimums.ts';
 
 /** The source of evidence: the hardware, or the simulated secure processor. */
 export type PolicyTee = 'sev-snp' | 'simulated';
+/** What launched a guest: each has launch digests of its own scheme. */
+export type PolicyEngine = 'qemu' | 'krun';
 /** Product lines of processors. */
 export type PolicyProduct = 'Milan' | 'Genoa' | 'Turin';
 /** Keys that sign reports: a chip's own, or a cloud provider's. */
@@ -34,6 +36,11 @@ export interface CrlPolicy {
 export interface SnpPolicy {
   /** The required source of the evidence: hardware, or the simulated secure processor. [sev-snp] */
   readonly tee: PolicyTee;
+  /**
+   * Engines whose guests are taken. A guest of libkrun-sev has no HOST_DATA, and no hardware has
+   * confirmed a launch digest of it yet. [qemu]
+   */
+  readonly engines: readonly PolicyEngine[];
   /** [all three] */
   readonly products: readonly PolicyProduct[];
   /**
@@ -109,6 +116,11 @@ export interface SnpPolicy {
    * Launch digests; may be empty where {@link idKeyDigests} says who is trusted to choose. [none]
    */
   readonly measurements: readonly string[];
+  /**
+   * Launch digests of libkrun-sev, which decide that a guest is one of libkrun's. None of them is
+   * in {@link measurements}. [none]
+   */
+  readonly krunMeasurements: readonly string[];
   /** SHA-384 of the keys that may sign an ID block; left out, it is not looked at. */
   readonly idKeyDigests?: readonly string[] | undefined;
   /** SHA-384 of the keys that may sign an ID key; left out, it is not looked at. */
@@ -126,7 +138,10 @@ export interface SnpPolicy {
   readonly familyIds?: readonly string[] | undefined;
   /** IMAGE_ID of the ID block, 16 bytes; left out, it is not looked at. */
   readonly imageIds?: readonly string[] | undefined;
-  /** 32 bytes. Nothing is accepted unless it is set. */
+  /**
+   * 32 bytes. Nothing is accepted unless it is set. Of a guest of libkrun it is the digest of the
+   * launch spec that REPORT_DATA has to cover, since HOST_DATA is zero there.
+   */
   readonly hostData?: string | typeof ANY_EXPLICIT | undefined;
   /** 64 bytes. Nothing is accepted unless the policy or the caller of the appraisal sets it. */
   readonly reportData?: string | typeof ANY_EXPLICIT | undefined;

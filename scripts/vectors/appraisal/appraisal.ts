@@ -9,7 +9,7 @@ import { evidenceOf, processor, REPORT_DATA } from '../processor.ts';
 import { bad, type Case, NO_CRL, one, POLICY } from './case.ts';
 import { FIRMWARE, PLATFORM } from './firmware.ts';
 import { GUEST, PROCESSORS } from './guest.ts';
-import { identityCases, KNOWN_VULNERABLE } from './identity.ts';
+import { ENGINES, identityCases, KNOWN_VULNERABLE } from './identity.ts';
 import { BINDING, REVOCATION, SIGNER } from './signer.ts';
 
 const MANY: readonly Case[] = [
@@ -68,6 +68,7 @@ export function appraisalVectors(): EvidenceVector[] {
     BINDING,
     REVOCATION,
     KNOWN_VULNERABLE,
+    ENGINES,
     MANY,
   ].flat();
   return cases.map(({ name, comment, evidence, policy, appraise, over }) => ({

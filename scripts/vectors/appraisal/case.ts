@@ -22,7 +22,9 @@ export interface Case {
   readonly policy?: Policy;
   readonly appraise: Codes;
   /** `reportData` null: the relying party expects none. */
-  readonly over?: Partial<Pick<EvidenceVector, 'crl' | 'crlObtainedAt' | 'reportData'>>;
+  readonly over?: Partial<
+    Pick<EvidenceVector, 'crl' | 'crlObtainedAt' | 'reportData' | 'specDigest'>
+  >;
 }
 
 export const MEASUREMENT = measureOvmf(LAUNCH.inputs).digest;

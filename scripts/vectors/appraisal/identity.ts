@@ -59,6 +59,76 @@ export const KNOWN_VULNERABLE: readonly Case[] = [
   ),
 ];
 
+/** The digest of a launch spec, and the REPORT_DATA that an agent on libkrun made of it. */
+const SPEC = toHex(LAUNCH.hostData ?? new Uint8Array(32));
+const ON_KRUN: EvidenceOptions = { launch: { hostData: new Uint8Array(32) } };
+const KRUN_POLICY: Policy = {
+  engines: ['krun'],
+  measurements: [],
+  krunMeasurements: [MEASUREMENT],
+  hostData: SPEC,
+};
+
+export const ENGINES: readonly Case[] = [
+  one(
+    'engine-krun',
+    'accepted',
+    'A guest of libkrun that the policy takes.',
+    ON_KRUN,
+    KRUN_POLICY,
+    {
+      specDigest: SPEC,
+    },
+  ),
+  one(
+    'engine-not-said',
+    ['engine'],
+    'A launch digest of libkrun, and a policy that names no engine.',
+    ON_KRUN,
+    { ...KRUN_POLICY, engines: undefined },
+    { specDigest: SPEC },
+  ),
+  one(
+    'engine-krun-alone',
+    ['engine'],
+    'A guest of QEMU where only those of libkrun will do.',
+    {},
+    { engines: ['krun'] },
+  ),
+  one(
+    'engine-krun-as-qemu',
+    ['host-data'],
+    'The launch digest of libkrun under that of QEMU: HOST_DATA has no launch spec.',
+    ON_KRUN,
+    { hostData: SPEC },
+    { specDigest: SPEC },
+  ),
+  one(
+    'engine-qemu-as-krun',
+    ['host-data', 'launch-spec'],
+    'The launch digest of QEMU under that of libkrun: REPORT_DATA is over no launch spec.',
+    {},
+    KRUN_POLICY,
+  ),
+  one(
+    'launch-spec',
+    ['launch-spec'],
+    'A guest of libkrun with a launch spec that the host chose.',
+    ON_KRUN,
+    KRUN_POLICY,
+    { specDigest: 'cd'.repeat(32) },
+  ),
+  one('launch-spec-not-said', ['launch-spec'], 'Nobody says a launch spec.', ON_KRUN, KRUN_POLICY),
+  one(
+    'launch-spec-any',
+    'accepted',
+    'Any launch spec will do.',
+    ON_KRUN,
+    { ...KRUN_POLICY, hostData: 'any-explicit' },
+    { specDigest: 'cd'.repeat(32) },
+  ),
+];
+
 const FAMILY = 'fa'.repeat(16);
 const IMAGE = '1a'.repeat(16);
 const ZERO_ID = '00'.repeat(16);

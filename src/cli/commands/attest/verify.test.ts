@@ -147,8 +147,9 @@ describe('evidence of hardware', () => {
 
 describe('simulated evidence', () => {
   // The command line has no flag for when a list was obtained: a given list counts as obtained at
-  // --at.
-  const names = vectorNames('appraisal').filter((name) => !name.startsWith('crl-age'));
+  // --at. And it knows no launch spec of a guest of libkrun, which the last two need.
+  const others = /^(crl-age.*|engine-krun|engine-not-said)$/;
+  const names = vectorNames('appraisal').filter((name) => !others.test(name));
 
   it.each(names)('decides about simulated evidence %s as its vector says', async (name) => {
     const files = new EvidenceFiles(cwd, 'appraisal', name);
@@ -160,6 +161,13 @@ describe('simulated evidence', () => {
     expect(failed(done)).toEqual(appraise === 'accepted' ? [] : appraise);
     expect(JSON.parse(done.stdout)).toMatchObject({ simulated: true, claims: {} });
     expect(done.stderr).toContain('SIMULATED EVIDENCE');
+  });
+
+  it('rejects a guest of libkrun, whose report alone shows no launch spec', async () => {
+    const files = new EvidenceFiles(cwd, 'appraisal', 'engine-krun');
+    const done = await verify([...files.flags, ...SIMULATED, '--json']);
+    expect(done.status).toBe(1);
+    expect(failed(done)).toEqual(['launch-spec']);
   });
 
   it('prints first that evidence is simulated', async () => {

@@ -11,6 +11,7 @@ type TcbClass = keyof Floors;
 
 /** Lists of allowed values. Evidence has to match an entry of each list that the policy has. */
 const LISTS = [
+  'engines',
   'products',
   'reportVersions',
   'signingKeys',
@@ -41,14 +42,22 @@ export function acceptsNobody(policy: Policy): readonly string[] {
   ];
 }
 
-function unnamedGuest({ measurements, idKeyDigests, hostData }: Policy): readonly string[] {
+function unnamedGuest(policy: Policy): readonly string[] {
+  const { engines, measurements, idKeyDigests, hostData } = policy;
+  const ofQemu = measurements.length > 0 || idKeyDigests !== undefined;
+  const named = { qemu: ofQemu, krun: policy.krunMeasurements.length > 0 };
   return [
-    ...(measurements.length === 0 && idKeyDigests === undefined
-      ? ['neither measurements nor idKeyDigests names a guest']
+    ...(engines.length > 0 && !engines.some((engine) => named[engine])
+      ? [engines.map((engine) => UNNAMED[engine]).join(', and ')]
       : []),
     ...(hostData === undefined ? ["hostData is not said (32 bytes, or 'any-explicit')"] : []),
   ];
 }
+
+const UNNAMED: Readonly<Record<Policy['engines'][number], string>> = {
+  qemu: 'neither measurements nor idKeyDigests names a guest',
+  krun: 'krunMeasurements names no guest of libkrun',
+};
 
 function unnamedSigner({ signingKeys, cspIds }: Policy): readonly string[] {
   const vlekAlone = signingKeys.length > 0 && signingKeys.every((kind) => kind === 'VLEK');

@@ -41,6 +41,16 @@ describe('policy check', () => {
   });
 
   it.each<readonly [policy: string, reason: string]>([
+    ['engines: []', 'engines is empty'],
+    ['engines: [krun]', 'krunMeasurements names no guest of libkrun'],
+    [
+      'engines: [qemu, krun]',
+      'neither measurements nor idKeyDigests names a guest, and krunMeasurements names no guest of libkrun',
+    ],
+    [
+      `krunMeasurements: [${'ab'.repeat(48)}]`,
+      'neither measurements nor idKeyDigests names a guest',
+    ],
     ['', 'neither measurements nor idKeyDigests names a guest'],
     ['', 'hostData is not said'],
     ['measurements: []\nhostData: any-explicit', 'neither measurements nor idKeyDigests'],

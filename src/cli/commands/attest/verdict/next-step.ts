@@ -53,9 +53,13 @@ const POLICY_STEPS: Steps<Library['APPRAISAL_CHECKS']> = {
   'tcb-launch': `${UPDATE_HOST} Then launch the guest anew.`,
   'tcb-committed': UPDATE_HOST,
   'firmware-version': UPDATE_HOST,
+  engine:
+    'Run the box on an engine of the policy, or name krun in engines if guests of libkrun-sev will do.',
   measurement:
     "List the digest that 'a3s-box attest measure' computes for the guest; 'a3s-box attest explain' finds why another was measured.",
   'host-data': 'Say in the policy which hostData is expected, and compare it with the one found.',
+  'launch-spec':
+    "Verify the box itself with 'a3s-box attest box': a report of libkrun alone does not show its launch spec.",
   'report-data': 'Say with --report-data what the report has to be bound to, such as a nonce.',
   'crl-required': CURRENT_CRL,
   'crl-age': CURRENT_CRL,
