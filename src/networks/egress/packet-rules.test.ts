@@ -6,7 +6,7 @@ import { forgetPackets, readPackets } from './refused-packets.ts';
 function rules(
   policies: readonly RecordedPolicy[],
   subnet?: string,
-  ipv6?: { inside: string; address: string; subnet: string },
+  ipv6?: { inside: string; address: string; subnet: string; gateway: string },
   uid = 1234,
 ): string {
   const egress: Egress = {
@@ -69,7 +69,7 @@ describe('the rules of a limited namespace', () => {
   });
 
   it('writes sets and rules of IPv6 for a box that has it', () => {
-    const six = { inside: '100::1', address: 'fd00::2', subnet: 'fd00::/64' };
+    const six = { inside: '100::1', address: 'fd00::2', subnet: 'fd00::/64', gateway: 'fd00::1' };
     const names = Array.from({ length: 128 }, (_, at) => `allow:a${at}.example`);
     const text = rules([{ default: 'deny', rules: names }], undefined, six);
     const made = [...text.matchAll(/^(?:set|chain) (\w+) /gm)].map(([, name]) => name);

@@ -79,7 +79,13 @@ export interface LimitedPlace {
   readonly subnet: string | undefined;
   /** The same of IPv6. Undefined: the box has none. */
   readonly ipv6?:
-    | { readonly inside: string; readonly address: string; readonly subnet: string }
+    | {
+        readonly inside: string;
+        readonly address: string;
+        readonly subnet: string;
+        /** The network's DNS server answers there as well. */
+        readonly gateway: string;
+      }
     | undefined;
   readonly egress: Egress;
 }
@@ -166,7 +172,12 @@ export function egressRules(place: LimitedPlace): string {
     // Nothing but the program asks the resolvers.
     `${resolvers} reject`,
     ...(subnet === undefined ? [] : [`ip daddr ${subnet} accept`]),
-    ...(ipv6 === undefined ? [] : [`ip6 daddr ${ipv6.subnet} accept`]),
+    ...(ipv6 === undefined
+      ? []
+      : [
+          `ip6 daddr ${ipv6.gateway} meta l4proto { tcp, udp } th dport 53 ${REJECT}`,
+          `ip6 daddr ${ipv6.subnet} accept`,
+        ]),
     ...policies.map((_, policy) => `jump policy${policy}`),
     'accept',
     '}',

@@ -39,7 +39,7 @@ export function limitingRules({ egress, address, address6, network }: Endpoint):
   const ipv6 =
     network.ipv6 === undefined || address6 === undefined
       ? undefined
-      : { inside: INSIDE6, address: address6, subnet: network.ipv6.subnet };
+      : { inside: INSIDE6, address: address6, ...network.ipv6 };
   return egressRules({ tap: TAP, uplink: UPLINK, inside: INSIDE, address, subnet, ipv6, egress });
 }
 

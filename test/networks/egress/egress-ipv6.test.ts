@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { INSIDE6 } from '../../../src/networks/host/routed6.ts';
-import { GUEST6, type Lab } from './lab.ts';
+import { GUEST6, type Lab, NETWORK6 } from './lab.ts';
 import {
   BROKEN,
   CDN,
@@ -120,6 +120,13 @@ describe.runIf(await canRun())('a limited box with IPv6', () => {
       lab.nft('flush', 'set', 'inet', 'egress', 'p0r1_6');
       expect(await client.again('six')).toBe(GUEST6);
       expect(await client.tcp(CDN6, 5432)).toEqual(UNREACHABLE);
+    });
+
+    it('does not reach the DNS server of its network at the IPv6 address of that', async () => {
+      for (const tcp of [false, true]) {
+        const answer = await lookUp('good.example.org', { server: NETWORK6.gateway, tcp });
+        expect(answer).toEqual(UNREACHABLE);
+      }
     });
 
     it('reaches no other DNS server over IPv6', async () => {

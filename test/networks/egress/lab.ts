@@ -43,7 +43,8 @@ export const GUEST = '10.0.2.15';
 export const RESOLVER = '10.0.2.3';
 const GATEWAY = '10.0.2.2';
 export const GUEST6 = 'fd00:e9::15';
-const NETWORK6 = { subnet: 'fd00:e9::/64', gateway: 'fd00:e9::1' };
+/** Of a box with IPv6. */
+export const NETWORK6 = { subnet: 'fd00:e9::/64', gateway: 'fd00:e9::1' };
 const MAC = '02:00:0a:00:02:0f';
 export const UID = 0x7a36_1234;
 

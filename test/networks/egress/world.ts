@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { userNetworks } from '../../../src/networks/host/available.ts';
-import { Lab, RESOLVER } from './lab.ts';
+import { Lab, NETWORK6, RESOLVER } from './lab.ts';
 
 /** A shared address of a content network, others, a foreign DNS server, and a private service. */
 export const CDN = '203.0.113.10';
@@ -60,7 +60,7 @@ async function serve(lab: Lab, ipv6: boolean): Promise<void> {
     await lab.world('serveTcp', { address, port: 5432 });
     for (const port of [443, 9000]) await lab.world('serveUdp', { address, port });
   }
-  const resolvers = [RESOLVER, FOREIGN_DNS, ...(ipv6 ? [FOREIGN_DNS6] : [])];
+  const resolvers = [RESOLVER, FOREIGN_DNS, ...(ipv6 ? [FOREIGN_DNS6, NETWORK6.gateway] : [])];
   for (const address of resolvers) await lab.world('serveDns', { address });
   for (const name of ['good.example.org', 'sibling.example.net', 'a.b.example.org']) {
     const six = ipv6 ? [{ owner: name, a: CDN6 }] : [];
