@@ -67,6 +67,13 @@ describe('the first message of a TLS client', () => {
     ['SSH', Buffer.from('SSH-2.0-x\r\n'), 'does not speak TLS'],
     ['an alert', Buffer.from([21, 3, 3, 0, 2, 1, 0]), 'does not speak TLS'],
     ['another handshake', Buffer.from([22, 3, 1, 0, 4, 2, 0, 0, 0]), 'malformed'],
+    [
+      'records of one byte each',
+      Buffer.concat(
+        [1, 0, 63, 0, ...Array(80).fill(0)].map((byte) => Buffer.of(22, 3, 1, 0, 1, byte)),
+      ),
+      'too many records',
+    ],
     ['an empty record', Buffer.from([22, 3, 1, 0, 0]), 'malformed'],
     ['16 MiB', Buffer.from([22, 3, 1, 0, 4, 1, 255, 255, 255]), 'longer'],
   ])('refuses a first message with %s', (_, bytes, why) => {

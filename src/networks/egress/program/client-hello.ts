@@ -17,6 +17,8 @@ export type Peeked =
 const RECORD_HEADER = 5;
 const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
+/** Clients use one, or a few where the message is cut on purpose. */
+const MAX_RECORDS = 64;
 const MAX_RECORD = 16 * 1024;
 const SERVER_NAME = 0;
 const ENCRYPTED_CLIENT_HELLO = 0xfe0d;
@@ -52,6 +54,7 @@ function joinRecords(bytes: Buffer): Buffer | string | undefined {
     if (length === 0 || length > MAX_RECORD) return 'its first message of TLS is malformed';
     const part = bytes.subarray(at + RECORD_HEADER, at + RECORD_HEADER + length);
     parts.push(part);
+    if (parts.length > MAX_RECORDS) return 'its first message of TLS is in too many records';
     have += part.length;
     const joined = have >= 4 ? Buffer.concat(parts) : undefined;
     if (joined !== undefined) {
