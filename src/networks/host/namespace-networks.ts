@@ -13,7 +13,6 @@ import { closeSync, existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedLock } from '../../async/keyed-lock.ts';
-import { once } from '../../async/once.ts';
 import { A3sError } from '../../errors.ts';
 import { NAME_SERVER_IDENTITY } from '../../jail/identity.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
@@ -22,7 +21,7 @@ import type { UserNetworks } from '../network.ts';
 import { BRIDGE } from '../predefined.ts';
 import { userNetworks } from './available.ts';
 import { EgressPrograms } from './egress-programs.ts';
-import { endBegun } from './end-begun.ts';
+import { endOrphans } from './end-orphans.ts';
 import { Endpoint, isOwnNetwork } from './endpoint.ts';
 import { HOLDER_RULES } from './holder-rules.ts';
 import type { HostNetworks, NetworkLog, Place } from './host-networks.ts';
@@ -71,7 +70,8 @@ export class NamespaceNetworks implements HostNetworks {
   readonly #nameServer: JailIdentity | undefined;
   readonly #refusals = new RefusalReader();
   readonly #locks = new KeyedLock();
-  readonly #endBegun = once(() => endBegun(this.#directory));
+  /** Whether what an earlier server was changing has been ended. */
+  #endedOrphans = false;
   /** What could not be repaired the last time, so that it is in the log once. */
   readonly #broken = new Set<string>();
 
@@ -161,7 +161,7 @@ export class NamespaceNetworks implements HostNetworks {
   async repair(): Promise<void> {
     // Most servers have no box in such a network.
     if (!existsSync(this.#directory)) return;
-    await this.#change(() => this.#mend('networks', () => this.#repairAll()));
+    await this.#mend('networks', () => this.#change(() => this.#repairAll()));
     await this.#mend('limits of boxes', () => this.#repairPrograms());
   }
 
@@ -180,10 +180,11 @@ export class NamespaceNetworks implements HostNetworks {
     return found;
   }
 
-  /** Before the first one, what an earlier server has begun is ended. */
+  /** Before the first one, what an earlier server was changing is ended. */
   async #change<T>(work: () => Promise<T>): Promise<T> {
     return await this.#locks.run(LOCK, async () => {
-      await this.#endBegun();
+      if (!this.#endedOrphans) await endOrphans(this.#directory);
+      this.#endedOrphans = true;
       return await work();
     });
   }
@@ -330,7 +331,8 @@ export class NamespaceNetworks implements HostNetworks {
       );
     }
     if (endpoint !== undefined && !isOwnKey(key)) {
-      await forgetBox(this.#place(), { box: endpoint.box, network: endpoint.network.id });
+      const place = { box: endpoint.box, network: endpoint.network.id };
+      await forgetBox(this.#place(), place).catch((error: unknown) => this.#complain(key, error));
     }
     await removeNamespace(namespace);
     await rm(file, { force: true });

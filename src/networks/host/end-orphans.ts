@@ -7,6 +7,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { endAll } from '../../processes/end-all.ts';
+import { userOf } from '../../processes/fence.ts';
 
 const END_MS = 10_000;
 /** netavark, and what runs it. */
@@ -18,21 +19,24 @@ const NETAVARK = ['netavark', 'nsenter', 'sh'];
  *
  * @param directory of these networks, for which no program of this process works now
  */
-export async function endBegun(directory: string): Promise<void> {
+export async function endOrphans(directory: string): Promise<void> {
   const find = (): number[] =>
     readdirSync('/proc').flatMap((name) => {
       const pid = Number(name);
       if (!Number.isInteger(pid) || pid === process.pid) return [];
-      return isBegun(pid, directory) ? [pid] : [];
+      return isOrphan(pid, directory) ? [pid] : [];
     });
   await endAll(find, [], AbortSignal.timeout(END_MS));
 }
 
-function isBegun(pid: number, directory: string): boolean {
+function isOrphan(pid: number, directory: string): boolean {
   const args = read(`/proc/${pid}/cmdline`).split('\0');
-  const [program = ''] = args;
-  if (args.includes(join(directory, 'netavark'))) return NETAVARK.includes(basename(program));
-  // pasta writes its number once it is ready.
+  const program = basename(args[0] ?? '');
+  // Other users' processes may have any arguments.
+  if (userOf(pid) !== process.geteuid?.()) return false;
+  if (args.includes(join(directory, 'netavark'))) return NETAVARK.includes(program);
+  if (!program.startsWith('pasta') || !args.includes('--pid')) return false;
+  // It writes its number once it is ready.
   const pidFile = args[args.indexOf('--pid') + 1] ?? '';
   return pidFile.startsWith(`${directory}/`) && Number(read(pidFile)) !== pid;
 }

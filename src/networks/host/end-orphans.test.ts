@@ -4,12 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { endBegun } from './end-begun.ts';
+import { endOrphans } from './end-orphans.ts';
 
 let directory: string;
 const children: ChildProcess[] = [];
 beforeEach(() => {
-  directory = mkdtempSync(join(tmpdir(), 'a3s-begun-'));
+  directory = mkdtempSync(join(tmpdir(), 'a3s-orphans-'));
 });
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
@@ -18,7 +18,15 @@ afterEach(() => {
 
 /** A process that waits, with such arguments. */
 async function start(argv0: string, ...args: readonly string[]): Promise<ChildProcess> {
-  const child = spawn('/bin/sh', ['-c', 'echo up; read _', ...args], { argv0 });
+  return await startAs({}, argv0, ...args);
+}
+
+async function startAs(
+  user: { readonly uid?: number },
+  argv0: string,
+  ...args: readonly string[]
+): Promise<ChildProcess> {
+  const child = spawn('/bin/sh', ['-c', 'echo up; read _', ...args], { argv0, ...user });
   children.push(child);
   await once(child.stdout, 'data');
   return child;
@@ -36,14 +44,22 @@ it('ends programs that change these networks for another server, and no others',
     await start('aardvark-dns', '--config', join(config, 'aardvark-dns')),
     await start('/usr/lib/podman/netavark', '--config', `${directory}2/netavark`),
     await start('vi', config),
+    await start('vi', '--pid', starting ?? ''),
     await start('pasta', '--pid', ready ?? ''),
     await start('pasta', '--pid', `${directory}2/x.pid`),
   ];
-  writeFileSync(ready ?? '', String(kept[3]?.pid));
+  writeFileSync(ready ?? '', String(kept[4]?.pid));
   const ends = Promise.all(ended.map((child) => once(child, 'exit')));
-  await endBegun(directory);
+  await endOrphans(directory);
   expect(await ends).toEqual(ended.map(() => [null, 'SIGKILL']));
   expect(kept.map(({ exitCode, signalCode }) => [exitCode, signalCode])).toEqual(
     kept.map(() => [null, null]),
   );
+});
+
+it.runIf(process.getuid?.() === 0)('leaves processes of other users alone', async () => {
+  const pidFile = join(directory, 'x.pid');
+  const other = await startAs({ uid: 65_534 }, 'pasta', '--pid', pidFile);
+  await endOrphans(directory);
+  expect([other.exitCode, other.signalCode]).toEqual([null, null]);
 });
