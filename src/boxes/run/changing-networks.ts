@@ -19,12 +19,14 @@ export async function changingNetworks(
 ): Promise<void> {
   if (running === undefined) return await work();
   const { id } = running;
+  // An earlier change that nobody has put in order yet stays on record.
+  const wasChanging = rt.store.get(id)?.state.changesNetworks === true;
   rt.store.amend(id, { changesNetworks: true });
   try {
     await work();
   } finally {
     // One that this server has released may be in the middle for the next one.
-    if (rt.running.get(id) === running && !running.released) {
+    if (rt.running.get(id) === running && !running.released && !wasChanging) {
       rt.store.amend(id, { changesNetworks: undefined });
     }
   }
