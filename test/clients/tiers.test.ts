@@ -184,7 +184,9 @@ describe.each(Object.entries(COMMAND_LINES))('an application in three tiers by %
       expect(await inside('app', 'getent', 'hosts', 'store')).toMatch(/ store$/);
       const address = (await ok('exec', 'app', 'getent', 'ahostsv4', 'store')).split(' ')[0];
       expect(await inside('web', 'getent', 'hosts', 'store')).toBe('none');
-      expect(await curl('web', `telnet://${address}:5432`)).toBe('none');
+      const connect = ['timeout', '10', 'bash', '-c', `: </dev/tcp/${address}/5432 && echo open`];
+      expect(await inside('app', ...connect)).toBe('open');
+      expect(await inside('web', ...connect)).toBe('none');
       for (const box of ['db', 'cache']) {
         expect(await curl(box, `http://${OUTSIDE}:${allowed}/`)).toBe('none');
         expect(await inside(box, 'getent', 'hosts', 'web')).toBe('none');
