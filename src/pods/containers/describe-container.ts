@@ -78,7 +78,7 @@ export function describeContainer(
         // written, the node alone keeps the rest from it.
         ...mounts.map(({ containerPath }, index) => ({
           ...{ kind: 'virtiofs', tag: POD_SHARE, file: mountName(id, index) },
-          ...{ destination: containerPath, readonly: writable[index] === false },
+          ...{ destination: containerPath, readonly: writable[index] !== true },
         })),
         ...images.mounts,
       ],
