@@ -22,7 +22,7 @@ const kept = [web, db].map((box) => ({ box, network: network.id }));
 const ALL = ['aardvark-dns', 'cat', 'node', 'pasta', 'pasta'];
 const DEADLINE = { timeout: 20_000 };
 
-/** After the begin of what is killed. */
+/** After the start of what is killed. */
 const KILLED_AFTER_MS = SOAK
   ? Array.from({ length: 60 }, (_, index) => 15 * (index + 1))
   : [30, 150, 300, 600, 900];
@@ -259,18 +259,34 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
     await user.ask({ ask: 'publish', endpoint: place(web, { egress, ports }) });
     await user.ask({ ask: 'detach', box: web });
   }
-  /** What was cut off has failed, or was made again: neither is an error of this test. */
-  const cutOff = (changing: Promise<void>): Promise<void> => changing.catch(() => undefined);
+  /**
+   * Kills in the middle of a change. What was cut off fails, or is made again: neither is an error
+   * of this test.
+   *
+   * @returns whether the change was under way
+   */
+  async function killIn(afterMs: number, kill: () => unknown): Promise<boolean> {
+    let isOver = false;
+    const changing = change()
+      .catch(() => undefined)
+      .finally(() => {
+        isOver = true;
+      });
+    await delay(afterMs);
+    const isCut = !isOver;
+    await kill();
+    await changing;
+    return isCut;
+  }
 
   it(
     'goes on, and leaves nothing, wherever a server is killed in the middle of a change',
     async () => {
+      let cut = 0;
+      await change();
       for (const afterMs of KILLED_AFTER_MS) {
         await attach(db);
-        const changing = cutOff(change());
-        await delay(afterMs);
-        await user.crash();
-        await changing;
+        if (await killIn(afterMs, () => user.crash())) cut += 1;
         await user.start();
         // What its programs were about to make meanwhile is gone with the next one.
         const reconciled = async () => {
@@ -288,6 +304,7 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
         const others = (await otherComplaints()).filter((line) => !line.startsWith(HALF_MADE));
         expect(others).toEqual([]);
       }
+      expect(cut).toBeGreaterThan(1);
     },
     KILLED_MS,
   );
@@ -295,12 +312,11 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
   it(
     'goes on, and leaves nothing, whichever program is killed in the middle of a change',
     async () => {
+      let cut = 0;
+      await change();
       for (const [at, afterMs] of KILLED_AFTER_MS.entries()) {
         const names = at % 2 === 0 ? [''] : VICTIMS.filter((_, each) => each % 2 === (at >> 1) % 2);
-        const changing = cutOff(change());
-        await delay(afterMs);
-        user.kill(...names);
-        await changing;
+        if (await killIn(afterMs, () => user.kill(...names))) cut += 1;
         await attach(web);
         await attach(db);
         const repaired = async () => {
@@ -314,6 +330,7 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
         expect(user.remains()).toEqual([]);
         await complaints();
       }
+      expect(cut).toBeGreaterThan(1);
     },
     KILLED_MS,
   );
