@@ -6,7 +6,7 @@ import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
 import { SOAK } from './soak.ts';
 
-/** After the begin of a change of networks. */
+/** After the start of a change of networks. */
 const KILLED_AFTER_MS = SOAK
   ? Array.from({ length: 40 }, (_, index) => 40 * (index + 1))
   : [250, 350, 450, 600];

@@ -29,7 +29,7 @@ export async function reconcileNetworks(
   const box = rt.store.get(id);
   if (box?.state.changesNetworks !== true || box.state.status !== 'running') return;
   try {
-    await leaveStrange(rt, box);
+    await leaveUndefinedNetworks(rt, box);
     // It may be on record in a network of links for which it has no card yet.
     for (const { network, place } of linkPlaces(rt.networks, id)) {
       const asked = linkEndpoint(network, id);
@@ -51,7 +51,7 @@ export async function reconcileNetworks(
 }
 
 /** Takes a box out of networks that it is in by no definition: it was on its way in or out. */
-async function leaveStrange(rt: ReconcileNetworksHost, box: Box): Promise<void> {
+async function leaveUndefinedNetworks(rt: ReconcileNetworksHost, box: Box): Promise<void> {
   const { id, endpoints } = box.definition;
   for (const { network } of rt.networks.endpointsOfBox(id)) {
     const record = rt.networks.get(network);

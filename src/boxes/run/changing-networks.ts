@@ -7,7 +7,7 @@ import type { RunServices } from './run-services.ts';
 import type { RunningBox } from './running-box.ts';
 
 /**
- * Does `work`, whose beginning is on record: a server that takes over in the middle of it puts the
+ * Does `work`, whose start is on record: a server that takes over in the middle of it puts the
  * networks in order.
  *
  * @param running undefined: there is nothing but the record

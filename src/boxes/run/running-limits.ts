@@ -74,12 +74,12 @@ async function onHost(
  * pause, or of an update that lifted the last limit. The caller holds the box's lock until the
  * limits are applied, or until the guest has been waited for long enough. Never rejects.
  *
- * @param more what else is put in order, once the guest answers; it never rejects
+ * @param reconcileRest what else is put in order, once the guest answers; it never rejects
  */
 export async function reconcileAdopted(
   rt: ReconcileHost,
   running: RunningBox,
-  more: () => Promise<void>,
+  reconcileRest: () => Promise<void>,
 ): Promise<void> {
   await reported(rt, running, async () => {
     await running.vm.applyLimits(askedHostLimits(rt.store.expect(running.id).definition));
@@ -88,7 +88,7 @@ export async function reconcileAdopted(
     const guest = running.guest();
     const reconcile = async (): Promise<void> => {
       await reconcileGuest(rt, running);
-      await more();
+      await reconcileRest();
     };
     if (await inTime(guest, GUEST_MS)) return await reconcile();
     // In turn with the verbs that came meanwhile.

@@ -143,7 +143,7 @@ async function leaveOne(
   if (network === undefined) {
     if (definition.network !== 'default') return;
     if (hasLimitedOwn(definition)) await rt.hostNetworks.detach(id, BRIDGE.id);
-    // Links are of that network. Of their cards the guest is told by its own.
+    // Links are of that network. Their cards leave the guest one by one.
     const linked = linkPlaces(rt.networks, id);
     for (const { network: of } of linked) {
       await rt.hostNetworks.detach(id, of.id);

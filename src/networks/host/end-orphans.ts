@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { endAll } from '../../processes/end-all.ts';
-import { userOf } from '../../processes/fence.ts';
+import { readProc, userOf } from '../../processes/fence.ts';
 
 const END_MS = 10_000;
 /** netavark, and what runs it. */
@@ -30,7 +30,7 @@ export async function endOrphans(directory: string): Promise<void> {
 }
 
 function isOrphan(pid: number, directory: string): boolean {
-  const args = read(`/proc/${pid}/cmdline`).split('\0');
+  const args = (readProc(`/proc/${pid}/cmdline`) ?? '').split('\0');
   const program = basename(args[0] ?? '');
   // Other users' processes may have any arguments.
   if (userOf(pid) !== process.geteuid?.()) return false;
@@ -38,14 +38,5 @@ function isOrphan(pid: number, directory: string): boolean {
   if (!program.startsWith('pasta') || !args.includes('--pid')) return false;
   // It writes its number once it is ready.
   const pidFile = args[args.indexOf('--pid') + 1] ?? '';
-  return pidFile.startsWith(`${directory}/`) && Number(read(pidFile)) !== pid;
-}
-
-/** Empty where there is none. */
-function read(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
+  return pidFile.startsWith(`${directory}/`) && Number(readProc(pidFile)) !== pid;
 }

@@ -6,14 +6,14 @@ import { forgetNames } from './forget-names.ts';
 
 const [web, db] = ['1', '2'].map((digit) => digit.repeat(64)) as [string, string];
 const network = 'ab'.repeat(32);
-let making: string;
+let temporaryDirectory: string;
 let directory: string;
 beforeEach(() => {
-  making = mkdtempSync(join(tmpdir(), 'a3s-names-'));
-  directory = join(making, 'aardvark-dns');
+  temporaryDirectory = mkdtempSync(join(tmpdir(), 'a3s-names-'));
+  directory = join(temporaryDirectory, 'aardvark-dns');
   mkdirSync(directory);
 });
-afterEach(() => rmSync(making, { recursive: true }));
+afterEach(() => rmSync(temporaryDirectory, { recursive: true }));
 
 it.each(['', '%int'])(
   'removes the names of one box, however often they are there%s',
@@ -22,11 +22,11 @@ it.each(['', '%int'])(
     const other = `${db} 10.89.1.3  db,222222222222\n`;
     const own = `${web} 10.89.1.2  web,111111111111\n`;
     writeFileSync(file, `10.89.1.1\n${own}${other}${own}`);
-    expect(await forgetNames({ directory, making }, { box: web, network })).toBe(true);
+    expect(await forgetNames({ directory, temporaryDirectory }, { box: web, network })).toBe(true);
     expect(readFileSync(file, 'utf8')).toBe(`10.89.1.1\n${other}`);
-    expect(await forgetNames({ directory, making }, { box: web, network })).toBe(false);
-    expect(await forgetNames({ directory, making }, { box: db, network })).toBe(true);
+    expect(await forgetNames({ directory, temporaryDirectory }, { box: web, network })).toBe(false);
+    expect(await forgetNames({ directory, temporaryDirectory }, { box: db, network })).toBe(true);
     expect(existsSync(file)).toBe(false);
-    expect(await forgetNames({ directory, making }, { box: db, network })).toBe(false);
+    expect(await forgetNames({ directory, temporaryDirectory }, { box: db, network })).toBe(false);
   },
 );

@@ -15,11 +15,14 @@ const SUFFIXES = ['', '%int'];
  * off: then the names would lead to the box that gets the address next.
  *
  * @param directory of the files of all networks, each of which the DNS server reads
- * @param making a directory beside it
+ * @param temporaryDirectory beside it, for files that are being written
  * @returns whether there were any; the DNS server does not know it yet
  */
 export async function forgetNames(
-  { directory, making }: { readonly directory: string; readonly making: string },
+  {
+    directory,
+    temporaryDirectory,
+  }: { readonly directory: string; readonly temporaryDirectory: string },
   { box, network }: { readonly box: string; readonly network: string },
 ): Promise<boolean> {
   let isChanged = false;
@@ -37,7 +40,7 @@ export async function forgetNames(
       await rm(file);
       continue;
     }
-    const fresh = join(making, `${name}.new`);
+    const fresh = join(temporaryDirectory, `${name}.new`);
     await writeFile(fresh, [server, ...kept, ''].join('\n'), { mode: 0o644 });
     await rename(fresh, file);
   }

@@ -113,8 +113,11 @@ export async function forgetBox(
   place: NameServerPlace,
   of: { readonly box: string; readonly network: string },
 ): Promise<void> {
-  const [directory, making] = [configOf(place), join(place.directory, 'netavark')];
-  if (await forgetNames({ directory, making }, of)) signalServer(place, 'SIGHUP');
+  const directories = {
+    directory: configOf(place),
+    temporaryDirectory: join(place.directory, 'netavark'),
+  };
+  if (await forgetNames(directories, of)) signalServer(place, 'SIGHUP');
 }
 
 /** Ends it, if it runs. It ends by itself with the last name, which a crash may have left. */

@@ -72,8 +72,8 @@ const EMULATED_CPUS: Readonly<Record<GuestArchitecture, string>> = {
 };
 
 /**
- * The machine without what no guest uses. QEMU goes on with the ticks of an HPET that the kernel
- * has left for its own timer, 500 times a second. virt describes itself by a device tree: tables of
+ * The machine without what no guest uses. QEMU would emulate the ticks of an HPET, 500 a second,
+ * that the kernel no longer uses. virt describes itself by a device tree: tables of
  * ACPI would need firmware. It resets and powers off by PSCI.
  */
 const MACHINES: Readonly<Record<GuestArchitecture, string>> = {
