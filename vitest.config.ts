@@ -34,10 +34,10 @@ const UNIT_ISOLATED = isolatedFiles(import.meta.dirname, UNIT);
 
 /**
  * Beside what they belong to, and without its hosts and boxes: the emulated host's channel,
- * docker's script.
+ * docker's script, what a power cut tears.
  */
 const PLAIN = [
-  'test/host/channel.test.ts',
+  'test/host/{channel,lost-writes}.test.ts',
   'test/clients/docker-script.test.ts',
   'test/krun/engine.test.ts',
   'test/escape/escape.test.ts',

@@ -13,6 +13,12 @@ import { type LogEntry, SECTOR } from './write-log.ts';
 const SHARES = [0, 0.1, 0.5, 0.9, 1];
 /** What a write may be torn into: whole, blocks of the file system, sectors. */
 const UNITS = [Number.POSITIVE_INFINITY, 4096, SECTOR];
+/**
+ * What is never torn. A disk that tears the two sectors of ext4's superblock leaves a file system
+ * that no kernel mounts before `fsck` has run, whatever was on it: it has one checksum over both,
+ * which the kernel asks before it replays the journal.
+ */
+const SUPERBLOCK = { to: 0, bytes: 4096 };
 
 /**
  * Makes the disk, as it is after a cut at `position`, from how it was before the log began.
@@ -40,11 +46,9 @@ export function cutDisk(
     for (const [index, { write }] of past.entries()) {
       if (write === undefined) continue;
       const safe = index <= flushed;
-      const step = Math.min(safe ? write.bytes : unit, write.bytes);
-      for (let done = 0; done < write.bytes; done += step) {
-        const length = Math.min(step, write.bytes - done);
+      for (const { start, length } of partsOf(write, safe ? Number.POSITIVE_INFINITY : unit)) {
         const keep = safe || random.next() < share;
-        if (keep) copy(log, write.from + done, disk, write.to + done, length);
+        if (keep) copy(log, write.from + start, disk, write.to + start, length);
         if (safe) continue;
         if (keep) kept += 1;
         else dropped += 1;
@@ -55,6 +59,22 @@ export function cutDisk(
     closeSync(log);
   }
   return `cut at ${position}: of what was not flushed ${kept} parts kept, ${dropped} lost`;
+}
+
+/** What a write of so many bytes to this place of the disk is torn into. */
+export function partsOf(
+  { to, bytes }: { readonly to: number; readonly bytes: number },
+  unit: number,
+): readonly { readonly start: number; readonly length: number }[] {
+  const parts: { start: number; length: number }[] = [];
+  const whole = SUPERBLOCK.to + SUPERBLOCK.bytes;
+  for (let start = 0; start < bytes; ) {
+    const step = to + start < whole ? Math.max(unit, whole - to - start) : unit;
+    const length = Math.min(step, bytes - start);
+    parts.push({ start, length });
+    start += length;
+  }
+  return parts;
 }
 
 function copy(from: number, at: number, to: number, target: number, length: number): void {
