@@ -236,10 +236,11 @@ describe('a box', () => {
       PidsLimit: 20,
     });
     const files = 'memory.max memory.low cpu.weight pids.max';
-    const values = async () =>
-      (await api.exec(name, `cd /sys/fs/cgroup; cat ${files}; cut -d" " -f1 cpu.max`)).stdout
-        .trim()
-        .split('\n');
+    const values = async () => {
+      const read = await api.exec(name, `cd /sys/fs/cgroup; cat ${files}; cut -d" " -f1 cpu.max`);
+      expect(read).toMatchObject({ code: 0, stderr: '' });
+      return read.stdout.trim().split('\n');
+    };
     const most = async (): Promise<string> => {
       const forks = 'i=0; while [ $i -lt 40 ]; do sleep 9 & i=$((i+1)); done';
       const { stderr } = await api.exec(name, forks);
