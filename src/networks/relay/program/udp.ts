@@ -29,7 +29,10 @@ export async function relayUdp(
 ): Promise<void> {
   const server = createSocket({ type: 'udp6', ipv6Only: true });
   const flows = new Flows(server, to, limits);
-  server.on('message', (message, { address, port }) => flows.send(message, { address, port }));
+  server.on('message', (message, { address, port }) => {
+    // Nothing can be sent back to port 0: Node throws.
+    if (port !== 0) flows.send(message, { address, port });
+  });
   server.bind({ address: hostIp, port: hostPort, exclusive: true });
   await once(server, 'listening');
   // What could not be sent to a client is lost, as datagrams are.
