@@ -18,7 +18,7 @@ export type ReconcileNetworksHost = PublishHost & Pick<RunServices, 'log'>;
 const MOST_CARDS = 32;
 
 /**
- * The caller holds the box's lock. A box that is paused is put in order by a later server. Never
+ * The caller holds the box's lock. A box that is paused is put in order when it is unpaused. Never
  * rejects.
  */
 export async function reconcileNetworks(

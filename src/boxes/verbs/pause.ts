@@ -4,12 +4,13 @@
  * @module
  */
 import { A3sError } from '../../errors.ts';
+import { type ReconcileNetworksHost, reconcileNetworks } from '../adopt/reconcile-networks.ts';
 import { expectPermission } from '../record/host-may.ts';
 import { type FreezeHost, freeze, thaw } from '../run/frozen.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { notRunning } from '../run/running-box.ts';
 
-/** What a pause, and its end, need of the server. */
+/** What a pause needs of the server. */
 export type PauseHost = FreezeHost & Pick<RunServices, 'locks' | 'running'>;
 
 /**
@@ -33,8 +34,15 @@ export async function pauseBox(rt: PauseHost, id: string): Promise<void> {
   });
 }
 
-/** @throws A3sError `conflict` for one that is not paused, `host-not-permitted` */
-export async function unpauseBox(rt: PauseHost, id: string): Promise<void> {
+/** What the end of a pause needs of the server. */
+export type UnpauseHost = PauseHost & ReconcileNetworksHost;
+
+/**
+ * Networks that an earlier server was changing are put in order as well: the guest answers again.
+ *
+ * @throws A3sError `conflict` for one that is not paused, `host-not-permitted`
+ */
+export async function unpauseBox(rt: UnpauseHost, id: string): Promise<void> {
   expectPermission(rt.store.expect(id), 'unpause', 'signals');
   await rt.locks.run(id, async () => {
     const { status } = rt.store.expect(id).state;
@@ -43,5 +51,6 @@ export async function unpauseBox(rt: PauseHost, id: string): Promise<void> {
       throw new A3sError('conflict', `Container ${id} is not paused`);
     }
     await thaw(rt, running);
+    await reconcileNetworks(rt, running);
   });
 }

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import { type PauseHost, pauseBox, unpauseBox } from '../../../../boxes/verbs/pause.ts';
+import { pauseBox, type UnpauseHost, unpauseBox } from '../../../../boxes/verbs/pause.ts';
 import { empty } from '../../../http/answer.ts';
 import { EMPTY } from '../../../http/replies.ts';
 import { type Route, route } from '../../../http/route.ts';
 import { noBody, query } from '../../query.ts';
 
-export const PAUSE_ROUTES: readonly Route<PauseHost>[] = [
+export const PAUSE_ROUTES: readonly Route<UnpauseHost>[] = [
   route('POST', '/containers/:id/pause', {
     access: 'owner',
     summary: 'Pause all processes of a box',
