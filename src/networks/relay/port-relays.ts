@@ -89,9 +89,9 @@ export class PortRelays {
     for (const [box, ports] of wanted) {
       if (ports.length > 0) this.#wanted.set(box, ports);
     }
-    const running = new Set(this.#programs().map(({ box }) => box));
-    for (const box of running) {
-      if (this.#isServing(box)) continue;
+    const programs = this.#programs();
+    for (const box of new Set(programs.map((each) => each.box))) {
+      if (this.#isServing(box, () => programs)) continue;
       await this.#mend(box, () => this.#end(box));
     }
   }
@@ -127,14 +127,14 @@ export class PortRelays {
   }
 
   /** Whether a program leads the ports that the box should have, and no others. */
-  #isServing(box: string): boolean {
+  #isServing(box: string, programs = () => this.#programs()): boolean {
     const ports = this.#wanted.get(box);
     if (ports === undefined) return false;
     const known = this.#found.get(box);
     const isRight = (found: Program | undefined): boolean =>
       found?.box === box && found.ports.join(' ') === ports.map(relayArgument).join(' ');
     if (known !== undefined && isRight(this.#program(known))) return true;
-    const found = this.#programs().find(isRight);
+    const found = programs().find(isRight);
     if (found === undefined) this.#found.delete(box);
     else this.#found.set(box, found.pid);
     return found !== undefined;
