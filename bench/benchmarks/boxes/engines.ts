@@ -70,7 +70,7 @@ async function startShimInJail(
   const waiting = { signal: AbortSignal.timeout(DEADLINE_MS), probeMs: DEADLINE_MS };
   try {
     const started = await timed(() => startShim(spec, host, run, waiting));
-    const { shim } = findShim(spec.runtimeDir);
+    const { shim } = await findShim(spec.runtimeDir);
     if (shim === undefined) throw new Error('the shim is gone');
     return { started, memory: proportional(shim.pid) };
   } finally {

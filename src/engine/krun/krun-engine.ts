@@ -101,7 +101,7 @@ export class KrunEngine {
       await this.sweep(id, runtimeDir);
       return undefined;
     }
-    const { monitor, shim } = findShim(runtimeDir);
+    const { monitor, shim } = await findShim(runtimeDir);
     return new KrunVm({ id, runtimeDir, size, run, monitor, shim, helpers: [] });
   }
 
@@ -132,7 +132,7 @@ export class KrunEngine {
       const translators = await Promise.all(startTranslator(spec, signal));
       const { probeMs } = this.#options;
       const shim = await startShim(booted, { ...this.#options, library }, run, { signal, probeMs });
-      const found = findShim(runtimeDir);
+      const found = await findShim(runtimeDir);
       const size = { cpus, memoryBytes };
       const helpers = [shim, ...translators];
       const vm = new KrunVm({ id, runtimeDir, size, run, ...found, helpers });

@@ -10,7 +10,7 @@ import { basename } from 'node:path';
 import { SHIM_DESCRIPTORS, SHIM_ENVIRONMENT, SHIM_MONITOR, shimCommand } from '@a3s-box/krun/shim';
 import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
-import { isJailUid, jailGroup } from '../../jail/identity.ts';
+import { jailGroup } from '../../jail/identity.ts';
 import type { JailBind, JailDevice, JailProgram } from '../../jail/jail.ts';
 import { jailFeatures } from '../../jail/spawn.ts';
 import { deadline } from '../deadline.ts';
@@ -18,7 +18,8 @@ import type { VmSpec } from '../engine.ts';
 import { DescriptorTable } from '../helpers/descriptor-table.ts';
 import { Helper, printable } from '../helpers/helper.ts';
 import { resolveShare } from '../helpers/resolve-share.ts';
-import { type FoundProcess, findProcesses } from '../processes/processes.ts';
+import { findTogether } from '../processes/find-together.ts';
+import type { FoundProcess } from '../processes/processes.ts';
 import { describeVm, SHARES, type ShimFiles } from './describe-vm.ts';
 import type { RunDirectory } from './run-directory.ts';
 
@@ -89,12 +90,12 @@ export async function startShim(
  * each must be of the box's group too: a VMM that its guest has taken over can overwrite its
  * command line.
  */
-export function findShim(runtimeDir: string): {
+export async function findShim(runtimeDir: string): Promise<{
   readonly monitor: readonly FoundProcess[];
   readonly shim: FoundProcess | undefined;
-} {
+}> {
   const root = process.geteuid?.() === 0;
-  const found = findProcesses(runtimeDir, isJailUid).filter(({ inGroup }) => inGroup || !root);
+  const found = (await findTogether(runtimeDir)).filter(({ inGroup }) => inGroup || !root);
   const node = basename(process.execPath);
   return {
     monitor: found.filter(({ args }) => args.includes(SHIM_MONITOR)),

@@ -7,12 +7,11 @@
 import { readdirSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { A3sError } from '../../errors.ts';
-import { isJailUid } from '../../jail/identity.ts';
 import { isRunning, type ProcessFence } from '../../processes/fence.ts';
 import { isGone } from '../../processes/gone.ts';
 import type { HostLimits } from '../engine.ts';
 import { libc } from '../libc.ts';
-import { findProcesses } from './processes.ts';
+import { findTogether } from './find-together.ts';
 import { setSessionNice } from './session-nice.ts';
 import { ownProcessors, sharedProcessor } from './shared-processor.ts';
 
@@ -29,7 +28,7 @@ const MOST_LOOKS = 64;
  */
 export async function limitProcesses(runtimeDir: string, limits: ProcessLimits): Promise<void> {
   if (limits.processors === undefined && limits.nice === undefined) return;
-  const found = findProcesses(runtimeDir, isJailUid);
+  const found = await findTogether(runtimeDir);
   const count = found.filter(isFileServer).length;
   const { processors } = limits;
   const shared = sharedProcessor({ runtimeDir, count, processors }, await ownProcessors());

@@ -39,34 +39,50 @@ const PROGRAMS = new Set([
 /**
  * All processes of the VM that works in a runtime directory.
  *
- * A process can overwrite its own command line. So three things count: the VM's group, where root
- * set one; the command line; and descent from a process that counts. No process can change its
- * parent, and descent leads from a jail's keeper to its program, also to virtiofsd, which as root
- * gives up its groups.
- *
  * @param counts whose processes count, by user id: any user can give a process any command line
  */
 export function findProcesses(
   runtimeDir: string,
   counts: (uid: number) => boolean,
 ): FoundProcess[] {
-  const inside = `${runtimeDir}/`;
-  const group = jailGroup(runtimeDir);
-  const all = readdirSync('/proc')
+  return processesOf(listProcesses(counts), runtimeDir);
+}
+
+/** All processes of users that count. This reads all of `/proc`: three files of each process. */
+export function listProcesses(counts: (uid: number) => boolean): ListedProcess[] {
+  return readdirSync('/proc')
     .map(Number)
     .filter((pid) => Number.isInteger(pid) && pid !== process.pid)
-    .flatMap((pid) => describe(pid, group, counts) ?? []);
-  const found = new Map<number, Described>();
+    .flatMap((pid) => describe(pid, counts) ?? []);
+}
+
+/**
+ * Those of the VM that works in a runtime directory.
+ *
+ * A process can overwrite its own command line. So three things count: the VM's group, where root
+ * set one; the command line; and descent from a process that counts. No process can change its
+ * parent, and descent leads from a jail's keeper to its program, also to virtiofsd, which as root
+ * gives up its groups.
+ */
+export function processesOf(all: readonly ListedProcess[], runtimeDir: string): FoundProcess[] {
+  const [itself, inside] = [`\0${runtimeDir}\0`, `${runtimeDir}/`];
+  const group = String(jailGroup(runtimeDir));
+  const found = new Map<number, ListedProcess>();
   for (const each of all) {
-    const works = each.args.some((arg) => arg === runtimeDir || arg.includes(inside));
-    const ours = PROGRAMS.has(each.program) || isShim(each.args);
-    if (each.inGroup || (works && ours)) found.set(each.pid, each);
+    const works = each.words.includes(itself) || each.words.includes(inside);
+    const ours = works && (PROGRAMS.has(each.program) || isShim(each.args));
+    if (ours || each.groups.includes(group)) found.set(each.pid, each);
   }
   for (let before = -1; before !== found.size; ) {
     before = found.size;
     for (const each of all) if (found.has(each.parent)) found.set(each.pid, each);
   }
-  return [...found.values()];
+  return [...found.values()].map((each) => foundProcess(each, group));
+}
+
+function foundProcess(listed: ListedProcess, group: string): FoundProcess {
+  const { pid, startTime, program, args, groups } = listed;
+  return { ...{ pid, startTime, program, args }, inGroup: groups.includes(group) };
 }
 
 /** A shim of libkrun, or its monitor, which may be gone: both are run by Node.js. */
@@ -83,12 +99,12 @@ export function findDescendant(
   program: string,
   runtimeDir: string,
 ): FoundProcess | undefined {
-  const group = jailGroup(runtimeDir);
+  const group = String(jailGroup(runtimeDir));
   let generation = [pid];
   for (let depth = 0; depth < DEPTH; depth++) {
     for (const each of generation) {
-      const found = describe(each, group, () => true);
-      if (found?.program === program) return found;
+      const found = describe(each, () => true);
+      if (found?.program === program) return foundProcess(found, group);
     }
     generation = generation.flatMap(children);
   }
@@ -107,30 +123,31 @@ function children(pid: number): number[] {
     .map(Number);
 }
 
-interface Described extends FoundProcess {
+/** A process of any VM, or of none. */
+export interface ListedProcess extends Omit<FoundProcess, 'inGroup'> {
   readonly parent: number;
+  /** Each argument between two null characters. */
+  readonly words: string;
+  /** Numbers of its supplementary groups, as the kernel reports them. */
+  readonly groups: readonly string[];
 }
 
-function describe(
-  pid: number,
-  group: number,
-  counts: (uid: number) => boolean,
-): Described | undefined {
+function describe(pid: number, counts: (uid: number) => boolean): ListedProcess | undefined {
   const stat = statOf(pid);
   if (stat === undefined) return undefined;
   const status = readProc(`/proc/${pid}/status`) ?? '';
   const uid = /^Uid:\t(\d+)/m.exec(status)?.[1];
   if (uid === undefined || !counts(Number(uid))) return undefined;
-  const groups = /^Groups:\t(.*)$/m.exec(status)?.[1]?.trim().split(' ') ?? [];
-  const inGroup = groups.includes(String(group));
   // Empty where the process emptied it.
-  const [name = '', ...args] = readProc(`/proc/${pid}/cmdline`)?.split('\0') ?? [];
+  const [name = '', ...rest] = readProc(`/proc/${pid}/cmdline`)?.split('\0') ?? [];
+  const args = rest.slice(0, -1);
   return {
     pid,
     startTime: stat.startTime,
     parent: stat.parent,
     program: basename(name),
-    args: args.slice(0, -1),
-    inGroup,
+    args,
+    words: `\0${args.join('\0')}\0`,
+    groups: /^Groups:\t(.*)$/m.exec(status)?.[1]?.trim().split(' ') ?? [],
   };
 }

@@ -8,9 +8,9 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { retry } from '../../async/retry.ts';
-import { isJailUid } from '../../jail/identity.ts';
 import { killProcess } from '../../processes/fence.ts';
-import { findProcesses, KEEPER } from './processes.ts';
+import { findTogether } from './find-together.ts';
+import { KEEPER } from './processes.ts';
 
 /** Sockets of QEMU, passt and virtiofsd, and the lock file beside a virtiofsd's. */
 const SOCKETS = /^(?:qmp|ctl|sp|passt|fs\d+)\.sock(?:\.pid)?$/;
@@ -24,7 +24,7 @@ export async function endProcesses(runtimeDir: string): Promise<void> {
   const deadline = performance.now() + KEEPER_MS;
   const attempt = async (): Promise<true | undefined> => {
     // The processes are listed again each time: a helper may be in the middle of its start.
-    const found = findProcesses(runtimeDir, isJailUid);
+    const found = await findTogether(runtimeDir);
     const waits = performance.now() < deadline;
     // A keeper ends by itself, and reaps its program. If it were killed first, it would leave a
     // zombie to the system's init, which in a container may never reap it.

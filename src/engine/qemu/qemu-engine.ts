@@ -24,12 +24,13 @@ import type { EngineReport } from '../engine-report.ts';
 import { checkPort } from '../helpers/passt.ts';
 import { checkMemory } from '../memory.ts';
 import { probesEnded } from '../probe/probe.ts';
+import { findTogether } from '../processes/find-together.ts';
 import { endProcesses } from '../processes/sweep.ts';
 import { prepareDirectory } from '../runtime-directory.ts';
 import { InstalledProcessor } from '../secure-processor/processor.ts';
 import { reportTees } from '../tees.ts';
 import { launchVm } from './boot/launch.ts';
-import { findVmm } from './boot/vmm.ts';
+import { vmmAmong } from './boot/vmm.ts';
 import { vmmSockets } from './command-line/arguments.ts';
 import { openStubKernel } from './command-line/stub-kernel.ts';
 import { adoptConfidential } from './confidential/adopt-confidential.ts';
@@ -231,7 +232,7 @@ export class QemuEngine implements Engine {
     runtimeDir: string,
     confidential?: Pick<ConfidentialLaunch, 'tee' | 'guestStatePath'>,
   ): Promise<Vm | undefined> {
-    const vmm = findVmm(id, runtimeDir);
+    const vmm = vmmAmong(await findTogether(runtimeDir), id);
     if (vmm === undefined) return undefined;
     const events = new VmEvents();
     const monitor = await QmpClient.connect(

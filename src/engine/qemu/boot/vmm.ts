@@ -120,9 +120,14 @@ export async function answeringVmm(
  * another box's VMM that its guest has taken over can overwrite its command line with this one's.
  */
 export function findVmm(id: string, runtimeDir: string): FoundProcess | undefined {
+  return vmmAmong(findProcesses(runtimeDir, isJailUid), id);
+}
+
+/** @param found the processes of the box */
+export function vmmAmong(found: readonly FoundProcess[], id: string): FoundProcess | undefined {
   const name = `${guestName(id)},`;
   const grouped = process.geteuid?.() === 0;
-  return findProcesses(runtimeDir, isJailUid).find(
+  return found.find(
     ({ program, args, inGroup }) =>
       PROGRAMS.has(program) && args.some((arg) => arg.startsWith(name)) && (inGroup || !grouped),
   );
