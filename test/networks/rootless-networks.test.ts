@@ -1,47 +1,20 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Endpoint } from '../../src/networks/host/endpoint.ts';
-import { SOAK } from '../e2e/soak.ts';
-import { canRun, User } from './rootless/user.ts';
+import { otherComplaints, testKilledChanges } from './makers/killed-changes.ts';
+import { db, egress, freely, kept, listening, network, TwoBoxes, web } from './makers/two-boxes.ts';
+import { canRun, User } from './makers/user.ts';
 
 /** An address of the host that only its loopback device has meanwhile: the world outside. */
 const OUTSIDE = '198.51.100.78';
 
 const isRoot = process.geteuid?.() === 0;
-const [web, db] = ['1', '2'].map((digit) => digit.repeat(64)) as [string, string];
-const network = {
-  ...{ id: 'ab'.repeat(32), subnet: '10.89.1.0/24', gateway: '10.89.1.1' },
-  ...{ internal: false, mtu: 65_520 },
-};
-const kept = [web, db].map((box) => ({ box, network: network.id }));
 /** Of two boxes, one with a published port: with the program that makes networks. */
 const ALL = ['aardvark-dns', 'cat', 'node', 'pasta', 'pasta'];
 const DEADLINE = { timeout: 20_000 };
-
-/** After the start of what is killed. */
-const KILLED_AFTER_MS = SOAK
-  ? Array.from({ length: 60 }, (_, index) => 15 * (index + 1))
-  : [30, 150, 300, 600, 900];
-const KILLED_MS = SOAK ? 1_200_000 : 240_000;
-/** Programs that begin and end with a change, and those that stay. */
-const VICTIMS = [
-  'netavark',
-  'nsenter',
-  'nft',
-  'ip',
-  'pasta',
-  'aardvark-dns',
-  'bwrap',
-  'cat',
-  'node',
-];
-
-const HALF_MADE = 'a box was not taken out of a network';
-const MAKER_ENDED = 'the program that makes them has ended';
 
 describe.runIf(canRun())('networks of an ordinary user', () => {
   let user: User;
@@ -60,44 +33,11 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
     if (isRoot) execFileSync('ip', ['addr', 'del', `${OUTSIDE}/32`, 'dev', 'lo']);
   });
 
-  function place(box: string, more: Partial<Endpoint> = {}): Endpoint {
-    const last = box === web ? 2 : 3;
-    return {
-      ...{ box, names: [box === web ? 'web' : 'db'], network, ports: [] },
-      ...{ address: `10.89.1.${last}`, mac: `02:00:0a:59:01:0${last}`, ...more },
-    };
-  }
-  const attach = (box: string, more: Partial<Endpoint> = {}) =>
-    user.ask({ ask: 'attach', endpoint: place(box, more) });
+  const boxes = new TwoBoxes(() => user);
+  const attach = boxes.attach.bind(boxes);
+  const asGuest = boxes.asGuest.bind(boxes);
+  const lookUp = boxes.lookUp.bind(boxes);
   const complaints = () => user.ask({ ask: 'complaints' });
-  const nameOf = (box: string): string => `${box}.abababababab`;
-
-  const resolvers = [network.gateway];
-  const policies = [{ of: 'box' as const, default: 'deny' as const, rules: ['allow:*.test'] }];
-  const limits = { resolvers, upstreams: resolvers, namesBoxes: true, policies, ownSubnets: [] };
-  const egress = { uid: 129_858, ...limits };
-
-  /** Gives a box's namespace the box's address, in place of its guest. */
-  async function standIn(box: string): Promise<void> {
-    const { address } = place(box);
-    await user.inside(nameOf(box), 'ip', 'addr', 'replace', `${address}/32`, 'dev', 'lo');
-    for (const way of [network.subnet, `default via ${network.gateway}`]) {
-      const route = `${way} dev eth0 src ${address}`.split(' ');
-      await user.inside(nameOf(box), 'ip', 'route', 'replace', ...route);
-    }
-  }
-  /** Runs a script of Node there. */
-  async function asGuest(box: string, script: string): Promise<string> {
-    await standIn(box);
-    return (await user.inside(nameOf(box), process.execPath, '-e', script)).trim();
-  }
-  const lookUp = (box: string, name: string): Promise<string> =>
-    asGuest(
-      box,
-      `const resolver = new (require('node:dns').Resolver)({ timeout: 2000, tries: 1 });
-       resolver.setServers(['${network.gateway}']);
-       resolver.resolve4('${name}', (error, all) => console.log(error?.code ?? all.join()));`,
-    );
 
   it('makes them like root’s, with names, and leaves nothing of them after the last box', async () => {
     expect(await user.ask({ ask: 'availability' })).toEqual({ available: true });
@@ -158,14 +98,14 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
     expect(user.remains()).toEqual([]);
     await new Promise((resolve) => server.close(resolve));
     await attach(web, { ports, ...more });
-    await standIn(web);
+    await boxes.standIn(web);
     const serve = `require('node:net').createServer((c) => c.end('web')).listen(80, () => console.log('up'))`;
-    const [program, args] = user.command(nameOf(web), [process.execPath, '-e', serve]);
+    const [program, args] = user.command(boxes.namespace(web), [process.execPath, '-e', serve]);
     const guest = spawn(program, args, { cwd: '/' });
     await once(guest.stdout, 'data');
     expect(await text(connect(port, '127.0.0.1'))).toBe('web');
     guest.kill();
-    await user.ask({ ask: 'publish', endpoint: place(web, more) });
+    await user.ask({ ask: 'publish', endpoint: boxes.place(web, more) });
     const code = () => text(connect(port, '127.0.0.1')).catch((error) => error.code);
     await expect.poll(code, DEADLINE).toBe('ECONNREFUSED');
   }
@@ -173,12 +113,6 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
   it('publishes ports of the host, and refuses one that is taken', async () => {
     await expectPublished({});
   });
-
-  /** A port of the host that is free, for port 80. */
-  async function freely() {
-    const hostPort = await freePort();
-    return { hostIp: '127.0.0.1', hostPort, boxPort: 80, protocol: 'tcp' as const };
-  }
 
   it('refuses a port that only root may publish, and leaves nothing of the box', async () => {
     const ports = [{ hostIp: '127.0.0.1', hostPort: 1, boxPort: 80, protocol: 'tcp' as const }];
@@ -191,7 +125,7 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
 
   it('limits boxes that have a policy, whose ports are published all the same', async () => {
     await expectPublished({ egress });
-    const tables = () => user.inside(nameOf(web), 'nft', 'list', 'ruleset');
+    const tables = () => user.inside(boxes.namespace(web), 'nft', 'list', 'ruleset');
     expect(await tables()).toContain('meta skuid 0 jump program');
     const all = ['aardvark-dns', 'bwrap', 'cat', 'node', 'node', 'pasta'];
     expect(user.processes()).toEqual(all);
@@ -204,17 +138,8 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
     };
     await expect.poll(repaired, DEADLINE).toEqual(all);
     expect(await user.ask({ ask: 'refusals' })).toEqual([]);
-    expect(await otherComplaints()).toEqual([]);
+    expect(await otherComplaints(user)).toEqual([]);
   });
-
-  /**
-   * Among the programs that a test kills is the one that repairs: it may have been asked when it
-   * was killed.
-   */
-  async function otherComplaints(): Promise<string[]> {
-    const all = (await complaints()) as string[];
-    return all.filter((line) => !line.endsWith(MAKER_ENDED));
-  }
 
   /** Two boxes, one with a port. */
   async function attachBoth(): Promise<void> {
@@ -249,91 +174,10 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
       await expect.poll(repaired, DEADLINE).toEqual(ALL);
     }
     await expect.poll(() => lookUp(web, 'db'), DEADLINE).toBe('10.89.1.3');
-    expect(await otherComplaints()).toEqual([]);
+    expect(await otherComplaints(user)).toEqual([]);
   });
 
-  /** Puts a limited box with a port into the network, publishes it anew, and takes the box out. */
-  async function change(): Promise<void> {
-    const ports = [await freely()];
-    await attach(web, { ports, egress });
-    await user.ask({ ask: 'publish', endpoint: place(web, { egress, ports }) });
-    await user.ask({ ask: 'detach', box: web });
-  }
-  /**
-   * Kills in the middle of a change. What was cut off fails, or is made again: neither is an error
-   * of this test.
-   *
-   * @returns whether the change was under way
-   */
-  async function killIn(afterMs: number, kill: () => unknown): Promise<boolean> {
-    let isOver = false;
-    const changing = change()
-      .catch(() => undefined)
-      .finally(() => {
-        isOver = true;
-      });
-    await delay(afterMs);
-    const isCut = !isOver;
-    await kill();
-    await changing;
-    return isCut;
-  }
-
-  it(
-    'goes on, and leaves nothing, wherever a server is killed in the middle of a change',
-    async () => {
-      let cut = 0;
-      await change();
-      for (const afterMs of KILLED_AFTER_MS) {
-        await attach(db);
-        if (await killIn(afterMs, () => user.crash())) cut += 1;
-        await user.start();
-        // What its programs were about to make meanwhile is gone with the next one.
-        const reconciled = async () => {
-          await user.ask({ ask: 'reconcile', kept: kept.slice(1) });
-          return user.processes();
-        };
-        const expected = ['aardvark-dns', 'cat', 'node', 'pasta'];
-        await expect.poll(reconciled, DEADLINE).toEqual(expected);
-        await attach(web);
-        await expect.poll(() => lookUp(db, 'web'), DEADLINE).toBe('10.89.1.2');
-        await expect.poll(() => lookUp(web, 'db'), DEADLINE).toBe('10.89.1.3');
-        for (const box of [web, db]) await user.ask({ ask: 'detach', box });
-        expect(user.remains()).toEqual([]);
-        // A change that was cut off can be half made: what of it is not there is not taken away.
-        const others = (await otherComplaints()).filter((line) => !line.startsWith(HALF_MADE));
-        expect(others).toEqual([]);
-      }
-      expect(cut).toBeGreaterThan(1);
-    },
-    KILLED_MS,
-  );
-
-  it(
-    'goes on, and leaves nothing, whichever program is killed in the middle of a change',
-    async () => {
-      let cut = 0;
-      await change();
-      for (const [at, afterMs] of KILLED_AFTER_MS.entries()) {
-        const names = at % 2 === 0 ? [''] : VICTIMS.filter((_, each) => each % 2 === (at >> 1) % 2);
-        if (await killIn(afterMs, () => user.kill(...names))) cut += 1;
-        await attach(web);
-        await attach(db);
-        const repaired = async () => {
-          await user.ask({ ask: 'repair' });
-          return user.processes();
-        };
-        const expected = ['aardvark-dns', 'cat', 'node', 'pasta'];
-        await expect.poll(repaired, DEADLINE).toEqual(expected);
-        await expect.poll(() => lookUp(db, 'web'), DEADLINE).toBe('10.89.1.2');
-        for (const box of [web, db]) await user.ask({ ask: 'detach', box });
-        expect(user.remains()).toEqual([]);
-        await complaints();
-      }
-      expect(cut).toBeGreaterThan(1);
-    },
-    KILLED_MS,
-  );
+  testKilledChanges(() => user);
 
   it('removes them, and says so, when what held them was killed with the server', async () => {
     await attachBoth();
@@ -346,15 +190,3 @@ describe.runIf(canRun())('networks of an ordinary user', () => {
     expect(await complaints()).toEqual([expect.stringMatching(/^boxes have lost their networks/)]);
   });
 });
-
-async function freePort(): Promise<number> {
-  const { server, port } = await listening();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-async function listening(): Promise<{ server: Server; port: number }> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { server, port: (server.address() as { port: number }).port };
-}

@@ -1,13 +1,14 @@
 /**
- * Stands in for an ordinary user's server: makes networks as it is asked to, and keeps the tap
- * devices. It is given its directory.
+ * Stands in for a server, root's or an ordinary user's: makes networks as it is asked to, and keeps
+ * the tap devices. It is given its directory.
  *
  * @module
  */
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Endpoint } from '../../../src/networks/host/endpoint.ts';
-import type { Place } from '../../../src/networks/host/host-networks.ts';
+import type { HostNetworks, Place } from '../../../src/networks/host/host-networks.ts';
+import { NamespaceNetworks } from '../../../src/networks/host/namespace-networks.ts';
 import { RootlessNetworks } from '../../../src/networks/rootless/rootless-networks.ts';
 
 export type Asked =
@@ -18,11 +19,19 @@ export type Asked =
 
 const complaints: string[] = [];
 const taps: number[] = [];
-const networks = new RootlessNetworks(
-  process.argv[2] ?? '',
-  { error: (message, error) => complaints.push(`${message}: ${String(error)}`) },
-  { bundle: join(import.meta.dirname, 'networks.cjs'), environment: process.env },
-);
+const log = {
+  error: (message: string, error: unknown) => complaints.push(`${message}: ${String(error)}`),
+};
+const networks = networksOf(process.argv[2] ?? '');
+
+function networksOf(directory: string): HostNetworks {
+  if (process.geteuid?.() === 0) {
+    const bundle = join(import.meta.dirname, 'egress.cjs');
+    return new NamespaceNetworks(directory, log, { bundle, roots: async () => [] });
+  }
+  const bundle = join(import.meta.dirname, 'networks.cjs');
+  return new RootlessNetworks(directory, log, { bundle, environment: process.env });
+}
 
 async function answer(asked: Asked): Promise<unknown> {
   switch (asked.ask) {
