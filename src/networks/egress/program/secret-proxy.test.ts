@@ -125,6 +125,20 @@ describe('the proxy for hosts that get egress secrets', () => {
     ]);
   });
 
+  it('asks for the whole of an answer, of which a part of the value could be asked for', async () => {
+    const { port } = await world((request, response) => {
+      const { range, authorization } = request.headers;
+      const parts = request.rawHeaders.filter((text) => /range/i.test(text));
+      const whole = request.url === '/repeat' ? `you sent ${authorization}` : parts.join();
+      response.end(range === undefined ? whole : whole.slice(0, -1));
+    });
+    const part = `Range: bytes=0-30\r\nrequest-range: bytes=0-30\r\nIF-RANGE: "one"\r\n`;
+    expect(await ask(port, get(auth() + part))).toMatch(
+      /^HTTP\/1\.1 200 [\s\S]*\r\n\r\n(0\r\n\r\n)?$/,
+    );
+    expect(await ask(port, get(auth() + part, '/repeat'))).not.toContain(VALUE.slice(0, -1));
+  });
+
   it('offers HTTP/1.1 by ALPN, for the one host that its certificate names', async () => {
     const { port } = await world(quiet);
     const client = dial(port, { ALPNProtocols: ['h2', 'http/1.1'] });

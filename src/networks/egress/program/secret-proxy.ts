@@ -25,7 +25,13 @@ import { HTTPS } from '../packet-rules.ts';
 import type { KeptSecret, KeptSecrets } from '../secrets.ts';
 import type { Fail } from './failures.ts';
 import type { Refuse } from './refusals.ts';
-import { SecretReturned, secretIn, WithoutSecrets, withValues } from './secret-values.ts';
+import {
+  type Headers,
+  SecretReturned,
+  secretIn,
+  WithoutSecrets,
+  withValues,
+} from './secret-values.ts';
 
 export interface SecretProxyOptions extends KeptSecrets {
   /** The authorities that servers are verified by, in PEM. */
@@ -227,7 +233,7 @@ interface Sent {
 function sendRequest({ request, name, secrets, server }: Sent): Promise<IncomingMessage> {
   const isChunked = request.headers['transfer-encoding'] !== undefined;
   const hasBody = isChunked || request.headers['content-length'] !== undefined;
-  const headers = withValues(endToEnd(request.headers), secrets);
+  const headers = withValues(withoutParts(endToEnd(request.headers)), secrets);
   const sent = httpRequest({
     createConnection: () => server,
     ...{ method: request.method, path: request.url, setHost: false },
@@ -251,6 +257,17 @@ function sendRequest({ request, name, secrets, server }: Sent): Promise<Incoming
     // What breaks on either side destroys the other one.
     else pipeline(request, sent).catch(() => sent.destroy());
   });
+}
+
+/** Headers that ask for a part of an answer, also as servers know them from older clients. */
+const PARTS = new Set(['range', 'request-range', 'if-range']);
+
+/**
+ * The headers without those. A value that a host repeats would come in parts, none of which is the
+ * value. A server may ignore them, so that every client takes a whole answer (RFC 9110, 14.2).
+ */
+function withoutParts(headers: Headers): Headers {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !PARTS.has(name)));
 }
 
 /** Why a request is not sent on; undefined: it is. */
