@@ -185,16 +185,25 @@ export abstract class Maker {
 
   /** Nothing is left of the networks. */
   remains(): string[] {
-    const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
     return [
       ...(existsSync(this.directory) ? [this.directory] : []),
-      ...mounts.filter((mount) => mount.includes(this.directory)),
+      ...this.#mounts(),
       ...this.processes(),
     ];
   }
 
+  /** Where something is mounted below the directory. */
+  #mounts(): string[] {
+    const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
+    const points = lines.flatMap((line) => line.split(' ')[4] ?? []);
+    return points.filter((point) => point.startsWith(this.directory));
+  }
+
+  /** With what a test that failed has left of the networks. */
   async close(): Promise<void> {
     await this.crash();
+    this.kill('');
+    for (const point of this.#mounts()) execFileSync('umount', ['--lazy', point]);
     rmSync(join(this.own, '..'), { recursive: true, force: true });
   }
 }
