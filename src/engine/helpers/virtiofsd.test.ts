@@ -67,11 +67,12 @@ function server(): number {
 
 /**
  * The process id once the file server has confined itself: it listens before it changes its root
- * and drops rights.
+ * and drops rights. Its own filter of system calls is the last step, and the second, after that of
+ * its jail.
  */
 async function confinedServer(): Promise<number> {
   const pid = server();
-  await vi.waitFor(() => expect(status(pid, 'Seccomp')).toBe('2'), { timeout: 30_000 });
+  await vi.waitFor(() => expect(status(pid, 'Seccomp_filters')).toBe('2'), { timeout: 30_000 });
   return pid;
 }
 
