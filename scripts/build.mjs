@@ -1,10 +1,8 @@
 // Bundles the command line and the server, and lays everything the product needs into dist/: it can
 // be copied as a whole. With a directory as its argument, the command line alone, there.
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-import { buildCli } from './build-cli.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -52,10 +50,22 @@ const ON_DEMAND = {
   'undici.cjs': ['undici', 'undici'],
 };
 
-const specifiers = Object.entries(ON_DEMAND).map(([file, [name]]) => [name, `./${file}`]);
-
 const elsewhere = process.argv[2];
 const directory = elsewhere === undefined ? join(root, 'dist') : resolve(elsewhere);
+
+// Looked at before anything is imported, and before there is half a dist/.
+const needed = ['esbuild/package.json', ...(elsewhere === undefined ? nativeFiles() : [])];
+const missing = needed.find((file) => !existsSync(join(root, 'node_modules', file)));
+if (missing !== undefined) {
+  process.stderr.write(
+    `a3s-box: cannot build without node_modules/${missing}: run npm run setup first\n`,
+  );
+  process.exit(1);
+}
+const { build } = await import('esbuild');
+const { buildCli } = await import('./build-cli.mjs');
+
+const specifiers = Object.entries(ON_DEMAND).map(([file, [name]]) => [name, `./${file}`]);
 
 const bundles = [
   ...(elsewhere === undefined ? Object.entries(BUNDLES) : []),
@@ -106,4 +116,8 @@ for (const [name, files] of Object.entries(elsewhere === undefined ? NATIVE : {}
     mkdirSync(dirname(join(to, file)), { recursive: true });
     cpSync(join(from, file), join(to, file), { recursive: true });
   }
+}
+
+function nativeFiles() {
+  return Object.entries(NATIVE).flatMap(([name, files]) => files.map((file) => `${name}/${file}`));
 }
