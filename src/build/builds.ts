@@ -184,24 +184,25 @@ export class Builds {
       workers: (message) => this.#workers.of(held.builder, message),
       keepWorkers: (message, answer) => this.#workers.keep(held.builder, message, answer),
       frontendSolve: async (message, ref) => {
-        const solve = readFrontendSolve(message, held.builder.stepProxy);
-        await this.#refuseLayouts(solve.hasLayouts);
         const build = running.get(ref);
+        const policy = build?.policy ?? (await this.#host.trust.standing()).digest;
+        const solve = readFrontendSolve(message, { stepProxy: held.builder.stepProxy, policy });
+        await this.#refuseLayouts(solve.hasLayouts);
         if (solve.pulls) build?.pull();
         if (solve.platforms.length > 0) build?.aimAt(solve.platforms);
         return solve.message;
       },
       solve: async (message, signal) => {
         const key = randomBytes(8).toString('hex');
-        const solve = readSolve(message, held.builder.stepProxy, key);
+        const policy = await this.#host.trust.standing();
+        const given = { stepProxy: held.builder.stepProxy, policy: policy.digest };
+        const solve = readSolve(message, given, key);
         requireResultNames(solve.names);
         await this.#refuseLayouts(solve.hasLayouts);
         // Its result is removed from the builder though its client is gone.
         const { release } = await this.use(signal);
-        const begun = this.#host.trust
-          .standing()
-          .then((policy) => held.begin(policy, { ...BUILDKIT, pushes: solve.pushes }, signal));
-        const build = await begun.catch((error: unknown) => {
+        const kind = { ...BUILDKIT, pushes: solve.pushes };
+        const build = await held.begin(policy, kind, signal).catch((error: unknown) => {
           release();
           throw error;
         });

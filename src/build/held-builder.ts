@@ -53,6 +53,8 @@ interface Running extends Pick<BuildKind, 'logins' | 'pushes'> {
 
 /** A build that is under way. */
 export interface BegunBuild {
+  /** Digest of the policy that it began by. */
+  readonly policy: string;
   /** Has images come from their registries, though they be here. */
   pull(): void;
   /** Has images come for these platforms. */
@@ -138,6 +140,7 @@ export class HeldBuilder {
       };
       this.#builds.add(build);
       return {
+        policy,
         pull: () => {
           build.pulls = true;
         },

@@ -4,6 +4,9 @@ import type { AddressInfo, LookupFunction } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { transcript } from '../../src/cli/testing/fake-context.ts';
+import type { ImageInspect } from '../../src/docker-api/images/image.ts';
+import type { Index, Manifest } from '../../src/oci/manifest.ts';
+import { OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
 import { openDownloads } from '../../src/registry/downloads.ts';
 import { openRegistry } from '../../src/registry/open-registry.ts';
 import { openTrust } from '../../src/server/home/open-trust.ts';
@@ -134,6 +137,58 @@ it('decides on the images of named contexts, and takes none from the files of th
   );
 });
 
+it('records what was decided on each image, and names the images and the policy in the provenance', async () => {
+  // The same policy, but for one image.
+  const other = `{ pattern: "${registry}/unsigned", allowUnsigned: true }`;
+  policy(`${other}, ${SIGNED}`);
+  const name = `${registry}/proved:1`;
+  const words = ['buildx', 'build', '--push', '--provenance=mode=max', '-t', name];
+  const dockerfile = `FROM ${registry}/signed:1\nCOPY --from=${registry}/unsigned:1 /name /copied\n`;
+  succeeded(await build.docker([...words, build.context(dockerfile)]));
+  const { body } = await build.home.call('GET', `/images/${encodeURIComponent(name)}/json`);
+  const [{ Bases = [] } = {}] = (body as ImageInspect).Origins;
+  const { digest: standing } = await build.home.runtime.trust.standing();
+  const byPolicy = { Policy: standing, Reason: expect.stringContaining('rule ') };
+  expect(Bases.toSorted((one, two) => one.Name.localeCompare(two.Name))).toEqual([
+    { Name: `${registry}/signed:1`, Manifest: digests.signed, Verdict: 'signed', ...byPolicy },
+    {
+      ...{ Name: `${registry}/unsigned:1`, Manifest: digests.unsigned, Verdict: 'unsigned' },
+      ...byPolicy,
+    },
+  ]);
+  const { predicate } = await provenanceOf('proved', '1');
+  const materials = predicate.materials.map(({ digest }) => `sha256:${digest.sha256}`);
+  expect(materials.toSorted()).toEqual(Object.values(digests).toSorted());
+  expect(predicate.invocation.parameters.args).toMatchObject({ 'image-policy': standing });
+});
+
+/** What BuildKit says of it, in the index that was pushed. */
+async function provenanceOf(repository: string, tag: string): Promise<Provenance> {
+  const place = `http://${publisher.registry.host}/v2/team/${repository}`;
+  const read = async (path: string): Promise<unknown> => {
+    const answer = await fetch(`${place}/${path}`, {
+      headers: { accept: `${OCI_INDEX}, ${OCI_MANIFEST}` },
+    });
+    expect(answer.status, path).toBe(200);
+    return await answer.json();
+  };
+  const { manifests } = (await read(`manifests/${tag}`)) as Index;
+  const attached = manifests.find(
+    ({ annotations }) => annotations?.[KIND] === 'attestation-manifest',
+  );
+  const { layers } = (await read(`manifests/${attached?.digest}`)) as Manifest;
+  return (await read(`blobs/${layers[0]?.digest}`)) as Provenance;
+}
+
+const KIND = 'vnd.docker.reference.type';
+
+interface Provenance {
+  readonly predicate: {
+    readonly materials: readonly { readonly digest: { readonly sha256: string } }[];
+    readonly invocation: { readonly parameters: { readonly args: object } };
+  };
+}
+
 it('takes no name in the builder for an image', async () => {
   policy(ANY);
   succeeded(await from(`FROM ${registry}/unsigned:1\nENV A=b\n`));
@@ -183,12 +238,15 @@ it('accepts a result that was signed with its provenance when it was built', asy
   expect(ran.stderr).toMatch(/^Signed own@sha256:[0-9a-f]{64}$/m);
   succeeded(await build.docker(['build', '-t', 'unsigned:1', build.context(base)]));
   const keys = 'keys: [cosign.pub], transparencyLog: none';
-  const conditions = `['predicate.buildDefinition.resolvedDependencies.exists(d, d.digest.sha256 == "${digests.signed.slice('sha256:'.length)}")']`;
+  const decided = `d.digest.sha256 == "${digests.signed.slice('sha256:'.length)}" && d.annotations.verdict == "unsigned"`;
+  const conditions = `['predicate.buildDefinition.resolvedDependencies.exists(d, ${decided})']`;
   const attestation = `attestation: { predicateType: "${SLSA}", conditions: ${conditions} }`;
   policy(`{ pattern: "**", require: [{ ${keys} }, { ${keys}, ${attestation} }] }`);
   succeeded(await from('FROM own:1\nENV A=e\n'));
   refused(await from('FROM unsigned:1\nENV A=e\n'), REFUSED);
-  policy(`{ pattern: "**", require: [{ ${keys}, ${attestation.replace('== "', '== "0')} }] }`);
+  policy(
+    `{ pattern: "**", require: [{ ${keys}, ${attestation.replace('== "unsigned', '== "signed')} }] }`,
+  );
   refused(await from('FROM own:1\nENV A=e\n'), /the image policy refuses it: rule 1 /);
 });
 

@@ -15,8 +15,10 @@ import {
 } from './solve.ts';
 
 const PROXY = 'http://proxy.test:1';
-const readSolve = (message: Buffer) => solveOf(message, PROXY, 'key');
-const readFrontendSolve = (message: Buffer) => frontendSolve(message, PROXY);
+const POLICY = `sha256:${'2'.repeat(64)}`;
+const GIVEN = { stepProxy: PROXY, policy: POLICY };
+const readSolve = (message: Buffer) => solveOf(message, GIVEN, 'key');
+const readFrontendSolve = (message: Buffer) => frontendSolve(message, GIVEN);
 
 /** The field of a text, or of the fields of a message. */
 const bytesField = (number: number, content: string | Buffer | readonly Buffer[]): Buffer =>
@@ -211,6 +213,20 @@ it('makes a frontend ask for each image, whatever the client says', () => {
   expect(readSolve(server)).toMatchObject({ pulls: true });
 });
 
+it('names the policy that decides on images, which no client does', () => {
+  const asked = (frontend: number, attrs: number): Buffer =>
+    Buffer.concat([
+      bytesField(frontend, 'dockerfile.v0'),
+      mapEntry(attrs, 'image-policy', 'of the client'),
+    ]);
+  const policyIn = (message: Buffer, attrs: number) =>
+    mapOf(readFields(message), attrs).get('image-policy');
+  expect(policyIn(readSolve(asked(6, 7)).message, 7)).toBe(POLICY);
+  expect(policyIn(readFrontendSolve(asked(2, 3)).message, 3)).toBe(POLICY);
+  const withoutFrontend = mapEntry(7, 'image-policy', 'of the client');
+  expect(readSolve(withoutFrontend).message).toHaveLength(0);
+});
+
 it('gives the steps of a frontend their proxy in place of the client’s, in any spelling', () => {
   const theirs = ['HTTP_PROXY', 'https_proxy', 'No_Proxy', 'ALL_PROXY', 'ftp_proxy'];
   const given = (field: number) => [
@@ -219,7 +235,7 @@ it('gives the steps of a frontend their proxy in place of the client’s, in any
   ];
   const expected = {
     'build-arg:PROXY': 'kept',
-    'image-resolve-mode': 'pull',
+    ...{ 'image-resolve-mode': 'pull', 'image-policy': POLICY },
     ...{ 'build-arg:HTTP_PROXY': PROXY, 'build-arg:http_proxy': PROXY },
     ...{ 'build-arg:HTTPS_PROXY': PROXY, 'build-arg:https_proxy': PROXY },
     'build-arg:NO_PROXY': 'localhost,127.0.0.1,::1',

@@ -68,6 +68,8 @@ const TAKEN = ['name', 'dangling-name-prefix', 'name-canonical', 'unpack', 'push
 /** What the builder reads as false, and what is not there. */
 const NO = ['', '0', 'f', 'F', 'false', 'FALSE', 'False'];
 
+/** BuildKit's provenance has it, with the other attributes of the frontend. */
+const IMAGE_POLICY = 'image-policy';
 const RESOLVE_MODE = 'image-resolve-mode';
 const PULL = 'pull';
 const PLATFORM = 'platform';
@@ -105,14 +107,21 @@ export interface Solve {
   readonly hasLayouts: boolean;
 }
 
+/** What the control server gives a build. */
+export interface Given {
+  /** URL of the proxy for its steps. */
+  readonly stepProxy: string;
+  /** Digest of the image policy that decides on its images. */
+  readonly policy: string;
+}
+
 /**
- * @param stepProxy URL of the proxy for the steps of the build
  * @param key of this build alone: letters and digits
  * @throws ProtobufError; A3sError `invalid-reference`, `invalid-argument` for a result to be pushed
  *   without a name, `unsupported-option` for one that is to be pushed by its digest, for a cache
  *   that is not from a registry, and for steps in the builder's network
  */
-export function readSolve(message: Buffer, stepProxy: string, key: string): Solve {
+export function readSolve(message: Buffer, build: Given, key: string): Solve {
   const fields = readFields(message);
   const exporters = exportersOf(fields);
   const names = new Set<string>();
@@ -131,7 +140,7 @@ export function readSolve(message: Buffer, stepProxy: string, key: string): Solv
   const frontendAttrs = mapOf(fields, SOLVE.frontendAttrs);
   const olderStores = STORING.includes(textOf(fields, SOLVE.exporter));
   // One build may have several results, of one digest.
-  const kept = withoutProxies(fields, SOLVE.frontendAttrs).flatMap((field, n) =>
+  const kept = withoutTaken(fields, SOLVE.frontendAttrs).flatMap((field, n) =>
     rewritten(field, olderStores, (attrs) => given(attrs, `${RESULT_NAME}${key}-${n}`)),
   );
   if (olderStores) {
@@ -142,7 +151,7 @@ export function readSolve(message: Buffer, stepProxy: string, key: string): Solv
     ref: textOf(fields, SOLVE.ref),
     message: Buffer.concat([
       ...kept,
-      ...resolving(fields, SOLVE.frontend, SOLVE.frontendAttrs, stepProxy),
+      ...resolving(fields, SOLVE.frontend, SOLVE.frontendAttrs, build),
     ]),
     stores: exporters.some(({ type }) => STORING.includes(type)),
     names: [...names].map(namedHere),
@@ -158,15 +167,15 @@ export interface FrontendSolve
   extends Pick<Solve, 'message' | 'pulls' | 'platforms' | 'hasLayouts'> {}
 
 /** @throws ProtobufError; A3sError `unsupported-option` for a cache that is not from a registry */
-export function readFrontendSolve(message: Buffer, stepProxy: string): FrontendSolve {
+export function readFrontendSolve(message: Buffer, build: Given): FrontendSolve {
   const fields = readFields(message);
   const { frontend, frontendAttrs, cacheImports } = FRONTEND_SOLVE;
   checkImports(fields.filter(({ number }) => number === cacheImports));
   const attrs = mapOf(fields, frontendAttrs);
   return {
     message: Buffer.concat([
-      ...withoutProxies(fields, frontendAttrs).map(({ encoded }) => encoded),
-      ...resolving(fields, frontend, frontendAttrs, stepProxy),
+      ...withoutTaken(fields, frontendAttrs).map(({ encoded }) => encoded),
+      ...resolving(fields, frontend, frontendAttrs, build),
     ]),
     pulls: attrs.get(RESOLVE_MODE) === PULL,
     platforms: platformsOf(attrs),
@@ -306,19 +315,20 @@ function isPushed(attrs: ReadonlyMap<string, string>): boolean {
 
 /**
  * Without the proxies of the client, which no step could reach: BuildKit takes any spelling of
- * their names.
+ * their names. Nor does a client say which policy decides.
  */
-function withoutProxies(fields: readonly Field[], frontendAttrs: number): readonly Field[] {
-  return fields.filter(
-    ({ number, content }) =>
-      number !== frontendAttrs || content === undefined || !isProxyArgument(entryOf(content)[0]),
-  );
+function withoutTaken(fields: readonly Field[], frontendAttrs: number): readonly Field[] {
+  return fields.filter(({ number, content }) => {
+    if (number !== frontendAttrs || content === undefined) return true;
+    const [key] = entryOf(content);
+    return key !== IMAGE_POLICY && !isProxyArgument(key);
+  });
 }
 
 /**
- * Entries that have the frontend ask for each image, give steps their proxy, and read no cache of
- * the client. The last entry of a key counts; without the first, the builder would use what it has
- * under a name.
+ * Entries that have the frontend ask for each image, name the policy that decides on them, give
+ * steps their proxy, and read no cache of the client. The last entry of a key counts; without the
+ * first, the builder would use what it has under a name.
  *
  * @throws A3sError `unsupported-option`
  */
@@ -326,7 +336,7 @@ function resolving(
   fields: readonly Field[],
   frontend: number,
   frontendAttrs: number,
-  stepProxy: string,
+  { stepProxy, policy }: Given,
 ): readonly Buffer[] {
   const imports = mapOf(fields, frontendAttrs).get(CACHE_IMPORTS);
   return [
@@ -337,6 +347,7 @@ function resolving(
       ? []
       : [
           mapEntry(frontendAttrs, RESOLVE_MODE, PULL),
+          mapEntry(frontendAttrs, IMAGE_POLICY, policy),
           ...Object.entries(proxyArguments(stepProxy)).map(([name, value]) =>
             mapEntry(frontendAttrs, ARGUMENT + name, value),
           ),
