@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { linkedHosts } from './links.ts';
+import { linkedHosts, parseLink } from './links.ts';
 
 const [ID, OTHER, NETWORK] = ['a'.repeat(64), 'b'.repeat(64), 'c'.repeat(64)];
 
@@ -29,4 +29,11 @@ it('gives a box at most 256 lines, and logs how many are left out', () => {
   expect(many.logged).toEqual([
     ['names of links are left out: there are too many', { box: ID, leftOut: 2 }],
   ]);
+});
+
+it('takes links of aliases that begin with an underscore, and nothing that is two words', () => {
+  expect(parseLink('_db:_main')).toEqual({ target: '_db', alias: '_main' });
+  for (const link of ['db:a b', 'db:a\n10.0.0.1 b', 'a,b:c', '-db:a']) {
+    expect(() => parseLink(link)).toThrow('bad format for links');
+  }
 });

@@ -22,7 +22,7 @@ export interface HostLine {
 }
 
 /** A name that the agent takes for a line of `/etc/hosts`, and that boxes and aliases can have. */
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,252}$/;
+const NAME = /^[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,252}$/;
 
 /** The agent takes no more. */
 const MAX_LINES = 256;

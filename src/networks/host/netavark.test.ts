@@ -4,7 +4,7 @@ import { netavarkDocument } from './netavark.ts';
 
 const endpoint: Endpoint = {
   box: '1'.repeat(64),
-  names: ['web', 'www', 'web', 'alias.one'],
+  names: ['web', 'www', 'web', 'alias.one', '_two'],
   network: {
     id: 'ab'.repeat(32),
     subnet: '10.89.1.0/24',
@@ -26,7 +26,7 @@ it('describes a box and its network to netavark, each name once', () => {
       abababababab: {
         static_ips: ['10.89.1.2'],
         static_mac: '02:00:0a:59:01:02',
-        aliases: ['www', 'alias.one'],
+        aliases: ['www', 'alias.one', '_two'],
         interface_name: 'eth0',
       },
     },

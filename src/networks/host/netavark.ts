@@ -18,7 +18,7 @@ export const RESOLVER = '169.254.1.1';
  */
 const NO_SERVER = '/bin/true';
 /** aardvark's files separate names by commas, spaces and lines. */
-const DNS_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,252}$/;
+const DNS_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$/;
 
 /** Where its files are, and the namespace that holds the bridges. */
 export interface NetavarkPlace {
