@@ -28,6 +28,7 @@ import {
   utf8String,
 } from '@a3s-box/attestation/x509';
 import type { Authority } from './authority.ts';
+import { authorityKeyIdentifier } from './key-identifier.ts';
 
 /** A builder asks for a few hosts; a hostile build for any number. */
 const MAX_HOSTS = 256;
@@ -101,7 +102,14 @@ export class LeafCertificates {
       ),
       sequence(set(sequence(oid(OID.commonName), utf8String(this.#subject)))),
       publicKey.export({ type: 'spki', format: 'der' }),
-      explicit(3, sequence(alternativeName(host), forServers())),
+      explicit(
+        3,
+        sequence(
+          alternativeName(host),
+          forServers(),
+          authorityKeyIdentifier(this.#authority.publicKey),
+        ),
+      ),
     );
     const signature = createSign('sha256').update(tbs).sign(this.#authorityKey);
     return pem(Buffer.from(sequence(tbs, algorithm, bitString(signature))));

@@ -1,6 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect, createServer } from 'node:tls';
 import { expect, it } from 'vitest';
 import { LeafCertificates } from './leaf-certificates.ts';
@@ -47,4 +51,20 @@ it.each([
   client.destroy();
   server.close();
   expect(result).toBe(found);
+});
+
+it('makes certificates that clients with strict rules accept, as Python does since 3.13', () => {
+  const authority = makeAuthority({ subject: 'test', now: Date.now(), hosts: ['api.example'] });
+  const leaf = new LeafCertificates(authority, 'test proxy').certificateFor('api.example');
+  const directory = mkdtempSync(join(tmpdir(), 'a3s-authority-'));
+  try {
+    const [root, end] = [join(directory, 'root.pem'), join(directory, 'end.pem')];
+    writeFileSync(root, authority.certificate);
+    writeFileSync(end, leaf);
+    const strict = ['-x509_strict', '-purpose', 'sslserver', '-verify_hostname', 'api.example'];
+    const said = execFileSync('openssl', ['verify', ...strict, '-CAfile', root, end]);
+    expect(said.toString()).toBe(`${end}: OK\n`);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });

@@ -18,6 +18,7 @@ import {
   utf8String,
 } from '@a3s-box/attestation/x509';
 import type { Authority } from './authority.ts';
+import { subjectKeyIdentifier } from './key-identifier.ts';
 
 const OID = {
   commonName: '2.5.4.3',
@@ -67,6 +68,7 @@ export function makeAuthority({ subject, now, hosts }: AuthorityOptions): Author
       sequence(
         extension(OID.basicConstraints, sequence(boolean(true))),
         extension(OID.keyUsage, KEY_CERT_SIGN),
+        subjectKeyIdentifier(publicKey),
         ...(hosts === undefined ? [] : [extension(OID.nameConstraints, permitted(hosts))]),
       ),
     ),
