@@ -159,11 +159,13 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
     });
   }
 
-  function killAll(): void {
+  async function killAll(): Promise<void> {
     const pids = processes();
     expect(pids.length).toBeGreaterThan(3);
     // One of them may end with another.
     execFileSync('sh', ['-c', 'kill -9 "$@" || true', 'sh', ...pids], { stdio: 'ignore' });
+    // One that was killed and has not run since would be taken for one that runs.
+    await expect.poll(processes).toEqual([]);
   }
 
   /** As where the host gets other addresses by DHCP. The routes go with the old ones. */
@@ -297,8 +299,8 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
     };
     await asBefore();
     const kept = [web, db].map(({ box, network: { id } }) => ({ box, network: id }));
-    for (const killed of [() => undefined, killAll]) {
-      killed();
+    for (const killed of [async () => undefined, killAll]) {
+      await killed();
       // What a server has is in its files alone.
       networks = server();
       await networks.reconcile(kept);

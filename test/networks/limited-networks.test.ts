@@ -78,7 +78,7 @@ function processes(): string[] {
     }
   });
 }
-function killAll(): void {
+async function killAll(): Promise<void> {
   for (const pid of readdirSync('/proc')) {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
     try {
@@ -88,6 +88,8 @@ function killAll(): void {
       // It has ended by itself.
     }
   }
+  // One that was killed and has not run since would be taken for one that runs.
+  await expect.poll(processes).toEqual([]);
 }
 /** What the namespace's own socket reaches, by the way that the guest's packets go. */
 async function reach(of: Endpoint, address: string, port: number): Promise<string> {
@@ -113,7 +115,7 @@ itAsRoot(
     taps.push(await networks.attach(box));
     expect(processes().sort()).toEqual(['bwrap', 'node', 'pasta']);
     expect(await ask()).toBe('reached');
-    killAll();
+    await killAll();
     await networks.repair();
     expect(processes().sort()).toEqual(['bwrap', 'node', 'pasta']);
     expect(await ask()).toBe('reached');
@@ -130,7 +132,7 @@ itAsRoot('keeps limits of boxes in shared networks over the end of a server', as
   for (const box of [limited, free]) taps.push(await networks.attach(box));
   const all = ['aardvark-dns', 'bwrap', 'node', 'pasta'];
   expect(processes().sort()).toEqual(all);
-  killAll();
+  await killAll();
   networks = new NamespaceNetworks(directory, log, { bundle: BUNDLE, roots });
   const kept = [limited, free].map(({ box, network }) => ({ box, network: network.id }));
   await networks.reconcile(kept);
