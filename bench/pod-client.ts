@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { NamespaceMode } from '../src/cri/api/enums.ts';
 import { RuntimeService } from '../src/cri/grpc/library.ts';
 import type { CriClient } from '../src/cri/testing/cri-client.ts';
 
@@ -56,6 +57,8 @@ export class PodClient {
     const config = {
       ...{ metadata: { name, attempt: 0 }, image: { image: this.#image } },
       command: ['sleep', '100000'],
+      // As kubelet has it.
+      linux: { securityContext: { namespaceOptions: { pid: NamespaceMode.CONTAINER } } },
     };
     const asked = { podSandboxId, config, sandboxConfig };
     const { containerId } = await this.#client.call(createContainer, asked);

@@ -9,7 +9,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ContainerState, Protocol } from '../../src/cri/api/enums.ts';
+import { ContainerState, NamespaceMode, Protocol } from '../../src/cri/api/enums.ts';
 import { RuntimeService } from '../../src/cri/grpc/library.ts';
 import { CriClient } from '../../src/cri/testing/cri-client.ts';
 import { ACTORS, Actor } from './actor.ts';
@@ -24,6 +24,8 @@ const { containerStatus, execSync, updateContainerResources, portForward, contai
 
 const SECRET = 'a-value-of-the-broker';
 const DENIED = 7;
+/** Of kubelet's pods and containers. */
+const namespaceOptions = { pid: NamespaceMode.CONTAINER };
 
 let installation: Installation;
 let actor: Actor;
@@ -145,6 +147,7 @@ function config(name: string, command: readonly string[], more: object = {}) {
     linux: {
       resources: { memoryLimitInBytes: 2n ** 26n, cpuShares: 2n, oomScoreAdj: 1000n },
       securityContext: {
+        namespaceOptions,
         runAsUser: { value: 0n },
         seccomp: { profileType: 0 },
         maskedPaths: ['/proc/kcore'],
@@ -190,7 +193,10 @@ it('runs the containers of a manifest that was measured, refuses others, and pro
   const metadata = { name: 'shop-1', uid: 'uid', namespace: 'default', attempt: 0 };
   const pod = {
     ...{ metadata, annotations, hostname: 'shop', dnsConfig: { servers: ['9.9.9.9'] } },
-    linux: { resources: { memoryLimitInBytes: 2n ** 27n } },
+    linux: {
+      resources: { memoryLimitInBytes: 2n ** 27n },
+      securityContext: { namespaceOptions },
+    },
     portMappings: [
       { protocol: Protocol.TCP, containerPort: 4433, hostPort: port, hostIp: '127.0.0.1' },
     ],
@@ -226,6 +232,10 @@ it('runs the containers of a manifest that was measured, refuses others, and pro
       client.call(createContainer, { podSandboxId, config: attempt }),
     ).rejects.toMatchObject({ code: DENIED, details: expect.stringContaining(rule) });
   }
+  const shared = config('db', ['sleep', '1000'], { linux: {} });
+  await expect(client.call(createContainer, { podSandboxId, config: shared })).rejects.toThrow(
+    'a PID namespace that is shared',
+  );
   await expect(
     client.call(updateContainerResources, { containerId: db, linux: { memoryLimitInBytes: 1n } }),
   ).rejects.toThrow('the limits');
@@ -292,7 +302,11 @@ it('runs the containers of a manifest that was measured, refuses others, and pro
 it('runs no confidential pod that is asked for otherwise, or by hardware that the node lacks', async () => {
   const metadata = { name: 'other', uid: 'uid', namespace: 'default', attempt: 0 };
   const annotations = annotationsOf(manifest);
-  const pod = { metadata, annotations, hostname: 'shop', dnsConfig: { servers: ['9.9.9.9'] } };
+  const linux = { securityContext: { namespaceOptions } };
+  const pod = {
+    ...{ metadata, annotations, hostname: 'shop', dnsConfig: { servers: ['9.9.9.9'] } },
+    linux,
+  };
   const refused = async (change: object, why: string, runtimeHandler = 'a3s-simulate') =>
     await expect(
       client.call(runPodSandbox, { config: { ...pod, ...change }, runtimeHandler }),
@@ -301,7 +315,8 @@ it('runs no confidential pod that is asked for otherwise, or by hardware that th
   await refused({ dnsConfig: { servers: ['10.96.0.10'] } }, 'dns_config.servers');
   await refused({ annotations: {} }, 'it is missing');
   const resources = { memoryLimitInBytes: 2n ** 27n - 1n };
-  await refused({ linux: { resources } }, 'linux.resources.memory_limit_in_bytes');
+  await refused({ linux: { ...linux, resources } }, 'linux.resources.memory_limit_in_bytes');
+  await refused({ linux: {} }, 'linux.security_context.namespace_options.pid POD');
   await refused(
     { annotations: { ...annotations, 'dev.a3s.host-may': 'exec' } },
     'dev.a3s.host-may',

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ContainerState, PodSandboxState } from '../../src/cri/api/enums.ts';
+import { ContainerState, NamespaceMode, PodSandboxState } from '../../src/cri/api/enums.ts';
 import { RuntimeService } from '../../src/cri/grpc/library.ts';
 import { Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
@@ -83,6 +83,7 @@ async function runContainer(podSandboxId: string, pod: string, name: string, scr
     const config = {
       ...{ metadata: { name, attempt }, labels, logPath, image: { image: BUSYBOX } },
       command: ['sh', '-c', script],
+      linux: { securityContext: { namespaceOptions: { pid: NamespaceMode.CONTAINER } } },
     };
     const made = await server.change(createContainer, { podSandboxId, config });
     const id = made?.containerId ?? (await found(podSandboxId, labels));

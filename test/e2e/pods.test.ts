@@ -73,7 +73,11 @@ const create = async (podSandboxId: string, name: string, script: string, more =
     metadata: { name, attempt: 0 },
     image: { image: BUSYBOX },
     command: ['sh', '-c', script],
-    linux: { resources: { memoryLimitInBytes: 2n ** 26n } },
+    linux: {
+      resources: { memoryLimitInBytes: 2n ** 26n },
+      // As kubelet has it.
+      securityContext: { namespaceOptions: { pid: NamespaceMode.CONTAINER } },
+    },
     ...more,
   };
   return (await client.call(createContainer, { podSandboxId, config })).containerId;
@@ -172,12 +176,7 @@ it('shares process ids as containers ask for, and shows one the files of another
   expect(await exec(shared, '/image/bin/busybox echo here; touch /image/new 2>&1; true')).toMatch(
     /^here\n.*Read-only/s,
   );
-  const second = await create(
-    podSandboxId,
-    'second',
-    'exec usleep 600000000',
-    inMode({ pid: NamespaceMode.POD }),
-  );
+  const second = await create(podSandboxId, 'second', 'exec usleep 600000000', { linux: {} });
   await start(second);
   await until('the other sees it', async () => (await commands(shared)).includes('usleep'));
   expect(await commands(own)).not.toContain('usleep');

@@ -26,6 +26,14 @@ it('gives a container a PID namespace of its own, the pod’s, or that of a cont
   ]);
 });
 
+it('gives a container the pod’s PID namespace where it asks for none, as containerd does', async () => {
+  const asked = [{}, { linux: {} }, { linux: { securityContext: {} } }, sharing({})];
+  for (const [index, more] of asked.entries()) {
+    const id = await pod.started(`silent-${index}`, undefined, more);
+    expect(specOf(id)?.pids).toEqual({ kind: 'pod' });
+  }
+});
+
 it('refuses to join a container that does not run, is of another pod, or is none', async () => {
   const created = await pod.create('created');
   const refused = (targetId: string) =>

@@ -15,7 +15,10 @@ const SPEC = JSON.parse(Buffer.from(text, 'base64').toString()) as {
 };
 const { memoryBytes, cpuMillis } = SPEC.resources;
 
-function run(size: { memoryBytes: number; nanoCpus: number }, resources: object = SPEC.resources) {
+function run(
+  size: { memoryBytes: number; nanoCpus: number; pids?: 'pod' },
+  resources: object = SPEC.resources,
+) {
   const { nameservers = [], search = [], options = [] } = SPEC.resolver ?? {};
   const sysctls = (SPEC.sysctls ?? []).map(({ path, value }) => [path.replaceAll('/', '.'), value]);
   const annotations = {
@@ -28,6 +31,7 @@ function run(size: { memoryBytes: number; nanoCpus: number }, resources: object 
     names: { servers: nameservers, search, options, hosts: [] },
     sysctls: Object.fromEntries(sysctls),
     privileged: false,
+    pids: 'container',
     ...size,
   });
 }
@@ -54,4 +58,13 @@ it('counts what a launch spec leaves out as the size of its microVM', () => {
   for (const less of [{ memoryBytes: boxMemory(0) - 1 }, { nanoCpus: 1e9 - 1 }]) {
     expect(() => run({ ...whole, ...less }, {})).toThrow('the launch spec of the pod says');
   }
+});
+
+it('refuses processes in common, which no launch spec names', () => {
+  expect(() => run({ memoryBytes: 0, nanoCpus: 0, pids: 'pod' })).toThrow(
+    expect.objectContaining({
+      code: 'unsupported-option',
+      message: expect.stringContaining('namespace_options.pid POD'),
+    }),
+  );
 });

@@ -16,7 +16,7 @@ import { invalid, quoted, unsupported } from '../refusal.ts';
 
 const NANO_PER_MILLI = 1_000_000;
 
-type Asked = Pick<PodRequest, 'hostname' | 'names' | 'sysctls' | 'privileged'> &
+type Asked = Pick<PodRequest, 'hostname' | 'names' | 'sysctls' | 'privileged' | 'pids'> &
   Pick<PodRequest, 'memoryBytes' | 'nanoCpus'>;
 
 /** @throws A3sError `invalid-argument`, `unsupported-option` with the field that differs */
@@ -28,6 +28,10 @@ export function confidentialPod(
   const { spec, text, digest } = decodeLaunchSpec(launchSpecAnnotation(annotations));
   if (asked.privileged) {
     throw unsupported('linux.security_context.privileged', 'no confidential pod is privileged');
+  }
+  if (asked.pids !== 'container') {
+    const field = 'linux.security_context.namespace_options.pid POD';
+    throw unsupported(field, 'its launch spec gives each container a PID namespace of its own');
   }
   if (asked.hostname !== spec.hostname) {
     const names = `${quoted(asked.hostname)}, and its launch spec says ${quoted(spec.hostname)}`;

@@ -22,10 +22,11 @@ export function describePod({ definition, state }: Pod) {
 /** Without an address, none reaches the pod from outside of its microVM. */
 export function podStatus(pod: Pod): Answer<cri.PodSandboxStatus> {
   const { POD, CONTAINER } = NamespaceMode;
+  const pid = pod.definition.pids === 'pod' ? POD : CONTAINER;
   return {
     ...describePod(pod),
     network: networkOf(pod),
-    linux: { namespaces: { options: { network: POD, ipc: POD, pid: CONTAINER } } },
+    linux: { namespaces: { options: { network: POD, ipc: POD, pid } } },
   };
 }
 

@@ -8,12 +8,12 @@ import { isAbsolute } from 'node:path';
 import { checkLeadOnce } from '../../boxes/spec/asked-ports.ts';
 import type { PodRequest } from '../../pods/launch/pod-request.ts';
 import type { PodPort } from '../../pods/record/pod.ts';
-import { NamespaceMode, Protocol } from '../api/enums.ts';
+import { Protocol } from '../api/enums.ts';
 import type * as cri from '../api/messages.ts';
 import { expectHandler, expectNoOptions, teeOf } from '../handlers.ts';
 import { invalid, quoted, unsupported } from '../refusal.ts';
 import { askedLimits, nanoCpusOf } from '../security/limits.ts';
-import { checkNamespaces } from '../security/namespaces.ts';
+import { checkNamespaces, podPidsOf } from '../security/namespaces.ts';
 import { confidentialPod } from './confidential-pod.ts';
 
 const HOSTNAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,62})$/;
@@ -35,10 +35,7 @@ export function podRequest({ config, runtimeHandler }: cri.RunPodSandboxRequest)
   if (name === '') throw invalid('config.metadata.name', 'it is empty');
   const { securityContext, sysctls = {}, resources } = config.linux ?? {};
   checkNamespaces(securityContext?.namespaceOptions, 'linux.security_context');
-  if (securityContext?.namespaceOptions?.pid === NamespaceMode.TARGET) {
-    const field = 'linux.security_context.namespace_options.pid TARGET';
-    throw unsupported(field, 'a container has one, and a pod has none');
-  }
+  const pids = podPidsOf(securityContext?.namespaceOptions);
   const limits = askedLimits(resources);
   const size = { memoryBytes: limits.memoryLimitInBytes, nanoCpus: nanoCpusOf(limits) };
   const { logDirectory } = config;
@@ -52,7 +49,7 @@ export function podRequest({ config, runtimeHandler }: cri.RunPodSandboxRequest)
     tee === undefined
       ? {}
       : confidentialPod(tee, config.annotations, {
-          ...{ hostname, names, sysctls, privileged },
+          ...{ hostname, names, sysctls, privileged, pids },
           ...size,
         });
   return {
@@ -60,7 +57,7 @@ export function podRequest({ config, runtimeHandler }: cri.RunPodSandboxRequest)
     labels: { ...config.labels },
     annotations: { ...config.annotations },
     ...{ runtimeHandler, logDirectory },
-    ...{ hostname, names, privileged },
+    ...{ hostname, names, privileged, pids },
     network: 'default',
     ports: portsOf(config.portMappings),
     sysctls: { ...sysctls },

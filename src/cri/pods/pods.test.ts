@@ -92,6 +92,18 @@ describe('RunPodSandbox', () => {
     await remove(await run('unlucky'));
   });
 
+  it.each([
+    [undefined, NamespaceMode.POD],
+    [{}, NamespaceMode.POD],
+    [{ pid: NamespaceMode.POD }, NamespaceMode.POD],
+    [{ pid: NamespaceMode.CONTAINER }, NamespaceMode.CONTAINER],
+  ])('reports the namespaces of a pod that asked for %j', async (namespaceOptions, pid) => {
+    const id = await run('spaces', { linux: { securityContext: { namespaceOptions } } });
+    const { status } = await client.call(podSandboxStatus, { podSandboxId: id });
+    expect(status?.linux?.namespaces?.options).toMatchObject({ network: 0, ipc: 0, pid });
+    await remove(id);
+  });
+
   it('refuses what a microVM shares with no node, by name', async () => {
     const { POD, CONTAINER, NODE, TARGET } = NamespaceMode;
     const usual = { network: POD, ipc: POD, pid: CONTAINER };

@@ -13,7 +13,7 @@ const { POD, CONTAINER, NODE, TARGET } = NamespaceMode;
 const CONTAINER_ID = /^[0-9a-f]{1,64}$/;
 
 /**
- * Network and IPC are the pod's. Options that are left out ask for nothing.
+ * Network and IPC are the pod's, which is what options that are left out ask for.
  *
  * @param of `linux.security_context` of a pod, or of a container
  * @throws A3sError `unsupported-option`
@@ -37,21 +37,38 @@ export function checkNamespaces(options: NamespaceOption | undefined, of: string
 }
 
 /**
- * The PID namespace that a container shares; undefined for one of its own.
+ * The mode of PIDs that the containers of a pod are to have. Options that are left out are those of
+ * an empty message, whose mode is `POD`: containerd reads them so.
+ *
+ * @throws A3sError `unsupported-option` for the mode `TARGET`
+ */
+export function podPidsOf(options: NamespaceOption | undefined): 'pod' | 'container' {
+  const pid = options?.pid ?? POD;
+  if (pid === TARGET) {
+    const field = 'linux.security_context.namespace_options.pid TARGET';
+    throw unsupported(field, 'a container has one, and a pod has none');
+  }
+  return pid === POD ? 'pod' : 'container';
+}
+
+/**
+ * The PID namespace that a container shares; undefined for one of its own. Options that are left
+ * out ask for the pod's.
  *
  * @param of `linux.security_context` of the container
  * @throws A3sError `invalid-argument` for the mode `TARGET` without its container
  */
 export function pidsOf(options: NamespaceOption | undefined, of: string): Pids | undefined {
-  switch (options?.pid) {
+  const { pid = POD, targetId = '' } = options ?? {};
+  switch (pid) {
     case POD:
       return { kind: 'pod' };
     case TARGET:
-      if (!CONTAINER_ID.test(options.targetId)) {
-        const reason = `${quoted(options.targetId)} is no container`;
+      if (!CONTAINER_ID.test(targetId)) {
+        const reason = `${quoted(targetId)} is no container`;
         throw invalid(`${of}.namespace_options.target_id`, reason);
       }
-      return { kind: 'container', id: options.targetId };
+      return { kind: 'container', id: targetId };
     default:
       return undefined;
   }

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { testContainer } from '../testing/definitions.ts';
 import { containerDisks } from './container-disks.ts';
 import { expectPlainPod, expectPodPermits, podPermits } from './host-may.ts';
 import { decodeLaunchSpec, encodeLaunchSpec } from './launch-spec-annotation.ts';
+import { expectNamed } from './request-container.ts';
 
 const VECTOR = new URL('../../../test/vectors/pod-launch-spec/full.json', import.meta.url);
 const { text, digest } = JSON.parse(readFileSync(VECTOR, 'utf8')) as Record<string, string>;
@@ -46,6 +48,33 @@ describe('what a launch spec permits the host of a pod', () => {
       expect.objectContaining({ code: 'unsupported-option' }),
     );
     expectPlainPod({ id: 'p' }, 'forward ports of', 'why');
+  });
+});
+
+describe('a container that a launch spec names', () => {
+  const [db] = SPEC.containers;
+  const { image } = testContainer('c', 'p');
+  const named = testContainer('c', 'p', {
+    metadata: { name: 'db', attempt: 0 },
+    image: { ...image, manifestDigest: db?.image.manifestDigest ?? '' },
+    process: { args: ['/x'], env: [], cwd: '/', user: '', terminal: false, stdin: false },
+    confinement: {
+      ...{ capabilities: [], noNewPrivileges: true, seccomp: 'default' },
+      ...{ maskedPaths: [], readonlyPaths: [] },
+    },
+  });
+
+  it('takes a container with a PID namespace of its own, and with no other', () => {
+    expectNamed(SPEC, named);
+    for (const pids of [{ kind: 'pod' }, { kind: 'container', id: 'c' }] as const) {
+      expect(() => expectNamed(SPEC, { ...named, pids })).toThrow(
+        expect.objectContaining({
+          code: 'unsupported-option',
+          message: expect.stringContaining('a PID namespace that is shared'),
+          remedy: expect.stringContaining('CONTAINER'),
+        }),
+      );
+    }
   });
 });
 

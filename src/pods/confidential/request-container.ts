@@ -44,6 +44,18 @@ export function requestOf({
   };
 }
 
+const LEAVE_OUT = 'Leave them out.';
+const OWN_PIDS =
+  'Ask for the mode CONTAINER, as kubelet does: without a mode, CRI’s is that of the pod.';
+
+function unsupported(what: string, remedy: string): A3sError {
+  return new A3sError(
+    'unsupported-option',
+    `Cannot create the container: ${what} not supported in a confidential pod`,
+    { remedy },
+  );
+}
+
 /**
  * Finds out at create what the guest would refuse at start.
  *
@@ -51,19 +63,10 @@ export function requestOf({
  */
 export function expectNamed(spec: PodLaunchSpec, definition: ContainerDefinition): void {
   const { imageMounts, pids, confinement } = definition;
-  const [what] =
-    [
-      ['image volumes', imageMounts.length > 0],
-      ['a PID namespace that is shared', pids !== undefined],
-      ['privileges', confinement.privileged === true],
-    ].find(([, isAsked]) => isAsked) ?? [];
-  if (what !== undefined) {
-    throw new A3sError(
-      'unsupported-option',
-      `Cannot create the container: ${what} is not supported in a confidential pod`,
-      { remedy: 'Leave it out.' },
-    );
-  }
+  if (imageMounts.length > 0) throw unsupported('image volumes are', LEAVE_OUT);
+  // The guest makes what its launch spec names, which no launch spec names otherwise.
+  if (pids !== undefined) throw unsupported('a PID namespace that is shared is', OWN_PIDS);
+  if (confinement.privileged === true) throw unsupported('privileges are', LEAVE_OUT);
   const decision = decideContainer(spec, requestOf(definition));
   if (decision.permitted) return;
   throw new A3sError(

@@ -54,6 +54,11 @@ export const PodDefinition = z.strictObject({
   nanoCpus: z.int().min(0),
   /** Containers may be privileged. */
   privileged: z.boolean(),
+  /**
+   * The PID namespaces that its containers were to have; each says itself which it has. Absent of a
+   * pod of an earlier server, which reported those of the containers.
+   */
+  pids: z.enum(['pod', 'container']).optional(),
   /** Absent of a plain pod. */
   confidential: z
     .strictObject({
