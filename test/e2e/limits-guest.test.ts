@@ -114,7 +114,7 @@ it('applies ulimits to every process, and new ones to later processes', async ()
   expect((await result(show)).output).toBe('50\n60\nunlimited\nunlimited\n');
 });
 
-it('kills everything that a process with a group has started', async () => {
+it('kills everything that a process with a group has started, and nothing that it has left', async () => {
   const id = await start('sleep 7001 & (sleep 7002 &) ; sleep 7003', true);
   const slept = async () =>
     (await guest.top()).flatMap(({ args }) => args).filter((arg) => arg.startsWith('700'));
@@ -128,7 +128,10 @@ it('kills everything that a process with a group has started', async () => {
   // Its shell has ended, but the child may not be what it is to be yet.
   await expect.poll(slept, until).toEqual(['7004']);
   await guest.forget(left);
-  expect(await slept()).toEqual([]);
+  const daemon = (await guest.top()).find(({ args }) => args.includes('7004'));
+  expect(daemon).toMatchObject({ name: 'sleep' });
+  expect((await result(`kill ${daemon?.pid}`)).exit.exitCode).toBe(0);
+  await expect.poll(slept, until).toEqual([]);
 });
 
 it('enforces the limit of processes', async () => {

@@ -26,6 +26,8 @@ const { podSandboxStatus, createContainer, startContainer, stopContainer } = Run
 const { removeContainer, containerStatus, execSync } = RuntimeService.method;
 const { listContainers, podSandboxStats, updatePodSandboxResources } = RuntimeService.method;
 
+const DEADLINE_EXCEEDED = 4;
+
 let installation: Installation;
 let actor: Actor;
 let socket: string;
@@ -166,6 +168,19 @@ it('shares process ids as containers ask for, and shows one the files of another
   await until('it has ended', async () => (await statusOf(debug))?.finishedAt !== 0n);
   expect(await statusOf(debug)).toMatchObject({ exitCode: 7 });
 
+  // What an exec leaves behind goes on, until the container ends or an exec is late.
+  const left = await exec(own, 'sleep 604 >/dev/null 2>&1 & echo $!');
+  expect(left).toMatch(/^\d+\n$/);
+  const cmd = ['sh', '-c', 'sleep 605 & wait'];
+  await expect(client.call(execSync, { containerId: own, cmd, timeout: 1n })).rejects.toMatchObject(
+    { code: DEADLINE_EXCEEDED },
+  );
+  const sleepers = (): Promise<string> =>
+    exec(own, 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " "; true');
+  await until('the late one has ended', async () => !(await sleepers()).includes('sleep 605'));
+  expect(await sleepers()).toContain('sleep 604');
+  expect(await exec(own, `kill ${left}`)).toBe('');
+
   const image = { image: { image: BUSYBOX }, containerPath: '/image', readonly: true };
   const shared = await create(podSandboxId, 'shared', 'exec sleep 602', {
     ...inMode({ pid: NamespaceMode.POD }),
@@ -190,8 +205,8 @@ it('shares process ids as containers ask for, and shows one the files of another
   await until('all of them run', async () =>
     (await exec(own, 'ls /dev/shm')).includes('fifth\nfourth\nthird\n'),
   );
-  const sleepers = await client.call(listContainers, { filter: { podSandboxId } });
-  const running = sleepers.containers.filter(
+  const listed = await client.call(listContainers, { filter: { podSandboxId } });
+  const running = listed.containers.filter(
     ({ state }) => state === ContainerState.CONTAINER_RUNNING,
   );
   expect(running).toHaveLength(6);

@@ -288,7 +288,7 @@ func (b *Box) Processes() []*process.Handle {
 	return handles
 }
 
-// Forget drops an exited exec.
+// Forget drops an exited exec. What it has left behind goes on.
 func (b *Box) Forget(id string) error {
 	h, err := b.Process(id)
 	if err != nil {
@@ -298,9 +298,7 @@ func (b *Box) Forget(id string) error {
 		return ErrRunning
 	}
 	if h.Group != nil {
-		if err := h.Group.End(); err != nil {
-			return err
-		}
+		b.launcher.Cgroup.Leave(h.Group)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -46,6 +46,10 @@ type Cgroup struct {
 	limits map[string]string
 	// counters are open files of counters that are read again and again.
 	counters map[string]int
+	// children counts the groups of execs that were made.
+	children uint64
+	// left are the groups of execs that are forgotten, in which processes may be.
+	left []*Child
 }
 
 // New moves the agent out of the root group into one of its own, and makes one for the box.

@@ -3,6 +3,8 @@ package cgroup
 import (
 	"errors"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -28,7 +30,13 @@ type Child struct {
 // NewChild makes a control group below the box's. Its caller opens it to one process, and calls
 // Entered after that.
 func (c *Cgroup) NewChild(id string) (*Child, error) {
-	g := &Child{dir: c.Dir + "/" + groupPrefix + id, Procs: -1}
+	c.mu.Lock()
+	c.removeLeft()
+	c.children++
+	// What was left by an earlier process of this id may go on.
+	name := groupPrefix + id + "-" + strconv.FormatUint(c.children, 10)
+	c.mu.Unlock()
+	g := &Child{dir: c.Dir + "/" + name, Procs: -1}
 	if err := os.Mkdir(g.dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -66,9 +74,24 @@ func (g *Child) populated() (bool, error) {
 	return strings.Contains(string(events), "populated 1\n"), err
 }
 
-// Tidy removes the group if it is empty. What the process has left behind goes on until it is
-// killed, or the process is forgotten.
-func (g *Child) Tidy() { _ = syscall.Rmdir(g.dir) }
+// Tidy removes the group if it is empty. It says whether that is gone.
+func (g *Child) Tidy() bool {
+	err := syscall.Rmdir(g.dir)
+	return err == nil || err == syscall.ENOENT
+}
+
+// Leave gives a group up whose process is forgotten. What that has left behind goes on, as with
+// other container runtimes. The group is removed once it is empty and another one is made or left,
+// or with the box's.
+func (c *Cgroup) Leave(g *Child) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = append(c.left, g)
+	c.removeLeft()
+}
+
+// removeLeft removes the groups that were left and are empty. Caller holds the lock.
+func (c *Cgroup) removeLeft() { c.left = slices.DeleteFunc(c.left, (*Child).Tidy) }
 
 // End kills all processes of the group, and removes it.
 func (g *Child) End() error {
