@@ -5,7 +5,8 @@
  * @module
  */
 import { type Opened, parseRelayArgument, type RelayedPort } from '../relayed-port.ts';
-import { Room, relayTcp } from './tcp.ts';
+import { Room } from './room.ts';
+import { relayTcp } from './tcp.ts';
 import { relayUdp } from './udp.ts';
 
 /** Each takes two descriptors. */

@@ -6,29 +6,10 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import type { RelayedPort } from '../relayed-port.ts';
+import type { Room } from './room.ts';
 
 const LOOPBACK = '127.0.0.1';
 const KEEP_ALIVE_MS = 60_000;
-
-/** How many connections all ports have together. */
-export class Room {
-  #free: number;
-
-  constructor(size: number) {
-    this.#free = size;
-  }
-
-  /** @returns whether there was room; the caller leaves it then */
-  enter(): boolean {
-    if (this.#free === 0) return false;
-    this.#free -= 1;
-    return true;
-  }
-
-  leave(): void {
-    this.#free += 1;
-  }
-}
 
 /** Resolves once the port is open. */
 export async function relayTcp(
@@ -36,12 +17,18 @@ export async function relayTcp(
   room: Room,
 ): Promise<void> {
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
-    if (!room.enter()) {
+    const ends = [client];
+    const leave = room.enter(client.remoteAddress, () => {
+      for (const end of ends) end.resetAndDestroy();
+    });
+    if (leave === undefined) {
       client.resetAndDestroy();
       return;
     }
-    client.once('close', () => room.leave());
-    join(client, connect({ host: LOOPBACK, port: to, allowHalfOpen: true }));
+    client.once('close', leave);
+    const box = connect({ host: LOOPBACK, port: to, allowHalfOpen: true });
+    ends.push(box);
+    join(client, box);
   });
   // IPv4 of the same port is another program's.
   server.listen({ host: hostIp, port: hostPort, ipv6Only: true });
