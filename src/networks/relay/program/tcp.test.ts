@@ -33,7 +33,7 @@ async function port(room: InstanceType<typeof Room>) {
   await once(box, 'listening');
   await relayTcp({ hostIp: '::1', hostPort: 0, to: (box.address() as AddressInfo).port }, room);
   const relay = servers.at(-1) as Server;
-  return { number: (relay.address() as AddressInfo).port, inBox };
+  return { number: (relay.address() as AddressInfo).port, relay, inBox };
 }
 
 function dial(number: number): Socket {
@@ -53,6 +53,12 @@ async function echo(client: Socket): Promise<string> {
   client.write('ping');
   return String((await once(client, 'data'))[0]);
 }
+
+it('goes on after a connection that the host could not accept', async () => {
+  const { number, relay } = await port(new Room(8));
+  relay.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }));
+  expect(await echo(dial(number))).toBe('ping');
+});
 
 it('resets both ends of a connection that makes room for another client', async () => {
   const room = new Room(2);

@@ -33,6 +33,8 @@ export async function relayTcp(
   // IPv4 of the same port is another program's.
   server.listen({ host: hostIp, port: hostPort, ipv6Only: true });
   await once(server, 'listening');
+  // Where the host has no descriptor left, one connection fails, and the next one may not.
+  server.on('error', () => undefined);
 }
 
 /** Each side ends when the other one has, and is reset when the other one was. */
