@@ -4,6 +4,9 @@
  * @module
  */
 
+/** Metadata services of clouds are there, and the addresses of boxes' namespaces. */
+export const LINK_LOCAL = '169.254.0.0/16';
+
 /** Addresses that lead to the host itself, to its link or nowhere: no rule opens one. */
 export const NEVER_REACHED_SUBNETS = [
   '0.0.0.0/8',
@@ -12,7 +15,7 @@ export const NEVER_REACHED_SUBNETS = [
   '127.0.0.0/8',
   // Azure's WireServer, which does so too.
   '168.63.129.16/32',
-  '169.254.0.0/16',
+  LINK_LOCAL,
   '192.0.0.0/24',
   '224.0.0.0/3',
 ] as const;

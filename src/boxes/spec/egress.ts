@@ -68,6 +68,19 @@ export interface AskedEgress {
   readonly directory: string;
 }
 
+/**
+ * The DNS servers that a box asks in a network.
+ *
+ * @param network undefined: the one that the box has to itself
+ */
+export function serversIn(
+  { names }: Pick<BoxDefinition, 'names'>,
+  network: Pick<NetworkRecord, 'gateway'> | undefined,
+): readonly string[] {
+  if (network !== undefined) return [network.gateway];
+  return names.servers.length === 0 ? [GUEST_NETWORK.nameserver] : ownServers(names);
+}
+
 /** @returns undefined where neither the box nor the network has a policy */
 export async function egressIn({
   definition,
@@ -80,8 +93,7 @@ export async function egressIn({
     ...(network?.egress === undefined ? [] : [{ of: 'network' as const, ...network.egress }]),
   ];
   if (policies.length === 0) return undefined;
-  const own = names.servers.length === 0 ? [GUEST_NETWORK.nameserver] : ownServers(names);
-  const servers = network === undefined ? own : [network.gateway];
+  const servers = serversIn({ names }, network);
   return {
     ...{ uid: checkingIdentity(identity).uid, policies, namesBoxes: network !== undefined },
     ...{ resolvers: [...servers], upstreams: [...servers] },

@@ -5,12 +5,19 @@
  */
 import { hostName } from '@a3s-box/policies/network-policy';
 import { A3sError } from '../../errors.ts';
-import { parseAnyAddress } from '../../networks/address.ts';
+import {
+  type Address,
+  type AnySubnet,
+  containsAny,
+  parseAnyAddress,
+  readAnySubnet,
+} from '../../networks/address.ts';
 import { type Asked, type Explanation, explain } from '../../networks/egress/explain.ts';
 import { allHostSubnets } from '../../networks/host-subnets.ts';
 import type { NetworkRecord } from '../../networks/network.ts';
 import type { Box } from '../record/box.ts';
 import type { Services } from '../services/services.ts';
+import { serversIn } from '../spec/egress.ts';
 
 /** What is asked: a name or an address, a port and a protocol. */
 export interface AskedConnection {
@@ -37,13 +44,28 @@ export async function explainEgress(
   const explained = (network: string, record?: NetworkRecord): ExplainedNetwork => {
     const policy = record?.egress;
     const ofNetwork = policy === undefined ? [] : [{ of: 'network' as const, ...policy }];
-    return { network, ...explain([...ofBox, ...ofNetwork], asked, own) };
+    const resolvers = serversIn(definition, record).flatMap((text) => parseAnyAddress(text) ?? []);
+    const subnets = record === undefined ? [] : subnetsOf(record);
+    const asks = { own, subnets, hasIpv6: record?.ipv6 !== undefined, resolvers };
+    return { network, ...explain([...ofBox, ...ofNetwork], asked, asks) };
   };
-  const outward = definition.endpoints.flatMap(({ network }) => {
-    const record = networks.get(network);
-    return record === undefined || record.internal ? [] : [explained(record.name, record)];
-  });
+  const records = definition.endpoints.flatMap(({ network }) => networks.get(network) ?? []);
+  // What is in a network goes there, also where that network has no way out.
+  const { address } = asked;
+  const inside = records.filter((record) => address !== undefined && has(record, address));
+  if (inside.length > 0) return inside.map((record) => explained(record.name, record));
+  const outward = records.flatMap((record) =>
+    record.internal ? [] : [explained(record.name, record)],
+  );
   return definition.network === 'default' ? [explained('bridge'), ...outward] : outward;
+}
+
+function subnetsOf({ subnet, ipv6 }: NetworkRecord): AnySubnet[] {
+  return [subnet, ...(ipv6 === undefined ? [] : [ipv6.subnet])].map(readAnySubnet);
+}
+
+function has(record: NetworkRecord, address: Address): boolean {
+  return subnetsOf(record).some((subnet) => containsAny(subnet, address));
 }
 
 function target(host: string): Pick<Asked, 'name' | 'address'> {

@@ -54,9 +54,9 @@ export const EgressExplained = z.strictObject({
     z.strictObject({
       Network: z.string(),
       Allowed: z.boolean(),
-      /** The policy that decides; empty: there is none. */
+      /** The policy that decides; empty: none does. */
       Policy: z.enum(['box', 'network', '']),
-      /** The rule that decides, or why none does. */
+      /** The rule that decides, or why none does; empty: there is no policy. */
       Rule: z.string(),
       /** What else it depends on. */
       Notes: z.array(z.string()),

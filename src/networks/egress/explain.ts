@@ -4,7 +4,8 @@
  * @module
  */
 import type { NetworkRule } from '@a3s-box/policies/network-policy';
-import type { Address, AnySubnet } from '../address.ts';
+import { type Address, type AnySubnet, containsAny, readAnySubnet } from '../address.ts';
+import { HOST_SUBNETS6, LINK_LOCAL } from '../special-addresses.ts';
 import { carries, decideConnection, decideName, type Policy } from './decide.ts';
 import { type RecordedPolicy, readPolicy, ruleText } from './egress.ts';
 
@@ -27,17 +28,33 @@ export interface Explanation {
   readonly notes: readonly string[];
 }
 
-/** @param own the host's own networks */
+/** The network through which the connection would go. */
+export interface AskedNetwork {
+  /** The host's own networks. */
+  readonly own: readonly AnySubnet[];
+  /** Its own addresses; none: a box has it to itself. */
+  readonly subnets: readonly AnySubnet[];
+  readonly hasIpv6: boolean;
+  /** Where questions of the box about names go. */
+  readonly resolvers: readonly Address[];
+}
+
+const DNS_PORT = 53;
+/** What no box reaches, with or without a policy. */
+const UNREACHABLE = [LINK_LOCAL, ...HOST_SUBNETS6].map(readAnySubnet);
+
 export function explain(
   policies: readonly NamedPolicy[],
   asked: Asked,
-  own: readonly AnySubnet[],
+  network: AskedNetwork,
 ): Explanation {
+  const before = beforePolicies(policies.length > 0, asked, network);
+  if (before !== undefined) return { ...before, of: undefined, notes: [] };
   const notes: string[] = [];
   let allowing: { of: 'box' | 'network'; rule: string } | undefined;
   for (const policy of policies) {
     const rules = readPolicy(policy);
-    const found = decide(rules, asked, own);
+    const found = decide(rules, asked, network.own);
     notes.push(...found.notes);
     const rule = ruleText(policy, found.by);
     if (!found.allowed) return { allowed: false, of: policy.of, rule, notes };
@@ -45,6 +62,39 @@ export function explain(
   }
   if (allowing === undefined) return { allowed: true, of: undefined, rule: '', notes: [] };
   return { allowed: true, ...allowing, notes };
+}
+
+/** What is decided without a policy. */
+function beforePolicies(
+  isLimited: boolean,
+  { name, address, port }: Asked,
+  { subnets, hasIpv6, resolvers }: AskedNetwork,
+): { readonly allowed: boolean; readonly rule: string } | undefined {
+  if (address !== undefined) {
+    const isResolver = isLimited && resolvers.includes(address);
+    if (isResolver && port === DNS_PORT) {
+      return { allowed: true, rule: 'the box’s own questions are decided by the names in them' };
+    }
+    if (isIn(subnets, address)) {
+      if (isResolver) return { allowed: false, rule: 'it answers questions about names alone' };
+      return { allowed: true, rule: 'boxes of the same network are not outside' };
+    }
+    if (typeof address === 'bigint' && !hasIpv6) {
+      return { allowed: false, rule: 'the box has no IPv6 in this network' };
+    }
+    if (!isLimited && isIn(UNREACHABLE, address)) {
+      return { allowed: false, rule: 'it is link-local, or a metadata service' };
+    }
+  }
+  if (!isLimited) return undefined;
+  if (name !== undefined && subnets.length > 0 && !name.includes('.')) {
+    return { allowed: true, rule: 'names without a dot are those of boxes of the same network' };
+  }
+  return undefined;
+}
+
+function isIn(subnets: readonly AnySubnet[], address: Address): boolean {
+  return subnets.some((subnet) => containsAny(subnet, address));
 }
 
 function decide(policy: Policy, asked: Asked, own: readonly AnySubnet[]) {

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { LINK_LOCAL } from '../special-addresses.ts';
 import { type Endpoint, isOwnNetwork } from './endpoint.ts';
 import { writeSettings } from './namespace.ts';
 import { UPLINK } from './netavark.ts';
@@ -20,8 +21,6 @@ export const INSIDE = '169.254.77.1';
 export const HOST = '169.254.1.2';
 /** Of the side of each tap device that is the namespace’s. */
 export const GATEWAY_MAC = '9a:55:9a:55:9a:55';
-/** Metadata services of clouds, and the addresses of the namespaces themselves. */
-const LINK_LOCAL = '169.254.0.0/16';
 
 /** The device through which published ports come, and the namespace's address on it. */
 export const PUBLISH = {

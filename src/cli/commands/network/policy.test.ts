@@ -14,14 +14,16 @@ describe('network policy explain', () => {
 
   it('says by which rule, in a line for each network', async () => {
     const open = { Network: 'bridge', Allowed: true, Policy: '', Rule: '', Notes: [] };
+    const inside = { ...open, Network: 'back', Rule: 'boxes are not outside' };
     server.answers.set(path, {
-      json: { Target: 'a.example:443/tcp', Networks: [explained, open] },
+      json: { Target: 'a.example:443/tcp', Networks: [explained, open, inside] },
     });
     expect(await a3s('network', 'policy', 'explain', 'web', 'a.example:443')).toMatchObject({
       status: 0,
       stdout: `a.example:443/tcp through db: refused by deny:a.example (policy of the network)
   the name does not resolve
 a.example:443/tcp through bridge: allowed since there is no policy
+a.example:443/tcp through back: allowed since boxes are not outside
 `,
     });
     const json = await a3s(
@@ -33,7 +35,7 @@ a.example:443/tcp through bridge: allowed since there is no policy
       'web',
       'a.example:443',
     );
-    expect(JSON.parse(json.stdout)).toMatchObject({ Networks: [explained, open] });
+    expect(JSON.parse(json.stdout)).toMatchObject({ Networks: [explained, open, inside] });
   });
 
   it.each([

@@ -54,7 +54,7 @@ function text(found: Received<EgressExplained>): string {
       const policy = stringOf(each.Policy);
       const why =
         policy === ''
-          ? 'since there is no policy'
+          ? `since ${stringOf(each.Rule) || 'there is no policy'}`
           : `by ${stringOf(each.Rule)} (policy of the ${policy})`;
       const notes = stringsOf(each.Notes).map((note) => `  ${note}\n`);
       return [`${target} through ${stringOf(each.Network)}: ${verdict} ${why}\n`, ...notes];

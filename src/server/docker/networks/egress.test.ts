@@ -201,6 +201,23 @@ describe('an explanation', () => {
     ]);
   });
 
+  it('explains that boxes of its networks are reached in them, also without a way out', async () => {
+    await network('front', { Egress: { Rules: [] } });
+    await network('inner', { Internal: true });
+    const id = await home.create(['x'], {
+      NetworkingConfig: { EndpointsConfig: { front: {}, inner: {} } },
+      HostConfig: { NetworkMode: 'front' },
+    });
+    const { body } = await home.call('GET', '/networks/inner');
+    const [{ Gateway }] = (body as { IPAM: { Config: [{ Gateway: string }] } }).IPAM.Config;
+    expect((await explain(id, `host=${Gateway}&port=5432`)).body).toMatchObject({
+      Networks: [{ Network: 'inner', Allowed: true, Policy: '' }],
+    });
+    expect((await explain(id, 'host=db&port=5432')).body).toMatchObject({
+      Networks: [{ Network: 'front', Allowed: true, Policy: '' }],
+    });
+  });
+
   it('explains that a box has no policy, and refuses an invalid target', async () => {
     const id = await home.create(['x']);
     expect((await explain(id, 'host=a.example&port=443')).body).toEqual({
