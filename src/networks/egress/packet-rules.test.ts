@@ -109,6 +109,12 @@ describe('the rules of a limited namespace', () => {
     expect(chain('forward', [policy])).not.toContain('ip daddr 10.89.1.0/24 accept');
   });
 
+  it('leaves other ports of a DNS server outside to the policy', () => {
+    const forward = chain('forward', [policy]);
+    expect(forward).toContain('ip daddr { 10.0.2.3 } meta l4proto { tcp, udp } th dport 53 reject');
+    expect(forward).not.toContain('ip daddr { 10.0.2.3 } reject');
+  });
+
   it('lets the egress program reach resolvers, and the web servers of permitted names', () => {
     expect(chain('program', [policy])).toEqual([
       'ip daddr 127.0.0.1 udp dport { 5354, 5355 } accept',

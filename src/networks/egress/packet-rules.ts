@@ -169,9 +169,11 @@ export function egressRules(place: LimitedPlace): string {
     // It belongs to no connection whose destination the rules could look at.
     'ct state invalid drop',
     `iifname != ${tap} accept`,
-    // Nothing but the program asks the resolvers.
-    `${resolvers} reject`,
-    ...(subnet === undefined ? [] : [`ip daddr ${subnet} accept`]),
+    // Nothing but the program asks the resolvers. In a network of boxes that is all that they do; a
+    // server outside may have other services.
+    ...(subnet === undefined
+      ? [`${resolvers} meta l4proto { tcp, udp } th dport 53 reject`]
+      : [`${resolvers} reject`, `ip daddr ${subnet} accept`]),
     ...(ipv6 === undefined
       ? []
       : [
