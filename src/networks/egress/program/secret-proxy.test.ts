@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer as createHttps, type Server as HttpsServer } from 'node:https';
-import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server, Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { LeafCertificates } from '../../../tls-proxy/leaf-certificates.ts';
 import { makeAuthority } from '../../../tls-proxy/make-authority.ts';
 import { type KeptSecrets, makeSecrets } from '../secrets.ts';
@@ -291,6 +291,28 @@ describe('the proxy for hosts that get egress secrets', () => {
     client.on('error', () => undefined);
     client.write(get(auth()));
     await expect.poll(() => closed).toBe(true);
+  });
+
+  it('asks a silent box and a silent host whether they are there', async () => {
+    const asked = new Set<number | undefined>();
+    const keepAlive = vi.spyOn(Socket.prototype, 'setKeepAlive').mockImplementation(function (
+      this: Socket,
+      isOn,
+    ) {
+      if (isOn === true) asked.add(this.localPort);
+      return this;
+    });
+    try {
+      let toHost: number | undefined;
+      const { port } = await world((request, response) => {
+        toHost = request.socket.remotePort;
+        quiet(request, response);
+      });
+      expect(await ask(port, get(auth()))).toContain('done');
+      expect(asked).toEqual(new Set([port, toHost]));
+    } finally {
+      keepAlive.mockRestore();
+    }
   });
 
   it('ends a client that says nothing, with or without TLS', async () => {

@@ -58,6 +58,8 @@ const HEAD_MS = 30_000;
 const CONNECT_MS = 10_000;
 /** For a client that takes nothing of an answer. */
 const STALLED_MS = 120_000;
+/** After so long without a byte, a side is asked whether it is there: an answer may take long. */
+const KEEP_ALIVE_MS = 60_000;
 const MAX_HEADERS = 32 * 1024;
 
 export class SecretProxy {
@@ -92,6 +94,7 @@ export class SecretProxy {
       client.resetAndDestroy();
       return;
     }
+    client.setKeepAlive(true, KEEP_ALIVE_MS);
     const secured = new TLSSocket(client, {
       isServer: true,
       secureContext: this.#certificates.contextFor(connection.name),
@@ -188,6 +191,7 @@ export class SecretProxy {
   async #secured(name: string, open: HostConnection['open']): Promise<TLSSocket> {
     const socket = await open();
     if (socket === undefined) throw new UpstreamFailed('no address of the host can be reached');
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     const server = connectTls({
       ...{ socket, servername: name, secureContext: this.#trusting, rejectUnauthorized: true },
       ALPNProtocols: ['http/1.1'],
