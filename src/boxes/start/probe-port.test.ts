@@ -59,3 +59,16 @@ it.each(['tcp', 'udp'] as const)('chooses no free port of %s twice', async (prot
   // None of them is held any longer.
   expect(await resolvePorts(chosen)).toEqual(chosen);
 });
+
+// A link-local address without its link, an IPv4 address in the form of IPv6, and a group's.
+it.each(['fe80::1', '::ffff:7f00:1', 'ff02::1', '203.0.113.77'])(
+  'refuses a port at %s, which no socket of this host can have, as a mistake of the client',
+  async (hostIp) => {
+    for (const protocol of ['tcp', 'udp'] as const) {
+      const asked = resolvePorts([{ boxPort: 80, protocol, hostIp, hostPort: 0 }]);
+      await expect(asked).rejects.toMatchObject({
+        ...{ code: 'invalid-argument', remedy: 'Choose an address of this host.' },
+      });
+    }
+  },
+);

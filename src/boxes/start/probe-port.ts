@@ -132,6 +132,7 @@ function explain(error: NodeJS.ErrnoException, host: string, port: number): A3sE
       });
     case 'EADDRNOTAVAIL':
     case 'EAFNOSUPPORT':
+    case 'EINVAL':
       return new A3sError('invalid-argument', `Bind for ${where} failed: no such address here`, {
         cause: error,
         remedy: 'Choose an address of this host.',
