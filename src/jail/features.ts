@@ -26,7 +26,9 @@ export async function probeFeatures(host: JailHost): Promise<HostFeatures> {
     writable: [],
     readable: [],
     network: false,
-    outlives: false,
+    // It ends by itself. Were bwrap killed with this process, its child could be left behind: until
+    // bwrap has mapped its ids it waits for that, and nothing would end it.
+    outlives: true,
     limits: { openFiles: 64 },
   };
   const builds = (features: BuiltFeatures): Promise<string | undefined> =>
