@@ -138,6 +138,34 @@ it('hands over connections to which an HTTP server can write heads and bytes at 
   end();
 });
 
+it('loses no connection that a program makes while one build ends and another begins', async () => {
+  const { builder } = await used();
+  const { sockets } = await agentOf(0);
+  const served = (words: string) =>
+    builder.serveProxy((connection) => {
+      connection.on('error', () => undefined).end(words);
+    });
+  let end = served('build 0');
+  expect(await text(await sockets.dial(3128))).toBe('build 0');
+  for (let index = 1; index < 5; index += 1) {
+    end();
+    end = served(`build ${index}`);
+    expect(await text(await sockets.dial(3128))).toBe(`build ${index}`);
+  }
+  end();
+});
+
+it('hands over connections after any number that programs have reset at once', async () => {
+  const { builder } = await used();
+  const end = builder.serveStepProxy((connection) => {
+    connection.on('error', () => undefined).end('to a step');
+  });
+  const { sockets } = await agentOf(0);
+  for (let index = 0; index < 60; index += 1) (await sockets.dial(3129)).destroy();
+  expect(await text(await sockets.dial(3129))).toBe('to a step');
+  end();
+});
+
 it('starts another one where its microVM has ended', async () => {
   const first = await used();
   const [before] = boxes();

@@ -12,9 +12,9 @@ import type { Builder } from '../build/builder.ts';
 import { A3sError } from '../errors.ts';
 import { GuestRefusal } from '../guest/refusal.ts';
 import { type Digest, hexOf } from '../oci/digest.ts';
-import { bytesOnly } from './bytes-only.ts';
 import { KEPT_BYTES } from './cache-size.ts';
 import { BRIDGE, BRIDGE_PORT, PROXY_PORT, STEP_PROXY_PORT } from './ports.ts';
+import { ProxyPort } from './proxy-port.ts';
 import { BLOBS, DOCKER_SOCKET } from './request.ts';
 
 /**
@@ -36,6 +36,8 @@ export class RunningBuilder implements Builder {
   readonly stepProxy = `http://${BRIDGE}:${BRIDGE_PORT}`;
   readonly #box: Pick<RunningBox, 'guest' | 'signal'>;
   readonly #log: Logger;
+  readonly #proxy: ProxyPort;
+  readonly #steps: ProxyPort;
 
   constructor(
     made: Pick<Builder, 'name' | 'authority' | 'image' | 'cacheDisk'>,
@@ -48,6 +50,8 @@ export class RunningBuilder implements Builder {
     this.cacheDisk = made.cacheDisk;
     this.#box = box;
     this.#log = log;
+    this.#proxy = this.#portOf(PROXY_PORT, PROXY_CONNECTIONS);
+    this.#steps = this.#portOf(STEP_PROXY_PORT, STEP_CONNECTIONS);
   }
 
   /** Whether its microVM is gone, or this server has released it. */
@@ -75,41 +79,25 @@ export class RunningBuilder implements Builder {
   }
 
   serveProxy(serve: (connection: Duplex) => void): () => void {
-    return this.#serveAll(PROXY_PORT, PROXY_CONNECTIONS, serve);
+    return this.#proxy.serve(serve);
   }
 
   serveStepProxy(serve: (connection: Duplex) => void): () => void {
-    return this.#serveAll(STEP_PROXY_PORT, STEP_CONNECTIONS, serve);
+    return this.#steps.serve(serve);
   }
 
-  /** Where it is called twice for a port, each gets some of the connections. */
-  #serveAll(port: number, places: number, serve: (connection: Duplex) => void): () => void {
-    const stop = new AbortController();
-    const signal = AbortSignal.any([stop.signal, this.#box.signal]);
-    setMaxListeners(0, signal);
-    for (let place = 0; place < places; place += 1) void this.#serve(port, serve, signal);
-    return () => stop.abort();
-  }
-
-  /** Serves one connection after the other. Never rejects. */
-  async #serve(
-    port: number,
-    serve: (connection: Duplex) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    while (!signal.aborted) {
-      try {
-        const guest = await this.#box.guest();
-        const connection = await guest.acceptConnection(port, signal);
-        const closed = new Promise((resolve) => connection.once('close', resolve));
-        serve(bytesOnly(connection));
-        await closed;
-      } catch (error) {
-        if (signal.aborted) return;
+  #portOf(port: number, places: number): ProxyPort {
+    const { signal } = this.#box;
+    // One listener for each place.
+    const gone = AbortSignal.any([signal]);
+    setMaxListeners(0, gone);
+    return new ProxyPort({
+      ...{ places, signal },
+      accept: async () => (await this.#box.guest()).acceptConnection(port, gone),
+      failed: (error) => {
         this.#log.error('a builder’s proxy has no connection', error, { builder: this.name });
-        await delay(RETRY_MS, undefined, { signal }).catch(() => undefined);
-      }
-    }
+      },
+    });
   }
 
   /**
