@@ -4,8 +4,10 @@
  *
  * @module
  */
+
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
+import { attachWhole } from '../../src/networks/host/attach-whole.ts';
 import { Endpoint } from '../../src/networks/host/endpoint.ts';
 import { NamespaceNetworks } from '../../src/networks/host/namespace-networks.ts';
 
@@ -21,7 +23,7 @@ const networks = new NamespaceNetworks(directory, log, { bundle, roots: async ()
 
 process.send?.('ready');
 for (;;) {
-  const tap = await networks.attach({ ...endpoint, ports: [] });
+  const tap = await attachWhole(networks, { ...endpoint, ports: [] });
   await networks.publish(endpoint);
   closeSync(tap);
   await networks.detach(endpoint.box);

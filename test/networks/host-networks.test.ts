@@ -13,6 +13,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { attachWhole } from '../../src/networks/host/attach-whole.ts';
 import { userNetworks } from '../../src/networks/host/available.ts';
 import type { Endpoint } from '../../src/networks/host/endpoint.ts';
 import { NamespaceNetworks } from '../../src/networks/host/namespace-networks.ts';
@@ -59,7 +60,7 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
   async function attach(more: Partial<Endpoint> & Pick<Endpoint, 'box'>): Promise<void> {
     const names = [more.box === web ? 'box2' : 'box3'];
     taps.push(
-      await networks.attach({ names, network, ...addressOf(more.box), ports: [], ...more }),
+      await attachWhole(networks, { names, network, ...addressOf(more.box), ports: [], ...more }),
     );
   }
   function addressOf(box: string): { address: string; mac: string } {
@@ -207,6 +208,27 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     await expect(attach({ box: web, ports })).rejects.toMatchObject({ code: 'port-in-use' });
     expect(existsSync(directory)).toBe(false);
     server.close();
+  });
+
+  it('hands over a tap device that is down until the box is in its network', async () => {
+    const state = (): string => inside(web, 'ip', '-brief', 'link', 'show', 'tap0').slice(0, 30);
+    const endpoint = { box: web, names: ['web'], network, ...addressOf(web), ports: [] };
+    const { tap, whole } = await networks.attach(endpoint);
+    taps.push(tap);
+    // Nothing of this process goes on meanwhile.
+    expect(state()).toContain(' DOWN ');
+    expect(inside(web, 'nft', 'list', 'tables')).toContain('table inet box');
+    await whole;
+    expect(state()).not.toContain(' DOWN ');
+  });
+
+  it('takes away what it had made where the rest fails', async () => {
+    const address = '10.99.1.2';
+    const there = { box: web, names: ['web'], network, ...addressOf(web), ports: [], address };
+    const { tap, whole } = await networks.attach(there);
+    taps.push(tap);
+    await expect(whole).rejects.toMatchObject({ code: 'network-failed' });
+    expect(existsSync(directory)).toBe(false);
   });
 
   it('puts a box that is there already into the network anew', async () => {

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { setImmediate as otherWork } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { question } from '../../src/networks/egress/testing/dns-bytes.ts';
+import { attachWhole } from '../../src/networks/host/attach-whole.ts';
 import type { Endpoint } from '../../src/networks/host/endpoint.ts';
 import { NamespaceNetworks } from '../../src/networks/host/namespace-networks.ts';
 import { GATEWAY_MAC } from '../../src/networks/host/routed.ts';
@@ -93,7 +94,7 @@ describe.runIf(await canRun())('a hostile guest in a network of others', () => {
     const place: Endpoint = {
       ...{ box: digit.repeat(64), names: [`box${digit}`], network, ports: [], address, mac, host },
     };
-    const tap = await networks.attach(place);
+    const tap = await attachWhole(networks, place);
     const has = { address, mac, mtu: network.mtu, prefixLength: 16, gateway: network.gateway };
     const guest = await Guest.start(join(directory, '..', `guest${digit}`), tap, has);
     guests.push(guest);
@@ -279,7 +280,7 @@ describe.runIf(await canRun())('a hostile guest in a network of others', () => {
       for (const n of numbers) {
         const place = { box: `f${digitsOf(n)}`.padEnd(64, '0'), names: [`many${n}`], network };
         const mac = `02:00:00:00:01:${digitsOf(n).slice(2)}`;
-        taps.push(await networks.attach({ ...place, address: addressOf(n), mac, ports: [] }));
+        taps.push(await attachWhole(networks, { ...place, address: addressOf(n), mac, ports: [] }));
       }
       expect(readdirSync(directory).filter((name) => name.endsWith('.abababababab'))).toHaveLength(
         BOXES,

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { question, recordBytes } from '../../src/networks/egress/testing/dns-bytes.ts';
+import { attachWhole } from '../../src/networks/host/attach-whole.ts';
 import type { Endpoint } from '../../src/networks/host/endpoint.ts';
 import { libc } from '../../src/networks/host/libc.ts';
 import { makeNamespace, removeNamespace } from '../../src/networks/host/namespace.ts';
@@ -192,7 +193,7 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
   }
 
   async function start(has: Endpoint): Promise<Guest> {
-    const tap = await networks.attach(has);
+    const tap = await attachWhole(networks, has);
     const guest = await Guest.start(at(`guest${has.mac.slice(-1)}`), tap, {
       ...{ ...has, mtu: network.mtu, prefixLength: 24, gateway: network.gateway },
     });

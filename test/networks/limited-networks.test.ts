@@ -12,6 +12,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { attachWhole } from '../../src/networks/host/attach-whole.ts';
 import type { Endpoint } from '../../src/networks/host/endpoint.ts';
 import { NamespaceNetworks } from '../../src/networks/host/namespace-networks.ts';
 import { hostAddress } from '../../src/networks/host-address.ts';
@@ -112,7 +113,7 @@ itAsRoot(
     const { port } = server.address() as { port: number };
     const box = place('1', own, [`allow:${host}`]);
     const ask = () => reach(box, host, port);
-    taps.push(await networks.attach(box));
+    taps.push(await attachWhole(networks, box));
     expect(processes().sort()).toEqual(['bwrap', 'node', 'pasta']);
     expect(await ask()).toBe('reached');
     await killAll();
@@ -129,7 +130,7 @@ itAsRoot(
 itAsRoot('keeps limits of boxes in shared networks over the end of a server', async () => {
   const limited = place('2', shared, ['allow:*.example.org']);
   const { egress: _, ...free } = place('3', shared, []);
-  for (const box of [limited, free]) taps.push(await networks.attach(box));
+  for (const box of [limited, free]) taps.push(await attachWhole(networks, box));
   const all = ['aardvark-dns', 'bwrap', 'node', 'pasta'];
   expect(processes().sort()).toEqual(all);
   await killAll();
@@ -154,7 +155,7 @@ itAsRoot(
   'leaves a shared network to the boxes in it when the last limited box of its own goes',
   async () => {
     const [alone, other] = [place('1', own, []), place('2', shared, [])];
-    for (const box of [alone, other]) taps.push(await networks.attach(box));
+    for (const box of [alone, other]) taps.push(await attachWhole(networks, box));
     await networks.detach(other.box);
     expect(processes().sort()).toEqual(['bwrap', 'node', 'pasta']);
     expect(existsSync(join(directory, 'holder'))).toBe(false);
@@ -165,7 +166,7 @@ itAsRoot(
 
 itAsRoot('puts no box into a network whose limits cannot be served', async () => {
   networks = new NamespaceNetworks(directory, log, { bundle: '/nowhere/egress.cjs', roots });
-  await expect(networks.attach(place('1', own, []))).rejects.toMatchObject({
+  await expect(attachWhole(networks, place('1', own, []))).rejects.toMatchObject({
     code: 'network-failed',
     message: expect.stringContaining('/nowhere/egress.cjs'),
     remedy: expect.stringContaining('Install'),

@@ -7,6 +7,7 @@ import { closeSync } from 'node:fs';
 import { GUEST_NETWORK, TAP_MTU } from '../../engine/network.ts';
 import { A3sError } from '../../errors.ts';
 import type { Endpoint as HostEndpoint } from '../../networks/host/endpoint.ts';
+import type { Attachment } from '../../networks/host/host-networks.ts';
 import { reachedBy } from '../../networks/links.ts';
 import type { Endpoint, NetworkRecord } from '../../networks/network.ts';
 import { mtuOf } from '../../networks/options.ts';
@@ -25,11 +26,10 @@ import type { RunningBox } from './running-box.ts';
 /** What it takes of the server that a box comes into a network. */
 export type PlacesHost = Pick<Services, 'networks' | 'hostNetworks' | 'home'>;
 
-/** A place on record, and the tap device that leads there, which the caller closes. */
-export interface Entered {
+/** A place on record, and the way there. */
+export interface Entered extends Attachment {
   readonly place: Endpoint;
   readonly mtu: number;
-  readonly tap: number;
 }
 
 /** A box of which nothing counts here but what it is and how it is called. */
@@ -62,7 +62,7 @@ export async function enterNetwork(
   await rt.networks.expectAvailable();
   const place = rt.networks.attach(asked.network, box.definition.id, asked, card, cardMac);
   const endpoint = await hostEndpoint(rt, box, { asked, place, ports });
-  return { place, mtu: endpoint.network.mtu, tap: await rt.hostNetworks.attach(endpoint) };
+  return { place, mtu: endpoint.network.mtu, ...(await rt.hostNetworks.attach(endpoint)) };
 }
 
 /** Whether the network that the box has to itself is one that the host filters for it. */
@@ -91,15 +91,13 @@ export function isLedByHost(definition: Pick<BoxDefinition, 'network' | 'egress'
 
 /**
  * Makes the network that a limited box has to itself, anew where it is there already.
- *
- * @returns the tap device that leads there, which the caller closes
  * @throws A3sError `network-unavailable`, `network-failed`, `port-in-use`
  */
 export async function enterLimitedOwn(
   rt: PlacesHost,
   { definition, name }: NamedBox,
   ports: readonly Port[],
-): Promise<number> {
+): Promise<Attachment> {
   await expectLimits(rt.networks, definition.egress);
   const { address, gateway, nameserver, mtu } = GUEST_NETWORK;
   return await rt.hostNetworks.attach({
@@ -122,8 +120,9 @@ export async function attachCard(
   vm: RunningBox['vm'],
   wanted: Parameters<typeof enterNetwork>[2],
 ): Promise<void> {
-  const { place, tap } = await enterNetwork(rt, box, wanted);
+  const { place, tap, whole } = await enterNetwork(rt, box, wanted);
   try {
+    await whole;
     await vm.attachNic(wanted.card, { mac: place.cardMac ?? place.mac, uplink: { tap } });
   } finally {
     closeSync(tap);

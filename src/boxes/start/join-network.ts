@@ -27,6 +27,11 @@ export interface JoinedNetwork {
   readonly moreNics?: readonly Nic[] | undefined;
   readonly network: BoxSpec['network'];
   readonly hosts: BoxSpec['hosts'];
+  /**
+   * Settles when the network can be used, and not before that does anything of the box run. Rejects
+   * where it could not be made; a caller that has failed before may leave that unhandled.
+   */
+  readonly whole: Promise<void>;
   /** The VMM has what it needs, or will not be started. */
   release(): void;
 }
@@ -70,10 +75,13 @@ async function joinFurther(
     ...{ mac: idleMac(definition, card), ports: [], redirectable: true, idle: true },
   });
   try {
+    await first.whole;
     for (const [at, asked] of furtherEndpoints(definition).entries()) {
       const here = asked === publishing ? ports : [];
-      const { place, tap } = await enterNetwork(rt, box, { asked, card: at + 1, ports: here });
+      const entered = await enterNetwork(rt, box, { asked, card: at + 1, ports: here });
+      const { place, tap } = entered;
       moreNics.push({ mac: place.mac, ports: [], tap, redirectable: true });
+      await entered.whole;
     }
   } catch (error) {
     release();
@@ -104,7 +112,7 @@ async function joinFirst(
   const host = await gatewayFor(names);
   // An internal network publishes none; a later one of the box may.
   const here = publishingPlace(rt, definition)?.network === asked.network ? ports : [];
-  const { place, mtu, tap } = await enterNetwork(
+  const { place, mtu, tap, whole } = await enterNetwork(
     ...([rt, { definition, name }, { asked, card: 0, ports: here }] as const),
   );
   const { address, prefixLength, gateway, mac } = place;
@@ -116,7 +124,7 @@ async function joinFirst(
       ...resolverOf(names, NETWORK_OPTIONS),
     },
     hosts: hostsOf(names, host),
-    release: () => closeSync(tap),
+    ...{ whole, release: () => closeSync(tap) },
   };
 }
 
@@ -128,11 +136,11 @@ async function limitedOwn(
 ): Promise<JoinedNetwork> {
   const { names } = box.definition;
   const hosts = hostsOf(names, await gatewayFor(names));
-  const tap = await enterLimitedOwn(rt, box, ports);
+  const { tap, whole } = await enterLimitedOwn(rt, box, ports);
   const mac = macAddress(box.definition);
   return {
     nic: { mac, ports: [], tap },
-    ...{ network: guestNic(mac, names), hosts, release: () => closeSync(tap) },
+    ...{ network: guestNic(mac, names), hosts, whole, release: () => closeSync(tap) },
   };
 }
 
@@ -145,7 +153,8 @@ export async function ownNetwork(
   if (definition.network === 'user') throw withoutNetwork(definition.id);
   if (hasLimitedOwn(definition)) throw withoutLimits(definition.id);
   const { names } = definition;
-  const rest = { hosts: hostsOf(names, await gatewayFor(names)), release };
+  const hosts = hostsOf(names, await gatewayFor(names));
+  const rest = { hosts, whole: Promise.resolve(), release };
   if (definition.network === 'none') return { nic: undefined, network: { kind: 'none' }, ...rest };
   const mac = macAddress(definition);
   return { nic: { mac, ports: ports.map(forward) }, network: guestNic(mac, names), ...rest };

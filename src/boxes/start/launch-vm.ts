@@ -28,6 +28,8 @@ export interface LaunchedVm extends Omit<RunningBoxOptions, 'connectMs'> {
   readonly vm: Vm;
   /** Gives the guest its spec. */
   readonly giveSpec: (running: RunningBox) => Promise<Guest>;
+  /** Settles when its network is made. */
+  readonly whole: Promise<void>;
 }
 
 /** @param taken undefined: the microVM boots */
@@ -37,19 +39,18 @@ export async function launchVm(
   found: Found,
   taken: TakenTemplate | undefined,
 ): Promise<LaunchedVm> {
-  const { vm, spec, throwaway } = await launchDescribed(rt, box, found, taken);
+  const { vm, whole, spec, throwaway } = await launchDescribed(rt, box, found, taken);
   if (taken === undefined) {
     const giveSpec = async (running: RunningBox): Promise<Guest> => {
       const guest = await running.guest();
       await guest.putSpec(spec, running.signal);
       return guest;
     };
-    return { vm, giveSpec };
+    return { vm, whole, giveSpec };
   }
   const handshake = new Handshake(vm.id, taken.protocol, (guest) => guest.putSpec(spec));
   return {
-    vm,
-    held: taken,
+    ...{ vm, whole, held: taken },
     firstContact: { known: handshake.known, connectMs: Math.min(RESUME_MS, rt.startTimeoutMs) },
     giveSpec: async (running) => {
       const guest = await resumed(running);
@@ -61,8 +62,7 @@ export async function launchVm(
   };
 }
 
-interface Described {
-  readonly vm: Vm;
+interface Described extends Pick<LaunchedVm, 'vm' | 'whole'> {
   /** The spec for the guest. */
   readonly spec: BoxSpec;
   /** A file that is not needed once the microVM has it open. */
@@ -83,13 +83,14 @@ async function launchDescribed(
       ? { start: 'cold' as const }
       : { start: 'template' as const, source: taken.template.key };
   await makeRuntimeDirectory(directory, identity);
-  const { vm, disks, description } = await launchOnPorts(rt, box, {
+  const { disks, description, ...launched } = await launchOnPorts(rt, box, {
     state: { machine: { id, identity, ...start } },
     disks: writableDisks(rt, definition, { found, directory, taken }),
     describe: (_, changes, joined) =>
       describeVm(definition, { found, directory, changes, taken, joined }),
+    meanwhile: true,
   });
-  return { vm, spec: description.spec, throwaway: disks.throwaway };
+  return { ...launched, spec: description.spec, throwaway: disks.throwaway };
 }
 
 /**

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { settleAll } from '../../async/settle-all.ts';
 import type { Box } from '../record/box.ts';
 import type { RunServices } from '../run/run-services.ts';
 import { RunningBox } from '../run/running-box.ts';
@@ -35,6 +36,7 @@ export async function launch(
   source: StartSource,
 ): Promise<Launched | undefined> {
   let opening: Promise<unknown> = Promise.resolve();
+  let joining: Promise<void> = Promise.resolve();
   const openOutput = (): Promise<number> => {
     const opened = rt.outputs.of(id).open(run, !autoRemove);
     opening = opened.catch(() => undefined);
@@ -44,12 +46,15 @@ export async function launch(
   try {
     const acquired = await source.acquire(openOutput);
     if (acquired === undefined) return undefined;
-    const { vm, prepareGuest, ...options } = acquired;
+    const { vm, whole = joining, prepareGuest, ...options } = acquired;
+    joining = whole;
     running = new RunningBox(id, run, vm, { connectMs: rt.startTimeoutMs, ...options });
     await enter(rt, running);
-    return { running, main: await prepareGuest(running) };
+    const [main] = await settleAll([prepareGuest(running), joining]);
+    return { running, main };
   } catch (error) {
     await opening;
+    await joining.catch(() => undefined);
     if (running?.released === false) await abandon(rt, running);
     throw error;
   }

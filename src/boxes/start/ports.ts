@@ -37,6 +37,11 @@ export interface LaunchPlan<Disks, Description extends { readonly vm: VmSpec }> 
   /** The disks, which are made while the ports are chosen. */
   readonly disks: Promise<Disks>;
   readonly describe: (ports: readonly Port[], disks: Disks, joined: JoinedNetwork) => Description;
+  /**
+   * Whether the microVM is launched while its network is still being made. The caller awaits that,
+   * before anything of the box runs.
+   */
+  readonly meanwhile?: boolean;
 }
 
 /**
@@ -49,18 +54,22 @@ export interface LaunchPlan<Disks, Description extends { readonly vm: VmSpec }> 
 export async function launchOnPorts<Disks, Description extends { readonly vm: VmSpec }>(
   rt: PortsHost,
   box: Box,
-  { state, disks: made, describe }: LaunchPlan<Disks, Description>,
+  { state, disks: made, describe, meanwhile = false }: LaunchPlan<Disks, Description>,
 ): Promise<{
   readonly vm: Vm;
   readonly disks: Disks;
   readonly description: Description;
+  /** Settles when the network is made. */
+  readonly whole: Promise<void>;
 }> {
   return await joinOnPorts(rt, box, { state, besides: made }, async (joined, ports, disks) => {
+    const { whole } = joined;
+    if (!meanwhile) await whole;
     const shutdown = linkedSignal(rt.shutdown);
     try {
       const description = describe(ports, disks, joined);
       const vm = await rt.engine.launch(description.vm, shutdown.signal);
-      return { vm, disks, description };
+      return { vm, disks, description, whole };
     } finally {
       shutdown.unlink();
     }
@@ -74,8 +83,9 @@ interface BesidePorts<T> {
 }
 
 /**
- * Chooses the ports, puts the box into the network that its microVM begins with, and uses both. A
- * port that was free when it was chosen may be taken when it is bound; then all is done again.
+ * Chooses the ports, puts the box into the network that its microVM begins with, and uses both,
+ * maybe before the network is whole. A port that was free when it was chosen may be taken when it is
+ * bound; then all is done again.
  */
 export async function joinOnPorts<Besides, Result>(
   rt: Omit<PortsHost, 'engine' | 'shutdown'>,
@@ -102,6 +112,8 @@ export async function joinOnPorts<Besides, Result>(
       await rt.hostNetworks.relay(id, relayedPorts(ports));
       return await use(joined, ports, done);
     } catch (error) {
+      // What comes next must not find it half made.
+      await joined?.whole.catch(() => undefined);
       if (!mayTryOtherPorts(error, [...asked, ...ports], attempt)) throw error;
     } finally {
       joined?.release();

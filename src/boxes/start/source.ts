@@ -35,6 +35,8 @@ export interface StartSource {
 /** A microVM that belongs to the box, and how its guest is reached. */
 export interface Acquired extends Omit<RunningBoxOptions, 'connectMs'> {
   readonly vm: Vm;
+  /** Settles when its network is made. Absent: it is. */
+  readonly whole?: Promise<void>;
   /**
    * Gives the guest all that it needs to start the main process. `running` where the guest's memory
    * has a running one.

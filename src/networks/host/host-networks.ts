@@ -15,12 +15,12 @@ export interface HostNetworks {
    */
   availability(): Promise<UserNetworks>;
   /**
-   * Puts a box into a network, anew where it is there already.
+   * Begins to put a box into a network, anew where it is there already. Returns once its ports are
+   * open and its tap device is there, through which nothing passes yet.
    *
-   * @returns the descriptor of its tap device, which the caller closes
    * @throws A3sError `network-failed`, `port-in-use`, `tool-missing`
    */
-  attach(endpoint: Endpoint): Promise<number>;
+  attach(endpoint: Endpoint): Promise<Attachment>;
   /**
    * Publishes the ports of a box that is in this network, in place of those that it has there.
    *
@@ -46,6 +46,17 @@ export interface HostNetworks {
   repair(): Promise<void>;
   /** What policies have refused to boxes since this was called last; a bounded part of it. */
   refusals(): Promise<readonly BoxRefusal[]>;
+}
+
+/** A box's way into a network. */
+export interface Attachment {
+  /** The descriptor of its tap device, which the caller closes. */
+  readonly tap: number;
+  /**
+   * Settles when the box is in the network as a whole. Rejects with an A3sError `network-failed` or
+   * `tool-missing` once what was made is taken away again; a caller may leave that unhandled.
+   */
+  readonly whole: Promise<void>;
 }
 
 /** The place of a box in a network, by their ids. */

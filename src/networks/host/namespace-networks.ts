@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { closeSync, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KeyedLock } from '../../async/keyed-lock.ts';
@@ -22,9 +22,9 @@ import { BRIDGE } from '../predefined.ts';
 import { userNetworks } from './available.ts';
 import { EgressPrograms } from './egress-programs.ts';
 import { endOrphans } from './end-orphans.ts';
-import { Endpoint, isOwnNetwork } from './endpoint.ts';
+import { Endpoint } from './endpoint.ts';
 import { HOLDER_RULES } from './holder-rules.ts';
-import type { HostNetworks, NetworkLog, Place } from './host-networks.ts';
+import type { Attachment, HostNetworks, NetworkLog, Place } from './host-networks.ts';
 import { ifMissing } from './if-missing.ts';
 import {
   type BoxRefusal,
@@ -95,15 +95,23 @@ export class NamespaceNetworks implements HostNetworks {
     return userNetworks();
   }
 
-  async attach(endpoint: Endpoint): Promise<number> {
+  async attach(endpoint: Endpoint): Promise<Attachment> {
+    return await new Promise((resolve, reject) => {
+      const whole: Promise<void> = this.#attach(endpoint, (tap) => resolve({ tap, whole }));
+      // What comes after the tap device is for its caller.
+      whole.catch(reject);
+    });
+  }
+
+  /** @param opened takes the tap device, as soon as nothing but the way to the network is missing */
+  async #attach(endpoint: Endpoint, opened: (tap: number) => void): Promise<void> {
     const key = keyOf(endpoint.box, endpoint.network.id);
-    const tap = await this.#change(async () => {
+    await this.#change(async () => {
       const document = netavarkDocument(endpoint);
       await this.#detach(key);
       try {
-        if (isOwnNetwork(endpoint.network)) await this.#ensureDirectory();
-        else await this.#ensureHolder();
-        return await this.#attach(key, endpoint, document);
+        opened(await this.#open(key, endpoint));
+        await this.#join(key, endpoint, document);
       } catch (error) {
         await this.#undo(key);
         throw error;
@@ -112,9 +120,7 @@ export class NamespaceNetworks implements HostNetworks {
     try {
       // It takes long, and other boxes do not wait for it. Without it, nothing is open.
       await this.#programs.start(this.#path(key), () => this.#recorded(key));
-      return tap;
     } catch (error) {
-      closeSync(tap);
       await this.#change(() => this.#undo(key));
       throw error;
     }
@@ -136,12 +142,7 @@ export class NamespaceNetworks implements HostNetworks {
   }
 
   detach(box: string, network?: string): Promise<void> {
-    return this.#change(async () => {
-      const keys = await this.#keys();
-      const wanted = network === undefined ? `${box}.` : keyOf(box, network);
-      for (const key of keys) if (key.startsWith(wanted)) await this.#detach(key);
-      await this.#endHolderIfUnused();
-    });
+    return this.#change(() => this.#leave(network === undefined ? `${box}.` : keyOf(box, network)));
   }
 
   async reconcile(kept: readonly Place[]): Promise<void> {
@@ -253,34 +254,45 @@ export class NamespaceNetworks implements HostNetworks {
   /** Never rejects: the reason why the box is not in its network counts. */
   async #undo(key: string): Promise<void> {
     try {
-      await this.#detach(key);
-      await this.#endHolderIfUnused();
+      await this.#leave(key);
     } catch (error) {
       this.#complain(key, error);
     }
   }
 
-  async #attach(key: string, endpoint: Endpoint, document: string): Promise<number> {
+  /** Takes boxes out of networks, by what the keys of these places begin with. */
+  async #leave(wanted: string): Promise<void> {
+    const keys = await this.#keys();
+    const isWanted = (key: string): boolean => key.startsWith(wanted);
+    const endsHolder = keys.every((key) => isWanted(key) || isOwnKey(key));
+    for (const key of keys.filter(isWanted)) await this.#detach(key, endsHolder);
+    await this.#endHolderIfUnused();
+  }
+
+  /** Makes the namespace, with its rules before anything else, and what may fail by a port. */
+  async #open(key: string, endpoint: Endpoint): Promise<number> {
     const namespace = this.#path(key);
+    await this.#ensureDirectory();
     // What a crash leaves is found by this file.
     await this.#record(namespace, endpoint);
     await makeNamespace(namespace);
+    await loadRules(namespace, endpoint, limitingRules(endpoint));
+    await this.#publish(namespace, endpoint);
+    return await openTap(namespace);
+  }
+
+  /** Joins the namespace to its network. Until it is done, the tap device is down. */
+  async #join(key: string, endpoint: Endpoint, document: string): Promise<void> {
+    const namespace = this.#path(key);
     if (isOwnKey(key)) {
       await this.#startOwn(namespace, endpoint);
     } else {
+      await this.#ensureHolder();
       await forgetEndedServer(this.#place());
       await netavarkSetup(this.#place(), document, namespace);
       await ensureNameServer(this.#place());
     }
-    const tap = await openTap(namespace);
-    try {
-      await routeBox(namespace, endpoint, limitingRules(endpoint));
-      await this.#publish(namespace, endpoint);
-      return tap;
-    } catch (error) {
-      closeSync(tap);
-      throw error;
-    }
+    await routeBox(namespace, endpoint);
   }
 
   async #startOwn(namespace: string, endpoint: Endpoint): Promise<void> {
@@ -305,11 +317,12 @@ export class NamespaceNetworks implements HostNetworks {
     }
   }
 
-  async #detach(key: string): Promise<void> {
-    await this.#programs.leave(this.#path(key), () => this.#takeOut(key));
+  /** @param endsHolder whether the caller ends the holder next, and with it bridges and rules */
+  async #detach(key: string, endsHolder = false): Promise<void> {
+    await this.#programs.leave(this.#path(key), () => this.#takeOut(key, endsHolder));
   }
 
-  async #takeOut(key: string): Promise<void> {
+  async #takeOut(key: string, endsHolder: boolean): Promise<void> {
     const file = this.#path(key, ENDPOINT);
     const text = await readFile(file, 'utf8').catch(ifMissing);
     if (text === undefined) return;
@@ -322,7 +335,7 @@ export class NamespaceNetworks implements HostNetworks {
     this.#refusals.forget(namespace);
     // Without the holder there is no bridge to leave.
     const mounted = isMounted(namespace) && isMounted(this.#place().holder);
-    if (mounted && endpoint !== undefined && !isOwnKey(key)) {
+    if (mounted && endpoint !== undefined && !isOwnKey(key) && !endsHolder) {
       const document = netavarkDocument(endpoint);
       await forgetEndedServer(this.#place());
       // The devices end with the namespace. What else may be left ends with the holder.

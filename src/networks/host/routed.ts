@@ -38,15 +38,9 @@ const QUESTIONS = 200;
 /** Clients open connections in groups. */
 const BURST = `burst ${QUESTIONS} packets`;
 
-/**
- * Makes routes and rules, once the namespace has both devices.
- *
- * @param limits further rules, in the words of nft
- */
-export async function routeBox(namespace: string, endpoint: Endpoint, limits = ''): Promise<void> {
+/** Makes the routes, once the namespace has both devices, and all rules. */
+export async function routeBox(namespace: string, endpoint: Endpoint): Promise<void> {
   const { network, address, mac, cardMac = mac } = endpoint;
-  // Nothing is forwarded before all rules are there, which come at once or not at all.
-  await loadRules(namespace, endpoint, limits);
   await writeSettings(namespace, {
     ...(network.ipv6 === undefined ? { ipv6: { 'conf/all/disable_ipv6': 1 } } : {}),
     ipv4: {
@@ -87,7 +81,11 @@ export async function routeUplink(namespace: string, network: Endpoint['network'
   await runProgram('ip', ['-4', '-batch', '-'], { namespace, input: lines(commands) });
 }
 
-/** Loads the rules in place of those that are there, and limits as they are. */
+/**
+ * Loads the rules in place of those that are there, all at once or not at all.
+ *
+ * @param limits further rules, in the words of nft
+ */
 export async function loadRules(namespace: string, endpoint: Endpoint, limits = ''): Promise<void> {
   const before = ['inet', 'arp'].flatMap((family) => [
     `table ${family} box {}`,

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Endpoint } from '../host/endpoint.ts';
-import type { HostNetworks, Place } from '../host/host-networks.ts';
+import type { Attachment, HostNetworks, Place } from '../host/host-networks.ts';
 import type { BoxRefusal } from '../host/limit-box.ts';
 import type { UserNetworks } from '../network.ts';
 import type { PortRelays } from './port-relays.ts';
@@ -35,7 +35,7 @@ export class RelayingNetworks implements RelayedNetworks {
     return this.#networks.availability();
   }
 
-  attach(endpoint: Endpoint): Promise<number> {
+  attach(endpoint: Endpoint): Promise<Attachment> {
     return this.#networks.attach(endpoint);
   }
 

@@ -15,7 +15,7 @@ import { KeyedLock } from '../../async/keyed-lock.ts';
 import { A3sError } from '../../errors.ts';
 import { userNetworks } from '../host/available.ts';
 import type { Endpoint } from '../host/endpoint.ts';
-import type { HostNetworks, NetworkLog, Place } from '../host/host-networks.ts';
+import type { Attachment, HostNetworks, NetworkLog, Place } from '../host/host-networks.ts';
 import { ifMissing } from '../host/if-missing.ts';
 import type { BoxRefusal } from '../host/limit-box.ts';
 import { takeDescriptor } from '../host/take-descriptor.ts';
@@ -51,8 +51,9 @@ export class RootlessNetworks implements HostNetworks {
     return userNetworks();
   }
 
-  async attach(endpoint: Endpoint): Promise<number> {
-    return await this.#use(async (helper) => {
+  /** All of it is one request, which is made again if the program ends meanwhile. */
+  async attach(endpoint: Endpoint): Promise<Attachment> {
+    const tap = await this.#use(async (helper) => {
       try {
         const descriptor = Descriptor.parse(await helper.ask({ ask: 'attach', endpoint }));
         try {
@@ -66,6 +67,7 @@ export class RootlessNetworks implements HostNetworks {
         throw error;
       }
     });
+    return { tap, whole: Promise.resolve() };
   }
 
   async publish(endpoint: Endpoint): Promise<void> {

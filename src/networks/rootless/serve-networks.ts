@@ -4,7 +4,9 @@
  *
  * @module
  */
+
 import { closeSync } from 'node:fs';
+import { attachWhole } from '../host/attach-whole.ts';
 import type { Endpoint } from '../host/endpoint.ts';
 import type { HostNetworks, NetworkLog } from '../host/host-networks.ts';
 import { startHolderProcess } from './holder-process.ts';
@@ -50,7 +52,7 @@ async function doAsked(
 ): Promise<unknown> {
   switch (request.ask) {
     case 'attach':
-      return await networks.attach(servedByOwnUser(request.endpoint));
+      return await attachWhole(networks, servedByOwnUser(request.endpoint));
     case 'close':
       return closeSync(request.descriptor);
     case 'publish':

@@ -5,7 +5,7 @@
  */
 import { openSync } from 'node:fs';
 import type { Endpoint } from '../host/endpoint.ts';
-import type { Place } from '../host/host-networks.ts';
+import type { Attachment, Place } from '../host/host-networks.ts';
 import type { BoxRefusal } from '../host/limit-box.ts';
 import type { UserNetworks } from '../network.ts';
 import type { RelayedPort } from '../relay/relayed-port.ts';
@@ -17,6 +17,8 @@ export class FakeHostNetworks implements RelayedNetworks {
   answer: UserNetworks = { available: true, reason: undefined };
   /** Thrown by the next `attach`. */
   failure: Error | undefined;
+  /** How the next place becomes whole. */
+  making: (() => Promise<void>) | undefined;
   /** Thrown by every `publish`. */
   taken: Error | undefined;
   /** Thrown by every `detach` of one network. */
@@ -36,13 +38,16 @@ export class FakeHostNetworks implements RelayedNetworks {
     return this.answer;
   }
 
-  async attach(endpoint: Endpoint): Promise<number> {
-    const { failure } = this;
+  async attach(endpoint: Endpoint): Promise<Attachment> {
+    const { failure, making = () => Promise.resolve() } = this;
     this.failure = undefined;
+    this.making = undefined;
     if (failure !== undefined) throw failure;
     await this.detach(endpoint.box, endpoint.network.id);
     this.#places.push(endpoint);
-    return openSync('/dev/null', 'r');
+    const whole = making();
+    whole.catch(() => undefined);
+    return { tap: openSync('/dev/null', 'r'), whole };
   }
 
   async publish(endpoint: Endpoint): Promise<void> {

@@ -144,8 +144,8 @@ export class Lab {
     this.#endpoint = { ...this.#endpoint, egress };
     const limits = limitingRules(this.#endpoint);
     const place = this.#endpoint;
-    if (isFirst) await routeBox(this.namespace, place, limits);
-    else await loadRules(this.namespace, place, limits);
+    await loadRules(this.namespace, place, limits);
+    if (isFirst) await routeBox(this.namespace, place);
     await ensureEgressProgram(this.namespace, place, this.#program());
   }
 

@@ -4,8 +4,10 @@
  *
  * @module
  */
+
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
+import { attachWhole } from '../../../src/networks/host/attach-whole.ts';
 import type { Endpoint } from '../../../src/networks/host/endpoint.ts';
 import type { HostNetworks, Place } from '../../../src/networks/host/host-networks.ts';
 import { NamespaceNetworks } from '../../../src/networks/host/namespace-networks.ts';
@@ -36,7 +38,7 @@ function networksOf(directory: string): HostNetworks {
 async function answer(asked: Asked): Promise<unknown> {
   switch (asked.ask) {
     case 'attach':
-      return taps.push(await networks.attach(asked.endpoint));
+      return taps.push(await attachWhole(networks, asked.endpoint));
     case 'publish':
       return await networks.publish(asked.endpoint);
     case 'detach':

@@ -128,7 +128,8 @@ export class PoolSource implements StartSource {
 
   /**
    * The microVM gets its card now, since what a card leads to cannot be changed. In the default
-   * network the guest goes on meanwhile, and waits for the card when it needs it.
+   * network the guest goes on meanwhile, and waits for the card when it needs it. In others it goes
+   * on while the network is made.
    */
   async #join({ vm, identity }: PooledVm): Promise<{
     readonly joined: Pick<JoinedNetwork, 'nic' | 'network' | 'hosts'>;
@@ -145,7 +146,7 @@ export class PoolSource implements StartSource {
     };
     if (isLedByHost(definition)) {
       const joined = await joinOnPorts(this.#rt, this.#box, nothing, attach);
-      return { joined, attached: Promise.resolve() };
+      return { joined, attached: joined.whole };
     }
     const joined = await ownNetwork(definition, []);
     if (joined.nic === undefined) return { joined, attached: Promise.resolve() };

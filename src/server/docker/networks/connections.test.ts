@@ -117,6 +117,17 @@ describe('a box that runs', () => {
     expect(await call('connect', 'web', { Container })).toMatchObject(paused);
   });
 
+  it('gives a running box no card of a network that could not be made to its end', async () => {
+    const Container = await started('db');
+    home.hostNetworks.making = async () => {
+      throw new A3sError('network-failed', 'netavark: no');
+    };
+    const failed = { status: 500, body: { code: 'network-failed' } };
+    expect(await call('connect', 'web', { Container })).toMatchObject(failed);
+    expect(placesOf(Container)).toHaveLength(1);
+    expect(networksOf(Container)?.cards).toHaveLength(1);
+  });
+
   it('shows no ports that could not be published where it is now', async () => {
     const PortBindings = { '80/tcp': [{ HostIp: '127.0.0.1' }] };
     const Container = await started('db', { PortBindings });

@@ -69,6 +69,35 @@ describe('a box that runs in a user-defined network', () => {
     expect([...attached().keys()]).toEqual([]);
   });
 
+  it('starts no program before its network is made', async () => {
+    const id = await home.create(['sleep', 'infinity'], { HostConfig: { NetworkMode: 'db' } });
+    let made: () => void = () => undefined;
+    home.hostNetworks.making = () =>
+      new Promise((resolve) => {
+        made = resolve;
+      });
+    const start = home.call('POST', `/containers/${id}/start`);
+    await expect.poll(() => home.agents.get(id)?.spec).toBeDefined();
+    expect(home.runtime.store.expect(id).state.status).toBe('starting');
+    made();
+    expect(await start).toMatchObject({ status: 204 });
+  });
+
+  it('ends a microVM whose network could not be made meanwhile, and says why', async () => {
+    const id = await home.create(['sleep', 'infinity'], { HostConfig: { NetworkMode: 'db' } });
+    home.hostNetworks.making = async () => {
+      throw new A3sError('network-failed', 'netavark: no');
+    };
+    expect(await home.call('POST', `/containers/${id}/start`)).toMatchObject({
+      ...{ status: 500, body: { code: 'network-failed', message: 'netavark: no' } },
+    });
+    expect(home.host.launches).toHaveLength(1);
+    expect(home.host.running).not.toContain(id);
+    expect(home.runtime.networks.endpointsOfBox(id)).toEqual([]);
+    expect([...attached().keys()]).toEqual([]);
+    expect((await home.call('POST', `/containers/${id}/start`)).status).toBe(204);
+  });
+
   it('keeps a running box in its network while the server is replaced, and removes others then', async () => {
     const [kept, gone] = [await started('kept'), await started('gone')];
     await home.stop();
