@@ -28,6 +28,7 @@ import { restore } from './benchmarks/boxes/restore.ts';
 import { runPool } from './benchmarks/boxes/run-pool.ts';
 import { runWarm } from './benchmarks/boxes/run-warm.ts';
 import { runWarmNet } from './benchmarks/boxes/run-warm-net.ts';
+import { runWarmOwnNet } from './benchmarks/boxes/run-warm-own-net.ts';
 import { build } from './benchmarks/images/build.ts';
 import { pull } from './benchmarks/images/pull.ts';
 import { verifyImage } from './benchmarks/images/verify-image.ts';
@@ -46,6 +47,7 @@ import type { BenchmarkResult } from './statistics.ts';
 const BENCHMARKS: readonly Benchmark[] = [
   runWarm,
   runWarmNet,
+  runWarmOwnNet,
   runPool,
   restore,
   coldBoot,

@@ -84,8 +84,8 @@ interface BesidePorts<T> {
 
 /**
  * Chooses the ports, puts the box into the network that its microVM begins with, and uses both,
- * maybe before the network is whole. A port that was free when it was chosen may be taken when it is
- * bound; then all is done again.
+ * maybe before the network is whole. A port that was free when it was chosen may be taken when it
+ * is bound; then all is done again.
  */
 export async function joinOnPorts<Besides, Result>(
   rt: Omit<PortsHost, 'engine' | 'shutdown'>,

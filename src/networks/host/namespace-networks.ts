@@ -103,7 +103,9 @@ export class NamespaceNetworks implements HostNetworks {
     });
   }
 
-  /** @param opened takes the tap device, as soon as nothing but the way to the network is missing */
+  /**
+   * @param opened takes the tap device, as soon as nothing but the way to the network is missing
+   */
   async #attach(endpoint: Endpoint, opened: (tap: number) => void): Promise<void> {
     const key = keyOf(endpoint.box, endpoint.network.id);
     await this.#change(async () => {
