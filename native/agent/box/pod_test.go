@@ -87,8 +87,10 @@ func TestContainersOfAPodHaveNamesNetworkAndSharedMemoryInCommon(t *testing.T) {
 	if got, _ := second.run("read", script("cat /dev/shm/file; cat /etc/hostname; ls /tmp; echo $$; df -k /dev/shm | tail -n 1")); !strings.HasPrefix(got, "common\npod1\npod1\n") || strings.Contains(got, "file\n") || !strings.Contains(got, " 1024 ") {
 		t.Errorf("got %q", got)
 	}
-	// Each has a process 1 of its own, which it alone can signal.
-	if got, e := second.run("kill", script("cat /proc/1/comm; kill 1; exit 3")); got != "sleep\n" || e.ExitCode != 3 {
+	// Each has a process 1 of its own, which it alone can signal. Its shell may not have executed
+	// it yet.
+	const kill = "until grep -q sleep /proc/1/comm; do sleep 0.01; done; cat /proc/1/comm; kill 1; exit 3"
+	if got, e := second.run("kill", script(kill)); got != "sleep\n" || e.ExitCode != 3 {
 		t.Errorf("got %q, %+v", got, e)
 	}
 }
