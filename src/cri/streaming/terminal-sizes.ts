@@ -9,10 +9,10 @@ import type { TerminalSize } from '../../guest/protocol.ts';
 /** A document is half as long. */
 const MAX_BYTES = 128;
 
-const size = z.int().min(1).max(65_535);
+const size = z.int().min(0).max(65_535).default(0);
 const Size = z.object({ Width: size, Height: size });
 
-/** Ends at the first that is no size. */
+/** Ends at the first that is no size. A terminal without an area is ignored, as by containerd. */
 export async function* terminalSizes(
   input: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<TerminalSize> {
@@ -25,6 +25,7 @@ export async function* terminalSizes(
     for (const document of documents) {
       const parsed = parse(`${document}}`);
       if (parsed === undefined) return;
+      if (parsed.Width < 1 || parsed.Height < 1) continue;
       yield { rows: parsed.Height, columns: parsed.Width };
     }
     if (text.length > MAX_BYTES) return;
