@@ -239,5 +239,5 @@ it('shows the log of a container', async () => {
   await writer.finish();
   await writer.close();
   const { stdout } = await kubectl('true', ['logs', POD]);
-  expect(stdout).toBe(`one\n${'x'.repeat(20_000)}\nno end\n`);
+  expect(stdout).toBe(`one\n${'x'.repeat(20_000)}\nno end`);
 });

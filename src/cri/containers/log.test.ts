@@ -75,7 +75,7 @@ describe('the log of a container whose microVM ends', () => {
     pod.home.host.running.find((vm) => vm.spec.id === podSandboxId)?.killed();
     await expect.poll(() => pod.stateOf(containerId)).toBe(CONTAINER_EXITED);
     expect(readFileSync(join(logDirectory, 'c.log'), 'utf8')).toContain(
-      ' stdout F \0\x01\x02\x03\n',
+      ' stdout P \0\x01\x02\x03\n',
     );
     await pod.client.call(removePodSandbox, { podSandboxId });
     rmSync(logDirectory, { recursive: true });

@@ -56,7 +56,7 @@ const out = (text: string, stream: OutputStream = 'stdout') => ({
   ...{ stream, data: Buffer.from(text) },
 });
 
-const LINE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z (stdout|stderr) ([PF]) (.*)$/;
+const LINE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z (stdout|stderr) ([PF]) (.*)$/s;
 
 /** Stream, tag and text of each line. */
 function lines(file = path): string[] {
@@ -77,7 +77,7 @@ function joined(stream: OutputStream, files = [path]): string {
     .join('');
 }
 
-it('writes lines of both streams when they end, and what is left when the output ends', async () => {
+it('writes lines of both streams when they end, and what is left as a part of one', async () => {
   const writer = await log();
   await writer.write(out('one\ntw'));
   await writer.write(out('else\n', 'stderr'));
@@ -86,7 +86,7 @@ it('writes lines of both streams when they end, and what is left when the output
   await writer.finish();
   await writer.close();
   expect(lines()).toEqual([
-    ...['stdout F one', 'stderr F else', 'stdout F two', 'stdout F ', 'stdout F last'],
+    ...['stdout F one', 'stderr F else', 'stdout F two', 'stdout F ', 'stdout P last'],
   ]);
   expect(statSync(path).mode & 0o777).toBe(0o640);
 });
@@ -101,6 +101,36 @@ it('cuts lines of more than 16 KiB, with the last part as the end', async () => 
     `stdout P ${'b'.repeat(MAX_LINE_BYTES)}`,
     `stdout P ${'b'.repeat(MAX_LINE_BYTES)}`,
     'stdout F c',
+  ]);
+});
+
+it('leaves a line of 16 KiB whole, in whatever pieces it comes', async () => {
+  const writer = await log();
+  const text = 'a'.repeat(MAX_LINE_BYTES);
+  await writer.write(out(`${text}\n`));
+  await writer.write(out(text));
+  await writer.write(out('\n'));
+  await writer.write(out(text));
+  await writer.write(out('b'));
+  await writer.finish();
+  await writer.close();
+  expect(lines()).toEqual([
+    ...[`stdout F ${text}`, `stdout F ${text}`, `stdout P ${text}`, 'stdout P b'],
+  ]);
+});
+
+it('keeps every byte of both streams, in the order in which they came', async () => {
+  const writer = await log();
+  const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+  const every = bytes.toString('latin1');
+  await writer.write({ stream: 'stdout', data: bytes });
+  await writer.write({ stream: 'stderr', data: Buffer.concat([bytes, Buffer.from('\r\n')]) });
+  await writer.write(out('\n'));
+  await writer.finish();
+  await writer.close();
+  const [first, rest] = every.split('\n');
+  expect(lines()).toEqual([
+    ...[`stdout F ${first}`, `stderr F ${first}`, `stderr F ${rest}\r`, `stdout F ${rest}`],
   ]);
 });
 
@@ -160,7 +190,7 @@ it('goes on after any number of restarts without a byte lost or written twice', 
       await writer.close();
       for (const stream of ['stdout', 'stderr'] as const) {
         const sent = chunks.filter((chunk) => chunk.stream === stream).map(({ text }) => text);
-        expect(joined(stream).replace(/\n$/, '')).toBe(sent.join('').replace(/\n$/, ''));
+        expect(joined(stream)).toBe(sent.join(''));
       }
     }),
     { numRuns: 40 },

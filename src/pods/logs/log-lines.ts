@@ -25,7 +25,7 @@ export interface OutputPosition {
 
 export interface LogLine {
   readonly stream: OutputStream;
-  /** False for a part that the next line of its stream continues. */
+  /** False for a part, which the next line of its stream continues, or which nothing does. */
   readonly full: boolean;
   readonly text: Buffer;
 }
@@ -36,7 +36,7 @@ interface Waiting {
   from: OutputPosition;
 }
 
-/** Holds what has no end yet: less than a line of each stream. */
+/** Holds what has no end yet: at most a line of each stream. */
 export class LogLines {
   #at: OutputPosition;
   readonly #waiting = new Map<OutputStream, Waiting>();
@@ -62,12 +62,13 @@ export class LogLines {
     for (let rest = data; rest.length > 0; ) {
       const before = this.#waiting.get(stream)?.text ?? NONE;
       const room = MAX_LINE_BYTES - before.length;
-      const end = rest.subarray(0, room).indexOf(NEWLINE);
+      // The end of a line does not count towards its length.
+      const end = rest.subarray(0, room + 1).indexOf(NEWLINE);
       if (end >= 0) {
         lines.push(this.#line(stream, true, rest.subarray(0, end)));
         this.#advance(stream, end + 1);
         rest = rest.subarray(end + 1);
-      } else if (rest.length >= room) {
+      } else if (rest.length > room) {
         lines.push(this.#line(stream, false, rest.subarray(0, room)));
         this.#advance(stream, room);
         rest = rest.subarray(room);
@@ -82,9 +83,12 @@ export class LogLines {
     return [...lines, ...this.#overdue()];
   }
 
-  /** What is left where the output has ended: lines without an end. */
+  /**
+   * What is left where the output has ended. It is a part, as with containerd: no end of a line was
+   * written, and `kubectl logs` shows none.
+   */
   end(): LogLine[] {
-    return [...this.#waiting.keys()].map((stream) => this.#line(stream, true, NONE));
+    return [...this.#waiting.keys()].map((stream) => this.#line(stream, false, NONE));
   }
 
   #overdue(): LogLine[] {
