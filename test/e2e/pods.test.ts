@@ -140,7 +140,7 @@ it('runs containers in a pod’s microVM over a kill of the server, and leaves n
   expect(readdirSync(actor.runtimeDir)).not.toContain(podSandboxId.slice(0, 12));
 }, 300_000);
 
-it('shares process ids as containers ask for, and shows one the files of another image', async () => {
+it('shares process ids as containers ask for, stops them, and shows one the files of another image', async () => {
   const metadata = { name: 'pids', uid: 'uid', namespace: 'default', attempt: 0 };
   const { podSandboxId } = await client.call(runPodSandbox, { config: { metadata } });
   const inMode = (namespaceOptions: { pid: number; targetId?: string }) => ({
@@ -210,6 +210,17 @@ it('shares process ids as containers ask for, and shows one the files of another
     ({ state }) => state === ContainerState.CONTAINER_RUNNING,
   );
   expect(running).toHaveLength(6);
+  // SIGTERM ends what is not process 1 of its namespace, and process 1 ignores it.
+  await client.call(stopContainer, { containerId: second, timeout: 1000n });
+  expect(await statusOf(second)).toMatchObject({ exitCode: 143, reason: 'Error' });
+  const executed = client.call(execSync, { containerId: own, cmd: ['sh', '-c', 'sleep 606'] });
+  await until('the exec runs', async () => (await sleepers()).includes('sleep 606'));
+  await client.call(stopContainer, { containerId: own, timeout: 1n });
+  expect(await statusOf(own)).toMatchObject({ exitCode: 137, reason: 'Error' });
+  expect(await executed).toMatchObject({ exitCode: 137 });
+  await client.call(stopContainer, { containerId: own, timeout: 1000n });
+  await client.call(stopContainer, { containerId: shared, timeout: 0n });
+  expect(await statusOf(shared)).toMatchObject({ exitCode: 137 });
   await client.call(removePodSandbox, { podSandboxId });
 }, 300_000);
 
