@@ -22,7 +22,7 @@ import { errorWords } from '../relay/answer-body.ts';
 import { callBuilder } from '../relay/builder-api.ts';
 import { readPlatforms } from '../relay/platforms.ts';
 import { isProxyVariable, proxyArguments } from '../relay/proxy-arguments.ts';
-import { refuseNetworkMode } from '../relay/step-rights.ts';
+import { refuseControlGroup, refuseNetworkMode } from '../relay/step-rights.ts';
 import { failed } from '../relay/upgrade.ts';
 import { requireResultNames } from '../result/result-names.ts';
 import { BuildLines } from './build-lines.ts';
@@ -59,6 +59,7 @@ export async function* classicBuild(
   requireResultNames(names.canonical);
   refuseOutputs(query);
   for (const mode of query.getAll('networkmode')) refuseNetworkMode(mode);
+  for (const parent of query.getAll('cgroupparent')) refuseControlGroup(parent);
   const build = await held.begin(policy, { isClassic: true, logins, pushes: [] }, signal);
   try {
     if (isTrue(query.get('pull'))) build.pull();

@@ -156,6 +156,12 @@ it.each(['network.host', 'security.insecure', 'device'])('grants no step %s', (e
   );
 });
 
+it('lets no client name the control group of steps', () => {
+  expect(() => readSolve(mapEntry(7, 'cgroup-parent', '/x'))).toThrow(UNSUPPORTED);
+  expect(() => readFrontendSolve(mapEntry(3, 'cgroup-parent', '/x'))).toThrow(UNSUPPORTED);
+  expect(readSolve(mapEntry(7, 'cgroup-parent', '')).pushes).toEqual([]);
+});
+
 it('takes the last of a type that is there twice', () => {
   const twice = [bytesField(3, 'x'), bytesField(3, 'image')];
   const pushed = [bytesField(1, 'x'), bytesField(1, 'image'), mapEntry(2, 'push', 'true')];

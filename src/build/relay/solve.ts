@@ -27,7 +27,7 @@ import { CACHE_IMPORTS, checkCache, checkedImports, checkImports } from './cache
 import { readPlatforms } from './platforms.ts';
 import { ARGUMENT, isProxyArgument, proxyArguments } from './proxy-arguments.ts';
 import { type PushTarget, pushes, resultTargets } from './pushes.ts';
-import { refuseEntitlements } from './step-rights.ts';
+import { refuseControlGroup, refuseEntitlements } from './step-rights.ts';
 
 /** Fields of `moby.buildkit.v1.SolveRequest`. */
 const SOLVE = {
@@ -73,6 +73,7 @@ const IMAGE_POLICY = 'image-policy';
 const RESOLVE_MODE = 'image-resolve-mode';
 const PULL = 'pull';
 const PLATFORM = 'platform';
+const CGROUP_PARENT = 'cgroup-parent';
 /** Wherever it is in a message: `oci-layout:x` means the same to a frontend. */
 const OCI_LAYOUT = /oci-layout/i;
 
@@ -119,7 +120,7 @@ export interface Given {
  * @param key of this build alone: letters and digits
  * @throws ProtobufError; A3sError `invalid-reference`, `invalid-argument` for a result to be pushed
  *   without a name, `unsupported-option` for one that is to be pushed by its digest, for a cache
- *   that is not from a registry, and for steps in the builder's network
+ *   that is not from a registry, and for steps in the builder's network or in a control group
  */
 export function readSolve(message: Buffer, build: Given, key: string): Solve {
   const fields = readFields(message);
@@ -138,6 +139,7 @@ export function readSolve(message: Buffer, build: Given, key: string): Solve {
     return attributesGiven(targets, name);
   };
   const frontendAttrs = mapOf(fields, SOLVE.frontendAttrs);
+  refuseControlGroup(frontendAttrs.get(CGROUP_PARENT) ?? '');
   const olderStores = STORING.includes(textOf(fields, SOLVE.exporter));
   // One build may have several results, of one digest.
   const kept = withoutTaken(fields, SOLVE.frontendAttrs).flatMap((field, n) =>
@@ -166,12 +168,16 @@ export function readSolve(message: Buffer, build: Given, key: string): Solve {
 export interface FrontendSolve
   extends Pick<Solve, 'message' | 'pulls' | 'platforms' | 'hasLayouts'> {}
 
-/** @throws ProtobufError; A3sError `unsupported-option` for a cache that is not from a registry */
+/**
+ * @throws ProtobufError; A3sError `unsupported-option` for a cache that is not from a registry, and
+ *   for steps in a control group
+ */
 export function readFrontendSolve(message: Buffer, build: Given): FrontendSolve {
   const fields = readFields(message);
   const { frontend, frontendAttrs, cacheImports } = FRONTEND_SOLVE;
   checkImports(fields.filter(({ number }) => number === cacheImports));
   const attrs = mapOf(fields, frontendAttrs);
+  refuseControlGroup(attrs.get(CGROUP_PARENT) ?? '');
   return {
     message: Buffer.concat([
       ...withoutTaken(fields, frontendAttrs).map(({ encoded }) => encoded),

@@ -1,6 +1,6 @@
 /**
  * What no step of a build may have: the network of its builder, where the daemon's own proxy is,
- * and more rights than a container.
+ * more rights than a container, and a control group outside of the one that bounds all steps.
  *
  * @module
  */
@@ -22,6 +22,16 @@ export function refuseEntitlements(entitlements: readonly string[]): void {
 /** Of a build without BuildKit. @throws A3sError `unsupported-option` */
 export function refuseNetworkMode(mode: string): void {
   if (!NETWORKS.includes(mode)) throw refused(`the network ${mode.slice(0, 40)}`);
+}
+
+/** Of any build. @throws A3sError `unsupported-option` where there is any */
+export function refuseControlGroup(parent: string): void {
+  if (parent === '') return;
+  throw new A3sError(
+    'unsupported-option',
+    `Cannot give the steps of a build the control group ${parent.slice(0, 40)}: all steps of a builder are in one, which bounds them`,
+    { remedy: 'Build without it (--cgroup-parent).' },
+  );
 }
 
 function refused(what: string): A3sError {
