@@ -121,3 +121,20 @@ it('removes a result later that the builder could not remove', async () => {
   (await begin()).end();
   expect(removed).toEqual([`/images/${digest}`, `/images/${digest}`]);
 });
+
+it('begins no build for a client that has left while others began', async () => {
+  const other = await begin();
+  const left = new AbortController();
+  const first = begin();
+  const second = held.begin(
+    await trust.standing(),
+    { isClassic: false, logins: new Map(), pushes: [] },
+    left.signal,
+  );
+  left.abort(new Error('gone'));
+  await expect(second).rejects.toThrow('gone');
+  (await first).end();
+  await other.import(RESULT, signal);
+  // The one that is gone keeps no result.
+  expect(removed).toEqual([`/images/${digest}`]);
+});

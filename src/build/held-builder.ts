@@ -121,6 +121,8 @@ export class HeldBuilder {
   ): Promise<BegunBuild> {
     await this.#host.egress.standing();
     return await this.#beginning.run(async () => {
+      // It may have waited for long.
+      signal.throwIfAborted();
       const cache = await this.#cachePolicy.read();
       if (cache?.policy !== policy) {
         if (this.#builds.size > 0) throw changedMeanwhile();

@@ -414,6 +414,50 @@ it('asks for the progress of a build, and calls its frontend, when the builder h
   expect(others.sort()).toEqual([STATUS, STATUS, PING, PING]);
 });
 
+it.each([SOLVE, '/moby.buildkit.v1.frontend.LLBBridge/Solve'])(
+  'begins no call that its client has cancelled while it waited: %s',
+  async (path) => {
+    const seen: unknown[] = [];
+    const [waits, ready, ended] = [signal(), signal(), signal()];
+    const wait = async (): Promise<void> => {
+      waits.resolve();
+      await ready.promise;
+    };
+    const slow: BuildCalls = {
+      ...calls,
+      solve: async (message, left) => {
+        await wait();
+        return { ...(await calls.solve(message, left)), end: ended.resolve };
+      },
+      frontendSolve: async (message) => {
+        await wait();
+        return message;
+      },
+    };
+    const relayed = relay(
+      builderOf((stream, headers) => {
+        seen.push(headers[':path']);
+        stream.respond({ ...GRPC_OK, 'grpc-status': '0' }, { endStream: true });
+      }),
+      undefined,
+      (stream) => () => Promise.resolve({ stream, calls: slow }),
+    );
+    const sent = relayed.client.request({ ':method': 'POST', ':path': path });
+    sent.on('error', () => undefined);
+    sent.end(framed(bytesField(1, 'the build')));
+    await waits.promise;
+    sent.close(constants.NGHTTP2_CANCEL);
+    // The first ping overtakes what is to be sent, and the second one comes after that.
+    for (let ping = 0; ping < 2; ping += 1) {
+      await new Promise<void>((resolve) => relayed.client.ping(() => resolve()));
+    }
+    ready.resolve();
+    if (path === SOLVE) await ended.promise;
+    expect((await call(relayed, INFO)).head).toMatchObject({ 'grpc-status': '0' });
+    expect(seen).toEqual([INFO]);
+  },
+);
+
 it('asks for the progress of a build that was refused', async () => {
   const refusing: BuildCalls = { ...calls, solve: () => Promise.reject(new Error('no')) };
   const relayed = relay(

@@ -194,7 +194,6 @@ async function relayCall(call: Call, calls: BuildCalls): Promise<void> {
 async function relayPassed(call: Call): Promise<void> {
   const { stream } = call;
   await buildOfFrontend(call);
-  if (isOver(stream)) return;
   const sent = begin(call);
   stream.pipe(sent);
   passAnswer(sent, stream);
@@ -238,7 +237,6 @@ async function relayStatus(call: Call, share: BudgetShare): Promise<void> {
   const left = leftOf(stream);
   const message = await messageOf(stream, share);
   await starts.ready(buildOf(message), left);
-  if (isOver(stream)) return;
   const sent = begin(call);
   sent.end(framed(message));
   passAnswer(sent, stream);
@@ -274,8 +272,12 @@ async function relaySolve(call: Call, calls: BuildCalls, share: BudgetShare): Pr
   }
 }
 
-/** The call to the builder, which ends with that of the client. */
+/**
+ * The call to the builder, which ends with that of the client. Throws where the client has
+ * cancelled its call meanwhile: nothing would end this one.
+ */
 function begin({ stream, headers, upstream }: Call): ClientHttp2Stream {
+  if (isOver(stream)) throw new GrpcError('the call was cancelled');
   const { session } = upstream;
   if (session.destroyed || session.closed) throw new A3sError('builder-failed', HAS_ENDED);
   const sent = session.request(passedOn(headers));
