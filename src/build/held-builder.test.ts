@@ -28,16 +28,20 @@ let held: HeldBuilder;
 /** What the daemon was asked to remove. */
 let removed: string[];
 let status = 200;
+/** The names of the daemon's images. */
+let names: string[];
 
 beforeEach(async () => {
   store = await temporaryStore();
-  [removed, status] = [[], 200];
+  [removed, status, names] = [[], 200, []];
   daemon = createServer(({ method, url = '' }, response) => {
     if (method === 'DELETE') {
       removed.push(decodeURIComponent(url.split('?')[0] ?? ''));
       response.statusCode = status;
     }
-    response.end(url.startsWith('/system/df') ? '{}' : method === 'POST' ? '{}' : '[]');
+    const images = JSON.stringify(names.map((name) => ({ RepoTags: [name] })));
+    if (url === '/images/json') response.end(images);
+    else response.end(url.startsWith('/system/df') || method === 'POST' ? '{}' : '[]');
   });
   daemon.listen(0, '127.0.0.1');
   await once(daemon, 'listening');
@@ -137,4 +141,24 @@ it('begins no build for a client that has left while others began', async () => 
   await other.import(RESULT, signal);
   // The one that is gone keeps no result.
   expect(removed).toEqual([`/images/${digest}`]);
+});
+
+it('removes the result of a build that has failed for its client, once no other build runs', async () => {
+  const [one, other] = [await begin(), await begin()];
+  names = ['a3s-result-1'];
+  one.end();
+  await held.trim(signal);
+  expect(removed).toEqual([]);
+  other.end();
+  await held.trim(signal);
+  expect(removed).toEqual(['/images/a3s-result-1']);
+});
+
+it('fails no build whose names the builder cannot remove, and begins no other one', async () => {
+  const build = await begin();
+  [names, status] = [['base:1'], 500];
+  expect((await build.import(RESULT, signal)).manifestDigest).toBe(digest);
+  await held.tidy(signal);
+  expect(removed).toContain('/images/base:1');
+  await expect(begin()).rejects.toMatchObject({ code: 'builder-failed' });
 });

@@ -155,25 +155,37 @@ export class HeldBuilder {
     });
   }
 
-  /** Removes the containers of the classic builder, and the names it gives to base images. */
+  /**
+   * Removes the containers of the classic builder, and the names it gives to base images. Never
+   * rejects: what remains is removed before another build begins, or none does.
+   */
   async tidy(signal: AbortSignal): Promise<void> {
-    await this.#beginning.run(async () => {
-      // Another build may be about to use them. It removes them, or the next one that begins.
-      if (this.#builds.size === 0) await this.#removeTraces(signal);
-    });
+    try {
+      await this.#beginning.run(() => this.#removeUnused(signal));
+    } catch (error) {
+      if (this.#host.shutdown.aborted) return;
+      this.#host.log.error('a builder could not be tidied', error);
+    }
   }
 
   /**
    * Makes room after a build that failed: BuildKit does so by itself at most once a minute, and the
-   * next build may come sooner to a disk that this one has filled. Never rejects.
+   * next build may come sooner to a disk that this one has filled. The result goes too of a build
+   * whose client left when it was made. Never rejects.
    */
   async trim(signal: AbortSignal): Promise<void> {
+    await this.tidy(signal);
     try {
       await this.#beginning.run(() => trimCache(this.builder, () => this.#builds.size > 0, signal));
     } catch (error) {
       if (signal.aborted) return;
       this.#host.log.error('the cache of a builder could not be trimmed', error);
     }
+  }
+
+  /** Another build may be about to use what it finds. */
+  async #removeUnused(signal: AbortSignal): Promise<void> {
+    if (this.#builds.size === 0) await this.#removeTraces(signal);
   }
 
   async #removeTraces(signal: AbortSignal): Promise<void> {
