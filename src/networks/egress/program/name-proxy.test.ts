@@ -6,6 +6,7 @@ import { readSubnet6 } from '../../ipv6.ts';
 import { question, readReply } from '../testing/dns-bytes.ts';
 import { type Answer, TYPE } from './dns-message.ts';
 import { NameProxy } from './name-proxy.ts';
+import { Pins } from './pins.ts';
 import type { Refused } from './refusals.ts';
 
 function proxyOf(
@@ -30,6 +31,7 @@ function proxyOf(
         if (full) throw new Error('full');
         pinned.push([name, [...addresses], ttl]);
       },
+      addressesOf: (name) => pinned.flatMap(([of, addresses]) => (of === name ? addresses : [])),
     },
     resolve: async (name, type) => {
       asked.push(name);
@@ -57,6 +59,25 @@ function proxyOf(
 }
 
 describe('the proxy for names', () => {
+  it('opens the addresses of a name again that was forgotten for others', async () => {
+    const policies = [parseNetworkPolicy({ rules: ['allow:*.example'] })];
+    const pins = new Pins(
+      policies,
+      async () => undefined,
+      () => 100,
+    );
+    const names = Array.from({ length: 4096 }, (_, number) => `n${number}.example`);
+    const answers = Object.fromEntries(
+      ['first.example', ...names].map((name) => [name, { to: ['203.0.113.1'] }]),
+    );
+    const { ask } = proxyOf(['allow:*.example'], answers, { pins });
+    await ask('first.example');
+    for (const name of names) await ask(name);
+    expect(pins.addressesOf('first.example')).toEqual([]);
+    expect(await ask('first.example')).toMatchObject({ addresses: ['203.0.113.1'] });
+    expect(pins.addressesOf('first.example')).toEqual([0xcb007101]);
+  });
+
   const NO_NAME = { rcode: 3, addresses: [], ttl: 0 };
   const EMPTY = { rcode: 0, addresses: [], ttl: 0 };
 

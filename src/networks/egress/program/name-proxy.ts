@@ -29,7 +29,7 @@ export interface NameProxyOptions {
   readonly boxSubnets: readonly AnySubnet[];
   /** Whether the box has IPv6. */
   readonly ipv6: boolean;
-  readonly pins: Pick<Pins, 'add'>;
+  readonly pins: Pick<Pins, 'add' | 'addressesOf'>;
   readonly refuse: Refuse;
   /** Gets what keeps a name from being resolved. */
   readonly fail: Fail;
@@ -105,7 +105,7 @@ export class NameProxy {
     const key = `${type} ${name}`;
     const now = this.#options.now();
     const cached = this.#cached.get(key);
-    if (cached !== undefined && cached.until > now) {
+    if (cached !== undefined && cached.until > now && this.#isOpen(name, cached.resolved)) {
       return { ...cached.resolved, ttl: cached.until - now };
     }
     const pending = this.#pending.get(key);
@@ -150,6 +150,12 @@ export class NameProxy {
     }
     if (addresses.length > 0) await pins.add(name, addresses, ttl);
     return { rcode: RCODE.ok, addresses, ttl };
+  }
+
+  /** Whether what was answered is open yet: of many names the first ones are forgotten. */
+  #isOpen(name: string, { addresses }: Resolved): boolean {
+    const open = this.#options.pins.addressesOf(name);
+    return addresses.every((address) => open.includes(address));
   }
 
   #isOfBox(name: string): boolean {
