@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { ifMissing } from './if-missing.ts';
 
 export interface MountEntry {
   readonly path: string;
@@ -25,8 +27,19 @@ export function parseMountTable(text: string): MountEntry[] {
     });
 }
 
+/** Whether something is mounted there. Directories on the way may be symbolic links. */
 export function isMounted(path: string): boolean {
-  return mountTable().some((entry) => entry.path === path);
+  const place = withoutLinks(path);
+  return place !== undefined && mountTable().some((entry) => entry.path === place);
+}
+
+/** @returns undefined where the directory is not there */
+function withoutLinks(path: string): string | undefined {
+  try {
+    return join(realpathSync(dirname(path)), basename(path));
+  } catch (error) {
+    return ifMissing(error as NodeJS.ErrnoException);
+  }
 }
 
 /**
