@@ -103,6 +103,8 @@ export interface UserNetworks {
   readonly reason: string | undefined;
 }
 
+/** They lead to other routes of the API than those of a network. */
+const PATHS: readonly string[] = ['.', '..'];
 /** Control characters would break the lines of lists and logs. */
 const UNPRINTABLE = /\p{Cc}/u;
 const MAX_NAME = 255;
@@ -129,17 +131,20 @@ export function checkNetworkName(name: string): void {
       remedy: 'Give the network a name.',
     });
   }
-  const bad = UNPRINTABLE.test(name)
-    ? 'a control character is in it'
-    : name.length > MAX_NAME
-      ? `it has more than ${MAX_NAME} characters`
-      : name.startsWith(SHARED)
-        ? `no box could name it, since ${SHARED} means the network of another box`
-        : undefined;
+  const bad = faultOf(name);
   if (bad === undefined) return;
   throw new A3sError(
     'invalid-argument',
     `Cannot create the network ${JSON.stringify(name.slice(0, 128))}: ${bad}`,
     { remedy: 'Choose another name.' },
   );
+}
+
+/** @returns undefined for a name that a network can have */
+function faultOf(name: string): string | undefined {
+  if (UNPRINTABLE.test(name)) return 'a control character is in it';
+  if (name.length > MAX_NAME) return `it has more than ${MAX_NAME} characters`;
+  if (PATHS.includes(name)) return 'no route of the API could name it';
+  if (!name.startsWith(SHARED)) return undefined;
+  return `no box could name it, since ${SHARED} means the network of another box`;
 }

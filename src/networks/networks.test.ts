@@ -119,7 +119,7 @@ describe('creating a network', () => {
     await expect(create(name)).rejects.toMatchObject({ code: 'network-forbidden' });
   });
 
-  it.each(['', ' ', 'container:x', 'x'.repeat(256), 'a\u001b[0m'])(
+  it.each(['', ' ', '.', '..', 'container:x', 'x'.repeat(256), 'a\u001b[0m'])(
     'refuses the name %j',
     async (name) => {
       await expect(create(name)).rejects.toMatchObject({ code: 'invalid-argument' });
