@@ -20,6 +20,8 @@ it.each([
   ['/v2.tar.gz', 'download'],
   ['/v20/file', 'download'],
   ['/a%20b', 'download'],
+  ['/a..b/v2/file', 'download'],
+  ['/a;b/v2/file', 'download'],
 ])('a request for %s is of kind %s', (path, kind) => {
   expect(kindOf(path)).toBe(kind);
 });
@@ -33,6 +35,16 @@ it.each([
   '/v2%2Fapp/manifests/1',
   '/%5Cv2/app/manifests/1',
   '/V2',
+  '/file/..%2Fv2/app/manifests/1',
+  '/file%2F..%2Fv2/app/manifests/1',
+  '/a/%252E%252E/v2/app/manifests/1',
+  '/a/b/..%5C..%5Cv2/app/manifests/1',
+  '/a/..;/v2/app/manifests/1',
+  '/%2E%2Fv2/app/manifests/1',
+  '/v2;a/app/manifests/1',
+  '/v2%3Ba/app/manifests/1',
+  '/v2%20/app/manifests/1',
+  '/v2%00/app/manifests/1',
   '/%ff',
   '/v2/%ff/manifests/1',
   `/v2/app:good/manifests/${DIGEST}`,

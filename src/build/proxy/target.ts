@@ -62,11 +62,19 @@ function decodedPath(path: string): string | undefined {
 
 /**
  * Whether a registry could read a path that does not begin with `/v2/` as one that does: encoded,
- * even twice, with more slashes, or in capitals.
+ * even twice, with more slashes, with dots that lead up from elsewhere, in capitals, or with
+ * parameters, white space or control characters behind it.
  */
 function isOfRegistry(decoded: string | undefined): boolean {
   const twice = decodedPath(decoded ?? '%');
-  return twice === undefined || /^[/\\]*v2([/\\?#]|$)/i.test(twice);
+  if (twice === undefined) return true;
+  const steps: string[] = [];
+  for (const part of twice.split(/[/\\]/)) {
+    const step = part.replace(/[;?#\p{Cc}\s].*$/su, '');
+    if (step === '..') steps.pop();
+    else if (step !== '' && step !== '.') steps.push(step);
+  }
+  return steps[0]?.toLowerCase() === 'v2';
 }
 
 /** The host as the names of images have it: without the port that https has anyway. */
