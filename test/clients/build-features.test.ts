@@ -19,8 +19,10 @@ import {
   TEST_USER,
 } from '../../src/registry/testing/start-registry.ts';
 import { BASE, BuildHome, type Ran } from './build-home.ts';
+import { authorityBytes, buildSecrets } from './build-secrets.ts';
 import { type BuilderService, startBuilderService } from './builder-service.ts';
 import { cachedSteps, EVENTS } from './cached-steps.ts';
+import { foundIn } from './found-in.ts';
 
 let build: BuildHome;
 let other: BuilderService | undefined;
@@ -109,6 +111,60 @@ it('gives a step the SSH agent of its client, and keeps none of it', async () =>
   } finally {
     process.kill(Number(pid));
   }
+});
+
+it('leaves nothing of secrets, of an SSH key and of the key of its authority anywhere', async () => {
+  const { secret, sshKey, variable, control, bytes } = buildSecrets(build.directory);
+  const name = `${named}/team/secrets:${control}`;
+  const mounts = ['type=secret,id=s', 'type=secret,id=v,target=/v', 'type=ssh,required'];
+  const reading = 'read s < /run/secrets/s; read v < /v; ssh-add -L > /keys';
+  const step = `${reading}; echo "$CONTROL \${#s} \${#v}" > /out; read out < /out; echo "$out"`;
+  const run = `RUN ${mounts.map((mount) => `--mount=${mount}`).join(' ')} ${step}`;
+  const context = build.context(`${BASE}COPY root /\nARG CONTROL\n${run}\n`);
+  addProgram(context, '/usr/bin/ssh-add');
+  const given = ['--secret', `id=s,src=${secret}`, '--secret', 'id=v,env=OF_A_VARIABLE'];
+  const ssh = ['--ssh', `default=${sshKey}`, '--build-arg', `CONTROL=${control}`];
+  const result = ['--push', '--provenance=mode=max', '-t', name];
+  const words = ['buildx', 'build', '--progress=plain', ...given, ...ssh, ...result, context];
+  const logs = join(build.directory, 'logs');
+  const until = (): string => String(Math.floor(Date.now() / 1000) + 1);
+  const shown = {
+    build: await build.docker(words, { env: { OF_A_VARIABLE: variable } }),
+    history: await build.docker(['history', '--no-trunc', name]),
+    inspect: await build.docker(['image', 'inspect', name]),
+    events: await build.docker(['events', '--since', '0', '--until', until()]),
+  };
+  mkdirSync(logs);
+  for (const [file, ran] of Object.entries(shown)) {
+    succeeded(ran);
+    writeFileSync(join(logs, file), ran.stdout + ran.stderr);
+  }
+  expect(shown.build.stderr).toContain(` ${control} 64 64\n`);
+  const image = join(build.directory, 'secrets');
+  mkdirSync(image);
+  succeeded(await build.docker(['save', '--output', `${image}.tar`, name]));
+  execFileSync('tar', ['-xf', `${image}.tar`, '-C', image]);
+  const { authority } = (await build.service.builders.use('default')).builder;
+  const wanted = new Map([...bytes, ...authorityBytes(authority.privateKey)]);
+  const places = {
+    ...{ logs, image, registry: registry.directory, store: build.store },
+    home: dirname(build.home.config.home),
+    builder: dirname(build.service.socket),
+  };
+  const looked: Record<string, number> = {};
+  for (const [place, directory] of Object.entries(places)) {
+    const { control: ofControl = [], ...others } = await foundIn(directory, wanted);
+    looked[place] = ofControl.length;
+    // This test has made it in the directory of the builder, where a microVM has none.
+    const left = Object.entries(others).filter(
+      ([what, paths]) =>
+        !(place === 'builder' && what.startsWith('authority') && paths.join() === 'ca.key'),
+    );
+    expect([place, ...left]).toEqual([place]);
+  }
+  // What was looked into has the argument of the build: each log, and at least a layer.
+  expect(looked['logs']).toBe(Object.keys(shown).length);
+  for (const [place, files] of Object.entries(looked)) expect(files, place).toBeGreaterThan(0);
 });
 
 it('takes the cache of a result from its registry', async () => {

@@ -78,6 +78,11 @@ export class BuildHome {
     }
   }
 
+  /** Where its images are. */
+  get store(): string {
+    return this.#store.root;
+  }
+
   async remove(): Promise<void> {
     try {
       await this.home.remove();
