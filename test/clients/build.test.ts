@@ -196,6 +196,15 @@ it('gives steps no network where none is asked for, and refuses one of the user 
   }
 });
 
+it('puts no step into a control group beside the one that bounds all of them', async () => {
+  const words = ['build', '--cgroup-parent', '/beside', build.context(BASE)];
+  for (const DOCKER_BUILDKIT of ['1', '0']) {
+    const ran = await build.docker(words, { env: { DOCKER_BUILDKIT } });
+    expect(ran.status).not.toBe(0);
+    expect(ran.stderr).toMatch(/Cannot give the steps of a build the control group \/beside: /);
+  }
+});
+
 it('waits for a builder that starts for longer than a client waits for its first answer', async () => {
   const { builders } = build.service;
   const use = builders.use.bind(builders);
