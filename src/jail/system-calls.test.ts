@@ -8,6 +8,7 @@ import { jailFeatures, spawnInJail } from './spawn.ts';
 import {
   CHECKED_CALLS,
   type FilterOptions,
+  OTHERS_CALLS,
   REFUSED_CALLS,
   systemCallFilter,
 } from './system-calls.ts';
@@ -55,7 +56,9 @@ describe('the filter of system calls', () => {
       join(import.meta.dirname, '../../native/agent/seccomp/syscalls_amd64.txt'),
       'utf8',
     );
-    for (const [name, number] of Object.entries({ ...REFUSED_CALLS, ...CHECKED_CALLS })) {
+    for (const [name, number] of Object.entries({
+      ...{ ...REFUSED_CALLS, ...OTHERS_CALLS, ...CHECKED_CALLS },
+    })) {
       expect(table).toContain(`\n${name} ${number} `);
     }
     for (const number of Object.values(REFUSED_CALLS)) expect(decide(number)).toBe(REFUSE);
@@ -73,6 +76,33 @@ describe('the filter of system calls', () => {
     expect(allowed).toEqual([1, 2, 10]);
     const pairs = families.filter((family) => decide(CHECKED_CALLS.socketpair, family) === ALLOW);
     expect(pairs).toEqual([1]);
+  });
+
+  it('keeps a program among others from signals, priorities and limits of theirs', () => {
+    const among = (number: number, ...args: number[]) =>
+      decideAll(number, args, { memoryFiles: false, amongOthers: true });
+    for (const number of Object.values(OTHERS_CALLS)) {
+      expect([decide(number), among(number)]).toEqual([ALLOW, REFUSE]);
+    }
+    const { prlimit64, fcntl, ioctl, chroot } = CHECKED_CALLS;
+    const [nofile, fsize, pointer] = [7, 1, 4096];
+    expect(among(prlimit64, 0, nofile, pointer)).toBe(ALLOW);
+    expect(among(prlimit64, 0, fsize, pointer)).toBe(REFUSE);
+    expect(among(prlimit64, 4711, nofile)).toBe(REFUSE);
+    // F_SETFL, F_SETOWN, F_SETOWN_EX; FIONBIO, FIOSETOWN, SIOCSPGRP.
+    expect([4, 8, 15].map((command) => among(fcntl, 3, command))).toEqual([ALLOW, REFUSE, REFUSE]);
+    expect([0x5421, 0x8901, 0x8902].map((request) => among(ioctl, 3, request))).toEqual([
+      ...[ALLOW, REFUSE, REFUSE],
+    ]);
+    expect([decide(fcntl, 3), decide(ioctl, 3)]).toEqual([ALLOW, ALLOW]);
+    // What the list refuses without it is refused with it.
+    for (const number of [...Object.values(REFUSED_CALLS), chroot]) {
+      expect(among(number)).toBe(REFUSE);
+    }
+    const [read, futex] = [0, 202];
+    expect([among(read), among(futex), among(CHECKED_CALLS.socket, 2, 0, 6)]).toEqual([
+      ...[ALLOW, ALLOW, ALLOW],
+    ]);
   });
 
   it('allows sockets of TCP and UDP, and of no other protocol', () => {

@@ -38,11 +38,18 @@ export const REFUSED_CALLS = {
 /** Refused as well. The table of the agent is older than this call. */
 const OPEN_TREE_ATTR = 467;
 
+/** What one process does to another of its user, where nothing else keeps them apart. */
+export const OTHERS_CALLS = {
+  ...{ kill: 62, tkill: 200, tgkill: 234, rt_sigqueueinfo: 129, rt_tgsigqueueinfo: 297 },
+  ...{ setpriority: 141, ioprio_set: 251, sched_setparam: 142, sched_setscheduler: 144 },
+  ...{ sched_setattr: 314, sched_setaffinity: 203, process_madvise: 440, process_mrelease: 448 },
+} as const;
+
 /** Other system calls of which some uses are refused. */
 export const CHECKED_CALLS = {
   ...{ unshare: 272, chroot: 161 },
   ...{ socket: 41, socketpair: 53, clone: 56, clone3: 435, mmap: 9, memfd_create: 319 },
-  ...{ setrlimit: 160, prlimit64: 302 },
+  ...{ setrlimit: 160, prlimit64: 302, fcntl: 72, ioctl: 16 },
 } as const;
 
 const AF_UNIX = 1;
@@ -142,6 +149,36 @@ function memoryFiles(): Instruction[] {
   ];
 }
 
+/** Whom the kernel signals when a descriptor is ready: `F_SETOWN` and `F_SETOWN_EX`. */
+const SET_OWNER = [8, 15];
+/** The same by ioctl(2): `FIOSETOWN` and `SIOCSPGRP`. */
+const SET_OWNER_IOCTL = [0x8901, 0x8902];
+
+/** Refuses limits of other processes, and signals to them by way of a descriptor. */
+function signalsAndLimits(): Instruction[] {
+  return [
+    [IF_EQUAL, 0, 3, CHECKED_CALLS.prlimit64],
+    load(FIRST_ARGUMENT),
+    [IF_EQUAL, 1, 0, 0],
+    refuse,
+    load(NUMBER),
+    ...refusedIn(CHECKED_CALLS.fcntl, SET_OWNER),
+    ...refusedIn(CHECKED_CALLS.ioctl, SET_OWNER_IOCTL),
+  ];
+}
+
+/** Refuses a call whose second argument is one of two values, and allows it otherwise. */
+function refusedIn(number: number, [first = 0, second = 0]: readonly number[]): Instruction[] {
+  return [
+    [IF_EQUAL, 0, 5, number],
+    load(SECOND_ARGUMENT),
+    [IF_EQUAL, 1, 0, first],
+    [IF_EQUAL, 0, 1, second],
+    refuse,
+    allow,
+  ];
+}
+
 export interface FilterOptions {
   /** Whether the program makes files in memory, and memory that processes share. */
   readonly memoryFiles: boolean;
@@ -152,6 +189,10 @@ export interface FilterOptions {
    * about networks; and whether it sends echo requests.
    */
   readonly confinesItself?: boolean;
+  /**
+   * Whether the program has processes of others in its process namespace, and is kept from them.
+   */
+  readonly amongOthers?: boolean;
 }
 
 /** What a program calls that builds namespaces for itself. */
@@ -166,10 +207,14 @@ const ECHO_PROTOCOLS = [1, 58];
 
 /** The filter, as bubblewrap reads it from a descriptor. */
 export function systemCallFilter(options: FilterOptions = { memoryFiles: true }): Buffer {
-  const { confinesItself = false, chroots = false } = options;
-  const refused = [...Object.values(REFUSED_CALLS), OPEN_TREE_ATTR].filter(
-    (number) => !(confinesItself && BUILDING.includes(number)),
-  );
+  const { confinesItself = false, chroots = false, amongOthers = false } = options;
+  const refused = [
+    ...[...Object.values(REFUSED_CALLS), OPEN_TREE_ATTR].filter(
+      (number) => !(confinesItself && BUILDING.includes(number)),
+    ),
+    ...(amongOthers ? Object.values(OTHERS_CALLS) : []),
+    ...(chroots ? [] : [CHECKED_CALLS.chroot]),
+  ];
   const program: Instruction[] = [
     load(ARCHITECTURE),
     [IF_EQUAL, 1, 0, AUDIT_ARCH_X86_64],
@@ -177,10 +222,8 @@ export function systemCallFilter(options: FilterOptions = { memoryFiles: true })
     load(NUMBER),
     [IF_AT_LEAST, 0, 1, X32],
     [RETURN, 0, 0, KILL],
-    ...[...refused, ...(chroots ? [] : [CHECKED_CALLS.chroot])].flatMap((number): Instruction[] => [
-      [IF_EQUAL, 0, 1, number],
-      refuse,
-    ]),
+    ...refused.flatMap((number): Instruction[] => [[IF_EQUAL, 0, 1, number], refuse]),
+    ...(amongOthers ? signalsAndLimits() : []),
     ...fileLengths(),
     ...(options.memoryFiles ? [] : memoryFiles()),
     ...(confinesItself ? [] : newNamespaces(CHECKED_CALLS.unshare, NEW_NAMESPACES | CLONE_NEWTIME)),

@@ -85,7 +85,11 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     });
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     expect(status).not.toMatch(/^Uid:\t0\t/m);
-    return ['CapBnd', 'NoNewPrivs'].map(
+    // It sees the system's programs, and what is its own.
+    expect(readdirSync(`/proc/${pid}/root`)).toContain('usr');
+    expect(existsSync(`/proc/${pid}/root/proc`)).toBe(false);
+    expect(existsSync(`/proc/${pid}/root${import.meta.filename}`)).toBe(false);
+    return ['CapBnd', 'NoNewPrivs', 'Seccomp_filters'].map(
       (name) => new RegExp(`^${name}:\\t(\\S+)$`, 'm').exec(status)?.[1] ?? '',
     );
   }
@@ -249,7 +253,7 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
         .map((path) => (/[^/]*$/.exec(path)?.[0] ?? '').replace(/\..*/, ''))
         .sort();
     expect(running()).toEqual(all);
-    expect(privileges('aardvark-dns')).toEqual(['0000000000000000', '1']);
+    expect(privileges('aardvark-dns')).toEqual(['0000000000000000', '1', '1']);
     for (const program of [/pasta/, /aardvark/, /pasta|aardvark/]) {
       kill(program);
       // What is still ending would be taken for one that runs.
@@ -260,7 +264,7 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     const answer = () => lookUp(join(directory, nameOf(web)), '10.89.1.2', '10.89.1.1', 'db');
     await expect.poll(answer, { timeout: 10_000 }).toContain('10.89.1.3');
     expect(inside(web, 'ip', '-br', 'addr')).toMatch(/pub0 .*169\.254\.78\.2/);
-    expect(privileges('aardvark-dns')).toEqual(['0000000000000000', '1']);
+    expect(privileges('aardvark-dns')).toEqual(['0000000000000000', '1', '1']);
     // netavark opens files there as root.
     const { uid, mode } = statSync(join(directory, 'netavark/aardvark-dns'));
     expect([uid, (mode & 0o7777).toString(8)]).toEqual([0, '750']);

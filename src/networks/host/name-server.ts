@@ -2,18 +2,22 @@
  * The DNS server of all networks of a home, aardvark-dns. netavark would start it as root and with
  * all capabilities, and not start it again when it has ended.
  *
- * It runs as a user of its own, without capabilities: it reads what guests send. Where there is no
- * other user, it has a file tree of its own instead. The holder lets any user listen on port 53.
+ * It reads what guests send: it runs as a user of its own, where there is another one, without
+ * capabilities, in a file tree of its own and behind a filter of system calls. The holder lets any
+ * user listen on port 53.
  *
  * @module
  */
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { A3sError } from '../../errors.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
-import { jailHost } from '../../jail/spawn.ts';
+import { jailFeatures, jailHost } from '../../jail/spawn.ts';
+import { systemCallFilter } from '../../jail/system-calls.ts';
 import { findTool } from '../../jail/tools.ts';
 import { killProcess, statOf, untilGone, userOf } from '../../processes/fence.ts';
+import { confinedNameServer } from './confine-name-server.ts';
 import { forgetNames } from './forget-names.ts';
 import type { NetavarkPlace } from './netavark.ts';
 import { runProgram } from './run-program.ts';
@@ -23,6 +27,8 @@ const END_MS = 10_000;
 const PID_FILE = 'aardvark.pid';
 /** Longer than any number of a process, in bytes. */
 const PID_LENGTH = 32;
+/** It has no process namespace of its own. */
+const FILTERED = { memoryFiles: false, amongOthers: true } as const;
 
 /** The setting of the holder, below `/proc/sys/net/ipv4`, without which only root may listen. */
 export const NAME_SERVER_SETTING = { ip_unprivileged_port_start: PORT } as const;
@@ -72,40 +78,20 @@ export async function ensureNameServer(place: NameServerPlace): Promise<void> {
   await writeFile(file, '', { flag: 'wx', mode: 0o600 });
   if (identity !== undefined) await chown(file, identity.uid, identity.gid);
   const server = await findTool('aardvark-dns');
-  const jail = identity === undefined ? await ownTree(config, file) : [];
-  const run = [...jail, server, '--config', config, '-p', String(PORT), 'run'];
-  await runProgram('setpriv', [...unprivileged(identity), ...run], { namespace: place.holder });
-}
-
-function unprivileged(identity: JailIdentity | undefined): string[] {
-  return [
-    ...(identity === undefined
-      ? []
-      : [`--reuid=${identity.uid}`, `--regid=${identity.gid}`, '--clear-groups']),
-    // Whoever builds a file tree first gives up the bounding set afterwards.
-    ...(identity === undefined ? [] : ['--bounding-set=-all']),
-    ...['--no-new-privs', '--inh-caps=-all', '--ambient-caps=-all', '--'],
-  ];
-}
-
-/**
- * What starts it with the system's programs and its own files alone. It keeps its process id, to
- * which netavark sends signals.
- */
-async function ownTree(config: string, pidFile: string): Promise<string[]> {
-  const { roots } = await jailHost();
-  return [
-    await findTool('bwrap'),
-    ...['--unshare-user', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
-    ...['--disable-userns', '--new-session', '--cap-drop', 'ALL', '--ro-bind', '/usr', '/usr'],
-    ...[...roots].flatMap(([path, target]) =>
-      target === undefined ? ['--ro-bind', path, path] : ['--symlink', target, path],
-    ),
-    ...['/etc/ld.so.cache', '/etc/resolv.conf'].flatMap((path) => ['--ro-bind-try', path, path]),
-    ...['--dev-bind', '/dev/null', '/dev/null', '--dev-bind', '/dev/urandom', '/dev/urandom'],
-    ...['--ro-bind', config, config, '--bind', pidFile, pidFile],
-    ...['--remount-ro', '/', '--chdir', '/', '--'],
-  ];
+  const run = [server, '--config', config, '-p', String(PORT), 'run'];
+  const features = await jailFeatures();
+  const filtered = features.namespaces && process.arch === 'x64';
+  // Without another user, nothing else would confine it.
+  const mayLackTree = identity !== undefined || features.weakAccepted;
+  const isWhole = filtered && features.landlock;
+  if (features.allRequired ? !isWhole : !features.namespaces && !mayLackTree) throw tooWeak();
+  const before = confinedNameServer(await jailHost(), features, {
+    ...{ identity, filtered, files: { config, pidFile: file } },
+  });
+  await runProgram('prlimit', [...before, ...run], {
+    namespace: place.holder,
+    ...(filtered ? { asFilter: true, input: systemCallFilter(FILTERED) } : {}),
+  });
 }
 
 /** Removes the names that netavark has left of a box in a network, and tells the server so. */
@@ -177,4 +163,12 @@ function readStart(path: string): string {
 
 function configOf({ directory }: NetavarkPlace): string {
   return join(directory, 'netavark', 'aardvark-dns');
+}
+
+function tooWeak(): A3sError {
+  return new A3sError(
+    'state-unusable',
+    'Cannot start the DNS server of networks confined: the host lacks user namespaces, or, with A3S_JAIL=require, Landlock or a processor of x86-64',
+    { remedy: 'Install bubblewrap and allow user namespaces. See Jail in a3s-box info.' },
+  );
 }

@@ -12,11 +12,15 @@ import { findTool, type Tool } from '../../jail/tools.ts';
 /** Each of these programs takes milliseconds; a busy host may take seconds. */
 const DEADLINE_MS = 60_000;
 const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+/** Where bwrap reads a filter of system calls. */
+export const FILTER = 9;
 
 export interface ProgramInput {
   /** The path of the network namespace that it runs in. Absent: the host's own. */
   readonly namespace?: string;
-  readonly input?: string;
+  readonly input?: string | Buffer;
+  /** Whether it reads `input` from the descriptor {@link FILTER}, and nothing from its own. */
+  readonly asFilter?: boolean;
   /** In octal digits. Absent: this process's own. */
   readonly umask?: string;
 }
@@ -29,17 +33,21 @@ export interface ProgramInput {
 export async function runProgram(
   tool: Tool,
   args: readonly string[],
-  { namespace, input = '', umask }: ProgramInput = {},
+  { namespace, input = '', umask, asFilter = false }: ProgramInput = {},
 ): Promise<string> {
   const path = await findTool(tool);
-  const masked =
-    umask === undefined
+  const first = [
+    ...(umask === undefined ? [] : [`umask ${umask}`]),
+    ...(asFilter ? [`exec ${FILTER}<&0 </dev/null`] : []),
+  ];
+  const prepared =
+    first.length === 0
       ? [path, ...args]
-      : ['/bin/sh', '-c', `umask ${umask} && exec "$0" "$@"`, path, ...args];
+      : ['/bin/sh', '-c', [...first, 'exec "$0" "$@"'].join(' && '), path, ...args];
   const [program, ...all] =
     namespace === undefined
-      ? masked
-      : [await findTool('nsenter'), `--net=${namespace}`, '--', ...masked];
+      ? prepared
+      : [await findTool('nsenter'), `--net=${namespace}`, '--', ...prepared];
   const child = spawn(program ?? path, all, {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH },
