@@ -532,6 +532,35 @@ it.each(['CONNECT nowhere HTTP/1.1', 'CONNECT a b:1 HTTP/1.1', 'GET /path HTTP/1
 );
 
 it.each([
+  'GET http://files.example/x HTTP/1.1',
+  'GET https://files.example/x HTTP/1.1',
+  'GET @files.example/x HTTP/1.1',
+  'GET * HTTP/1.1',
+  'CONNECT files.example:443 HTTP/1.1',
+  'POST /x HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked',
+  'PRI * HTTP/2.0',
+])('refuses what is no request to the host that TLS is for: %s', async (line) => {
+  const socket = await secured(connect(port, '127.0.0.1'), 'tunnel.example');
+  socket.write(`${line}\r\nHost: x\r\nConnection: close\r\n\r\n`);
+  expect(await text(socket)).toMatch(/^(?:HTTP\/1\.1 400 |$)/);
+  expect([sent, log]).toEqual([[], []]);
+});
+
+it('asks the host that TLS is for, whatever the request names, and changes to no other protocol', async () => {
+  const url = 'https://tunnel.example/x';
+  const upgrade = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAAA'];
+  expect(await ask('GET', url, ...upgrade, 'X-Forwarded-Host: other.example')).toMatch(
+    /^HTTP\/1\.1 200 OK\r\n[\s\S]*downloaded/,
+  );
+  const socket = await secured(connect(port, '127.0.0.1'), 'tunnel.example');
+  socket.write(
+    'GET //other.example/x HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n',
+  );
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  expect(sent).toEqual([`GET ${url} {}`, 'GET https://tunnel.example//other.example/x {}']);
+});
+
+it.each([
   ['sends nothing', ''],
   ['sends half of a head', 'GET http://x/ HTTP/1.1\r\nHost: '],
   ['begins no TLS', 'CONNECT a.example:443 HTTP/1.1\r\nHost: a\r\n\r\n'],

@@ -148,12 +148,14 @@ interface AskedOfProxy {
 
 async function answer(asked: AskedOfProxy, answers: ProxyAnswers): Promise<void> {
   const { request, response, origin, left } = asked;
-  const text = `${origin ?? ''}${request.url ?? ''}`;
-  const isAbsolute = /^https?:\/\/[^/]/.test(text);
+  const target = request.url ?? '';
+  const text = `${origin ?? ''}${target}`;
+  // Behind an origin, what is no path would make another host of it.
+  const isNamed = origin === undefined ? /^https?:\/\/[^/]/.test(text) : target.startsWith('/');
   // Of the bodies that are not read, nothing may wait on the connection.
   if (!WITH_BODY.includes(request.method ?? '')) request.resume();
   if (left.aborted) return;
-  if (isAbsolute && URL.canParse(text)) {
+  if (isNamed && URL.canParse(text)) {
     await answers.answer(request, response, new URL(text), left);
   } else {
     response.writeHead(400);
