@@ -4,6 +4,7 @@ import {
   chmodSync,
   closeSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -14,6 +15,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { passtSocket, startPasst } from '../../src/engine/helpers/passt.ts';
+import { GUEST_NETWORK } from '../../src/engine/network.ts';
+import { endProcesses } from '../../src/engine/processes/sweep.ts';
+import { prepareDirectory } from '../../src/engine/runtime-directory.ts';
+import { FakeGuestNic } from '../../src/engine/testing/fake-nic.ts';
+import { identityFor } from '../../src/jail/identity.ts';
 import { question, recordBytes } from '../../src/networks/egress/testing/dns-bytes.ts';
 import { attachWhole } from '../../src/networks/host/attach-whole.ts';
 import type { Endpoint } from '../../src/networks/host/endpoint.ts';
@@ -21,6 +28,7 @@ import { libc } from '../../src/networks/host/libc.ts';
 import { makeNamespace, removeNamespace } from '../../src/networks/host/namespace.ts';
 import { NamespaceNetworks } from '../../src/networks/host/namespace-networks.ts';
 import { GATEWAY_MAC } from '../../src/networks/host/routed.ts';
+import { BRIDGE } from '../../src/networks/predefined.ts';
 import { type Send, startPeer } from './egress/peer.ts';
 import { canRun, UNREACHABLE } from './egress/world.ts';
 import {
@@ -139,8 +147,8 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
     expect(complaints).toEqual([]);
   });
 
-  function limits(rules: string[]): Endpoint['egress'] {
-    const servers = [network.gateway];
+  function limits(rules: string[], resolver = network.gateway): Endpoint['egress'] {
+    const servers = [resolver];
     return {
       ...{ uid: 0x7a36_2222, resolvers: servers, upstreams: servers, namesBoxes: true },
       ...{ policies: [{ of: 'box', default: 'deny', rules }], ownSubnets: [] },
@@ -195,7 +203,7 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
   async function start(has: Endpoint): Promise<Guest> {
     const tap = await attachWhole(networks, has);
     const guest = await Guest.start(at(`guest${has.mac.slice(-1)}`), tap, {
-      ...{ ...has, mtu: network.mtu, prefixLength: 24, gateway: network.gateway },
+      ...{ ...has, mtu: has.network.mtu, prefixLength: 24, gateway: has.network.gateway },
     });
     guests.push(guest);
     return guest;
@@ -230,6 +238,42 @@ describe.runIf(await canRun())('IPv6 of networks', () => {
       move(['192.0.2.3/24', `${OTHER_HOST}/64`], ['192.0.2.2/24', `${HOST}/64`]);
     }
     expect(await out()).toEqual([HOST, '192.0.2.2']);
+  });
+
+  it('leads out of the network that a box has to itself after the host has got other addresses', async () => {
+    const [outside, resolver] = ['192.0.2.1', GUEST_NETWORK.nameserver];
+    await world('serveTcp', { address: outside, port: 8085 });
+    await world('serveUdp', { address: outside, port: 9001 });
+    const { address, gateway } = GUEST_NETWORK;
+    const own = { id: BRIDGE.id, subnet: '10.0.2.0/24', gateway, internal: false, mtu: 1500 };
+    const limited = await start({
+      ...{ box: '1'.repeat(64), names: ['own'], network: own, ports: [], address, mac: MAC },
+      ...{ resolver, egress: limits([`allow:${outside}`], resolver) },
+    });
+    // Without a policy it is behind passt.
+    const passt = at('passt');
+    mkdirSync(passt);
+    const identity = identityFor(0, 0, []);
+    await prepareDirectory(passt, identity);
+    await startPasst({ ports: [] }, passt, identity, AbortSignal.timeout(60_000));
+    const nic = await FakeGuestNic.attach(passtSocket(passt));
+    let port = 40_000;
+    const out = async (): Promise<string[]> => {
+      const answer = nic.incomingUdp();
+      port += 1;
+      nic.sendUdp(outside, 9001, port, 'four');
+      return [await tcp(limited.send, outside, 8085), await answer];
+    };
+    const answered = (from: string): string[] => [from, `${address}:${port} 4`];
+    expect(await out()).toEqual(answered('192.0.2.2'));
+    move(['192.0.2.2/24', `${HOST}/64`], ['192.0.2.3/24', `${OTHER_HOST}/64`]);
+    try {
+      expect(await out()).toEqual(answered('192.0.2.3'));
+    } finally {
+      move(['192.0.2.3/24', `${OTHER_HOST}/64`], ['192.0.2.2/24', `${HOST}/64`]);
+    }
+    nic.detach();
+    await endProcesses(passt);
   });
 
   it('takes no IPv4 address in the form of IPv6, by which sockets of the host reach IPv4', async () => {
