@@ -102,7 +102,7 @@ describe('the proxy for names', () => {
       expect(await ask(name, TYPE.AAAA)).toEqual(NO_NAME);
     }
     const boxes = { namesBoxes: true, boxSubnets: [readSubnet6('2001:db8:9::/64')], ipv6: true };
-    const near = { db: { to: ['2001:db8:9::5', '2001:db8::5', '10.0.0.5'] } };
+    const near = { 'db.dns.podman': { to: ['2001:db8:9::5', '2001:db8::5', '10.0.0.5'] } };
     expect(await proxyOf([], near, boxes).ask('db', TYPE.AAAA)).toMatchObject({
       addresses: ['2001:db8:9::5'],
     });
@@ -194,7 +194,7 @@ describe('the proxy for names', () => {
   });
 
   it('resolves names of boxes to private addresses alone, and opens nothing for them', async () => {
-    const answers = { db: { to: ['10.89.1.3', '203.0.113.1'], ttl: 600 } };
+    const answers = { 'db.dns.podman': { to: ['10.89.1.3', '203.0.113.1'], ttl: 600 } };
     const { ask, pinned, refused } = proxyOf([], answers, { namesBoxes: true });
     expect(await ask('db')).toEqual({ rcode: 0, addresses: ['10.89.1.3'], ttl: 5 });
     expect(await ask('db', 28)).toEqual(EMPTY);
@@ -202,8 +202,20 @@ describe('the proxy for names', () => {
     expect(await proxyOf([], answers).ask('db')).toEqual(NO_NAME);
   });
 
+  it('asks no server beside that of the network for a name without a dot that is no box', async () => {
+    const answers = { intranet: { to: ['203.0.113.1'] } };
+    const more = { namesBoxes: true };
+    const { ask, asked } = proxyOf(['allow:*.example'], answers, more);
+    // Below this domain that server answers for boxes alone.
+    expect(await ask('intranet')).toEqual(NO_NAME);
+    expect(asked).toEqual(['intranet.dns.podman']);
+    const allowed = proxyOf(['allow:intranet'], answers, more);
+    expect(await allowed.ask('intranet')).toMatchObject({ addresses: ['203.0.113.1'] });
+    expect(allowed.pinned).toEqual([['intranet', [0xcb007101], 60]]);
+  });
+
   it('resolves names of boxes in a network whose addresses look public', async () => {
-    const answers = { db: { to: ['203.0.113.1', '198.51.100.1'] } };
+    const answers = { 'db.dns.podman': { to: ['203.0.113.1', '198.51.100.1'] } };
     const more = { namesBoxes: true, boxSubnets: [readSubnet('203.0.113.0/24')] };
     const { ask, pinned } = proxyOf([], answers, more);
     expect((await ask('db'))?.addresses).toEqual(['203.0.113.1']);

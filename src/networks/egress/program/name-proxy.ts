@@ -44,6 +44,8 @@ const MAX_PENDING = 128;
 const MAX_CACHED = 2048;
 /** Addresses of boxes change whenever one starts. */
 const BOX_SECONDS = 5;
+/** aardvark-dns knows boxes below it, and asks no other server for a name there. */
+const BOXES = 'dns.podman';
 
 interface Resolved {
   readonly rcode: number;
@@ -71,17 +73,19 @@ export class NameProxy {
     if (!query.isInternet) return writeReply(query, RCODE.refused);
     const { name } = query;
     if (name === undefined) return writeReply(query, RCODE.noName);
-    if (!this.#isOfBox(name) && !this.#isAllowed(name)) return writeReply(query, RCODE.noName);
+    const mayBeBox = this.#options.namesBoxes && !name.includes('.');
+    if (!mayBeBox && !this.#isAllowed(name)) return writeReply(query, RCODE.noName);
     const type = this.#types().find((each) => each === query.type);
     // HTTPS records have addresses, and keys that hide names of servers.
     if (type === undefined) return writeReply(query, RCODE.ok);
-    const { rcode, addresses, ttl } = await this.#resolved(name, type);
+    const resolve = mayBeBox ? this.#boxOrName(name, type) : this.#resolved(name, type);
+    const { rcode, addresses, ttl } = await resolve;
     return writeReply(query, rcode, addresses, ttl);
   }
 
   /** Opens the addresses of a name as a question of the box does. Never rejects. */
   async renew(name: string): Promise<void> {
-    if (this.#isOfBox(name) || !this.#isAllowed(name)) return;
+    if (!this.#isAllowed(name)) return;
     await Promise.all(this.#types().map((type) => this.#resolved(name, type)));
   }
 
@@ -101,6 +105,15 @@ export class NameProxy {
     return true;
   }
 
+  /** A name without a dot is that of a box. Where there is none, it is a name as any other is. */
+  async #boxOrName(name: string, type: AddressType): Promise<Resolved> {
+    const full = `${name}.${BOXES}`;
+    const key = `box ${type} ${name}`;
+    const box = await this.#once(key, name, () => this.#resolveBox(full, type));
+    const isAllowed = this.#options.policies.every((each) => decideName(each, name).allowed);
+    return box.rcode === RCODE.noName && isAllowed ? await this.#resolved(name, type) : box;
+  }
+
   async #resolved(name: string, type: AddressType): Promise<Resolved> {
     const key = `${type} ${name}`;
     const now = this.#options.now();
@@ -108,38 +121,46 @@ export class NameProxy {
     if (cached !== undefined && cached.until > now && this.#isOpen(name, cached.resolved)) {
       return { ...cached.resolved, ttl: cached.until - now };
     }
+    const resolved = await this.#once(key, name, () => this.#resolve(name, type));
+    if (resolved.ttl > 0) this.#keep(key, resolved, now);
+    return resolved;
+  }
+
+  /** Questions for the same that come meanwhile get the same answer. Never rejects. */
+  async #once(key: string, name: string, resolve: () => Promise<Resolved>): Promise<Resolved> {
     const pending = this.#pending.get(key);
     if (pending !== undefined) return await pending;
     if (this.#pending.size >= MAX_PENDING) return FAILED;
-    const resolving = this.#resolve(name, type).catch((error: unknown) => {
+    const resolving = resolve().catch((error: unknown) => {
       this.#options.fail(`cannot resolve ${name}`, error);
       return FAILED;
     });
     this.#pending.set(key, resolving);
     const resolved = await resolving;
     this.#pending.delete(key);
-    if (resolved.ttl > 0 && !this.#isOfBox(name)) this.#keep(key, resolved, now);
     return resolved;
   }
 
-  async #resolve(name: string, type: AddressType): Promise<Resolved> {
-    const { resolve, policies, own, pins, refuse } = this.#options;
-    const answer = await resolve(name, type);
+  /** What boxes reach of their own network is not egress, and nothing is opened for it. */
+  async #resolveBox(name: string, type: AddressType): Promise<Resolved> {
+    const { rcode, addresses, ttl } = await this.#asked(name, type);
+    const { boxSubnets } = this.#options;
+    const isBoxes = (address: Address): boolean =>
+      isSpecial(address) || boxSubnets.some((subnet) => containsAny(subnet, address));
+    return { rcode, addresses: addresses.filter(isBoxes), ttl: Math.min(ttl, BOX_SECONDS) };
+  }
+
+  async #asked(name: string, type: AddressType): Promise<Resolved> {
+    const answer = await this.#options.resolve(name, type);
     if (answer.rcode === RCODE.noName) return NO_NAME;
     if (answer.rcode !== RCODE.ok) return FAILED;
     const addresses = answer.addresses.slice(0, MAX_ADDRESSES[type]);
-    const ttl = Math.min(answer.ttl, MAX_SECONDS);
-    if (this.#isOfBox(name)) {
-      // What boxes reach of their own network is not egress, and nothing is opened for it.
-      const { boxSubnets } = this.#options;
-      const isBoxes = (address: Address): boolean =>
-        isSpecial(address) || boxSubnets.some((subnet) => containsAny(subnet, address));
-      return {
-        rcode: RCODE.ok,
-        addresses: addresses.filter(isBoxes),
-        ttl: Math.min(ttl, BOX_SECONDS),
-      };
-    }
+    return { rcode: RCODE.ok, addresses, ttl: Math.min(answer.ttl, MAX_SECONDS) };
+  }
+
+  async #resolve(name: string, type: AddressType): Promise<Resolved> {
+    const { policies, own, pins, refuse } = this.#options;
+    const { rcode, addresses, ttl } = await this.#asked(name, type);
     if (!addresses.every((address) => mayResolveTo(policies, address, own))) {
       refuse({
         target: name,
@@ -149,17 +170,13 @@ export class NameProxy {
       return NO_NAME;
     }
     if (addresses.length > 0) await pins.add(name, addresses, ttl);
-    return { rcode: RCODE.ok, addresses, ttl };
+    return { rcode, addresses, ttl };
   }
 
   /** Whether what was answered is open yet: of many names the first ones are forgotten. */
   #isOpen(name: string, { addresses }: Resolved): boolean {
     const open = this.#options.pins.addressesOf(name);
     return addresses.every((address) => open.includes(address));
-  }
-
-  #isOfBox(name: string): boolean {
-    return this.#options.namesBoxes && !name.includes('.');
   }
 
   #keep(key: string, resolved: Resolved, now: number): void {
