@@ -34,6 +34,8 @@ describe('a rule', () => {
     ['allow:a.*.org', 'no name of a host'],
     ['allow:*example.org', 'no name of a host'],
     ['allow:bücher.example', 'xn--'],
+    // The sign of a kelvin, whose lower case is a letter of ASCII.
+    ['allow:\u212a.example', 'xn--'],
     ['allow:a..b', 'no name of a host'],
     [`allow:${'a'.repeat(64)}.org`, 'no name of a host'],
     [`allow:${'a.'.repeat(127)}org`, 'no name of a host'],

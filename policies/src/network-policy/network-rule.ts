@@ -87,6 +87,8 @@ function readTarget(text: string): NetworkTarget | string {
  * @returns undefined for what is none; a name whose last label is a number would be an address
  */
 export function hostName(text: string): string | undefined {
+  // Lower case makes letters of ASCII of some that are none.
+  if (!/^[!-~]+$/.test(text)) return undefined;
   const name = text.toLowerCase().replace(/\.$/, '');
   const labels = name.split('.');
   if (name.length > MAX_NAME || !labels.every((label) => LABEL.test(label))) return undefined;
