@@ -41,7 +41,7 @@ import {
   NAME_SERVER_SETTING,
   type NameServerPlace,
   prepareNameServer,
-} from './name-server.ts';
+} from './names/name-server.ts';
 import { makeNamespace, removeNamespace, writeSettings } from './namespace.ts';
 import { netavarkDocument, netavarkSetup, netavarkTeardown } from './netavark.ts';
 import {

@@ -6,9 +6,9 @@
  *
  * @module
  */
-import type { JailHost } from '../../jail/arguments.ts';
-import type { JailFeatures, JailIdentity } from '../../jail/jail.ts';
-import { FILTER } from './run-program.ts';
+import type { JailHost } from '../../../jail/arguments.ts';
+import type { JailFeatures, JailIdentity } from '../../../jail/jail.ts';
+import { FILTER } from '../run-program.ts';
 
 const DEVICES = ['/dev/null', '/dev/urandom'];
 /** Changes of files, none of which it needs but one: the number of its process. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { confinedNameServer } from './confine-name-server.ts';
+import { confinedNameServer } from './confine.ts';
 
 const host = {
   ...{ bwrap: '/usr/bin/bwrap', setpriv: '/usr/bin/setpriv' },

@@ -5,7 +5,7 @@
  */
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ifMissing } from './if-missing.ts';
+import { ifMissing } from '../if-missing.ts';
 
 /** netavark marks the files of internal networks. */
 const SUFFIXES = ['', '%int'];

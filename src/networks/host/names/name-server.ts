@@ -11,16 +11,16 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { A3sError } from '../../errors.ts';
-import type { JailIdentity } from '../../jail/jail.ts';
-import { jailFeatures, jailHost } from '../../jail/spawn.ts';
-import { systemCallFilter } from '../../jail/system-calls.ts';
-import { findTool } from '../../jail/tools.ts';
-import { killProcess, statOf, untilGone, userOf } from '../../processes/fence.ts';
-import { confinedNameServer } from './confine-name-server.ts';
+import { A3sError } from '../../../errors.ts';
+import type { JailIdentity } from '../../../jail/jail.ts';
+import { jailFeatures, jailHost } from '../../../jail/spawn.ts';
+import { systemCallFilter } from '../../../jail/system-calls.ts';
+import { findTool } from '../../../jail/tools.ts';
+import { killProcess, statOf, untilGone, userOf } from '../../../processes/fence.ts';
+import type { NetavarkPlace } from '../netavark.ts';
+import { runProgram } from '../run-program.ts';
+import { confinedNameServer } from './confine.ts';
 import { forgetNames } from './forget-names.ts';
-import type { NetavarkPlace } from './netavark.ts';
-import { runProgram } from './run-program.ts';
 
 const PORT = 53;
 const END_MS = 10_000;
