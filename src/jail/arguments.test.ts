@@ -168,10 +168,13 @@ it('limits what a program makes and changes, in its namespaces or without them',
   }
 });
 
-it('ties a program that must not outlive this process to its parent, at each step', () => {
-  const command = jailCommand(host, both, { ...program, outlives: false });
-  expect(command).toContain('--pdeathsig=KILL');
-  expect(command).toContain('--die-with-parent');
+it('ties a program that must not outlive this process to its parent, where no child is left behind', () => {
+  const dies = { ...program, outlives: false };
+  const options = (command: readonly string[]): readonly string[] =>
+    command.filter((word) => /^--(?:pdeathsig=KILL|die-with-parent)$/.test(word));
+  expect(options(jailCommand(host, both, dies))).toEqual(['--die-with-parent']);
+  expect(options(jailCommand(host, identityOnly, dies))).toEqual(['--pdeathsig=KILL']);
+  expect(options(jailCommand(host, both, { ...dies, outlives: true }))).toEqual([]);
 });
 
 it('lets a network program keep the network, and nest namespaces when it confines itself', () => {

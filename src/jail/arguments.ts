@@ -63,7 +63,7 @@ export function jailCommand(
       ? []
       : [host.taskset, '--cpu-list', String(program.processor)]),
     host.setpriv,
-    ...privileges(features, program),
+    ...privileges(features, program, hasNamespaces),
     // It would keep bwrap from mounting.
     ...(hasNamespaces ? [] : landlock),
     '--',
@@ -123,7 +123,11 @@ function limits(host: JailHost, features: BuiltFeatures, program: JailProgram): 
  */
 const BUILDER_CAPABILITIES = ['sys_admin', 'net_admin', 'setpcap'];
 
-function privileges(features: BuiltFeatures, program: JailProgram): string[] {
+function privileges(
+  features: BuiltFeatures,
+  program: JailProgram,
+  hasNamespaces: boolean,
+): string[] {
   const { uid, gid } = program.identity;
   const kept =
     program.rootCapabilities === undefined
@@ -142,7 +146,9 @@ function privileges(features: BuiltFeatures, program: JailProgram): string[] {
     `--inh-caps=${ambient}`,
     `--ambient-caps=${ambient}`,
     '--no-new-privs',
-    ...(program.outlives ? [] : ['--pdeathsig=KILL']),
+    // bwrap sees to that itself, right before it lets its child go on. If it was killed any
+    // earlier, that child would wait for it for ever.
+    ...(program.outlives || hasNamespaces ? [] : ['--pdeathsig=KILL']),
   ];
 }
 
