@@ -124,6 +124,29 @@ describe.runIf(process.geteuid?.() === 0)('boxes that move between networks', ()
     expect(await devices('both')).toBe('eth0 eth1');
   });
 
+  it('finds a box from a pool by name from its start, and connects and disconnects it while it runs', async () => {
+    await actor.ok(['pool', 'set', '--size', '1', '--network', 'default', '--wait']);
+    const networks = ['--network', 'name=beta,alias=ready', '--network', 'bridge'];
+    await start('pooled', ...networks, '-v', `${actor.directory}:/shared:ro`);
+    expect(await actor.ok(['inspect', '--format', '{{.Machine.Start}}', 'pooled'])).toBe('pool');
+    expect(await devices('pooled')).toBe('eth0 eth1');
+    await shows('two', 'ready', 'pooled');
+    await shows('pooled', 'two', 'two');
+    await actor.ok(['network', 'connect', '--alias', 'also-ready', 'gamma', 'pooled']);
+    expect(await devices('pooled')).toBe('eth0 eth1 eth2');
+    await shows('pooled', 'both', 'both');
+    await shows('both', 'also-ready', 'pooled');
+    await actor.ok(['network', 'disconnect', 'beta', 'pooled']);
+    expect(await page('two', 'ready')).toBe('none');
+    expect(await page('pooled', 'two')).toBe('none');
+    await actor.ok(['network', 'disconnect', 'bridge', 'pooled']);
+    await shows('pooled', 'both', 'both');
+    await actor.ok(['network', 'connect', 'beta', 'pooled']);
+    await shows('two', 'pooled', 'pooled');
+    await actor.ok(['pool', 'rm', 'default']);
+    await actor.ok(['rm', '-f', 'pooled']);
+  });
+
   it('links boxes in the default network to one of them, and not to each other', async () => {
     await start('reader', '--link', 'own:store');
     await start('writer', '--link', 'own');
