@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import {
   cpSync,
@@ -10,11 +11,16 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, LookupFunction } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readBootSet } from '../../src/boot/bootset.ts';
 import { readConfig } from '../../src/config.ts';
 import { openDownloads } from '../../src/registry/downloads.ts';
+import { openRegistry } from '../../src/registry/open-registry.ts';
+import { type StartedRegistry, startRegistry } from '../../src/registry/testing/start-registry.ts';
+import { openTrust } from '../../src/server/home/open-trust.ts';
+import { blocksOf, putProgram, scriptOf } from '../docs/steps.ts';
 import { install } from '../e2e/installation.ts';
 import { makeRepository, serveGit } from '../e2e/support/git-site.ts';
 import { hostAddress } from '../e2e/support/host-address.ts';
@@ -29,6 +35,7 @@ let build: BuildHome;
 let cli: string;
 /** Where our command line looks for the server. */
 let socket: string | undefined;
+let registry: StartedRegistry;
 let tar: string;
 /** Where the files are served, and the repository `app.git` beside them. */
 let site: string;
@@ -42,8 +49,18 @@ const server = createServer((request, response) => {
 
 beforeAll(async () => {
   cli = (await install()).cli;
-  build = await BuildHome.start(({ home }) => {
+  registry = await startRegistry();
+  const boot = await readBootSet(join(dirname(cli), 'boot'));
+  build = await BuildHome.start(({ home, directory }) => {
     home.downloads = openDownloads({ certsDirectories: [], registriesFiles: [] });
+    const settings = join(directory, 'registries.yaml');
+    const host = `registry.example:${registry.host.split(':')[1]}`;
+    writeFileSync(settings, `registries: { "${host}": { insecure: true } }\n`);
+    const lookup: LookupFunction = (_name, _options, found) =>
+      found(null, [{ address: '127.0.0.1', family: 4 }]);
+    home.registry = openRegistry({ certsDirectories: [], registriesFiles: [settings], lookup });
+    home.realTrust = openTrust(home.config.home);
+    home.boot = boot;
   });
   const { directory, home } = build;
   const env = { A3S_HOME: home.config.home };
@@ -70,6 +87,7 @@ afterAll(async () => {
   server.close();
   if (socket !== undefined) rmSync(dirname(socket), { recursive: true });
   await build?.remove();
+  await registry?.stop();
 });
 
 /** Each runs `docker build` with these arguments and this input. */
@@ -133,6 +151,42 @@ describe.each(Object.keys(CLIENTS))('%s', (client) => {
     expect(ran?.status).not.toBe(0);
     expect(ran?.stderr).toMatch(/404/);
   });
+});
+
+it('docs/boxes/build.md builds, pushes, signs and measures for a confidential box', async () => {
+  const text = readFileSync(join(import.meta.dirname, '../../docs/boxes/build.md'), 'utf8');
+  const [, section = ''] = text.split('\n## For a confidential box\n');
+  const [steps = ''] = blocksOf(section, '');
+  const host = `registry.example:${registry.host.split(':')[1]}`;
+  const directory = build.context(`${ALONE}CMD ["/program"]\n`);
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' });
+  writeFileSync(join(directory, 'release.key'), pem, { mode: 0o600 });
+  putProgram(directory, cli);
+  const { home } = build.home.config;
+  const script = scriptOf([steps.replaceAll('registry.example', host)]);
+  const env = { A3S_HOME: home, PATH: `${directory}:${process.env['PATH']}` };
+  const ran = await build.run('bash', ['-c', script], env, { cwd: directory });
+  expect(ran, ran.stderr).toMatchObject({ status: 0 });
+  const image = `${host}/app:1`;
+  const { manifestDigest } = await build.home.images.resolve(image);
+  expect(ran.stderr).toContain(`Pushing signature to: ${host}/app\n`);
+  // The policy of a relying party accepts what this image is launched with, and nothing else.
+  const asked = ['measure', '--tee', 'snp', '--spec-out', 'spec.json', '--format', 'json', image];
+  const again = await build.run('a3s-box', asked, env, { cwd: directory });
+  const { measurement, hostData, policy } = JSON.parse(again.stdout);
+  expect(readFileSync(join(directory, 'policy.yaml'), 'utf8')).toBe(policy);
+  expect(policy).toContain(measurement);
+  expect(policy).toContain(hostData);
+  expect(readFileSync(join(directory, 'spec.json'), 'utf8')).toContain(manifestDigest);
+  // What the registry has is signed.
+  const key = join(directory, 'release.pub');
+  writeFileSync(key, publicKey.export({ type: 'spki', format: 'pem' }));
+  const rule = `{ pattern: "${host}/**", require: [{ keys: [${key}], transparencyLog: none }] }`;
+  const demanding = join(directory, 'demanding.yaml');
+  writeFileSync(demanding, `images: [${rule}]\n`);
+  const verify = ['image', 'verify', '--confidential', '--image-policy', demanding, image];
+  expect(await build.run('a3s-box', verify, env)).toMatchObject({ status: 0 });
 });
 
 it('refuses a context of a host that builds may not reach, with the reason', async () => {
