@@ -4,10 +4,7 @@
  *
  * @module
  */
-import { parseAddress6 } from '../../ipv6.ts';
-
-/** What a host of IPv6 chooses by itself: RFC 4291, 2.5.1. */
-const INTERFACE_BITS = 64n;
+import { networkOf } from './client-network.ts';
 
 interface Place {
   /** Ends the connection. */
@@ -71,13 +68,6 @@ export class Room {
     if (ofAddress.size === 0) places?.delete(address);
     if (places?.size === 0) this.#networks.delete(network);
   }
-}
-
-/** The part of an address that says where a host is; the host chooses the rest, again and again. */
-function networkOf(address: string): string {
-  const [plain = ''] = address.split('%');
-  const number = parseAddress6(plain);
-  return number === undefined ? address : String(number >> INTERFACE_BITS);
 }
 
 function sizeOf(network: Network | undefined): number {
