@@ -65,6 +65,14 @@ describe.runIf(await canRun())('a box whose reach is limited', () => {
       expect(await lab.lookUp('sibling.example.net')).toEqual(NO_NAME);
     });
 
+    it('reaches other ports of the box’s own DNS server by rules, and its questions by none', async () => {
+      const resolvers = [PRIVATE];
+      await lab.limit([{ rules: [`allow:${PRIVATE}:tcp:5432`] }], { resolvers });
+      expect(await client.tcp(PRIVATE, 5432)).toBe(GUEST);
+      expect(await client.tcp(PRIVATE, 5433)).toEqual(UNREACHABLE);
+      expect(await lab.lookUp('sibling.example.net', { server: PRIVATE })).toEqual(NO_NAME);
+    });
+
     it('gives a private address to a name where a rule allows the address as well', async () => {
       await lab.limit([{ rules: ['allow:*.corp.example', `allow:${PRIVATE}:tcp:5432`] }]);
       await lab.name('db.corp.example', [{ owner: 'db.corp.example', a: PRIVATE }]);
