@@ -12,9 +12,15 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import {
+  question,
+  type ReadReply,
+  readReply,
+} from '../../src/networks/egress/testing/dns-bytes.ts';
 import { attachWhole } from '../../src/networks/host/attach-whole.ts';
 import type { Endpoint } from '../../src/networks/host/endpoint.ts';
 import { NamespaceNetworks } from '../../src/networks/host/namespace-networks.ts';
+import { INSIDE } from '../../src/networks/host/routed.ts';
 import { hostAddress } from '../../src/networks/host-address.ts';
 import { BRIDGE } from '../../src/networks/predefined.ts';
 import { canRun } from './egress/world.ts';
@@ -150,6 +156,35 @@ itAsRoot('keeps limits of boxes in shared networks over the end of a server', as
   expect(await networks.refusals()).toEqual([]);
   expect(complaints).toEqual([]);
 });
+
+/** What the program of a namespace answers to a question for the address of a name. */
+async function lookUp(of: Endpoint, name: string): Promise<ReadReply> {
+  const script = `const socket = require('node:dgram').createSocket('udp4');
+    socket.on('message', (answer) => { console.log(answer.toString('hex')); process.exit(); });
+    socket.send(Buffer.from('${question(name).toString('hex')}', 'hex'), 5353, '${INSIDE}');
+    setTimeout(() => process.exit(), 20000);`;
+  const args = [`--net=${namespaceOf(of)}`, process.execPath, '-e', script];
+  const answer = await new Promise<string>((resolve, reject) => {
+    execFile('nsenter', args, (error, out) => (error ? reject(error) : resolve(out.trim())));
+  });
+  return readReply(Buffer.from(answer, 'hex'));
+}
+
+itAsRoot(
+  'finds boxes of the network by names without a dot, and nothing else by them',
+  async () => {
+    const [limited, other] = [place('2', shared, []), place('3', shared, [])];
+    for (const box of [limited, { ...other, names: ['box3', '_db'] }]) {
+      taps.push(await attachWhole(networks, box));
+    }
+    for (const name of ['box3', '_db', 'BOX3']) {
+      expect(await lookUp(limited, name)).toMatchObject({ rcode: 0, addresses: ['10.89.1.3'] });
+    }
+    for (const name of ['nobody', 'localhost', 'box3.example']) {
+      expect(await lookUp(limited, name)).toMatchObject({ rcode: 3, addresses: [] });
+    }
+  },
+);
 
 itAsRoot(
   'leaves a shared network to the boxes in it when the last limited box of its own goes',
