@@ -10,6 +10,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Builder } from '../../src/build/builder.ts';
 import type { ApiHost } from '../../src/server/routes.ts';
+import { authorityBytes, buildSecrets } from '../clients/build-secrets.ts';
+import { foundIn } from '../clients/found-in.ts';
 import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
 import { itInSoak } from './it-where.ts';
 import { processesWith, until } from './processes.ts';
@@ -29,6 +31,7 @@ const settings: Record<string, string> = { A3S_BUILDER_IDLE: String(IDLE_SECONDS
 const server = new TestServer(settings);
 const directory = mkdtempSync(join(tmpdir(), 'a3s-builder-'));
 const socket = join(directory, 'docker.sock');
+const secrets = buildSecrets(directory);
 let rt: ApiHost;
 let held: { readonly builder: Builder; release(): void };
 let relay: Server | undefined;
@@ -147,6 +150,50 @@ COPY --from=made /loud /cards /alone /
   SLOW_MS,
 );
 
+it(
+  'runs a step with secrets and an SSH agent, and keeps nothing of them',
+  async () => {
+    const { secret, sshKey, control } = secrets;
+    const context = join(directory, 'secrets');
+    mkdirSync(context);
+    const mounts = '--mount=type=secret,id=s --mount=type=secret,id=v,target=/v --mount=type=ssh';
+    const step = `read s < /run/secrets/s; echo "$CONTROL \${#s} $(wc -c < /v)" | tee /out`;
+    writeFileSync(
+      join(context, 'Dockerfile'),
+      `FROM ${BASE}\nARG CONTROL\nRUN ${mounts} test -S "$SSH_AUTH_SOCK" && ${step}\n`,
+    );
+    const given = ['--secret', `id=s,src=${secret}`, '--secret', `id=v,src=${secret}`];
+    const ssh = ['--ssh', `default=${sshKey}`, '--build-arg', `CONTROL=${control}`];
+    const words = [...BUILD, ...given, ...ssh, '--tag', `secrets:${control}`, context];
+    expect(await dockerAt(server.socket, words)).toMatch(new RegExp(` ${control} 64 65$`, 'm'));
+    expect(await keepsNoSecret()).not.toEqual([]);
+  },
+  SLOW_MS,
+);
+
+/** Where the key of a builder's authority is to be. */
+const RECORDS = ['builders/default.json', 'builders/saved/default/builder.json'];
+
+/**
+ * Looks into all that the server and its builder have: images, logs, the database, the disk of the
+ * cache, and a saved memory.
+ *
+ * @returns the files that have what the build left
+ */
+async function keepsNoSecret(privateKey = held.builder.authority.privateKey) {
+  const wanted = new Map([...secrets.bytes, ...authorityBytes(privateKey)]);
+  const { control = [], ...found } = await foundIn(join(server.home, 'home'), wanted);
+  const left = Object.entries(found).flatMap(([what, paths]) =>
+    paths
+      .filter((path) => !(what.startsWith('authority') && RECORDS.includes(path)))
+      .map((path) => `${what}: ${path}`),
+  );
+  expect(left).toEqual([]);
+  return control;
+}
+
+const CACHE_DISK = 'volumes/a3s-builder-default/_disk';
+
 // Each takes minutes to fill a guest under emulation.
 itInSoak.each([
   ['uses all memory', 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done'],
@@ -263,6 +310,8 @@ itInSoak(
     const record = join(saved, 'builder.json');
     await until('a builder was saved', () => existsSync(record), SLOW_MS);
     expect(rt.store.list()).toEqual([]);
+    const { authority } = JSON.parse(readFileSync(record, 'utf8')) as Builder;
+    expect(await keepsNoSecret(authority.privateKey)).toContain(CACHE_DISK);
     held = await rt.builders.use('default');
     expect(boxOf('default').state.machine).toMatchObject({ start: 'snapshot' });
     expect(existsSync(saved)).toBe(false);
@@ -285,6 +334,7 @@ it(
     again.release();
     await until('the builder has ended', () => rt.store.list().length === 0, SLOW_MS);
     expect(rt.volumes.list().map(({ name }) => name)).toEqual(['a3s-builder-default']);
+    expect(await keepsNoSecret(again.builder.authority.privateKey)).toContain(CACHE_DISK);
   },
   SLOW_MS,
 );
