@@ -5,8 +5,8 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createReadStream, type Dirent, type Stats } from 'node:fs';
-import { lstat, open, readdir } from 'node:fs/promises';
+import type { Dirent, Stats } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -59,14 +59,18 @@ async function* filesBelow(
 
 /** As it is, and decompressed. */
 async function* contentsOf(path: string): AsyncGenerator<AsyncIterable<Buffer>> {
-  const stats = await unlessGone(lstat(path));
-  const file = stats === undefined ? undefined : await unlessGone(open(path));
-  if (stats === undefined || file === undefined) return;
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(GZIP.length), 0, GZIP.length, 0);
-  const isCompressed = buffer.subarray(0, bytesRead).equals(GZIP);
-  await file.close();
-  yield isSparse(stats) ? withoutHoles(path) : createReadStream(path);
-  if (isCompressed) yield pipeline(createReadStream(path), createGunzip(), () => undefined);
+  const file = await unlessGone(open(path));
+  if (file === undefined) return;
+  const whole = () => file.createReadStream({ start: 0, autoClose: false });
+  try {
+    const stats = await file.stat();
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(GZIP.length), 0, GZIP.length, 0);
+    yield isSparse(stats) ? withoutHoles(path) : whole();
+    if (!buffer.subarray(0, bytesRead).equals(GZIP)) return;
+    yield pipeline(whole(), createGunzip(), () => undefined);
+  } finally {
+    await file.close();
+  }
 }
 
 function isSparse({ blocks, size }: Stats): boolean {
