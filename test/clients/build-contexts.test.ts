@@ -153,6 +153,73 @@ describe.each(Object.keys(CLIENTS))('%s', (client) => {
   });
 });
 
+it('builds with each flag of docker build', async () => {
+  const uuid = 'busybox cat /proc/sys/kernel/random/uuid';
+  const context = build.context(`FROM scratch AS made
+COPY busybox /bin/sh
+COPY busybox /bin/busybox
+COPY --from=more said /context
+ARG SAID
+RUN echo "$SAID" > /argument; ulimit -n > /files; busybox df -m /dev/shm > /shared
+RUN busybox cat /etc/hosts > /hosts; ${uuid} > /once
+FROM made AS again
+RUN ${uuid} > /again
+FROM made AS other
+RUN exit 1
+`);
+  const more = mkdtempSync(join(build.directory, 'more-'));
+  writeFileSync(join(more, 'said'), 'of another context\n');
+  const built = async (...args: readonly string[]): Promise<Ran> => {
+    const ofSteps = ['--add-host', 'db.test:10.1.2.3', '--shm-size', '32m'];
+    const limits = ['--ulimit', 'nofile=1000:1000', '--target', 'again'];
+    const given = ['--build-arg', 'SAID=hi', '--build-context', `more=${more}`];
+    const words = [...ofSteps, ...limits, ...given, ...args, context];
+    const ran = await CLIENTS['a3s-box build']?.(words);
+    expect(ran, ran?.stderr).toMatchObject({ status: 0 });
+    return ran as Ran;
+  };
+  const labels = ['--label', 'of=a flag', '--label', 'and=another'];
+  const loaded = await built('--load', '-t', 'flags:1', ...labels, '--progress', 'quiet');
+  const { id, config, tags } = await build.home.images.resolve('flags:1');
+  expect(loaded.stdout + loaded.stderr).toBe(`${id}\n`);
+  expect(tags).toEqual(['flags:1']);
+  expect(config.labels).toEqual({ of: 'a flag', and: 'another' });
+  // Results that go to the client.
+  const archive = async (type: string, ...args: readonly string[]) => {
+    const file = join(build.directory, `${type}.tar`);
+    await built('--output', `type=${type},dest=${file}`, '-t', 'flags:2', ...args);
+    return (path: string): string =>
+      execFileSync('tar', ['-xOf', file, path], { encoding: 'utf8' });
+  };
+  expect(JSON.parse((await archive('docker'))('manifest.json'))).toMatchObject([
+    { RepoTags: ['flags:2'] },
+  ]);
+  const oci = await archive('oci', '--annotation', 'test.a3s=noted', '--provenance=false');
+  const [listed] = JSON.parse(oci('index.json')).manifests;
+  const manifest = oci(`blobs/${listed.digest.replace(':', '/')}`);
+  expect(JSON.parse(manifest).annotations).toEqual({ 'test.a3s': 'noted' });
+  await expect(build.home.images.resolve('flags:2')).rejects.toThrow(/No such image/);
+  const files = async (...args: readonly string[]) => {
+    const out = mkdtempSync(join(build.directory, 'out-'));
+    await built('-o', out, ...args);
+    return (path: string): string => readFileSync(join(out, path), 'utf8');
+  };
+  const first = await files();
+  expect(first('context')).toBe('of another context\n');
+  expect(first('argument')).toBe('hi\n');
+  expect(first('files')).toBe('1000\n');
+  expect(first('shared')).toMatch(/^tmpfs +32 /m);
+  expect(first('hosts')).toMatch(/^10\.1\.2\.3\s+db\.test$/m);
+  // Which of the two steps ran again.
+  const ranAgain = async (...args: readonly string[]) => {
+    const next = await files(...args);
+    return ['once', 'again'].filter((step) => next(step) !== first(step));
+  };
+  expect(await ranAgain()).toEqual([]);
+  expect(await ranAgain('--no-cache-filter', 'again')).toEqual(['again']);
+  expect(await ranAgain('--no-cache')).toEqual(['once', 'again']);
+});
+
 it('docs/boxes/build.md builds, pushes, signs and measures for a confidential box', async () => {
   const text = readFileSync(join(import.meta.dirname, '../../docs/boxes/build.md'), 'utf8');
   const [, section = ''] = text.split('\n## For a confidential box\n');
