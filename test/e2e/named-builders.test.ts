@@ -201,6 +201,27 @@ RUN ["/show", "/machine"]
 );
 
 it(
+  'gives equal builds equal digests in two named builders',
+  async () => {
+    const equal = context('equal', `FROM ${BUSYBOX}\nCOPY file /file\nRUN echo a > /a; mkdir /b\n`);
+    const digests: string[] = [];
+    for (const name of NAMES) {
+      // The time of the file is no part of the result.
+      writeFileSync(join(equal, 'file'), 'x');
+      const output = ['--output', 'type=image,name=equal:1,rewrite-timestamp=true'];
+      const words = ['build', '--builder', name, '--no-cache', '--provenance=false', ...output];
+      const env = { SOURCE_DATE_EPOCH: '1700000000' };
+      await actor.ok([...words, equal], { env, deadlineMs: SLOW_MS });
+      const shown = ['image', 'inspect', '-f', '{{.Id}} {{.Descriptor.digest}}', 'equal:1'];
+      digests.push(await actor.ok(shown));
+    }
+    expect(digests[0]).toMatch(/^sha256:[0-9a-f]{64} sha256:[0-9a-f]{64}$/);
+    expect(digests[1]).toBe(digests[0]);
+  },
+  SLOW_MS,
+);
+
+it(
   'removes one named builder with its cache, and leaves the other',
   async () => {
     const disk = await actor.ok([
