@@ -6,33 +6,33 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import { isJailUid } from '../../jail/identity.ts';
-import { type FoundProcess, type ListedProcess, listProcesses, processesOf } from './processes.ts';
+import { type FoundProcess, listProcesses, ProcessList } from './processes.ts';
 
 /** Lists processes once for all callers that come before it begins to. */
-export class SharedListing {
-  readonly #list: () => readonly ListedProcess[];
-  #next: Promise<readonly ListedProcess[]> | undefined;
+export class SharedListing<T> {
+  readonly #list: () => T;
+  #next: Promise<T> | undefined;
 
-  constructor(list: () => readonly ListedProcess[]) {
+  constructor(list: () => T) {
     this.#list = list;
   }
 
   /** No earlier list than of now: it has every process that runs already. */
-  read(): Promise<readonly ListedProcess[]> {
+  read(): Promise<T> {
     this.#next ??= this.#read();
     return this.#next;
   }
 
-  async #read(): Promise<readonly ListedProcess[]> {
+  async #read(): Promise<T> {
     await setImmediate();
     this.#next = undefined;
     return this.#list();
   }
 }
 
-const listing = new SharedListing(() => listProcesses(isJailUid));
+const listing = new SharedListing(() => new ProcessList(listProcesses(isJailUid)));
 
 /** What `findProcesses` finds of users of jails. */
 export async function findTogether(runtimeDir: string): Promise<FoundProcess[]> {
-  return processesOf(await listing.read(), runtimeDir);
+  return (await listing.read()).of(runtimeDir);
 }

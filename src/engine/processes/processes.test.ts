@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { jailGroup } from '../../jail/identity.ts';
 import { killProcess, untilGone } from '../../processes/fence.ts';
-import { findProcesses } from './processes.ts';
+import { findProcesses, ProcessList } from './processes.ts';
 
 const directory = `/run/a3s-box-test/${process.pid}`;
 const own = (uid: number): boolean => uid === process.geteuid?.();
@@ -37,6 +37,23 @@ it('finds the programs that work in a directory, and no others', async () => {
     ].sort(),
   );
   expect(findProcesses(directory, () => false)).toEqual([]);
+});
+
+it('looks for the processes of a VM at none of other VMs', () => {
+  let looked = 0;
+  const all = Array.from({ length: 100 }, (_, n) => ({
+    ...{ pid: 1000 + n, startTime: '1', parent: 1, program: 'passt', args: [], groups: [] },
+    get words() {
+      looked += 1;
+      return `\0--socket\0${directory}/${n}/passt.sock\0`;
+    },
+  }));
+  const list = new ProcessList(all);
+  looked = 0;
+  for (const [n, { pid }] of all.entries()) {
+    expect(list.of(`${directory}/${n}`).map((each) => each.pid)).toEqual([pid]);
+  }
+  expect(looked).toBe(all.length);
 });
 
 it('finds a shim of libkrun whose monitor is gone', async () => {

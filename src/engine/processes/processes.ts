@@ -45,7 +45,7 @@ export function findProcesses(
   runtimeDir: string,
   counts: (uid: number) => boolean,
 ): FoundProcess[] {
-  return processesOf(listProcesses(counts), runtimeDir);
+  return new ProcessList(listProcesses(counts)).of(runtimeDir);
 }
 
 /** All processes of users that count. This reads all of `/proc`: three files of each process. */
@@ -57,27 +57,51 @@ export function listProcesses(counts: (uid: number) => boolean): ListedProcess[]
 }
 
 /**
- * Those of the VM that works in a runtime directory.
- *
- * A process can overwrite its own command line. So three things count: the VM's group, where root
- * set one; the command line; and descent from a process that counts. No process can change its
- * parent, and descent leads from a jail's keeper to its program, also to virtiofsd, which as root
- * gives up its groups.
+ * The processes of one reading, for many VMs: what one VM is asked for does not grow with others.
  */
-export function processesOf(all: readonly ListedProcess[], runtimeDir: string): FoundProcess[] {
-  const [itself, inside] = [`\0${runtimeDir}\0`, `${runtimeDir}/`];
-  const group = String(jailGroup(runtimeDir));
-  const found = new Map<number, ListedProcess>();
-  for (const each of all) {
-    const works = each.words.includes(itself) || each.words.includes(inside);
-    const ours = works && (PROGRAMS.has(each.program) || isShim(each.args));
-    if (ours || each.groups.includes(group)) found.set(each.pid, each);
+export class ProcessList {
+  /** By each part of their arguments that slashes and their ends are around. */
+  readonly #byPart = new Map<string, ListedProcess[]>();
+  readonly #byGroup = new Map<string, ListedProcess[]>();
+  readonly #byParent = new Map<number, ListedProcess[]>();
+
+  constructor(all: readonly ListedProcess[]) {
+    for (const each of all) {
+      for (const part of new Set(each.words.split(/[\0/]/))) add(this.#byPart, part, each);
+      for (const group of each.groups) add(this.#byGroup, group, each);
+      add(this.#byParent, each.parent, each);
+    }
   }
-  for (let before = -1; before !== found.size; ) {
-    before = found.size;
-    for (const each of all) if (found.has(each.parent)) found.set(each.pid, each);
+
+  /**
+   * Those of the VM that works in a runtime directory, which is an absolute path.
+   *
+   * A process can overwrite its own command line. So three things count: the VM's group, where root
+   * set one; the command line; and descent from a process that counts. No process can change its
+   * parent, and descent leads from a jail's keeper to its program, also to virtiofsd, which as root
+   * gives up its groups.
+   */
+  of(runtimeDir: string): FoundProcess[] {
+    const [itself, inside] = [`\0${runtimeDir}\0`, `${runtimeDir}/`];
+    const group = String(jailGroup(runtimeDir));
+    const working = (this.#byPart.get(basename(runtimeDir)) ?? []).filter(
+      ({ words, program, args }) =>
+        (words.includes(itself) || words.includes(inside)) &&
+        (PROGRAMS.has(program) || isShim(args)),
+    );
+    const found = new Set([...working, ...(this.#byGroup.get(group) ?? [])]);
+    // A set is read to its end, with what is added meanwhile.
+    for (const { pid } of found) {
+      for (const child of this.#byParent.get(pid) ?? []) found.add(child);
+    }
+    return [...found].map((each) => foundProcess(each, group));
   }
-  return [...found.values()].map((each) => foundProcess(each, group));
+}
+
+function add<K>(map: Map<K, ListedProcess[]>, key: K, listed: ListedProcess): void {
+  const known = map.get(key);
+  if (known === undefined) map.set(key, [listed]);
+  else known.push(listed);
 }
 
 function foundProcess(listed: ListedProcess, group: string): FoundProcess {
@@ -124,7 +148,7 @@ function children(pid: number): number[] {
 }
 
 /** A process of any VM, or of none. */
-export interface ListedProcess extends Omit<FoundProcess, 'inGroup'> {
+interface ListedProcess extends Omit<FoundProcess, 'inGroup'> {
   readonly parent: number;
   /** Each argument between two null characters. */
   readonly words: string;
