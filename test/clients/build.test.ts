@@ -1,9 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { BUILDX, findPlugin } from '../../src/cli/commands/docker/find-plugin.ts';
@@ -204,6 +206,44 @@ it('puts no step into a control group beside the one that bounds all of them', a
     expect(ran.stderr).toMatch(/Cannot give the steps of a build the control group \/beside: /);
   }
 });
+
+it('takes no options of a build from its body, where a daemon would look for a form', async () => {
+  succeeded(await build.docker(['build', '-t', 'shell:1', build.context(BASE)]));
+  const context = build.context('FROM shell:1\nRUN cat /proc/net/dev\n');
+  // The daemon reads 4,096 bytes before it looks for a form in the rest.
+  const archive = execFileSync('tar', ['-c', '-b', '8', '-C', context, 'Dockerfile']);
+  expect(archive).toHaveLength(4096);
+  const form = 'networkmode=host&cgroupparent=/beside&t=taken:1&labels={"of":"the body"}';
+  const forms = [
+    ['application/x-www-form-urlencoded', form],
+    ['Application/X-WWW-Form-URLencoded; charset=x', form],
+    [
+      'multipart/form-data; boundary=b',
+      '--b\r\nContent-Disposition: form-data; name="networkmode"\r\n\r\nhost\r\n--b--\r\n',
+    ],
+  ] as const;
+  for (const [type, more] of forms) {
+    const answer = await posted(
+      '/build?t=plain:1',
+      type,
+      Buffer.concat([archive, Buffer.from(more)]),
+    );
+    expect(answer).toContain('Successfully tagged plain:1');
+    expect(answer).not.toMatch(/docker0|taken/);
+    expect((await image('plain:1')).config.labels).toEqual({});
+  }
+});
+
+/** The answer of the server to a body of this type. */
+function posted(path: string, type: string, body: Buffer): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': type };
+    const { socket } = build.home.config;
+    const sent = request({ socketPath: socket, method: 'POST', path, headers });
+    sent.once('response', (response) => text(response).then(resolve, reject));
+    sent.once('error', reject).end(body);
+  });
+}
 
 it('waits for a builder that starts for longer than a client waits for its first answer', async () => {
   const { builders } = build.service;

@@ -30,14 +30,14 @@ import { BuildLines } from './build-lines.ts';
 export interface ClassicRequest {
   /** As Docker has it. */
   readonly query: URLSearchParams;
-  /** Those of the request that the builder needs. */
-  readonly headers: Readonly<Record<string, string>>;
   /** The client's, by the host of the registry. The builder gets none of them. */
   readonly logins: ReadonlyMap<string, Credentials>;
   readonly context: AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
 }
 
+/** The daemon would take options from a body that is called a form, whatever the query says. */
+const HEADERS = { 'content-type': 'application/x-tar' };
 const MAX_WORDS = 4000;
 const FALSE = ['', '0', 'no', 'false', 'none'];
 /** A client that leaves does not keep names in the builder. */
@@ -53,7 +53,7 @@ const CLEAN_MS = 30_000;
 export async function* classicBuild(
   held: HeldBuilder,
   policy: LoadedPolicy,
-  { query, headers, logins, context, signal }: ClassicRequest,
+  { query, logins, context, signal }: ClassicRequest,
 ): AsyncGenerator<Uint8Array> {
   const names = namesOf(query);
   requireResultNames(names.canonical);
@@ -69,7 +69,7 @@ export async function* classicBuild(
       ...{
         method: 'POST',
         path: `/build?${asked(query, held.builder.stepProxy)}`,
-        headers,
+        headers: HEADERS,
         signal,
       },
       body: Readable.from(context, { objectMode: false }),

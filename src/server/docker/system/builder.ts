@@ -20,9 +20,6 @@ import { serveSession } from './session.ts';
 
 const access = 'owner';
 
-/** What a build without BuildKit needs beside its query. The logins of the client stay here. */
-const BUILD_HEADERS = ['content-type'];
-
 const MAX_PARAMETER = 64 * 1024;
 const parameter = z.string().max(MAX_PARAMETER);
 const parameters = z.union([parameter, z.array(parameter).max(128)]).optional();
@@ -67,7 +64,7 @@ export const BUILDER_ROUTES: readonly Route<BuilderHost>[] = [
     handler: async ({ query, headers, body, signal }, rt) => {
       const request = {
         query: searchOf(query),
-        headers: picked(headers, (name) => BUILD_HEADERS.includes(name)),
+        // They stay here.
         logins: registryConfig(headers),
         ...{ context: body, signal },
       };
@@ -138,10 +135,6 @@ async function* withFailure(
 function reasonOf(error: unknown): string {
   const { message, remedy } = failureOf(error).body;
   return remedy === undefined ? message : `${message}. ${remedy}`;
-}
-
-function picked(headers: Headers, isWanted: (name: string) => boolean): Record<string, string> {
-  return Object.fromEntries([...headers].filter(([name]) => isWanted(name)));
 }
 
 function searchOf(query: Readonly<Record<string, string | string[] | undefined>>): URLSearchParams {
