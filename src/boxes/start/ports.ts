@@ -96,15 +96,12 @@ export async function joinOnPorts<Besides, Result>(
   const { id } = box.definition;
   const asked = portsInNetworks(rt, box.definition);
   for (let attempt = 1; ; attempt += 1) {
-    // An attempt that failed has its ports until then.
-    await rt.hostNetworks.relay(id, []);
-    if (box.definition.endpoints.length > 0 || hasLimitedOwn(box.definition)) {
-      await rt.hostNetworks.detach(id);
-    }
     let joined: JoinedNetwork | undefined;
     let ports: readonly Port[] = asked;
     try {
-      const chosen = choosePorts(asked, isRelayed(rt, box.definition));
+      const chosen = freePorts(rt, box.definition).then(() =>
+        choosePorts(asked, isRelayed(rt, box.definition)),
+      );
       const [all, done] = await settleAll([chosen, besides]);
       ports = all;
       rt.store.amend(id, { ...state, ports: all });
@@ -119,6 +116,16 @@ export async function joinOnPorts<Besides, Result>(
       joined?.release();
     }
   }
+}
+
+/** An attempt that failed has its ports until then. */
+async function freePorts(
+  { hostNetworks }: Pick<PortsHost, 'hostNetworks'>,
+  definition: Box['definition'],
+): Promise<void> {
+  const { id, endpoints } = definition;
+  await hostNetworks.relay(id, []);
+  if (endpoints.length > 0 || hasLimitedOwn(definition)) await hostNetworks.detach(id);
 }
 
 /**
