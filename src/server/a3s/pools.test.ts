@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { setImmediate as otherWork } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
 import { NONE, PoolHome, until } from '../testing/pool-home.ts';
@@ -269,6 +270,23 @@ describe('a pool', () => {
       { kind: 'virtiofs', tag: 'volume-0', destination: '/data' },
       { kind: 'disk', serial: 'volume-0', destination: '/disk' },
     ]);
+  });
+
+  it('ends no microVM that takes no mounts before its network is made', async () => {
+    await home.call('POST', '/networks/create', { Name: 'db' });
+    await home.filled(1, { network: 'default' });
+    const [vm] = home.host.running;
+    if (vm !== undefined) vm.sharesFailure = new A3sError('vmm-failed', 'no file server');
+    let meanwhile: boolean | undefined;
+    home.hostNetworks.making = async () => {
+      for (let turns = 0; turns < 2000; turns += 1) await otherWork();
+      meanwhile = vm?.running;
+    };
+    const id = await home.create(['sleep', 'infinity'], {
+      HostConfig: { NetworkMode: 'db', Binds: [`${home.config.home}:/mnt:ro`] },
+    });
+    expect(await home.startBox(id)).toBe(204);
+    expect([await home.startOf(id), meanwhile, vm?.running]).toEqual(['template', true, false]);
   });
 
   it('serves a box with a bind mount from no pool without mounts', async () => {

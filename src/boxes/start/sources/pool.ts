@@ -78,8 +78,9 @@ export class PoolSource implements StartSource {
     const changes = { disks: [], serial: TEMPLATE_SLOTS.changes, throwaway: undefined };
     const directory = runtimeDirectory(this.#rt, vm.id);
     const limits = hostLimitsOf(definition);
-    const [{ joined, attached }] = await settleAll([this.#join(pooled), this.#share(pooled)]);
+    const joining = this.#join(pooled);
     try {
+      const [{ joined, attached }] = await settleAll([joining, this.#share(pooled)]);
       const { spec } = describeVm(definition, {
         ...{ found, directory, changes, taken, joined },
       });
@@ -96,7 +97,7 @@ export class PoolSource implements StartSource {
       return { guest, offset: await opened, durable };
     } finally {
       // The next source has ports of its own on record.
-      await attached.catch(() => undefined);
+      await joining.then(({ attached }) => attached).catch(() => undefined);
     }
   }
 
