@@ -35,6 +35,15 @@ describe('the room of connections', () => {
     expect(enter('fe80::2%eth0')).toBeUndefined();
   });
 
+  it('keeps a neighbor of a client from being kept out where another network has as many places', () => {
+    const { enter, reset } = fourPlaces();
+    for (const name of ['far 1', 'far 2']) enter('2001:db8::1', name);
+    for (const name of ['near 1', 'near 2']) enter('2001:db8:0:1::1', name);
+    expect(enter('2001:db8:0:1::2')).toBeDefined();
+    expect(reset).toEqual(['near 2']);
+    expect(enter('2001:db8:0:1::3')).toBeUndefined();
+  });
+
   it('refuses one more of a client that has all places alone', () => {
     const { enter, reset } = fourPlaces();
     for (const name of ['1', '2', '3', '4']) enter('::1', name);

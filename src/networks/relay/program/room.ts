@@ -44,10 +44,11 @@ export class Room {
   }
 
   #makeRoom(own: string, address: string): boolean {
-    const [network, most] = largest(this.#networks, sizeOf);
+    const [largestNetwork, most] = largest(this.#networks, sizeOf);
     const ofOwn = sizeOf(this.#networks.get(own));
     // One that came to have as many would be next to lose it.
-    if (network === undefined || (network !== own && most <= ofOwn + 1)) return false;
+    const network = most <= ofOwn + 1 ? own : largestNetwork;
+    if (network === undefined) return false;
     const places = this.#networks.get(network);
     const [other, mostOfOther] = largest(places ?? new Map(), ({ size }) => size);
     const ofAddress = places?.get(address)?.size ?? 0;
