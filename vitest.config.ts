@@ -155,10 +155,12 @@ export default defineConfig({
         ssr,
         test: {
           name: 'vm',
+          expect: { poll: { timeout: scaled(120_000) } },
           include: ['test/{e2e,clients}/**/*.test.ts'],
           exclude: [...configDefaults.exclude, ...PLAIN, ...HOST, ...OTHER_FILES],
           globalSetup: ['test/e2e/global-setup.ts'],
-          testTimeout: scaled(180_000),
+          // Other limits than these are scaled as well: by `scaled`, and no others.
+          testTimeout: scaled(300_000),
           hookTimeout: scaled(300_000),
           fileParallelism: false,
         },

@@ -324,7 +324,7 @@ services: {other: {image: "${BUSYBOX}", command: sleep 1000, init: true, network
     await actor.ok(['volume', 'prune', '--force']);
     expect(await actor.ok(['volume', 'ls', '--quiet'])).toBe('');
     expect(await actor.ok(['network', 'ls', '--format', '{{.Name}}'])).toBe('bridge\nnone');
-    await expect.poll(() => actor.boxProcesses(), { timeout: 60_000 }).toEqual([]);
+    await expect.poll(() => actor.boxProcesses()).toEqual([]);
     // Namespaces are mounted below its directory.
     expect(execFileSync('findmnt', ['-rn', '-o', 'TARGET'], { encoding: 'utf8' })).not.toContain(
       actor.runtimeDir,

@@ -8,6 +8,7 @@ import { docker } from '../../src/server/testing/docker.ts';
 import { ACTORS, Actor } from '../e2e/actor.ts';
 import { type Installation, install } from '../e2e/installation.ts';
 import { SOAK } from '../e2e/soak.ts';
+import { scaled } from '../e2e/time-scale.ts';
 import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
 import { CHAPTERS } from './docker-script.ts';
 import { startDockerdService } from './dockerd-service.ts';
@@ -26,7 +27,7 @@ const HISTORY = [
 ];
 /** With a registry in front, so that it is called the same everywhere. */
 const IMAGE = 'localhost/a3s/busybox:1';
-const CHAPTER_MS = 600_000;
+const CHAPTER_MS = scaled(600_000);
 /** Some of what Docker answers at once, podman never does: it is asked in the soak alone. */
 const PODMAN_MS = 10_000;
 const COMMANDS = CHAPTERS.flatMap(([, commands]) => commands);
@@ -129,7 +130,7 @@ describe('docker, with a3s-box and with dockerd', () => {
 
   it('leaves no box and no process of a refused command', async () => {
     expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');
-    await expect.poll(() => actor.boxProcesses(), { timeout: 120_000 }).toEqual([]);
+    await expect.poll(() => actor.boxProcesses()).toEqual([]);
   });
 });
 

@@ -10,7 +10,6 @@ import { type Overheard, overhear } from './overheard.ts';
 
 /** Ends as the test asks, and prints that. */
 const EXITS_ON_TERM = 'trap "echo bye; exit 3" TERM; echo ready; sleep 1000 & wait';
-const TIMEOUT = { timeout: 120_000 };
 
 let installation: Installation;
 let actor: Actor;
@@ -123,10 +122,10 @@ describe('a box', () => {
     });
     await container.start();
     stream.write('stty size\n');
-    await expect.poll(() => seen, TIMEOUT).toContain('30 90');
+    await expect.poll(() => seen).toContain('30 90');
     await container.resize({ h: 40, w: 132 });
     stream.write('stty size; exit\n');
-    await expect.poll(() => seen, TIMEOUT).toContain('40 132');
+    await expect.poll(() => seen).toContain('40 132');
     expect(await container.wait()).toEqual({ StatusCode: 0 });
     await container.remove();
   });
@@ -136,7 +135,7 @@ describe('a box', () => {
     await container.start();
     const followed = await container.logs({ follow: true, stdout: true, stderr: true });
     const everything = text(apart(followed).stdout);
-    await expect.poll(() => said(container), TIMEOUT).toBe('ready\n');
+    await expect.poll(() => said(container)).toBe('ready\n');
 
     const exec = await container.exec({
       ...{ Cmd: ['sh', '-c', 'cat; echo err >&2; exit 4'], Env: ['A=b'], User: 'user' },
@@ -161,8 +160,8 @@ describe('a box', () => {
     });
     await shell.resize({ h: 33, w: 99 });
     terminal.write('stty size; exit 6\n');
-    await expect.poll(() => seen, TIMEOUT).toContain('33 99');
-    await expect.poll(() => shell.inspect(), TIMEOUT).toMatchObject({ ExitCode: 6 });
+    await expect.poll(() => seen).toContain('33 99');
+    await expect.poll(() => shell.inspect()).toMatchObject({ ExitCode: 6 });
 
     const { Titles, Processes } = await container.top();
     expect(Titles).toContain('PID');
@@ -200,14 +199,14 @@ describe('a box', () => {
 
     await container.restart({ t: 60 });
     expect(await everything).toBe('ready\nbye\n');
-    await expect.poll(() => said(container), TIMEOUT).toBe('ready\nbye\nready\n');
+    await expect.poll(() => said(container)).toBe('ready\nbye\nready\n');
     const died = container.wait({ condition: 'next-exit' });
     await container.kill({ signal: 'SIGKILL' });
     expect(await died).toEqual({ StatusCode: 137 });
     await expect(container.kill()).rejects.toMatchObject({ statusCode: 409 });
     await container.start();
     // Before that it is the first process of a namespace that has no handler for the signal yet.
-    await expect.poll(() => said(container), TIMEOUT).toBe('ready\nbye\nready\nready\n');
+    await expect.poll(() => said(container)).toBe('ready\nbye\nready\nready\n');
     await container.stop({ t: 60 });
     await expect(container.stop()).rejects.toMatchObject({ statusCode: 304 });
     expect((await container.inspect()).State).toMatchObject({ Status: 'exited', ExitCode: 3 });
@@ -244,6 +243,6 @@ describe('a box', () => {
       statusCode: 404,
     });
     expect(await client.listContainers({ all: true })).toEqual([]);
-    await expect.poll(() => actor.boxProcesses(), TIMEOUT).toEqual([]);
+    await expect.poll(() => actor.boxProcesses()).toEqual([]);
   });
 });

@@ -147,7 +147,7 @@ describe('an application of fifteen services', () => {
       expect(await actor.ok(['ps', '--all', '--quiet'])).toBe('');
       expect(await actor.ok(['volume', 'ls', '--quiet'])).toBe('');
       expect(await actor.ok(['network', 'ls', '--format', '{{.Name}}'])).toBe('bridge\nnone');
-      await expect.poll(() => actor.boxProcesses(), { timeout: 60_000 }).toEqual([]);
+      await expect.poll(() => actor.boxProcesses()).toEqual([]);
     },
     LONGEST,
   );

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Actor } from '../e2e/actor.ts';
 import { type Installation, install } from '../e2e/installation.ts';
+import { scaled } from '../e2e/time-scale.ts';
 import { buildImage, type ImageSpec, ociArchive, writeOciLayout } from '../images/build-image.ts';
 import { awkwardImage, manyFiles, THROUGH_LINKS } from './awkward-image.ts';
 import { differences, type FileTree, readTree } from './file-tree.ts';
@@ -12,7 +13,7 @@ import { differences, type FileTree, readTree } from './file-tree.ts';
 /** In `npm test`; the soak takes forty times as many. */
 const MANY = Number(process.env['LAYER_FILES'] ?? '5000');
 /** Under emulation a box reads a few hundred files a second. */
-const TIMEOUT_MS = 300_000 + MANY * 10;
+const TIMEOUT_MS = scaled(300_000 + MANY * 10);
 
 const OUTPUT = { maxBuffer: 1 << 30, encoding: 'utf8', stdio: 'pipe' } as const;
 

@@ -14,7 +14,7 @@ import { CLUSTER, databaseImage, SOCKETS } from '../images/database-image.ts';
 import { type Overheard, overhear } from './overheard.ts';
 
 const IMAGE = 'localhost/a3s/databases:1';
-const STARTUP_MS = 240_000;
+const STARTUP_MS = scaled(240_000);
 const SCRIPT = '/srv/init.sql';
 const PSQL = ['psql', '-U', 'postgres', '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1'];
 const POSTGRES = `postgres -D ${CLUSTER} -k ${SOCKETS} -c jit=off -c shared_buffers=16MB &

@@ -13,10 +13,11 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACTORS, Actor } from '../e2e/actor.ts';
 import { BUSYBOX, type Installation, install } from '../e2e/installation.ts';
+import { scaled } from '../e2e/time-scale.ts';
 import { type Overheard, overhear } from './overheard.ts';
 
 /** What it waits for has two minutes, whatever else the host is busy with. */
-const STARTUP_MS = 120_000;
+const STARTUP_MS = scaled(120_000);
 const CONFIDENTIAL =
   'images: [{ pattern: "**", allowUnsigned: true, allowUnsignedConfidential: true }]';
 const SERVER = 'echo hello > /tmp/index.html; echo serving; exec httpd -f -p 8080 -h /tmp';
@@ -109,7 +110,7 @@ describe('testcontainers', () => {
       })
       .withWaitStrategy(Wait.forLogMessage(/ready at .*/))
       .start();
-    await expect.poll(() => lines, { timeout: STARTUP_MS }).toEqual(['nearly', 'ready at last']);
+    await expect.poll(() => lines).toEqual(['nearly', 'ready at last']);
     await started.stop();
     expect(await boxes()).toBe('');
   });
@@ -152,7 +153,7 @@ describe('testcontainers', () => {
     await expect(failing.start()).rejects.toThrow('Container failed to start');
     await expect(sh('true').withIpcMode('host').start()).rejects.toThrow('HostConfig.IpcMode');
     expect(await boxes()).toBe('');
-    await expect.poll(() => actor.boxProcesses(), { timeout: STARTUP_MS }).toEqual([]);
+    await expect.poll(() => actor.boxProcesses()).toEqual([]);
   });
 
   it('testcontainers asks for a confidential box by annotations', async () => {

@@ -11,6 +11,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { docker } from '../../src/server/testing/docker.ts';
+import { scaled } from '../e2e/time-scale.ts';
 
 /** A command of the script. */
 export interface Command {
@@ -53,7 +54,7 @@ export interface Answer {
   readonly entry: Entry;
 }
 
-const DEADLINE_MS = 120_000;
+const DEADLINE_MS = scaled(120_000);
 
 /**
  * What the engine at `socket` answers, and the entry as it is compared.

@@ -99,7 +99,7 @@ describe.each(ACTORS)('files of a bind mount of %s', (name) => {
       });
       try {
         await once(storm.stdout, 'data');
-        await expect.poll(busy, { timeout: 60_000 }).toBeGreaterThan(before + 20);
+        await expect.poll(busy).toBeGreaterThan(before + 20);
         expect(await actor.ok(['ps', '--format', '{{.Names}}'])).toContain('files');
         await actor.ok(['exec', 'beside', 'sh', '-c', 'echo served > /data/stormed']);
         expect(readFileSync(at('stormed'), 'utf8')).toBe('served\n');

@@ -50,7 +50,7 @@ beforeAll(async () => {
   run('openssl', ['pkey', '-in', key, '-pubout', '-out', pub]);
   write(path('token'), SECRET);
   write(path('shop.yaml'), shop(pub));
-}, 300_000);
+});
 afterAll(async () => {
   client?.close();
   await actor?.leave();
@@ -297,7 +297,7 @@ it('runs the containers of a manifest that was measured, refuses others, and pro
   // Another microVM may be there, of which the server makes the template of plain pods.
   const left = actor.boxProcesses().map(({ commandLine }) => commandLine);
   expect(left.filter((line) => line.includes(podSandboxId.slice(0, 12)))).toEqual([]);
-}, 300_000);
+});
 
 it('runs no confidential pod that is asked for otherwise, or by hardware that the node lacks', async () => {
   const metadata = { name: 'other', uid: 'uid', namespace: 'default', attempt: 0 };

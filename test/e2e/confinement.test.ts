@@ -2,6 +2,7 @@ import { spawn } from '@lydell/node-pty';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ACTORS, Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
+import { scaled } from './time-scale.ts';
 
 let installation: Installation;
 beforeAll(async () => {
@@ -152,7 +153,7 @@ describe.each(ACTORS)('the confinement of a box of %s', (name) => {
     logs.stdout?.on('data', (chunk: Buffer) => {
       known += chunk.toString();
     });
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + scaled(60_000);
     // Each lives for some milliseconds, within which it has to be seen.
     while (!known.includes('end') && Date.now() < deadline) {
       await actor.run(['exec', 'thief', '/trap']);
@@ -176,7 +177,8 @@ describe.each(ACTORS)('the confinement of a box of %s', (name) => {
 function untilEnd(listen: (onText: (text: string) => void) => void): Promise<string> {
   return new Promise((resolve, reject) => {
     let seen = '';
-    const deadline = setTimeout(() => reject(new Error(`no end of the facts:\n${seen}`)), 60_000);
+    const late = (): void => reject(new Error(`no end of the facts:\n${seen}`));
+    const deadline = setTimeout(late, scaled(60_000));
     listen((text) => {
       seen += text.replaceAll('\r', '');
       if (!seen.includes('end-of-facts\n')) return;

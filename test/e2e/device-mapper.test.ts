@@ -1,5 +1,6 @@
 // Checked and encrypted disks, and vsock, in a kernel of their own: the agent's tests with the tag
 // `guest`, each package's as process 1 of a guest.
+
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { cp, mkdir, mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
@@ -17,6 +18,7 @@ import {
 import { type LoadedModules, loadModules, MODULE_PROFILES } from '../../src/boot/make/modules.ts';
 import { diskTree } from '../../src/images/verity/disk-tree.ts';
 import { saltOf, treeBytes } from '../../src/images/verity/hash-tree.ts';
+import { scaled } from './time-scale.ts';
 
 const run = promisify(execFile);
 const MARKER = `a3s-plaintext-${randomBytes(8).toString('hex')}`;
@@ -114,7 +116,7 @@ async function testInGuest(name: string): Promise<string> {
         ...['-device', `virtio-blk-pci,drive=${serial},serial=${serial}`],
       ]),
     ],
-    { timeout: 160_000, killSignal: 'SIGKILL', maxBuffer: 2 ** 24 },
+    { timeout: scaled(160_000), killSignal: 'SIGKILL', maxBuffer: 2 ** 24 },
   );
   const { stdout } = await running.catch((error: { readonly stdout?: string }) =>
     expect.fail(`the guest did not end by itself: ${error.stdout?.slice(-SHOWN)}`),

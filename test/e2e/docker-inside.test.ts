@@ -28,7 +28,7 @@ until test -S /run/containerd/containerd.sock; do sleep 0.2; done
 exec dockerd --containerd=/run/containerd/containerd.sock
 `;
 /** Under emulation alone, dockerd takes half a minute until it answers. */
-const SLOW_MS = 300_000;
+const SLOW_MS = scaled(300_000);
 
 let installation: Installation;
 beforeAll(async () => {

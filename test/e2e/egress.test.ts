@@ -9,6 +9,7 @@ import { certificate } from '../networks/egress/world.ts';
 import { Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
+import { scaled } from './time-scale.ts';
 
 /**
  * Addresses that the host delivers to itself for the time of these tests, though no device has
@@ -95,7 +96,7 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
   const page = (box: string, host: string, options = ''): Promise<string> =>
     inside(box, `wget -q -T 3 ${options} -O - http://${host}/ || echo none`);
   const shows = (box: string, host: string, text: string) =>
-    expect.poll(() => page(box, host), { timeout: 30_000 }).toBe(text);
+    expect.poll(() => page(box, host)).toBe(text);
   function programs(): number[] {
     return readdirSync('/proc')
       .filter((pid) => {
@@ -151,7 +152,7 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
     expect(await explain('two', `${OTHER}:80`)).toContain('refused by deny:0.0.0.0/0');
     const events = async () =>
       await actor.ok(['events', '--since', '0', '--until', String(Math.ceil(Date.now() / 1000))]);
-    await expect.poll(events, { timeout: 60_000 }).toMatch(/egress-refused .*target=evil\.example/);
+    await expect.poll(events).toMatch(/egress-refused .*target=evil\.example/);
   });
 
   it('lets boxes reach others of their network, and outside what box and network allow', async () => {
@@ -216,7 +217,9 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
     await until('as many programs as before', () => programs().length === before);
   });
 
-  it('limits boxes from a pool, whose cards led elsewhere before, and their forks', async () => {
+  it('limits boxes from a pool, whose cards led elsewhere before, and their forks', {
+    timeout: scaled(600_000),
+  }, async () => {
     const fill = ['pool', 'set', '--size', '1', '--network', 'default', '--wait'];
     const startOf = (box: string) => actor.ok(['inspect', '--format', '{{.Machine.Start}}', box]);
     await actor.ok(fill, { deadlineMs: 240_000 });
@@ -247,5 +250,5 @@ describe.runIf(process.geteuid?.() === 0)('boxes whose reach is limited', () => 
     await actor.ok(['pool', 'rm', 'default']);
     await actor.ok(['rm', '-f', 'one', 'pooled', 'three']);
     await until('no program', () => programs().length === 0);
-  }, 600_000);
+  });
 });

@@ -7,12 +7,13 @@ import { processesWith, until } from './processes.ts';
 import { SOAK } from './soak.ts';
 import { Killer } from './support/killer.ts';
 import { tracesOf } from './support/traces.ts';
+import { scaled } from './time-scale.ts';
 
 const CREATES = SOAK ? 50 : 6;
 const CYCLES = SOAK ? 200 : 15;
 /** Commands that run at once: each copy of a template takes half a second of a processor. */
 const AT_ONCE = 4;
-const GATE_MS = SOAK ? 3_600_000 : 600_000;
+const GATE_MS = scaled(SOAK ? 3_600_000 : 600_000);
 /** What a command says whose server went away under it. */
 const SERVER_WENT = /\(server-unreachable\)/;
 
@@ -64,7 +65,7 @@ describe.each(ACTORS)('%s', (name) => {
       expect(left.filter((box) => !excused.has(box))).toEqual([]);
       if (left.length > 0) expect(await missedBy(['rm', ...left], broken)).toEqual([]);
 
-      await expect.poll(() => tracesOf(actor), { timeout: 120_000 }).toEqual(before);
+      await expect.poll(() => tracesOf(actor)).toEqual(before);
       expect(await records('{{.ID}}')).toEqual([]);
     },
     GATE_MS,

@@ -16,10 +16,11 @@ import { BOOT_FILES, BootDocument, bootSetId } from '../../src/boot/document.ts'
 import { cpio } from '../../src/boot/make/cpio.ts';
 import { Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
+import { scaled } from './time-scale.ts';
 
 const MOST_MEMORY = 400 * 1024;
 /** All of it passes: the guest boots in some six, and is hostile for the others. */
-const START_SECONDS = 20;
+const START_SECONDS = scaled(20);
 
 let installation: Installation;
 let actor: Actor;

@@ -38,7 +38,7 @@ describe.runIf(process.geteuid?.() === 0)('boxes that move between networks', ()
   const page = (box: string, host: string): Promise<string> =>
     inside(box, `wget -q -T 3 -O - http://${host}/ || echo none`);
   const shows = (box: string, host: string, text: string) =>
-    expect.poll(() => page(box, host), { timeout: 30_000 }).toBe(text);
+    expect.poll(() => page(box, host)).toBe(text);
   const devices = (box: string): Promise<string> =>
     inside(box, 'ls /sys/class/net | grep eth | xargs');
 
@@ -115,7 +115,7 @@ describe.runIf(process.geteuid?.() === 0)('boxes that move between networks', ()
       if ((await change).code !== 0) killed += 1;
       const shown = await actor.ok(['inspect', '--format', names, 'both']);
       const wanted = shown.includes('beta') ? 'eth0 eth1 eth2' : 'eth0 eth1';
-      await expect.poll(() => devices('both'), { timeout: 30_000 }).toBe(wanted);
+      await expect.poll(() => devices('both')).toBe(wanted);
       await shows('both', 'two', shown.includes('beta') ? 'two' : 'none');
       await shows('two', 'both', shown.includes('beta') ? 'both' : 'none');
     }
@@ -181,8 +181,8 @@ describe.runIf(process.geteuid?.() === 0)('boxes that move between networks', ()
     await actor.ok(['network', 'connect', 'six', 'two']);
     const reaches = (box: string, host: string): Promise<string> =>
       inside(box, `ping -6 -c 1 -W 3 ${host} > /dev/null && echo yes || echo no`);
-    await expect.poll(() => reaches('two', 'first'), { timeout: 30_000 }).toBe('yes');
-    await expect.poll(() => reaches('first', 'two'), { timeout: 30_000 }).toBe('yes');
+    await expect.poll(() => reaches('two', 'first')).toBe('yes');
+    await expect.poll(() => reaches('first', 'two')).toBe('yes');
     expect(await page('two', '[fd00:a3::9]')).toBe('first');
     expect(await inside('first', 'ip -6 -o addr show eth0')).toContain('fd00:a3::9/64');
     // The way out is that of IPv4, which this box has elsewhere.
@@ -194,12 +194,12 @@ describe.runIf(process.geteuid?.() === 0)('boxes that move between networks', ()
       expect.arrayContaining(['first fd00:a3::9/64', 'two fd00:a3::2/64']),
     );
     await actor.ok(['restart', '--time', '0', 'first']);
-    await expect.poll(() => reaches('two', 'first'), { timeout: 30_000 }).toBe('yes');
+    await expect.poll(() => reaches('two', 'first')).toBe('yes');
     await actor.ok(['network', 'disconnect', 'six', 'two']);
     expect(await inside('two', 'ip -6 -o addr show scope global')).toBe('');
     expect(await reaches('two', 'fd00:a3::9')).toBe('no');
     await actor.ok(['network', 'connect', 'six', 'two']);
-    await expect.poll(() => reaches('two', 'first'), { timeout: 30_000 }).toBe('yes');
+    await expect.poll(() => reaches('two', 'first')).toBe('yes');
   });
 
   it('leaves nothing on the host after the last box', async () => {

@@ -6,6 +6,7 @@ import { ACTORS, Actor } from './actor.ts';
 import { alikeFor } from './alike.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
+import { scaled } from './time-scale.ts';
 
 let installation: Installation;
 beforeAll(async () => {
@@ -120,7 +121,7 @@ function get(host: string, port: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, host);
     let text = '';
-    socket.setTimeout(5_000, () => socket.destroy(new Error('no answer')));
+    socket.setTimeout(scaled(5_000), () => socket.destroy(new Error('no answer')));
     socket.write('GET /greeting HTTP/1.0\r\n\r\n');
     socket.on('data', (chunk) => {
       text += chunk.toString();

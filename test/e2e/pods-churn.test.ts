@@ -8,6 +8,7 @@ import { Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { KilledServer } from './killed-server.ts';
 import { until } from './processes.ts';
+import { scaled } from './time-scale.ts';
 
 const { runPodSandbox, listPodSandbox, stopPodSandbox, removePodSandbox } = RuntimeService.method;
 const { createContainer, startContainer, listContainers, execSync } = RuntimeService.method;
@@ -42,7 +43,7 @@ beforeAll(async () => {
     const states = await actor.ok(['template', 'ls', '--format', '{{.State}}']);
     return states.split('\n').length === 2 && !states.includes('making');
   });
-}, 300_000);
+});
 afterAll(async () => {
   // Of a test that has failed.
   const left = (await server?.ask(listPodSandbox, {}))?.items ?? [];
@@ -52,7 +53,7 @@ afterAll(async () => {
   expect(actor?.remains()).toEqual([]);
   installation?.remove();
   rmSync(node, { recursive: true });
-}, 300_000);
+});
 
 /** As kubelet does it: what a killed server left is found by its label. */
 async function runPod(name: string): Promise<string> {
@@ -169,5 +170,5 @@ it(
     }
     expect(server.kills).toBeGreaterThanOrEqual(Math.floor(CYCLES / 2));
   },
-  CYCLES * 120_000,
+  scaled(CYCLES * 120_000),
 );

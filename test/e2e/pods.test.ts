@@ -50,7 +50,7 @@ beforeAll(async () => {
     const states = await actor.ok(['template', 'ls', '--format', '{{.State}}']);
     return states.split('\n').length === 2 && !states.includes('making');
   });
-}, 300_000);
+});
 afterAll(async () => {
   client?.close();
   await actor?.leave();
@@ -138,7 +138,7 @@ it('runs containers in a pod’s microVM over a kill of the server, and leaves n
   await client.call(removePodSandbox, { podSandboxId });
   expect(readdirSync(join(actor.home, 'pods'))).toEqual([]);
   expect(readdirSync(actor.runtimeDir)).not.toContain(podSandboxId.slice(0, 12));
-}, 300_000);
+});
 
 it('shares process ids as containers ask for, stops them, and shows one the files of another image', async () => {
   const metadata = { name: 'pids', uid: 'uid', namespace: 'default', attempt: 0 };
@@ -222,7 +222,7 @@ it('shares process ids as containers ask for, stops them, and shows one the file
   await client.call(stopContainer, { containerId: shared, timeout: 0n });
   expect(await statusOf(shared)).toMatchObject({ exitCode: 137 });
   await client.call(removePodSandbox, { podSandboxId });
-}, 300_000);
+});
 
 it('mounts what kubelet mounts, and gives a pod of a pool an address of its node’s network', async () => {
   const cni = {
@@ -304,7 +304,7 @@ it('mounts what kubelet mounts, and gives a pod of a pool an address of its node
   expect(readdirSync(secret)).toContain('token');
   rmSync(join(node, 'cni/10-pods.conf'));
   execFileSync('ip', ['link', 'delete', BRIDGE]);
-}, 300_000);
+});
 
 /** What a program in a pod says to the node. It may not listen yet. */
 async function answerOf(host: string, port: number): Promise<string> {

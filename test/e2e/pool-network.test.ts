@@ -69,7 +69,7 @@ describe.each(ACTORS)('the default network of a box of %s from a pool', (name) =
     await until('the ports answer', async () =>
       (await all()).every((text) => text === 'published\n'),
     );
-    await expect.poll(() => ask(udp[0] ?? 0), { timeout: 20_000 }).toBe('udp hello');
+    await expect.poll(() => ask(udp[0] ?? 0)).toBe('udp hello');
     await actor.killServer();
     expect(await all()).toEqual(['published\n', 'published\n']);
     expect(await shown()).toEqual({ tcp, udp, exposed });
@@ -259,7 +259,7 @@ async function get(port: number, path = '/said', host = '127.0.0.1'): Promise<st
       });
       answer.on('error', reject).on('end', () => resolve(text));
     });
-    asked.setTimeout(20_000, () => asked.destroy(new Error('no answer')));
+    asked.setTimeout(scaled(20_000), () => asked.destroy(new Error('no answer')));
     asked.on('error', reject).end();
   });
 }
@@ -268,7 +268,7 @@ async function get(port: number, path = '/said', host = '127.0.0.1'): Promise<st
 function ask(port: number): Promise<string> {
   return new Promise((resolve) => {
     const socket = createSocket('udp4');
-    const timer = setTimeout(() => socket.close(() => resolve('')), 2_000);
+    const timer = setTimeout(() => socket.close(() => resolve('')), scaled(2_000));
     socket.on('message', (message) => {
       clearTimeout(timer);
       socket.close(() => resolve(message.toString()));

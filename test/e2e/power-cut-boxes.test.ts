@@ -3,6 +3,7 @@ import { withCareless } from '../host/power/careless.ts';
 import { playCuts } from '../host/power/play-cuts.ts';
 import { seedOf } from '../host/power/random.ts';
 import { type Installation, install } from './installation.ts';
+import { scaled } from './time-scale.ts';
 
 const CUTS = Number(process.env['POWER_CUTS'] ?? 300);
 const PLAY = { vms: 'template-made', steps: 60, cuts: CUTS, startEvery: 5 } as const;
@@ -16,7 +17,7 @@ afterAll(() => installation.remove());
 const seed = seedOf();
 
 it(`keeps what boxes wrote and what was made of them wherever the power is cut (A3S_SEED=${seed})`, {
-  timeout: 10_800_000,
+  timeout: scaled(10_800_000),
 }, async () => {
   const given = { installation, seed, remote: new Map<string, string>() };
   expect(await playCuts({ ...given, ...PLAY })).toEqual([]);
@@ -30,7 +31,7 @@ const CARELESS = [
 it.each(CARELESS)(
   `detects a server $which (A3S_SEED=${seed})`,
   {
-    timeout: 1_800_000,
+    timeout: scaled(1_800_000),
   },
   async (syncs) => {
     await withCareless(installation, syncs, async (other) => {

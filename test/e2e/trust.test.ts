@@ -7,6 +7,7 @@ import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.t
 import { ACTORS, Actor, type Result } from './actor.ts';
 import { type Installation, install } from './installation.ts';
 import { expectRefusal } from './refusal.ts';
+import { scaled } from './time-scale.ts';
 
 let installation: Installation;
 let registry: StartedRegistry;
@@ -36,7 +37,7 @@ function tool(program: string, args: readonly string[]): string {
       COSIGN_PASSWORD: '',
     },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 60_000,
+    timeout: scaled(60_000),
     encoding: 'utf8',
   });
 }

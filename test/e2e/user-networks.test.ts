@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { until } from './processes.ts';
+import { scaled } from './time-scale.ts';
 
 /**
  * An address of the host that only its loopback device has, for the time of these tests: the world
@@ -72,7 +73,7 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
 
   it('finds boxes of the same network by name and alias, also where they start from a template', async () => {
     expect(await actor.ok(['inspect', '--format', '{{.Machine.Start}}', 'web'])).toBe('template');
-    await expect.poll(() => page('client', 'web'), { timeout: 30_000 }).toBe('web');
+    await expect.poll(() => page('client', 'web')).toBe('web');
     expect(await page('client', 'www')).toBe('web');
     expect(await page('web', 'client')).toBe('client');
     expect(await page('client', await addressOf('web'))).toBe('web');
@@ -105,10 +106,10 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     expect(await lines()).toBe('0');
     for (const _ of ['first', 'again']) {
       await start('behind', '--network', 'front');
-      await expect.poll(() => page('linked', 'server'), { timeout: 30_000 }).toBe('behind');
+      await expect.poll(() => page('linked', 'server')).toBe('behind');
       expect(await found('server')).toContain(await addressOf('behind'));
       await actor.ok(['rm', '-f', 'behind']);
-      await expect.poll(lines, { timeout: 30_000 }).toBe('0');
+      await expect.poll(lines).toBe('0');
     }
     await actor.ok(['rm', '-f', 'linked']);
   });
@@ -135,7 +136,7 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
       const [, udp] = /^5300\/udp -> 127\.0\.0\.1:(\d+)$/m.exec(published) ?? [];
       expect(published).toMatch(/^81\/tcp -> 0\.0\.0\.0:\d+$/m);
       expect(Number(tcp)).toBeGreaterThan(port);
-      await expect.poll(() => ask(Number(udp)), { timeout: 20_000 }).toBe('udp hello');
+      await expect.poll(() => ask(Number(udp))).toBe('udp hello');
     }
     await actor.ok(['rm', '-f', 'udp', 'own']);
   });
@@ -149,7 +150,7 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
       `nameserver ${gateway}\nsearch example.com\noptions rotate ndots:0`,
     );
     expect(await inside('named', 'grep -c "^10.1.2.3.db$" /etc/hosts')).toBe('1');
-    await expect.poll(() => page('named', 'web'), { timeout: 30_000 }).toBe('web');
+    await expect.poll(() => page('named', 'web')).toBe('web');
     const everywhere = createServer((socket) => socket.on('error', () => undefined).end('host\n'));
     await new Promise<void>((resolve) => everywhere.listen(0, '0.0.0.0', resolve));
     const { port: open } = everywhere.address() as AddressInfo;
@@ -232,7 +233,7 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     expect(JSON.parse(measured.spec)).toMatchObject({ network: 'nic', hostNetworks: 2 });
     const ports = ['-p', `127.0.0.1:${tcp}:80`, '-p', `127.0.0.1:${ratls}:ratls`];
     await actor.ok(['run', '-d', '--name', 'secret', ...flags, ...ports, ...box]);
-    await expect.poll(() => page('web', 'secret'), { timeout: 30_000 }).toBe('secret');
+    await expect.poll(() => page('web', 'secret')).toBe('secret');
     expect(await page('stranger', 'vault')).toBe('secret');
     expect(await page('secret', 'web')).toBe('web');
     expect(await page('secret', 'stranger')).toBe('stranger');
@@ -288,7 +289,7 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
     ]);
     const devices = () => inside('moved', 'ls /sys/class/net | grep eth | xargs');
     const shows = (from: string, host: string, text: string) =>
-      expect.poll(() => page(from, host), { timeout: 30_000 }).toBe(text);
+      expect.poll(() => page(from, host)).toBe(text);
     const out = () => inside('moved', `nc -w 3 ${OUTSIDE} ${number} < /dev/null || echo none`);
     // Links, by the DNS server in the guest as well.
     expect(await devices()).toBe('eth0');
@@ -377,10 +378,10 @@ describe.runIf(process.geteuid?.() === 0)('user-defined networks of root', () =>
       await expect.poll(() => get(address, port)).toMatch(/\r\n\r\nweb\n$/);
     }
     await start('client', '--network', 'front');
-    await expect.poll(() => page('client', 'web'), { timeout: 30_000 }).toBe('web');
+    await expect.poll(() => page('client', 'web')).toBe('web');
     expect(await page('web', 'client')).toBe('client');
     await actor.ok(['restart', '--time', '0', 'web']);
-    await expect.poll(() => page('client', 'web'), { timeout: 30_000 }).toBe('web');
+    await expect.poll(() => page('client', 'web')).toBe('web');
   });
 
   it('leaves nothing on the host after the last box', async () => {
@@ -420,7 +421,7 @@ async function freePort(): Promise<number> {
 function ask(port: number): Promise<string> {
   return new Promise((resolve) => {
     const socket = createSocket('udp4');
-    const timer = setTimeout(() => socket.close(() => resolve('')), 2_000);
+    const timer = setTimeout(() => socket.close(() => resolve('')), scaled(2_000));
     socket.on('message', (message) => {
       clearTimeout(timer);
       socket.close(() => resolve(message.toString()));
@@ -433,7 +434,7 @@ function get(host: string, port: number): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, host);
     let text = '';
-    socket.setTimeout(5_000, () => socket.destroy());
+    socket.setTimeout(scaled(5_000), () => socket.destroy());
     socket.write('GET /index.html HTTP/1.0\r\n\r\n');
     socket.on('data', (chunk) => {
       text += chunk.toString();

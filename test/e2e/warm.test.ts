@@ -75,7 +75,7 @@ describe.each(ANY_ACTOR)('a box of %s that starts from a template', (name) => {
     warm = await server(name, 'on');
     cold = await server(name, 'off');
     await warm.ok(['template', 'warm', '--cpus', '2'], { deadlineMs: 180_000 });
-  }, 240_000);
+  });
   afterAll(async () => {
     await warm.leave();
     await cold.leave();
@@ -271,7 +271,7 @@ describe('copies of one template', () => {
   let actor: Actor;
   beforeAll(async () => {
     actor = await server(ACTORS[0] ?? 'ordinary user', 'on');
-  }, 180_000);
+  });
   afterAll(() => actor.leave());
 
   it(`gives ${CLONES} boxes started at once from one template unique identities`, async () => {
@@ -306,7 +306,7 @@ describe('copies of one template', () => {
     }
     const drawn = values.flatMap((each) => each.slice(0, FIELDS));
     expect(new Set(drawn).size).toBe(CLONES * FIELDS);
-  }, 300_000);
+  });
 });
 
 async function freePort(): Promise<number> {

@@ -17,8 +17,9 @@ import {
   signInjection,
   speakHttp2,
 } from '@a3s-box/ratls/testing';
+import { scaled } from '../time-scale.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = scaled(60_000);
 const LIMIT = 16 * 2 ** 20;
 
 export interface Said {

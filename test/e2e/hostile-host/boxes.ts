@@ -15,9 +15,10 @@ import { buildImage, busyboxImage, dockerArchive } from '../../images/build-imag
 import { Actor, type ActorName, type Result } from '../actor.ts';
 import { type Installation, install } from '../installation.ts';
 import { guestOf } from '../support/guest-of.ts';
+import { scaled } from '../time-scale.ts';
 
 /** Only what hangs takes so long. */
-export const TIMEOUT_MS = 120_000;
+export const TIMEOUT_MS = scaled(120_000);
 
 /** Busybox with `ask`, which talks to the agent from inside. */
 export const IMAGE = 'test/asking:1';

@@ -1,6 +1,7 @@
 // A host that starts the VMM by itself, with whatever arguments it likes, and the firmware of the
 // boot set: it boots what was measured and nothing else, and what its kernel is given is the same
 // whatever the host offers.
+
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -17,8 +18,9 @@ import {
   factsInitrd,
   type HandedOver,
 } from '../support/firmware-boot.ts';
+import { scaled } from '../time-scale.ts';
 
-const BOOT_MS = 120_000;
+const BOOT_MS = scaled(120_000);
 
 /** What code of the host says, wherever it runs. */
 const HOST_CODE = 'CODE OF THE HOST\n';

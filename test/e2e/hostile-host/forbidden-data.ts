@@ -6,6 +6,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { scaled } from '../time-scale.ts';
 
 const CHUNK = 16 * 2 ** 20;
 /** Where a host collects what its kernel dumps, if not where the process was. */
@@ -21,7 +22,7 @@ export function linesWith(texts: readonly string[], places: readonly string[]): 
   const found = spawnSync(
     'sh',
     ['-c', `${archive} | LC_ALL=C tr '\\0' '\\n' | LC_ALL=C grep -acF "$TEXTS"`, 'sh', ...there],
-    { encoding: 'utf8', env: { ...process.env, TEXTS: texts.join('\n') }, timeout: 60_000 },
+    { encoding: 'utf8', env: { ...process.env, TEXTS: texts.join('\n') }, timeout: scaled(60_000) },
   );
   if (found.error !== undefined) throw found.error;
   return Number(found.stdout);

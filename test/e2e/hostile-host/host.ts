@@ -32,11 +32,12 @@ import { connectGuest } from '../../../src/guest/connection.ts';
 import type { Guest } from '../../../src/guest/guest.ts';
 import { diskTree } from '../../../src/images/verity/disk-tree.ts';
 import { identityFor } from '../../../src/jail/identity.ts';
+import { scaled } from '../time-scale.ts';
 
 const run = promisify(execFile);
 
 /** A guest may take so long for anything: only what hangs does. */
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = scaled(120_000);
 const APPLETS = [
   'sh',
   'cat',

@@ -1,10 +1,12 @@
 // What the host may do with a box is in its launch spec. The server says so before anything
 // changes; the agent says so to a host that asks it directly.
+
 import { finished } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { A3sError } from '../../../src/errors.ts';
 import type { Guest } from '../../../src/guest/guest.ts';
 import { ACTORS } from '../actor.ts';
+import { scaled } from '../time-scale.ts';
 import { BoxHost } from './boxes.ts';
 
 const SCRIPT = ['sh', '-c', 'trap : USR1; echo said; while :; do sleep 1; done'];
@@ -118,9 +120,9 @@ const ROUTES: Readonly<Record<string, (guest: Guest) => Promise<unknown>>> = {
   stats: (guest) => guest.stats(),
   top: (guest) => guest.top(),
   'state of another process': (guest) => guest.process('other'),
-  'exit of another process': (guest) => guest.exit('other', AbortSignal.timeout(60_000)),
+  'exit of another process': (guest) => guest.exit('other', AbortSignal.timeout(scaled(60_000))),
   'end of another process, its output aside': (guest) =>
-    guest.ended('other', AbortSignal.timeout(60_000)),
+    guest.ended('other', AbortSignal.timeout(scaled(60_000))),
   'signal to another process': (guest) => guest.signal('other', 'SIGKILL'),
   'output of another process': async (guest) => (await guest.output('other', 0)).close(),
   'end of another process': (guest) => guest.forget('other'),
@@ -179,7 +181,7 @@ describe('the agent, behind the back of the server', () => {
 
   it('the agent lets the host end the box, whatever the launch spec says', async () => {
     const guest = await host.guest(ids.get('files') ?? '');
-    const exit = guest.exit('main', AbortSignal.timeout(60_000));
+    const exit = guest.exit('main', AbortSignal.timeout(scaled(60_000)));
     await guest.signal('main', 'SIGKILL');
     expect(await exit).toMatchObject({ exitCode: 137, signal: 'SIGKILL' });
     guest.close();

@@ -3,12 +3,16 @@
  *
  * @module
  */
+import { scaled } from '../time-scale.ts';
 
 /** Settles as `promise` does; rejects when that takes longer. */
 export async function within<T>(what: string, promise: Promise<T>, ms = 60_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`gave up after ${ms} ms: ${what}`)), ms);
+    timer = setTimeout(
+      () => reject(new Error(`gave up after ${scaled(ms)} ms: ${what}`)),
+      scaled(ms),
+    );
   });
   try {
     return await Promise.race([promise, late]);
