@@ -77,8 +77,10 @@ export interface Share {
    */
   readonly resolved?: boolean;
   /**
-   * The host mounts filesystems below the path while the VM runs. The guest sees them as
-   * directories of the share, and files of two of them may have the same inode number.
+   * The host mounts filesystems below the path while the VM runs, each of them writable or not. The
+   * guest sees them as directories of the share, and files of two of them may have the same inode
+   * number. It makes nothing beside them: were the directory writable, it could put a link in place
+   * of a mount point.
    */
   readonly mountsBelow?: boolean;
 }

@@ -168,6 +168,13 @@ it('enforces a read-only share by a read-only mount', async () => {
   );
 });
 
+it('keeps a directory of mounts itself from being written', async () => {
+  const share = { tag: 's', path: shared, readonly: false, mountsBelow: true };
+  await startVirtiofsd(share, 0, servers(), never);
+  const made = `/proc/${await confinedServer()}/root/new`;
+  expect(() => execFileSync('/usr/bin/touch', [made], { stdio: 'pipe' })).toThrow(/Read-only/);
+});
+
 it('refuses a link in a path that was resolved before', async () => {
   await mkdir(join(root, 'real'));
   await symlink(join(root, 'real'), join(root, 'link'));

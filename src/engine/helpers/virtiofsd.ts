@@ -25,7 +25,8 @@ import { Helper } from './helper.ts';
 import { listensInJail } from './listening.ts';
 import { resolveShare } from './resolve-share.ts';
 
-const SHARED = '/share';
+/** Where the shared path is in the file tree of its server. */
+export const SHARED = '/share';
 /** The position of the first descriptor that a helper is given besides its standard ones. */
 const HELD = 3;
 const READY_MS = 10_000;
@@ -146,6 +147,7 @@ export async function startVirtiofsd(
   const { hardLimits } = await jailHost();
   const wanted = Math.max(OPEN_FILES.ofServer, Math.floor(OPEN_FILES.ofBox / count));
   const openFiles = Math.min(wanted, hardLimits.get('nofile') ?? wanted);
+  const readonly = share.readonly || share.mountsBelow === true;
   const program = {
     path: path ?? (await findTool('virtiofsd')),
     args: virtiofsdArguments(socket, share, { root: features.identity, openFiles }),
@@ -154,7 +156,7 @@ export async function startVirtiofsd(
     rootCapabilities: CAPABILITIES,
     writable: [runtimeDir],
     readable: [],
-    binds: [{ source: held === undefined ? source : HELD, target, readonly: share.readonly }],
+    binds: [{ source: held === undefined ? source : HELD, target, readonly }],
     network: false,
     filter: { memoryFiles: false, chroots: true },
     limits: { openFiles, dataBytes: DATA_BYTES, processes: PROCESSES },
