@@ -89,6 +89,8 @@ const ROOMS = {
     'trust/decision',
     'jail',
     'state',
+    // Mounts paths of the node.
+    'c-library',
     'durable',
     'errors',
     'async',
