@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
+import { runtimeDirectory } from '../boxes/record/directories.ts';
 import type { Logger } from '../boxes/services/services.ts';
 import { Dialer } from '../build/egress/dialer.ts';
 import { type Config, readConfig, readyDescriptor } from '../config.ts';
@@ -118,7 +119,9 @@ async function run(
         },
         log,
       ),
-      podMounts: new NodeMounts(join(config.runtimeDir, 'pod-mounts')),
+      podMounts: new NodeMounts(join(config.runtimeDir, 'pod-mounts'), (pod) =>
+        runtimeDirectory(config, pod),
+      ),
       images: await openImageStore({
         directory: join(config.home, 'images'),
         database,

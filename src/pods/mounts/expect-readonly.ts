@@ -1,5 +1,5 @@
 /**
- * Checks that a mount is read-only, before anything can reach it.
+ * Checks that a mount is read-only, as the kernel was asked to make it.
  *
  * @module
  */
@@ -8,9 +8,6 @@ import type { MountEntry } from '../../networks/host/mount-table.ts';
 import type { PodMount } from '../record/container.ts';
 
 /**
- * Tools before util-linux 2.39 take the option for what is mounted below too, and leave it writable
- * without a word.
- *
  * @returns whether what is mounted below it is read-only too
  * @throws A3sError `unsupported-option`
  */
@@ -28,6 +25,6 @@ export function expectReadonly(
   throw new A3sError(
     'unsupported-option',
     `Cannot mount ${hostPath} read-only: this host leaves it writable`,
-    { remedy: 'Install util-linux 2.39 or later, on Linux 5.12 or later.' },
+    { remedy: 'Use a newer kernel on this host.' },
   );
 }

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -12,7 +13,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { podShare } from '../../boxes/spec/pod-shape.ts';
 import { startVirtiofsd } from '../../engine/helpers/virtiofsd.ts';
@@ -42,7 +43,7 @@ describe.runIf(process.geteuid?.() === 0)('mounts of a pod', () => {
     mkdirSync(join(volume, 'below'), { recursive: true });
     writeFileSync(join(volume, 'file'), 'of the node');
     await runProgram('mount', ['-t', 'tmpfs', 'tmpfs', join(volume, 'below')]);
-    mounts = new NodeMounts(join(root, 'mounts'));
+    mounts = nodeMounts();
     seen = await serve((await mounts.prepare(POD)) ?? '');
   });
   afterEach(async () => {
@@ -52,14 +53,17 @@ describe.runIf(process.geteuid?.() === 0)('mounts of a pod', () => {
     // What was mounted is as it was.
     expect(readFileSync(join(volume, 'file'), 'utf8')).toBe('of the node');
     await runProgram('umount', [join(volume, 'below')]);
-    expect(readFileSync('/proc/self/mountinfo', 'utf8')).not.toContain(root);
+    expect(mounted()).not.toContain(root);
     rmSync(root, { recursive: true });
   });
+
+  const nodeMounts = () => new NodeMounts(join(root, 'mounts'), () => join(root, 'run'));
+  const mounted = () => readFileSync('/proc/self/mountinfo', 'utf8');
 
   /** Starts the file server of a pod, and returns its root as this process sees it. */
   async function serve(path: string): Promise<string> {
     const runtimeDir = join(root, 'run');
-    mkdirSync(runtimeDir);
+    mkdirSync(runtimeDir, { recursive: true });
     const identity = identityFor(0, 0, []);
     await prepareDirectory(runtimeDir, identity);
     const servers = { runtimeDir, identity, count: 1 };
@@ -98,6 +102,11 @@ describe.runIf(process.geteuid?.() === 0)('mounts of a pod', () => {
     write(2, 'below', 'new').toThrow('EROFS');
     await mounts.remove(POD, WEB);
     expect(readdirSync(seen)).toEqual([mountName(JOB, 0)]);
+    const table = readFileSync(join(dirname(seen), 'mountinfo'), 'utf8');
+    expect([table.includes(mountName(WEB, 0)), table.includes(mountName(JOB, 0))]).toEqual([
+      false,
+      true,
+    ]);
     expect(existsSync(join(volume, 'below/new'))).toBe(true);
   });
 
@@ -164,15 +173,73 @@ describe.runIf(process.geteuid?.() === 0)('mounts of a pod', () => {
     await new Promise((resolve) => socket.close(resolve));
   });
 
+  it('lets directories of the node be removed, and shows no mount of a container there', async () => {
+    const other = join(root, 'other');
+    mkdirSync(join(other, 'below'), { recursive: true });
+    await runProgram('mount', ['-t', 'tmpfs', 'tmpfs', join(other, 'below')]);
+    writeFileSync(join(other, 'below/file'), 'of the node');
+    await mounts.add(POD, WEB, [mountOf(other, { readonly: true }), mountOf(other)]);
+    expect(mounted()).not.toContain(join(root, 'mounts'));
+    await runProgram('umount', [join(other, 'below')]);
+    expect(readFileSync(inside(0, 'below/file'), 'utf8')).toBe('of the node');
+    rmdirSync(join(other, 'below'));
+    rmdirSync(other);
+    expect(readdirSync(inside(1))).toEqual([]);
+  });
+
   it('unmounts what an earlier server has mounted, and nothing of the node', async () => {
     await mounts.add(POD, WEB, [mountOf(volume)]);
     await runProgram('mount', ['-t', 'tmpfs', 'tmpfs', join(volume, 'below')]);
-    const next = new NodeMounts(join(root, 'mounts'));
+    const next = nodeMounts();
     expect(await next.list()).toEqual([POD]);
+    await next.remove(POD, WEB);
+    expect(readdirSync(seen)).toEqual([]);
+    await next.add(POD, WEB, [mountOf(volume)]);
+    expect(readdirSync(inside(0))).toEqual(['below', 'file']);
     await next.end(POD);
     // Both are there still.
     await runProgram('umount', [join(volume, 'below')]);
-    expect(readdirSync(seen)).toEqual([]);
+  });
+
+  it('takes over a pod of an earlier version, whose mounts are on the node', async () => {
+    const own = join(root, 'mounts', JOB);
+    const [points, shared] = [join(own, 'points'), join(own, 'shared')];
+    mkdirSync(own);
+    await runProgram('mount', ['--bind', own, own]);
+    await runProgram('mount', ['--make-private', own]);
+    for (const path of [points, shared]) mkdirSync(path);
+    await runProgram('mount', ['--bind', '-o', 'ro', points, shared]);
+    await runProgram('mount', ['--make-shared', shared]);
+    for (const name of [mountName(WEB, 0), mountName(JOB, 0)]) {
+      mkdirSync(join(points, name));
+      await runProgram('mount', ['--rbind', volume, join(shared, name)]);
+    }
+    await endProcesses(join(root, 'run'));
+    seen = await serve(shared);
+    await mounts.remove(JOB, WEB);
+    expect(readdirSync(seen)).toEqual([mountName(JOB, 0)]);
+    const before = mounted();
+    await mounts.add(JOB, WEB, [mountOf(volume)]);
+    expect(mounted()).toBe(before);
+    expect(readdirSync(inside(0))).toEqual(['below', 'file']);
+    await endProcesses(join(root, 'run'));
+    await mounts.end(JOB);
+    expect(mounted()).not.toContain(own);
+  });
+
+  it('mounts nothing without the file server, nor for a program of its name', async () => {
+    await endProcesses(join(root, 'run'));
+    const named = 'exec -a virtiofsd tail -f /dev/null "$0/fs0.sock"';
+    const other = spawn('bash', ['-c', named, join(root, 'run')], { stdio: 'ignore' });
+    await vi.waitFor(() =>
+      expect(findProcesses(join(root, 'run'), isJailUid)).toMatchObject([{ program: 'virtiofsd' }]),
+    );
+    const before = mounted();
+    await expect(mounts.add(POD, WEB, [mountOf(volume)])).rejects.toMatchObject({
+      code: 'vmm-failed',
+    });
+    expect(mounted()).toBe(before);
+    other.kill();
   });
 
   it('keeps the guest from making anything beside the mounts, such as links in their place', async () => {
