@@ -85,6 +85,10 @@ describe.runIf(process.geteuid?.() === 0)('the network of pods, by plugins of CN
   const writeList = (list: object) =>
     writeFileSync(at('conf/10-pods.conflist'), JSON.stringify(list));
   async function attach(pod: string, ports: { hostPort: number; boxPort: number }[] = []) {
+    const { tap, joined } = await begin(pod, ports);
+    return { tap, ...(await joined) };
+  }
+  async function begin(pod: string, ports: { hostPort: number; boxPort: number }[] = []) {
     const attached = await networks.attach({
       ...{ pod, name: 'web', namespace: 'default', uid: 'a-b', mac: MAC },
       ports: ports.map((port) => ({ hostIp: '', protocol: 'tcp', ...port })),
@@ -153,6 +157,21 @@ describe.runIf(process.geteuid?.() === 0)('the network of pods, by plugins of CN
     networks = open();
     await networks.reconcile([]);
     expect([leases(), complaints]).toEqual([[], []]);
+  });
+
+  it('opens the tap device before the plugins are through, and takes no pod out before that', async () => {
+    script('slow', `cat >/dev/null; while [ ! -e ${at('go')} ]; do sleep 0.05; done; exit 3`);
+    configure({ type: 'slow' });
+    const { joined } = await begin(web);
+    const leaving = networks.detach(web);
+    expect(inPod(web, 'ip', '-o', 'link', 'show', 'tap0')).toContain('tap0');
+    writeFileSync(at('go'), '');
+    await expect(joined).rejects.toMatchObject({ code: 'network-failed' });
+    // DEL is asked of the plugin as well, which fails.
+    await expect(leaving).rejects.toMatchObject({ code: 'network-failed' });
+    script('slow', 'cat >/dev/null');
+    await networks.detach(web);
+    expect(leases()).toEqual([]);
   });
 
   it('keeps a pod that could not be taken out, and takes it out the next time', async () => {

@@ -279,6 +279,32 @@ describe('a pod in the network of the node', () => {
     await remove(id);
   });
 
+  it('starts the microVM while the network is made, and gives its guest no spec before', async () => {
+    let join = (): void => undefined;
+    home.podNetworks.joining = () =>
+      new Promise((resolve) => {
+        join = resolve;
+      });
+    const running = run('early');
+    await vi.waitFor(() => expect(home.host.running).toHaveLength(1));
+    const [vm] = home.host.running;
+    expect(home.agents.get(vm?.spec.id ?? '')?.containers.pod).toBeUndefined();
+    home.podNetworks.joining = undefined;
+    join();
+    const id = await running;
+    expect(home.agents.get(id)?.containers.pod?.network).toMatchObject({ kind: 'nic' });
+    await remove(id);
+  });
+
+  it('leaves nothing of a pod whose network fails once its microVM starts', async () => {
+    home.podNetworks.joining = () => Promise.reject(new A3sError('network-failed', 'no address'));
+    await expect(run('nowhere')).rejects.toThrow('network-failed');
+    home.podNetworks.joining = undefined;
+    expect(home.host.running).toEqual([]);
+    expect(home.podNetworks.attached.size).toBe(0);
+    expect(home.runtime.pods.pods()).toEqual([]);
+  });
+
   it('takes a pod out of the network where its microVM does not start', async () => {
     const launching = vi.spyOn(home.runtime.engine, 'launch');
     launching.mockRejectedValueOnce(new A3sError('vmm-failed', 'QEMU ended'));

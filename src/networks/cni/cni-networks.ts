@@ -7,7 +7,6 @@
  *
  * @module
  */
-import { closeSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -34,6 +33,7 @@ import { type CniDirectories, NetworkList, readNetworkList } from './config.ts';
 import { type CniTarget, pluginFailed } from './plugin.ts';
 import type {
   NetworkReadiness,
+  PodAddresses,
   PodAttachment,
   PodNetworks,
   PodPlace,
@@ -109,6 +109,15 @@ export class CniNetworks implements PodNetworks {
   }
 
   async attach(place: PodPlace): Promise<PodAttachment> {
+    return await new Promise((resolve, reject) => {
+      const joined: Promise<PodAddresses> = this.#attach(place, (tap) => resolve({ tap, joined }));
+      // What comes after the tap device is for its caller.
+      joined.catch(reject);
+    });
+  }
+
+  /** @param opened takes the tap device, before the plugins run */
+  async #attach(place: PodPlace, opened: (tap: number) => void): Promise<PodAddresses> {
     const { pod, mac } = place;
     return await this.#locks.run(pod, async () => {
       const known = await this.#planned(place);
@@ -119,6 +128,7 @@ export class CniNetworks implements PodNetworks {
         const namespace = this.#namespace(pod);
         await mkdir(dirname(namespace), { recursive: true, mode: 0o700 });
         await makeNamespace(namespace);
+        opened(await openTap(namespace));
         const result = await addToNetwork(this.#chain(known), this.#target(pod, known));
         await this.#record(pod, { ...known, result });
         return await guestPlace(namespace, mac, result);
@@ -275,28 +285,22 @@ async function guestPlace(
   namespace: string,
   mac: string,
   result: CniResult,
-): Promise<PodAttachment> {
+): Promise<PodAddresses> {
   const found = podAddresses(result, POD_DEVICE);
   if (found === undefined) {
     const chain = { command: 'ADD', type: 'of the network' } as const;
     throw pluginFailed(chain, 'the pod has no IPv4 address');
   }
   const { ipv4, address6 } = found;
-  const tap = await openTap(namespace);
-  try {
-    const mtu = await routePod(namespace, { address: ipv4.address, address6, mac });
-    const { nameservers = [], domain, search = [], options = [] } = result.dns ?? {};
-    return {
-      ...{ tap, mtu, ipv4, options },
-      // The agent gives a pod no IPv6 address, so none is promised.
-      addresses: [ipv4.address],
-      nameservers: nameservers.filter((server) => isIPv4(server)),
-      search: domain === undefined || domain === '' ? search : [domain, ...search],
-    };
-  } catch (error) {
-    closeSync(tap);
-    throw error;
-  }
+  const mtu = await routePod(namespace, { address: ipv4.address, address6, mac });
+  const { nameservers = [], domain, search = [], options = [] } = result.dns ?? {};
+  return {
+    ...{ mtu, ipv4, options },
+    // The agent gives a pod no IPv6 address, so none is promised.
+    addresses: [ipv4.address],
+    nameservers: nameservers.filter((server) => isIPv4(server)),
+    search: domain === undefined || domain === '' ? search : [domain, ...search],
+  };
 }
 
 /**

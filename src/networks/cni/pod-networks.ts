@@ -24,10 +24,22 @@ export interface PodPortMapping {
   readonly protocol: 'tcp' | 'udp';
 }
 
-/** What a pod has in its network. */
+/** A pod that is being put into its network. */
 export interface PodAttachment {
-  /** Descriptor of the tap device, which the caller closes. */
+  /**
+   * Descriptor of the tap device of the guest's card, which the caller closes. It leads nowhere
+   * before the pod is in the network.
+   */
   readonly tap: number;
+  /**
+   * What the pod has in the network; settles when the pod is in it as a whole. Rejects with an
+   * A3sError `network-failed` or `tool-missing`; then nothing of the pod is left in the network.
+   */
+  readonly joined: Promise<PodAddresses>;
+}
+
+/** What a pod has in its network. */
+export interface PodAddresses {
   readonly mtu: number;
   readonly ipv4: {
     readonly address: string;
@@ -59,7 +71,11 @@ export interface PodNetworks {
    */
   isConfigured(): Promise<boolean>;
   /**
-   * Puts a pod into the network. Where it cannot, nothing of the pod is left in it.
+   * Puts a pod into the network. Returns when the pod's tap device is there: what else its
+   * plugins make takes longer than the start of a microVM waits for. Where it cannot, nothing of
+   * the pod is left in the network.
+   *
+   * A `detach` that comes before the pod is in the network waits for that.
    *
    * @throws A3sError `network-failed`, `network-unavailable`, `unsupported-option`, `tool-missing`
    */

@@ -6,6 +6,7 @@
 import { openSync } from 'node:fs';
 import type {
   NetworkReadiness,
+  PodAddresses,
   PodAttachment,
   PodNetworks,
   PodPlace,
@@ -16,11 +17,13 @@ export class FakePodNetworks implements PodNetworks {
   configured = false;
   answer: NetworkReadiness = { ready: false, reason: 'NetworkNotConfigured', message: 'none' };
   /** What the network says of names. */
-  dns: Pick<PodAttachment, 'nameservers' | 'search' | 'options'> = {
+  dns: Pick<PodAddresses, 'nameservers' | 'search' | 'options'> = {
     ...{ nameservers: ['10.96.0.10'], search: [], options: [] },
   };
   /** Thrown by every `detach`. */
   stuck: Error | undefined;
+  /** What a pod waits for between its tap device and its addresses; absent: nothing. */
+  joining: (() => Promise<void>) | undefined;
 
   async readiness(): Promise<NetworkReadiness> {
     return this.answer;
@@ -33,10 +36,15 @@ export class FakePodNetworks implements PodNetworks {
   async attach(place: PodPlace): Promise<PodAttachment> {
     this.attached.set(place.pod, place);
     const address = `10.89.0.${this.attached.size + 1}`;
-    return {
-      ...{ tap: openSync('/dev/null', 'r'), mtu: 1400, ...this.dns, addresses: [address] },
-      ipv4: { address, prefixLength: 24, gateway: '10.89.0.1' },
-    };
+    const joined = (async (): Promise<PodAddresses> => {
+      await this.joining?.();
+      return {
+        ...{ mtu: 1400, ...this.dns, addresses: [address] },
+        ipv4: { address, prefixLength: 24, gateway: '10.89.0.1' },
+      };
+    })();
+    joined.catch(() => this.attached.delete(place.pod));
+    return { tap: openSync('/dev/null', 'r'), joined };
   }
 
   async detach(pod: string): Promise<void> {

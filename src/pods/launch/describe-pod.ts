@@ -11,10 +11,10 @@ import { podShape, podShare } from '../../boxes/spec/pod-shape.ts';
 import { resolverOf } from '../../boxes/spec/resolver.ts';
 import { resourcesOf, vmMemory } from '../../boxes/spec/resources.ts';
 import { sysctlsOf } from '../../boxes/spec/sysctls.ts';
-import { ownNetwork } from '../../boxes/start/join-network.ts';
+import { type JoinedNetwork, ownNetwork } from '../../boxes/start/join-network.ts';
 import type { Disk, VmSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
-import type { PodAttachment } from '../../networks/cni/pod-networks.ts';
+import type { PodAddresses, PodAttachment } from '../../networks/cni/pod-networks.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import type { PodDefinition } from '../record/pod.ts';
 import { validSpec } from '../valid-spec.ts';
@@ -24,7 +24,12 @@ const MOST_SERVERS = 16;
 
 export interface DescribedPod {
   readonly vm: VmSpec;
-  readonly spec: PodSpec;
+  /**
+   * Waits until the pod is in its network, whose addresses are a part of the spec.
+   *
+   * @throws A3sError as {@link PodAttachment.joined}
+   */
+  readonly spec: () => Promise<PodSpec>;
 }
 
 export async function describePod(
@@ -56,43 +61,54 @@ export async function describePod(
       shares: shared === undefined ? [] : [podShare(shared)],
       template: taken?.template,
     },
-    spec: validSpec(PodSpec, {
-      schema: POD_SPEC_SCHEMA,
-      hostname: pod.hostname,
-      network: joined.network,
-      ...(joined.hosts === undefined ? {} : { hosts: joined.hosts }),
-      ...(sysctls.length === 0 ? {} : { sysctls: [...sysctls] }),
-      resources,
-      ...(pod.privileged ? { privileged: true } : {}),
-    }),
+    spec: async () =>
+      validSpec(PodSpec, {
+        schema: POD_SPEC_SCHEMA,
+        hostname: pod.hostname,
+        network: await joined.network(),
+        ...(joined.hosts === undefined ? {} : { hosts: joined.hosts }),
+        ...(sysctls.length === 0 ? {} : { sysctls: [...sysctls] }),
+        resources,
+        ...(pod.privileged ? { privileged: true } : {}),
+      }),
   };
 }
 
-type Joined = Pick<Awaited<ReturnType<typeof ownNetwork>>, 'nic' | 'network' | 'hosts'>;
+interface Joined extends Pick<JoinedNetwork, 'nic' | 'hosts'> {
+  readonly network: () => Promise<JoinedNetwork['network']>;
+}
 
 async function networkOf(
   { id, network, names, ports }: PodDefinition,
   attached: PodAttachment | undefined,
 ): Promise<Joined> {
   if (network !== 'cni') {
-    return await ownNetwork({ id, mac: undefined, network, names, egress: undefined }, ports);
+    const asked = { id, mac: undefined, network, names, egress: undefined };
+    const { nic, network: own, hosts } = await ownNetwork(asked, ports);
+    return { nic, network: async () => own, hosts };
   }
   if (attached === undefined) throw new A3sError('internal', `The pod ${id} is in no network`);
-  const { tap, mtu, ipv4 } = attached;
+  const { tap, joined } = attached;
   const mac = podMac(id);
-  const asked = names.servers.length > 0;
-  const { nameservers, search, options } = attached;
-  const own = { servers: [...nameservers], search: [...search], options: [...options], hosts: [] };
-  const resolver = {
-    nameservers: asked ? names.servers : nameservers.slice(0, MOST_SERVERS),
-    ...resolverOf(asked ? names : own),
-  };
   return {
     // The network publishes its ports.
     nic: { mac, ports: [], tap },
-    network: { kind: 'nic', mac, mtu, ...ipv4, ...resolver },
+    network: async () => {
+      const { mtu, ipv4, ...resolver } = await joined;
+      return { kind: 'nic', mac, mtu, ...ipv4, ...podResolver(names, resolver) };
+    },
     hosts: undefined,
   };
+}
+
+/** What the pod asks for; else what its network names. */
+function podResolver(
+  asked: PodDefinition['names'],
+  { nameservers, search, options }: Pick<PodAddresses, 'nameservers' | 'search' | 'options'>,
+) {
+  if (asked.servers.length > 0) return { nameservers: asked.servers, ...resolverOf(asked) };
+  const own = { servers: [...nameservers], search: [...search], options: [...options], hosts: [] };
+  return { nameservers: nameservers.slice(0, MOST_SERVERS), ...resolverOf(own) };
 }
 
 /** The hardware address of a pod's card. */

@@ -155,7 +155,7 @@ async function launchFrom(
     const handshake =
       taken === undefined
         ? undefined
-        : new Handshake(id, taken.protocol, (guest) => guest.putPod(spec));
+        : new Handshake(id, taken.protocol, async (guest) => guest.putPod(await spec()));
     running = new RunningPod(id, vm, {
       connectMs: rt.startTimeoutMs,
       held: taken,
@@ -172,7 +172,7 @@ async function launchFrom(
     // A server that stops leaves the pod to the next one, which ends it.
     if (rt.shutdown.aborted) await running.release();
     const guest = await running.guest();
-    await (handshake === undefined ? guest.putPod(spec, signal) : handshake.specSent);
+    await (handshake === undefined ? guest.putPod(await spec(), signal) : handshake.specSent);
     signal.throwIfAborted();
     return running;
   } catch (error) {

@@ -66,7 +66,9 @@ export async function launchPooled(
       const { mac, ports, tap } = described.nic;
       await vm.attachNic(0, { mac, uplink: tap === undefined ? { ports, identity } : { tap } });
     };
-    const handshake = new Handshake(id, taken.protocol, (agent) => agent.putPod(spec));
+    const handshake = new Handshake(id, taken.protocol, async (agent) =>
+      agent.putPod(await spec()),
+    );
     // The guest goes on while its card comes, and waits for it when it needs it.
     await settleAll([attach(), vm.resume(), handshake.known.first(guest, signal)]);
     await handshake.specSent;

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync } from 'node:fs';
 import { chmod, mkdir, rm } from 'node:fs/promises';
+import { settleAll } from '../../async/settle-all.ts';
 import { endPooled } from '../../boxes/pool/pooled-vm.ts';
 import type { PooledVm } from '../../boxes/pool/vm-pools.ts';
 import { now, timestamp } from '../../boxes/record/clock.ts';
@@ -110,7 +111,8 @@ async function startPod(
   const { attached, shared } = places;
   try {
     const running = await launchPod(rt, pod, places, pooled, signal);
-    return { running, addresses: attached?.addresses, shared };
+    const joined = await attached?.joined;
+    return { running, addresses: joined?.addresses, shared };
   } finally {
     // The VMM has its own, or was not started.
     if (attached !== undefined) closeSync(attached.tap);
@@ -125,13 +127,23 @@ async function placesOf(
 ): Promise<PodPlaces> {
   const { id, network, metadata, ports, confidential } = definition;
   await makePodDirectory(rt, id);
-  const prepared = async (): Promise<string | undefined> =>
-    confidential === undefined ? await rt.podMounts.prepare(id) : undefined;
-  const shared = pooled === undefined ? await prepared() : pooled.shared;
-  if (network !== 'cni') return { attached: undefined, shared };
+  const prepared = async (): Promise<string | undefined> => {
+    if (pooled !== undefined) return pooled.shared;
+    return confidential === undefined ? await rt.podMounts.prepare(id) : undefined;
+  };
+  if (network !== 'cni') return { attached: undefined, shared: await prepared() };
   const { name, namespace, uid } = metadata;
   const place = { pod: id, name, namespace, uid, mac: podMac(id), ports };
-  return { attached: await rt.podNetworks.attach(place), shared };
+  // The microVM starts while the plugins work.
+  const attaching = rt.podNetworks.attach(place);
+  try {
+    const [attached, shared] = await settleAll([attaching, prepared()]);
+    return { attached, shared };
+  } catch (error) {
+    const attached = await attaching.catch(() => undefined);
+    if (attached !== undefined) closeSync(attached.tap);
+    throw error;
+  }
 }
 
 async function makePodDirectory(rt: Pick<PodHost, 'home'>, id: string): Promise<void> {
