@@ -127,6 +127,19 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     }
   };
 
+  it('ends a DNS server that was being started when its server was killed, and starts another', async () => {
+    await attach({ box: web });
+    const file = join(directory, 'netavark/aardvark-dns/aardvark.pid');
+    const lost = readFileSync(file, 'utf8');
+    // As if the next server had come before it wrote its number.
+    rmSync(file);
+    networks = new NamespaceNetworks(directory, log, { bundle: '/nowhere/egress.cjs', roots });
+    await networks.reconcile([{ box: web, network: network.id }]);
+    expect(complaints).toEqual([]);
+    expect(processes().filter((program) => program.endsWith('aardvark-dns'))).toHaveLength(1);
+    expect(readFileSync(file, 'utf8')).not.toBe(lost);
+  });
+
   it('answers for the IPv6 address of a box, whose guest is never asked', async () => {
     const six = { ...network, ipv6: { subnet: 'fd00:89::/64', gateway: 'fd00:89::1' } };
     const [from, to] = ['fd00:89::2', 'fd00:89::3'];

@@ -186,7 +186,7 @@ export class NamespaceNetworks implements HostNetworks {
   /** Before the first one, what an earlier server was changing is ended. */
   async #change<T>(work: () => Promise<T>): Promise<T> {
     return await this.#locks.run(LOCK, async () => {
-      if (!this.#endedOrphans) await endOrphans(this.#directory);
+      if (!this.#endedOrphans) await endOrphans(this.#place());
       this.#endedOrphans = true;
       return await work();
     });

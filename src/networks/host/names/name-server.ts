@@ -121,8 +121,13 @@ function signalServer(place: NameServerPlace, signal: 'SIGHUP' | 'SIGKILL'): voi
   }
 }
 
-/** The server writes the file itself: only a process of its user with its directory is meant. */
-function processOf(place: NameServerPlace): number | undefined {
+/**
+ * The process that has written its number. The server writes the file itself: only a process of its
+ * user with its directory is meant.
+ */
+export function processOf(
+  place: Pick<NameServerPlace, 'directory' | 'identity'>,
+): number | undefined {
   const config = configOf(place);
   try {
     const pid = pidIn(join(config, PID_FILE));
@@ -135,7 +140,7 @@ function processOf(place: NameServerPlace): number | undefined {
 }
 
 /** Whether a process is of the user whom the server runs as. */
-function isOfUser(pid: number, { identity }: NameServerPlace): boolean {
+function isOfUser(pid: number, { identity }: Pick<NameServerPlace, 'identity'>): boolean {
   const uid = userOf(pid);
   return uid !== undefined && uid === (identity?.uid ?? process.geteuid?.());
 }
@@ -161,7 +166,8 @@ function readStart(path: string): string {
   }
 }
 
-function configOf({ directory }: NetavarkPlace): string {
+/** The directory with the names, which is among its arguments. */
+export function configOf({ directory }: Pick<NetavarkPlace, 'directory'>): string {
   return join(directory, 'netavark', 'aardvark-dns');
 }
 
