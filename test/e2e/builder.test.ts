@@ -145,6 +145,9 @@ COPY --from=made /loud /cards /alone /
     await docker('load', '-i', archive);
     const setting = '/proc/sys/net/ipv4/conf/docker0/route_localnet';
     expect(await docker('run', '--rm', '--network=host', BASE, 'cat', setting)).toBe('0');
+    // The bounds of steps are those of every control group that a definition can name.
+    const beside = ['--cgroupns=host', '--cgroup-parent=/beside', BASE, 'cat', '/proc/self/cgroup'];
+    expect(await docker('run', '--rm', ...beside)).toMatch(/^0::\/steps\/beside\//);
     await docker('rmi', BASE);
   },
   SLOW_MS,

@@ -8,8 +8,14 @@
 /** Where the program is. */
 export const GUARD_PATH = '/usr/lib/a3s-builder/guard';
 
-/** What dockerd puts the control groups of all steps into. */
-export const STEPS_GROUP = '/sys/fs/cgroup/docker';
+/**
+ * Where the daemon makes the control groups of all steps: in `docker`, and in whatever a client's
+ * own build definition names.
+ */
+export const STEPS_GROUP = '/sys/fs/cgroup';
+
+/** What that shows: a group that bounds all groups in it. */
+const BOUNDED = '/sys/fs/cgroup/steps';
 
 /** And threads, of all steps. The box has as many again, so that the daemon can end a step. */
 export const STEP_PROCESSES = 4096;
@@ -21,12 +27,14 @@ const DAEMON_SHARE = 8;
 export const LOOK_SECONDS = 5;
 
 /**
- * Of the steps' group, before there is one. A step that is out of memory then never costs the
- * daemon, however small its processes are.
+ * Before there is a step. One that is out of memory then never costs the daemon, however small its
+ * processes are. What starts afterwards finds no other groups.
  */
-export const BOUND_STEPS = `mkdir -p ${STEPS_GROUP}
-echo ${STEP_PROCESSES} > ${STEPS_GROUP}/pids.max
-awk '/^MemTotal:/ { printf "%.0f\\n", $2 * 1024 / ${DAEMON_SHARE} * ${DAEMON_SHARE - 1} }' /proc/meminfo > ${STEPS_GROUP}/memory.max`;
+export const BOUND_STEPS = `mkdir -p ${BOUNDED}/docker
+echo "+$(sed 's/ / +/g' ${BOUNDED}/cgroup.controllers)" > ${BOUNDED}/cgroup.subtree_control
+echo ${STEP_PROCESSES} > ${BOUNDED}/pids.max
+awk '/^MemTotal:/ { printf "%.0f\\n", $2 * 1024 / ${DAEMON_SHARE} * ${DAEMON_SHARE - 1} }' /proc/meminfo > ${BOUNDED}/memory.max
+mount -o bind ${BOUNDED} ${STEPS_GROUP}`;
 
 /**
  * Ends, with all its processes, the step that has the most of what steps were refused in each of
@@ -34,7 +42,8 @@ awk '/^MemTotal:/ { printf "%.0f\\n", $2 * 1024 / ${DAEMON_SHARE} * ${DAEMON_SHA
  * without end goes on at its bound otherwise, and so does one that starts anew what the kernel
  * ends.
  *
- * The group of BuildKit's steps is no step.
+ * The groups of dockerd's and of BuildKit's steps are no steps. Any other one counts as a step,
+ * with all groups in it.
  */
 export const GUARD = `#!/bin/sh
 guard() {
@@ -50,7 +59,8 @@ guard() {
     looks=$((looks + 1))
     [ $looks -ge 6 ] || continue
     looks=0
-    most=$(grep -H . */$1.current buildkit/*/$1.current 2> /dev/null | grep -v "^buildkit/$1" | sort -t : -n -k 2 | tail -n 1)
+    most=$(grep -H . */$1.current docker/*/$1.current docker/buildkit/*/$1.current 2> /dev/null | grep -v -e "^docker/$1" -e "^docker/buildkit/$1" | awk -F : '{ print $NF, $0 }' | sort -n | tail -n 1)
+    most=\${most#* }
     step=\${most%/*}
     [ -n "$step" ] || continue
     echo 1 > "$step/cgroup.kill"
