@@ -1,8 +1,9 @@
 /**
  * The connections that programs of a builder make to one of their proxies.
  *
- * The requests for them stay with the agent as long as the builder runs, whoever serves the proxy:
- * a connection that the agent gives to a request while that is withdrawn would be lost.
+ * The requests for them stay with the agent as long as the builder runs, with or without a server
+ * of the proxy: a connection that the agent gives to a request while that is withdrawn would be
+ * lost.
  *
  * @module
  */
