@@ -15,16 +15,20 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { GUEST_NETWORK } from '../../src/engine/network.ts';
 import { CniNetworks } from '../../src/networks/cni/cni-networks.ts';
-import type { PodAttachment } from '../../src/networks/cni/pod-networks.ts';
+import type { FixedGuest, PodAttachment } from '../../src/networks/cni/pod-networks.ts';
 import { makeNamespace, removeNamespace } from '../../src/networks/host/namespace.ts';
 
 /** Of Debian's containernetworking-plugins. */
 const PLUGINS = '/usr/lib/cni';
 const [web, db] = ['1', '2'].map((digit) => digit.repeat(64)) as [string, string];
 const MAC = '02:00:0a:59:01:02';
+/** What every confidential guest has. */
+const GUEST: FixedGuest = GUEST_NETWORK;
 
 describe.runIf(process.geteuid?.() === 0)('the network of pods, by plugins of CNI', () => {
   let root: string;
@@ -68,13 +72,14 @@ describe.runIf(process.geteuid?.() === 0)('the network of pods, by plugins of CN
     chmodSync(at('bin', name), 0o755);
   }
   function configure(...more: object[]): void {
-    const subnets = ['10.89.7.0/24', 'fd00:89:7::/64'].map((subnet) => [{ subnet }]);
+    const ranges = ['10.89.7.0/24', 'fd00:89:7::/64'].map((subnet) => [{ subnet }]);
+    const routes = [{ dst: '0.0.0.0/0' }, { dst: '::/0' }];
+    configureBridge({ ranges, routes }, {}, ...more);
+  }
+  function configureBridge(ipam: object, dns: object, ...more: object[]): void {
     const bridge = {
-      ...{ type: 'bridge', bridge: 'pods0', isGateway: true, forceAddress: true, mtu: 1400 },
-      ipam: {
-        ...{ type: 'host-local', dataDir: at('ipam'), ranges: subnets },
-        routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
-      },
+      ...{ type: 'bridge', bridge: 'pods0', isGateway: true, forceAddress: true, mtu: 1400, dns },
+      ipam: { type: 'host-local', dataDir: at('ipam'), ...ipam },
     };
     writeList({
       cniVersion: '1.0.0',
@@ -84,13 +89,14 @@ describe.runIf(process.geteuid?.() === 0)('the network of pods, by plugins of CN
   }
   const writeList = (list: object) =>
     writeFileSync(at('conf/10-pods.conflist'), JSON.stringify(list));
-  async function attach(pod: string, ports: { hostPort: number; boxPort: number }[] = []) {
-    const { tap, joined } = await begin(pod, ports);
+  type Ports = { hostPort: number; boxPort: number }[];
+  async function attach(pod: string, ports: Ports = [], guest?: FixedGuest) {
+    const { tap, joined } = await begin(pod, ports, guest);
     return { tap, ...(await joined) };
   }
-  async function begin(pod: string, ports: { hostPort: number; boxPort: number }[] = []) {
+  async function begin(pod: string, ports: Ports = [], guest?: FixedGuest) {
     const attached = await networks.attach({
-      ...{ pod, name: 'web', namespace: 'default', uid: 'a-b', mac: MAC },
+      ...{ pod, name: 'web', namespace: 'default', uid: 'a-b', mac: MAC, guest },
       ports: ports.map((port) => ({ hostIp: '', protocol: 'tcp', ...port })),
     });
     taps.push(attached.tap);
@@ -113,14 +119,64 @@ describe.runIf(process.geteuid?.() === 0)('the network of pods, by plugins of CN
       s.bind(7, '10.89.7.1', () => s.send('hello', 9, '10.89.7.2'));`;
     const node = spawn('nsenter', [`--net=${at('node')}`, process.execPath, '-e', program]);
     const said = once(node.stdout, 'data');
-    expect(await received(tap)).toBe('hello');
-    writeSync(tap, frame('10.89.7.9', 'forged'));
-    writeSync(tap, frame('10.89.7.2', 'genuine'));
+    expect(await received(tap)).toMatchObject({ to: '10.89.7.2', text: 'hello' });
+    writeSync(tap, frame({ from: '10.89.7.9', to: '10.89.7.1', text: 'forged' }));
+    writeSync(tap, frame({ from: '10.89.7.2', to: '10.89.7.1', text: 'genuine' }));
     expect(String((await said)[0])).toBe('10.89.7.2 genuine\n');
     await once(node, 'close');
     expect(inPod(web, 'ip', '-6', 'route', 'get', '2001:db8::1')).toContain('via fd00:89:7::1');
     expect(inPod(web, 'ip', '-6', 'route', 'get', 'fd00:89:7::2')).toContain('dev tap0');
   });
+
+  it.each([
+    ['another network', '10.89.7', 2],
+    ['a network that has the guest’s, as the gateway’s', '10.0.2', 2],
+    ['a network that has the guest’s, as its own', '10.0.2', 15],
+  ])(
+    'translates the addresses of a guest that has its own to those of %s',
+    async (_, network, first) => {
+      const [gateway, address] = [`${network}.1`, `${network}.${first}`];
+      const ranges = [[{ subnet: `${network}.0/24`, rangeStart: address }]];
+      // Without a way out: the guest's gateway is nobody's address.
+      configureBridge({ ranges }, { nameservers: [gateway] });
+      const { addresses, tap } = await attach(web, [], GUEST);
+      expect(addresses).toEqual([address]);
+      const isForeign = address !== GUEST.address;
+      if (network !== '10.0.2') onNode('ip', 'route', 'add', '10.0.2.15', 'via', address);
+      // A node that asks the guest's address too, where it is not the pod's.
+      const program = `const s = require('dgram').createSocket('udp4');
+        const all = [];
+        const server = require('dgram').createSocket('udp4');
+        const got = (m, from) => { console.log(from.address + ' ' + m); };
+        s.on('message', got); server.on('message', got); server.bind(53, '${gateway}');
+        s.bind(7, '${gateway}', () => {
+          ${isForeign ? "s.send('direct', 9, '10.0.2.15');" : ''}
+          s.send('hello', 9, '${address}');
+        });`;
+      const node = spawn('nsenter', [`--net=${at('node')}`, process.execPath, '-e', program]);
+      const said = createInterface(node.stdout)[Symbol.asyncIterator]();
+      const heard = { from: gateway, to: GUEST.address, text: 'hello' };
+      expect(await received(tap)).toEqual(heard);
+      const neighbour = onNode('ip', 'neigh', 'show', GUEST.address);
+      if (isForeign) expect(neighbour).not.toContain('lladdr');
+      writeSync(tap, frame({ from: '10.0.2.99', to: gateway, text: 'forged' }));
+      writeSync(tap, frame({ from: GUEST.address, to: gateway, text: 'genuine' }));
+      expect((await said.next()).value).toBe(`${address} genuine`);
+      const { nameserver } = GUEST;
+      writeSync(tap, frame({ from: GUEST.address, to: nameserver, port: 53, text: 'name' }));
+      expect((await said.next()).value).toBe(`${address} name`);
+      node.kill();
+      await once(node, 'close');
+      expect(await gatewayOf(tap)).toBe('9a:55:9a:55:9a:55');
+      if (isForeign) {
+        writeSync(tap, frame({ from: GUEST.address, to: address, text: 'myself' }));
+        const back = { from: GUEST.gateway, to: GUEST.address, text: 'myself' };
+        expect(await received(tap)).toEqual(back);
+      }
+      await networks.reconcile([web]);
+      expect(complaints).toEqual([]);
+    },
+  );
 
   it('publishes ports by the plugin that can, and refuses them where none can', async () => {
     configure();
@@ -274,32 +330,59 @@ describe.runIf(process.geteuid?.() === 0)('the network of pods, by plugins of CN
 /** `struct virtio_net_hdr`, as the tap device has it before each frame. */
 const HEADER = 10;
 
-/** The text of the first UDP packet that comes to the guest. */
-async function received(tap: PodAttachment['tap']): Promise<string> {
+const mac = (address: string) => Buffer.from(address.replaceAll(':', ''), 'hex');
+const parts = (dotted: string) => dotted.split('.').map(Number);
+const dotted = (bytes: Buffer) => [...bytes].join('.');
+
+/** The next frame of a kind that comes to the guest, without its header. */
+async function nextFrame(tap: PodAttachment['tap'], kind: number): Promise<Buffer> {
   const buffer = Buffer.alloc(2048);
   for (;;) {
     const { bytesRead } = await promisify(read)(tap, buffer, 0, buffer.length, null);
-    const packet = buffer.subarray(HEADER + 14, bytesRead);
-    if (buffer.readUInt16BE(HEADER + 12) !== 0x800 || packet[9] !== 17) continue;
-    return packet.subarray(28, packet.readUInt16BE(2)).toString();
+    if (buffer.readUInt16BE(HEADER + 12) !== kind) continue;
+    return buffer.subarray(HEADER + 14, bytesRead);
   }
 }
 
-/** A UDP packet of the guest to port 7 of the node. */
-function frame(from: string, text: string): Buffer {
-  const parts = (dotted: string) => dotted.split('.').map(Number);
+/** The first UDP packet that comes to the guest. */
+async function received(tap: PodAttachment['tap']) {
+  for (;;) {
+    const packet = await nextFrame(tap, 0x800);
+    if (packet[9] !== 17) continue;
+    const [from, to] = [packet.subarray(12, 16), packet.subarray(16, 20)].map(dotted);
+    return { from, to, text: packet.subarray(28, packet.readUInt16BE(2)).toString() };
+  }
+}
+
+/** The hardware address of the guest's gateway, for which it asks. */
+async function gatewayOf(tap: PodAttachment['tap']): Promise<string> {
+  const asked = Buffer.from([
+    ...[0, 1, 8, 0, 6, 4, 0, 1, ...mac(MAC), ...parts(GUEST.address)],
+    ...[0, 0, 0, 0, 0, 0, ...parts(GUEST.gateway)],
+  ]);
+  const ethernet = [mac('ff:ff:ff:ff:ff:ff'), mac(MAC), Buffer.from([0x08, 0x06])];
+  writeSync(tap, Buffer.concat([Buffer.alloc(HEADER), ...ethernet, asked]));
+  for (;;) {
+    const answer = await nextFrame(tap, 0x806);
+    if (dotted(answer.subarray(14, 18)) !== GUEST.gateway) continue;
+    return [...answer.subarray(8, 14)].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+  }
+}
+
+/** A UDP packet of the guest, to port 7 unless another is named. */
+function frame(packet: { from: string; to: string; text: string; port?: number }): Buffer {
+  const { from, to, text, port = 7 } = packet;
   const udp = Buffer.alloc(8);
   udp.writeUInt16BE(9, 0);
-  udp.writeUInt16BE(7, 2);
+  udp.writeUInt16BE(port, 2);
   udp.writeUInt16BE(8 + text.length, 4);
   const ip = Buffer.from([
     ...[0x45, 0, 0, 28 + text.length, 0, 0, 0, 0, 64, 17, 0, 0],
-    ...[...parts(from), ...parts('10.89.7.1')],
+    ...[...parts(from), ...parts(to)],
   ]);
   let sum = 0;
   for (let each = 0; each < 20; each += 2) sum += ip.readUInt16BE(each);
   ip.writeUInt16BE(~((sum & 0xffff) + (sum >>> 16)) & 0xffff, 10);
-  const mac = (address: string) => Buffer.from(address.replaceAll(':', ''), 'hex');
   const ethernet = [mac('9a:55:9a:55:9a:55'), mac(MAC), Buffer.from([0x08, 0])];
   return Buffer.concat([Buffer.alloc(HEADER), ...ethernet, ip, udp, Buffer.from(text)]);
 }

@@ -31,6 +31,7 @@ import {
 } from './chain.ts';
 import { type CniDirectories, NetworkList, readNetworkList } from './config.ts';
 import { type CniTarget, pluginFailed } from './plugin.ts';
+import { POD_DEVICE } from './pod-namespace.ts';
 import type {
   NetworkReadiness,
   PodAddresses,
@@ -40,7 +41,8 @@ import type {
   PodPortMapping,
 } from './pod-networks.ts';
 import { CniResult, podAddresses } from './result.ts';
-import { POD_DEVICE, routePod } from './routed-pod.ts';
+import { routePod } from './routed-pod.ts';
+import { translatePod } from './translated-pod.ts';
 
 const Known = z.strictObject({
   /** The network as it was configured when the pod came. */
@@ -118,7 +120,7 @@ export class CniNetworks implements PodNetworks {
 
   /** @param opened takes the tap device, before the plugins run */
   async #attach(place: PodPlace, opened: (tap: number) => void): Promise<PodAddresses> {
-    const { pod, mac } = place;
+    const { pod } = place;
     return await this.#locks.run(pod, async () => {
       const known = await this.#planned(place);
       await this.#takeOut(pod);
@@ -131,7 +133,7 @@ export class CniNetworks implements PodNetworks {
         opened(await openTap(namespace));
         const result = await addToNetwork(this.#chain(known), this.#target(pod, known));
         await this.#record(pod, { ...known, result });
-        return await guestPlace(namespace, mac, result);
+        return await guestPlace(namespace, place, result);
       } catch (error) {
         await this.#takeOutLater(pod).catch((left: unknown) => this.#complain(pod, left));
         throw error;
@@ -283,7 +285,7 @@ export class CniNetworks implements PodNetworks {
 /** Leads from what the plugins have made to the guest. */
 async function guestPlace(
   namespace: string,
-  mac: string,
+  { mac, guest }: PodPlace,
   result: CniResult,
 ): Promise<PodAddresses> {
   const found = podAddresses(result, POD_DEVICE);
@@ -292,13 +294,17 @@ async function guestPlace(
     throw pluginFailed(chain, 'the pod has no IPv4 address');
   }
   const { ipv4, address6 } = found;
-  const mtu = await routePod(namespace, { address: ipv4.address, address6, mac });
-  const { nameservers = [], domain, search = [], options = [] } = result.dns ?? {};
+  const { nameservers: all = [], domain, search = [], options = [] } = result.dns ?? {};
+  const nameservers = all.filter((server) => isIPv4(server));
+  const { address } = ipv4;
+  const mtu =
+    guest === undefined
+      ? await routePod(namespace, { address, address6, mac })
+      : await translatePod(namespace, { address, mac, guest, nameserver: nameservers[0] });
   return {
-    ...{ mtu, ipv4, options },
+    ...{ mtu, ipv4, options, nameservers },
     // The agent gives a pod no IPv6 address, so none is promised.
-    addresses: [ipv4.address],
-    nameservers: nameservers.filter((server) => isIPv4(server)),
+    addresses: [address],
     search: domain === undefined || domain === '' ? search : [domain, ...search],
   };
 }

@@ -15,6 +15,16 @@ export interface PodPlace {
   readonly mac: string;
   /** Ports of the node that lead to the pod. */
   readonly ports: readonly PodPortMapping[];
+  /** A guest with addresses of its own, which are translated. Absent: it gets the pod's. */
+  readonly guest?: FixedGuest | undefined;
+}
+
+/** What a guest has of a network, whatever network its pod is in. */
+export interface FixedGuest {
+  readonly address: string;
+  readonly gateway: string;
+  readonly nameserver: string;
+  readonly mtu: number;
 }
 
 export interface PodPortMapping {

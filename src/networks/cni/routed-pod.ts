@@ -5,15 +5,11 @@
  *
  * @module
  */
-import * as z from 'zod';
-import { writeSettings } from '../host/namespace.ts';
 import { GATEWAY_MAC } from '../host/routed.ts';
 import { LINK_MESSAGES, settings6 } from '../host/routed6.ts';
 import { runProgram } from '../host/run-program.ts';
 import { TAP } from '../host/tap.ts';
-
-/** The device of the pod's namespace that plugins make. */
-export const POD_DEVICE = 'eth0';
+import { forwardPackets, ipBatch, lines, POD_DEVICE, podMtu } from './pod-namespace.ts';
 
 export interface RoutedPod {
   readonly address: string;
@@ -21,35 +17,22 @@ export interface RoutedPod {
   readonly mac: string;
 }
 
-const Links = z.tuple([z.looseObject({ mtu: z.int() })]);
-
 /**
  * Makes routes and rules, once the namespace has both devices.
  *
  * @returns the largest packet that the network carries
  */
 export async function routePod(namespace: string, pod: RoutedPod): Promise<number> {
-  const ip = (...args: string[]) => runProgram('ip', ['-json', ...args], { namespace });
-  const [{ mtu }] = Links.parse(JSON.parse(await ip('link', 'show', 'dev', POD_DEVICE)));
+  const mtu = await podMtu(namespace);
   // Nothing is forwarded before all rules are there, which come at once or not at all.
   await runProgram('nft', ['-f', '-'], { namespace, input: podRules(pod) });
   const ipv6 =
     pod.address6 === undefined
       ? {}
       : { 'conf/all/forwarding': 1, ...settings6(TAP), ...settings6(POD_DEVICE) };
-  await writeSettings(namespace, {
-    ipv4: {
-      ip_forward: 1,
-      'conf/all/rp_filter': 0,
-      'conf/all/send_redirects': 0,
-      'conf/all/accept_source_route': 0,
-      ...settings(TAP),
-      ...settings(POD_DEVICE),
-    },
-    ipv6,
-  });
+  await forwardPackets(namespace, [TAP, POD_DEVICE], ipv6);
   const { address, address6, mac } = pod;
-  await batch(namespace, '-4', [
+  await ipBatch(namespace, '-4', [
     `link set ${TAP} address ${GATEWAY_MAC}`,
     `link set ${TAP} mtu ${mtu} up`,
     // The device keeps its address, as plugins check it, and all routes. But the namespace no
@@ -59,7 +42,7 @@ export async function routePod(namespace: string, pod: RoutedPod): Promise<numbe
     `neigh add ${address} lladdr ${mac} dev ${TAP} nud permanent`,
   ]);
   if (address6 === undefined) return mtu;
-  await batch(namespace, '-6', [
+  await ipBatch(namespace, '-6', [
     `route del local ${address6} dev ${POD_DEVICE} table local`,
     `route add ${address6}/128 dev ${TAP}`,
     `neigh add ${address6} lladdr ${mac} dev ${TAP} nud permanent`,
@@ -106,23 +89,4 @@ export function podRules({ address, address6, mac }: RoutedPod): string {
     '}',
     '}',
   ]);
-}
-
-async function batch(namespace: string, family: string, commands: string[]): Promise<void> {
-  await runProgram('ip', [family, '-batch', '-'], { namespace, input: lines(commands) });
-}
-
-/** The namespace answers for every address that it has a route to, without delay. */
-function settings(device: string): Readonly<Record<string, number>> {
-  return {
-    [`conf/${device}/proxy_arp`]: 1,
-    [`conf/${device}/send_redirects`]: 0,
-    [`conf/${device}/rp_filter`]: 0,
-    [`conf/${device}/accept_local`]: 1,
-    [`neigh/${device}/proxy_delay`]: 0,
-  };
-}
-
-function lines(parts: readonly string[]): string {
-  return `${parts.join('\n')}\n`;
 }
