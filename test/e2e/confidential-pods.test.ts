@@ -5,8 +5,9 @@
  * @module
  */
 import { type ChildProcess, execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ContainerState, NamespaceMode, Protocol } from '../../src/cri/api/enums.ts';
@@ -24,6 +25,8 @@ const { containerStatus, execSync, updateContainerResources, portForward, contai
 
 const SECRET = 'a-value-of-the-broker';
 const DENIED = 7;
+const BRIDGE = 'a3scpods0';
+const ADDRESS = '10.214.7.2';
 /** Of kubelet's pods and containers. */
 const namespaceOptions = { pid: NamespaceMode.CONTAINER };
 
@@ -38,6 +41,8 @@ beforeAll(async () => {
   installation = await install();
   actor = new Actor(ACTORS[0] ?? 'ordinary user', installation);
   socket = join(actor.directory, 'cri.sock');
+  mkdirSync(path('cni'));
+  actor.own(path('cni'));
   await actor.prepare();
   write(
     join(actor.home, 'image-policy.yaml'),
@@ -73,7 +78,7 @@ function run(program: string, args: readonly string[]): void {
 }
 
 async function serve(): Promise<void> {
-  server = actor.start(['serve', '--cri', socket, '--cni-conf-dir', actor.directory]);
+  server = actor.start(['serve', '--cri', socket, '--cni-conf-dir', path('cni')]);
   server.stdout?.resume();
   server.stderr?.resume();
   client = new CriClient(socket);
@@ -327,3 +332,76 @@ it('runs no confidential pod that is asked for otherwise, or by hardware that th
   const { runtimeHandlers } = await client.call(status, {});
   expect(runtimeHandlers.map(({ name }) => name)).toEqual(['', 'a3s', 'a3s-snp', 'a3s-simulate']);
 });
+
+it.runIf(process.getuid?.() === 0)(
+  'leads what comes to an address of the node’s network to its guest, which knows nothing of it',
+  async () => {
+    const cni = {
+      ...{ cniVersion: '1.0.0', name: 'pods', type: 'bridge', bridge: BRIDGE, isGateway: true },
+      ...{ mtu: 1400 },
+      ipam: {
+        ...{ type: 'host-local', dataDir: path('ipam'), subnet: '10.214.7.0/24' },
+        routes: [{ dst: '0.0.0.0/0' }],
+      },
+    };
+    write(path('cni/10-pods.conf'), JSON.stringify(cni));
+    const metadata = { name: 'shop-2', uid: 'uid', namespace: 'default', attempt: 0 };
+    const annotations = annotationsOf(manifest);
+    const pod = {
+      ...{ metadata, annotations, hostname: 'shop', dnsConfig: { servers: ['9.9.9.9'] } },
+      linux: { securityContext: { namespaceOptions } },
+    };
+    const runtimeHandler = 'a3s-simulate';
+    const { podSandboxId } = await client.call(runPodSandbox, { config: pod, runtimeHandler });
+    const found = await client.call(podSandboxStatus, { podSandboxId });
+    expect(found.status?.network).toMatchObject({ ip: ADDRESS });
+
+    // The same policy: the network is in no launch spec.
+    const trust = ['--policy', path('policy.yaml'), '--allow-simulated'];
+    const web = await started(podSandboxId, config('web', ['sh', '-c', WEB]));
+    client.close();
+    await actor.killServer();
+    await serve();
+    const key = ['--key', path('broker.key')];
+    await actor.ok([
+      ...['inject-secret', ...trust, ...key, `${ADDRESS}:4433`, `token=@${path('token')}`],
+    ]);
+    await until('the workload runs', async () => {
+      return (await exec(web, 'cat /cache/sum').catch(() => '')) !== '';
+    });
+    expect(await exec(web, 'cat /etc/resolv.conf; ip -4 addr show eth0')).toMatch(
+      /9\.9\.9\.9\n[\s\S]*inet 10\.0\.2\.15\//,
+    );
+    // More than the network's packets hold, which are smaller than the guest's.
+    const MUCH = 3_000_000;
+    await exec(web, `(head -c ${MUCH} /dev/zero | nc -l -p 80) >/dev/null 2>&1 &`);
+    await until('the port leads to the workload', async () => {
+      return (await bytesOf(connect(80, ADDRESS))) === MUCH;
+    });
+    const node = createServer().listen(0, '10.214.7.1');
+    await once(node, 'listening');
+    const address = node.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const connected = once(node, 'connection') as Promise<[Socket]>;
+    const sent = exec(web, `head -c ${MUCH} /dev/zero | nc 10.214.7.1 ${port}`);
+    const [came] = await connected;
+    expect(came.remoteAddress).toBe(ADDRESS);
+    expect(await bytesOf(came)).toBe(MUCH);
+    node.close();
+    await sent;
+    await client.call(removePodSandbox, { podSandboxId });
+    execFileSync('ip', ['link', 'delete', BRIDGE]);
+  },
+  300_000,
+);
+
+/** How much comes until the end; 0 where nothing listens. */
+async function bytesOf(from: Socket): Promise<number> {
+  let count = 0;
+  from.on('data', (piece: Buffer) => {
+    count += piece.length;
+  });
+  from.on('error', () => undefined);
+  await new Promise((resolve) => from.once('close', resolve));
+  return count;
+}

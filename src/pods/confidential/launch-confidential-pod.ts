@@ -11,11 +11,12 @@ import { linkedSignal } from '../../async/linked-signal.ts';
 import { hostCertificates } from '../../boxes/confidential/host-certificates.ts';
 import { commandLineOf } from '../../boxes/confidential/measurement.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../../boxes/record/directories.ts';
-import { macAddress } from '../../boxes/spec/network.ts';
 import { vmMemory } from '../../boxes/spec/resources.ts';
 import type { VmSpec } from '../../engine/engine.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
+import type { PodAttachment } from '../../networks/cni/pod-networks.ts';
+import { podMac } from '../launch/describe-pod.ts';
 import { endVm } from '../launch/end-vm.ts';
 import { RunningPod } from '../launch/running-pod.ts';
 import type { PodHost } from '../pod-host.ts';
@@ -41,17 +42,19 @@ export function podGuestState(rt: Pick<PodHost, 'home'>, id: string): string {
 /**
  * Returns when the guest has taken its launch spec. Where it does not, nothing of it is left.
  *
+ * @param attached in the network that pods share, which publishes the pod's ports
  * @param left of the caller, which may give up
  * @throws A3sError `unsupported-option` for a boot set from before confidential pods,
- * `tee-unavailable`, `launch-spec-mismatch`
+ * `tee-unavailable`, `launch-spec-mismatch`, and as `PodAttachment.joined`
  */
 export async function launchConfidentialPod(
   rt: Host,
   pod: ConfidentialPod,
+  attached: PodAttachment | undefined,
   left: AbortSignal,
 ): Promise<RunningPod> {
   const { id, identity, confidential } = pod;
-  const described = await describe(rt, pod);
+  const described = await describe(rt, pod, attached);
   const runtimeDir = runtimeDirectory(rt, id);
   const { signal, unlink } = linkedSignal(rt.shutdown, left);
   let running: RunningPod | undefined;
@@ -65,6 +68,8 @@ export async function launchConfidentialPod(
     // A server that stops leaves the pod to the next one, which ends it.
     if (rt.shutdown.aborted) await running.release();
     const instance = await prepareGuest(rt, running, confidential);
+    // Its guest needs nothing of it, but a pod that is in no network must not run.
+    await attached?.joined;
     const measurement = vm.launched && measureRecord(vm.launched).digest;
     rt.pods.amendPod(id, {
       launch: { ...(measurement === undefined ? {} : { measurement }), instance },
@@ -81,19 +86,24 @@ export async function launchConfidentialPod(
   }
 }
 
-async function describe(rt: Host, pod: ConfidentialPod): Promise<VmSpec> {
+async function describe(
+  rt: Host,
+  pod: ConfidentialPod,
+  attached: PodAttachment | undefined,
+): Promise<VmSpec> {
   const { id, identity, bootSet, ports, confidential } = pod;
   const { tee, specDigest } = confidential;
   const boot = await podBoot(rt, bootSet);
   const { firmwarePath, kernelPath, initrdPath, vcpuType, policy } = boot;
   const { resources, network } = podLaunchSpec(confidential);
   const { cpus, sparePorts } = confidentialPodShape(resources);
+  const uplink = attached === undefined ? { ports } : { ports: [], tap: attached.tap };
   return {
     ...{ id, identity, cpus, sparePorts },
     runtimeDir: runtimeDirectory(rt, id),
     memoryBytes: vmMemory(resources.memoryBytes ?? 0),
     boot: { kernelPath, initrdPath, commandLine: commandLineOf(boot, { tee }) },
-    nic: network === 'none' ? undefined : { mac: macAddress({ id, mac: undefined }), ports },
+    nic: network === 'none' ? undefined : { mac: podMac(id), ...uplink },
     disks: [],
     shares: [],
     confidential: {

@@ -59,7 +59,7 @@ export async function launchPod(
     }
   }
   if (confidential !== undefined) {
-    return await launchConfidentialPod(rt, { ...definition, confidential }, signal);
+    return await launchConfidentialPod(rt, { ...definition, confidential }, attached, signal);
   }
   const boot = await rt.boot.open(definition.bootSet);
   const shape = podShape(definition.nanoCpus, boot);

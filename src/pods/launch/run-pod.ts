@@ -12,6 +12,8 @@ import type { PooledVm } from '../../boxes/pool/vm-pools.ts';
 import { now, timestamp } from '../../boxes/record/clock.ts';
 import { takenUids } from '../../boxes/record/taken-uids.ts';
 import { resolvePorts } from '../../boxes/start/probe-port.ts';
+import { GUEST_NETWORK } from '../../engine/network.ts';
+import { podLaunchSpec } from '../confidential/pod-launch-spec.ts';
 import type { PodHost } from '../pod-host.ts';
 import { podDirectory, podsDirectory } from '../record/directories.ts';
 import type { Pod, PodDefinition } from '../record/pod.ts';
@@ -30,13 +32,8 @@ import type { RunningPod } from './running-pod.ts';
  */
 export async function runPod(rt: PodHost, request: PodRequest, signal: AbortSignal): Promise<Pod> {
   const bootSet = await rt.boot.current();
-  // The addresses of a confidential pod are constants of its agent, and none of the node's.
-  const network =
-    request.network === 'default' &&
-    request.confidential === undefined &&
-    (await rt.podNetworks.isConfigured())
-      ? 'cni'
-      : request.network;
+  const joins = hasCard(request) && (await rt.podNetworks.isConfigured());
+  const network = joins ? 'cni' : request.network;
   await expectPorts(rt, { ...request, network });
   // Nothing is awaited from here to the lock, which is the first of this id.
   const { pod, pooled } = recordPod(rt, { ...request, network, bootSet });
@@ -59,6 +56,11 @@ export async function runPod(rt: PodHost, request: PodRequest, signal: AbortSign
       throw error;
     }
   });
+}
+
+function hasCard({ network, confidential }: PodRequest): boolean {
+  if (network !== 'default') return false;
+  return confidential === undefined || podLaunchSpec(confidential).network !== 'none';
 }
 
 /** A start that a taken port would fail spends no microVM of a pool. */
@@ -133,7 +135,9 @@ async function placesOf(
   };
   if (network !== 'cni') return { attached: undefined, shared: await prepared() };
   const { name, namespace, uid } = metadata;
-  const place = { pod: id, name, namespace, uid, mac: podMac(id), ports };
+  // The addresses of a confidential guest are constants of its agent.
+  const guest = confidential === undefined ? undefined : GUEST_NETWORK;
+  const place = { pod: id, name, namespace, uid, mac: podMac(id), ports, guest };
   // The microVM starts while the plugins work.
   const attaching = rt.podNetworks.attach(place);
   try {
