@@ -402,6 +402,13 @@ export interface Vm {
    */
   size(): Promise<VmSize>;
   /**
+   * Gives the guest that runs at least this much RAM.
+   *
+   * @throws A3sError `conflict` where it has no place for more, `out-of-memory` where it is more
+   * than the VM can have, `unsupported-option` for a VM that cannot grow
+   */
+  growMemory(memoryBytes: number): Promise<void>;
+  /**
    * Saves RAM and devices while the VM is paused, and resumes it, unless it was saved to end. When
    * a server dies meanwhile, the VM is resumed when it is adopted.
    */

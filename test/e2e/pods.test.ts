@@ -24,6 +24,7 @@ import { until } from './processes.ts';
 const { version, runPodSandbox, stopPodSandbox, removePodSandbox } = RuntimeService.method;
 const { podSandboxStatus, createContainer, startContainer, stopContainer } = RuntimeService.method;
 const { removeContainer, containerStatus, execSync } = RuntimeService.method;
+const { updateContainerResources } = RuntimeService.method;
 const { listContainers, podSandboxStats, updatePodSandboxResources } = RuntimeService.method;
 
 const DEADLINE_EXCEEDED = 4;
@@ -115,6 +116,18 @@ it('runs containers in a pod’s microVM over a kill of the server, and leaves n
     'nameserver 10.9.8.7\nsleep\n',
   );
   expect(await exec(stubborn, 'grep -o web-0 /etc/hosts')).toBe('web-0\n');
+
+  // The guest has the memory when the call returns; its container may have more then.
+  await client.call(updatePodSandboxResources, {
+    podSandboxId,
+    resources: { memoryLimitInBytes: 2n ** 30n },
+  });
+  const linux = { memoryLimitInBytes: 900n * 2n ** 20n };
+  await client.call(updateContainerResources, { containerId: polite, linux });
+  const total = Number(/MemTotal: +(\d+)/.exec(await exec(polite, 'cat /proc/meminfo'))?.[1]);
+  expect(total).toBeGreaterThan(1024 * 1024);
+  const further = { podSandboxId, resources: { memoryLimitInBytes: 2n ** 31n } };
+  await expect(client.call(updatePodSandboxResources, further)).rejects.toMatchObject({ code: 9 });
 
   const job = await create(podSandboxId, 'job', 'exit 3');
   await start(job);

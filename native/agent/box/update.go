@@ -1,10 +1,13 @@
 package box
 
 import (
+	"errors"
 	"strconv"
 
 	"a3s.dev/box/agent/box/cgroup"
+	"a3s.dev/box/agent/box/layers"
 	"a3s.dev/box/agent/box/spec"
+	"a3s.dev/box/agent/uevent"
 )
 
 // MemoryError is a memory limit above what the guest can give the box.
@@ -27,16 +30,8 @@ func (b *Box) PutResources(resources *spec.Resources) error {
 		return err
 	}
 	if asked := resources.MemoryBytes; asked != nil {
-		most, err := cgroup.MemoryLimit(nil)
-		if err != nil {
+		if err := b.expectMemory(*asked, started); err != nil {
 			return err
-		}
-		// The box may have again what it was started with, which includes the guest's own share.
-		if started != nil {
-			most = max(most, *started)
-		}
-		if *asked > most {
-			return &MemoryError{*asked, most}
 		}
 	}
 	if _, err := b.launcher.Cgroup.Limit(resources); err != nil {
@@ -46,6 +41,29 @@ func (b *Box) PutResources(resources *spec.Resources) error {
 	defer b.mu.Unlock()
 	b.ulimits = resources.Ulimits
 	return nil
+}
+
+// expectMemory refuses more memory than the guest has for a box. Where memory can be attached, it
+// waits for what the host has just attached: the kernel takes it some time later.
+func (b *Box) expectMemory(asked int64, started *int64) error {
+	var most int64
+	enough := func() (struct{}, bool, error) {
+		var err error
+		most, err = cgroup.MemoryLimit(nil)
+		// The box may have again what it was started with, which includes the guest's own share.
+		if started != nil {
+			most = max(most, *started)
+		}
+		return struct{}{}, asked <= most, err
+	}
+	_, done, err := enough()
+	if err == nil && !done && b.prepared {
+		_, err = uevent.Wait(layers.AttachDeadline, enough)
+	}
+	if errors.Is(err, uevent.ErrDeadline) || err == nil && asked > most {
+		return &MemoryError{asked, most}
+	}
+	return err
 }
 
 // present returns the memory that the box was started with.

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { A3sError } from '../../errors.ts';
 import { FakeRefusal } from '../../guest/testing/fake-refusal.ts';
 import type { PodChange } from '../../pods/record/store.ts';
 import { TestHome } from '../../server/testing/home.ts';
@@ -20,6 +21,7 @@ const { updatePodSandboxResources } = RuntimeService.method;
 
 const INVALID = 3;
 const NOT_FOUND = 5;
+const FAILED_PRECONDITION = 9;
 
 let directory: string;
 let home: TestHome;
@@ -148,12 +150,22 @@ describe('stats', () => {
   });
 });
 
-it('UpdatePodSandboxResources changes the pod’s limits, and refuses what its microVM lacks', async () => {
+it('UpdatePodSandboxResources changes the pod’s limits, grows its microVM, and refuses what that lacks', async () => {
   const update = (resources: object) =>
     client.call(updatePodSandboxResources, { podSandboxId: pod, resources });
   await update({ memoryLimitInBytes: 2n ** 27n });
+  expect(home.host.vm(pod)?.memoryBytes).toBe(352 * 2 ** 20);
   expect(home.agents.get(pod)?.resources).toMatchObject({ memoryBytes: 2 ** 27 });
-  expect(home.runtime.pods.expectPod(pod).definition.memoryBytes).toBe(2 ** 27);
+  await update({ memoryLimitInBytes: 2n ** 30n });
+  expect(home.host.vm(pod)?.memoryBytes).toBe(1128 * 2 ** 20);
+  expect(home.agents.get(pod)?.resources).toMatchObject({ memoryBytes: 2 ** 30 });
+  Object.assign(home.host.vm(pod) ?? {}, {
+    growthFailure: new A3sError('conflict', 'it has no place for more'),
+  });
+  await expect(update({ memoryLimitInBytes: 2n ** 31n })).rejects.toMatchObject({
+    code: FAILED_PRECONDITION,
+  });
+  expect(home.runtime.pods.expectPod(pod).definition.memoryBytes).toBe(2 ** 30);
   await expect(update({ cpuQuota: 6_400_000n, cpuPeriod: 100_000n })).rejects.toMatchObject({
     code: INVALID,
   });

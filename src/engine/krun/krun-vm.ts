@@ -86,6 +86,10 @@ export class KrunVm implements Vm {
     return this.#parts.size;
   }
 
+  async growMemory(): Promise<void> {
+    throw engineUnsupported('krun', 'give the microVM more memory', 'adds none while it runs');
+  }
+
   async console(): Promise<Buffer> {
     return this.#console ?? (await this.#parts.run.console());
   }

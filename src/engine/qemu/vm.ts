@@ -41,6 +41,7 @@ import { attachNic, detachNic } from './monitor/attach-nic.ts';
 import { attachShares } from './monitor/attach-shares.ts';
 import { throttleDisk } from './monitor/block-throttle.ts';
 import { readConsole } from './monitor/console.ts';
+import { growMemory } from './monitor/grow-memory.ts';
 import { fixedCards, leadCard, leadNowhere } from './monitor/lead-card.ts';
 import type { QmpClient } from './monitor/qmp.ts';
 import { vmSize } from './monitor/size.ts';
@@ -173,6 +174,11 @@ export class QemuVm implements Vm {
 
   async size(): Promise<VmSize> {
     return await vmSize(this.#parts.monitor);
+  }
+
+  async growMemory(memoryBytes: number): Promise<void> {
+    this.#requirePlain('get memory while it runs');
+    await growMemory(this.#parts.monitor, memoryBytes);
   }
 
   async save(request: SaveRequest, signal: AbortSignal): Promise<SavedVm> {

@@ -76,6 +76,10 @@ export class FakeVm implements FakeGuest {
   readonly limits: HostLimits[] = [];
   /** Why it cannot be held to anything else, once. */
   limitsFailure: Error | undefined;
+  /** What the guest has; it grows while it runs. */
+  memoryBytes: number;
+  /** Why it cannot grow. */
+  growthFailure: Error | undefined;
   /** The VMM hangs: it cannot be adopted. */
   hung = false;
   readonly #serve: (stream: Duplex) => void;
@@ -85,6 +89,7 @@ export class FakeVm implements FakeGuest {
 
   constructor(spec: VmSpec, agent: FakeAgent) {
     this.spec = spec;
+    this.memoryBytes = spec.memoryBytes;
     this.prepared = spec.template !== undefined;
     this.exited = new Promise((resolve) => {
       this.#resolveExit = resolve;
@@ -145,6 +150,11 @@ export class FakeVm implements FakeGuest {
     if (this.spec.takesShares !== true) throw new Error('its RAM is not shared');
     if (this.sharesFailure !== undefined) throw this.sharesFailure;
     this.shares = shares;
+  }
+
+  growMemory(memoryBytes: number): void {
+    if (this.growthFailure !== undefined) throw this.growthFailure;
+    this.memoryBytes = Math.max(this.memoryBytes, memoryBytes);
   }
 
   async applyLimits(limits: HostLimits): Promise<void> {
@@ -254,7 +264,8 @@ export function handle(vm: FakeVm, launched?: LaunchRecord): Vm {
     },
     cards: async () => vm.fixedCards(),
     applyLimits: (limits) => vm.applyLimits(limits),
-    size: async () => ({ cpus: vm.spec.cpus, memoryBytes: vm.spec.memoryBytes }),
+    size: async () => ({ cpus: vm.spec.cpus, memoryBytes: vm.memoryBytes }),
+    growMemory: async (memoryBytes) => vm.growMemory(memoryBytes),
     save: (request, signal) => vm.save(request, signal),
     coverDisk: (path, signal) => vm.coverDisk(path, signal),
     kill: async () => vm.killed(),

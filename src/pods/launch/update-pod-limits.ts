@@ -4,7 +4,7 @@
  * @module
  */
 import { NO_LIMITS } from '../../boxes/record/limits.ts';
-import { resourcesOf, vmCpus } from '../../boxes/spec/resources.ts';
+import { resourcesOf, vmCpus, vmMemory } from '../../boxes/spec/resources.ts';
 import { A3sError } from '../../errors.ts';
 import { expectPlainPod } from '../confidential/host-may.ts';
 import type { PodHost } from '../pod-host.ts';
@@ -15,8 +15,8 @@ type PodLimits = Pick<PodDefinition, 'memoryBytes' | 'nanoCpus'>;
 /**
  * @param asked 0: as it was
  * @throws A3sError `no-such-pod`; `conflict` for a pod that is not ready; `invalid-argument` for
- * processors that its microVM does not have; `unsupported-option` for a confidential pod; what the
- * agent refuses, such as more memory than that
+ * processors that its microVM does not have; what the microVM cannot grow to, as `growMemory`
+ * says; `unsupported-option` for a confidential pod; what the agent refuses
  */
 export async function updatePodLimits(
   rt: Pick<PodHost, 'pods' | 'runningPods' | 'locks'>,
@@ -40,6 +40,8 @@ export async function updatePodLimits(
         { remedy: 'Run another pod with more: crictl runp POD.json' },
       );
     }
+    // It is there before the guest is asked, which waits until its kernel has taken it.
+    await running.vm.growMemory(vmMemory(limits.memoryBytes));
     const { ulimits: _, ...resources } = resourcesOf({ ...limits, limits: NO_LIMITS });
     await (await running.guest()).putResources(resources, running.signal);
     rt.pods.redefinePod(id, limits);

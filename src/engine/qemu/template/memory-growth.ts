@@ -7,10 +7,9 @@ import { totalmem } from 'node:os';
 import { A3sError } from '../../../errors.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
 import type { Command } from '../command-line/devices.ts';
+import { growthPiece, inSteps } from '../command-line/growth-piece.ts';
 import { hasSharedRam } from '../command-line/shared-ram.ts';
 
-/** The unit in which the guest's kernel takes and returns RAM. */
-const STEP = 128 * 2 ** 20;
 const GIB = 2 ** 30;
 
 /**
@@ -28,16 +27,10 @@ export function growthCommands({
 }: Pick<VmmPlan, 'spec' | 'growthBytes'>): Command[] {
   const base = spec.template?.memoryBytes ?? spec.memoryBytes;
   if (spec.memoryBytes <= base) return [];
-  const size = Math.ceil((spec.memoryBytes - base) / STEP) * STEP;
-  if (base + size > growthBytes) {
+  const missing = spec.memoryBytes - base;
+  if (base + inSteps(missing) > growthBytes) {
     const limit = Math.floor(growthBytes / 2 ** 20);
     throw new A3sError('out-of-memory', `Cannot give a microVM more than ${limit} MiB`);
   }
-  const shared = hasSharedRam(spec);
-  const id = 'growth';
-  const backend = shared ? 'memory-backend-memfd' : 'memory-backend-ram';
-  return [
-    ['object-add', { 'qom-type': backend, id, size, share: shared, dump: false, merge: false }],
-    ['device_add', { driver: 'pc-dimm', id: 'dimm0', memdev: id }],
-  ];
+  return growthPiece(missing, hasSharedRam(spec));
 }
