@@ -11,6 +11,7 @@ interface ValueTypes extends Record<CType, unknown> {
   'char*': string;
   'const char*': string;
   'const char*const[]': readonly string[];
+  'const uint16_t*': Uint16Array;
   'const uint8_t*': Uint8Array;
   'const uint8_t**': [unknown];
   'const void*': Uint8Array;

@@ -13,6 +13,7 @@ const KOFFI_TYPES: Readonly<Record<CType, string>> = {
   'char*': 'const char *',
   'const char*': 'const char *',
   'const char*const[]': 'const char **',
+  'const uint16_t*': 'const uint16_t *',
   'const uint8_t*': 'const uint8_t *',
   'const uint8_t**': '_Out_ const uint8_t **',
   'const void*': 'const void *',
@@ -90,6 +91,8 @@ function faultOf({ type, bytes }: Argument, value: unknown): string | undefined 
       return textFault(value);
     case 'const char*const[]':
       return listFault(value);
+    case 'const uint16_t*':
+      return value instanceof Uint16Array ? undefined : 'is no list of 16-bit numbers';
     case 'const uint8_t*':
     case 'const void*':
     case 'uint8_t*const':

@@ -163,7 +163,10 @@ describe('the report on a library', () => {
   it('names what the ordinary build lacks, and its features', () => {
     const report = library.report();
     expect(report).toMatchObject({ atLeast: '1.19.0', maxVcpus: 288 });
-    expect(report.missing.map(({ name }) => name)).toEqual(['krun_set_tee_config_file']);
+    expect(report.missing.map(({ name }) => name)).toEqual([
+      'krun_add_vhost_user_device',
+      'krun_set_tee_config_file',
+    ]);
     expect(report.features).toMatchObject({ net: true, blk: true, tee: false, 'init-blob': true });
   });
 
@@ -188,6 +191,17 @@ describe('the report on a library', () => {
     const tee = reportOf(libraries.build({ tee: true }));
     expect(tee).toMatchObject({ atLeast: '1.19.0', features: { tee: true, 'amd-sev': true } });
     expect(tee.missing.map(({ name }) => name)).toContain('krun_set_root');
+  });
+
+  it('takes what a build exports and refuses always for missing', () => {
+    const there = reportOf(libraries.build({ vhostUser: true }));
+    expect(there).toMatchObject({ atLeast: '1.19.0' });
+    expect(there.missing.map(({ name }) => name)).toEqual(['krun_set_tee_config_file']);
+    const refused = reportOf(libraries.build({ vhostUser: false }));
+    expect(refused.missing).toContainEqual({
+      name: 'krun_add_vhost_user_device',
+      reason: 'no release of libkrun has it yet, or libkrun was compiled without VHOST_USER=1',
+    });
   });
 
   it('gets no kernel into a build for confidential guests', () => {

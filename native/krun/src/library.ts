@@ -20,6 +20,7 @@ import { LIBRARY_VARIABLE, libraryNames, type Variant } from './find-library.ts'
 const MISSING: Readonly<Record<Builds, string>> = {
   blk: 'libkrun was compiled without BLK=1',
   net: 'libkrun was compiled without NET=1',
+  'vhost-user': 'libkrun was compiled without VHOST_USER=1',
   tee: 'only libkrun-sev and libkrun-tdx have it',
   plain: 'libkrun-sev and libkrun-tdx do not have it',
   'plain-blk': 'libkrun was compiled without BLK=1, or for confidential guests',
@@ -85,6 +86,7 @@ export class KrunLibrary {
         // The library has no such symbol. A call of it says so.
       }
     }
+    if (refusesVhostUser(functions.get(VHOST_USER_FUNCTION))) functions.delete(VHOST_USER_FUNCTION);
     if (functions.size > 0) return new KrunLibrary(name, functions);
     throw new Error(`${name} has no function of libkrun`);
   }
@@ -136,7 +138,8 @@ export class KrunLibrary {
     const absent = rows.filter(([name, row]) => {
       return row.builds === undefined && !this.#functions.has(name);
     });
-    const releases = [...new Set(rows.map(([, row]) => row.since))].toSorted(compareReleases);
+    const named = rows.map(([, { since }]) => since).filter((since) => since !== 'unreleased');
+    const releases = [...new Set(named)].toSorted(compareReleases);
     const older = releases.filter((release) =>
       absent.every(([, row]) => compareReleases(release, row.since) < 0),
     );
@@ -192,6 +195,14 @@ export class KrunLibrary {
   }
 }
 
+const VHOST_USER_FUNCTION = 'krun_add_vhost_user_device' satisfies FunctionName;
+
+/** Every build exports it. One that has it not refuses before it looks at the values. */
+function refusesVhostUser(native: Native | undefined): boolean {
+  const NO_CONTEXT = 0xffff_ffff;
+  return native !== undefined && errnoName(native(NO_CONTEXT, 0, '', null, 0, null)) === 'ENOTSUP';
+}
+
 function resultOf<N extends FunctionName>(name: N, result: number): CallResult<N> {
   const row: ApiFunction = FUNCTIONS[name];
   if (result < 0) {
@@ -216,7 +227,8 @@ function keep(row: ApiFunction, index: number, value: unknown): unknown {
 }
 
 function missingReason({ builds, since }: ApiFunction): string {
-  const old = `libkrun is older than ${since}`;
+  const old =
+    since === 'unreleased' ? 'no release of libkrun has it yet' : `libkrun is older than ${since}`;
   return builds === undefined ? old : `${old}, or ${MISSING[builds]}`;
 }
 

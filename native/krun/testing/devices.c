@@ -192,6 +192,27 @@ EXPORT int32_t krun_fs_add_overlay_dir(uint32_t id, const char *tag, const char 
 #endif
 #endif
 
+#ifdef KRUN_VHOST_USER
+/* A count of 0 leaves the queues to the backend, and ends the sizes at a 0. */
+EXPORT int32_t krun_add_vhost_user_device(uint32_t id, uint32_t type, const char *socket,
+                                          const char *name, uint16_t queues,
+                                          const uint16_t *sizes) {
+  const size_t length = queues * sizeof *sizes;
+#define RECORD(result) recorded(__func__, result, "uussud", id, type, socket, name, \
+                                (uint32_t)queues, (const uint8_t *)sizes, length)
+  if (KRUN_VHOST_USER == 0) return RECORD(-ENOTSUP);
+  NEED_POINTER(socket);
+  if (!is_utf8(socket) || socket[0] == '\0') return RECORD(-EINVAL);
+  struct context *context = find_context(id);
+  if (context == NULL) return RECORD(-ENOENT);
+  NEED_ROOM(context->served_count);
+  const uint16_t size = queues > 0 && sizes != NULL ? sizes[queues - 1] : 256;
+  context->served[context->served_count++] = (struct served){type, copy(socket), copy(name), size};
+  return RECORD(0);
+#undef RECORD
+}
+#endif
+
 EXPORT int32_t krun_set_console_output(uint32_t id, const char *path) {
   NEED_POINTER(path);
   if (!is_utf8(path)) return recorded(__func__, -EINVAL, "us", id, path);

@@ -4,6 +4,8 @@
  *
  * Compiled with KRUN_RELEASE (major * 10000 + minor * 100 + patch) it has the functions of that
  * release alone; KRUN_NO_NET, KRUN_NO_BLK and KRUN_TEE leave out what such builds do not have.
+ * KRUN_VHOST_USER has what the branch after 1.19.0 has: 1 as a build with VHOST_USER=1, 0 as one
+ * without.
  *
  * The environment of its process says what it does:
  *   A3S_KRUN_TEST_RECORD    the file that calls are appended to, one JSON document a line
@@ -41,6 +43,14 @@ struct share {
   char *tag;
   char *path;
   bool read_only;
+};
+
+/* A device that another program serves, at a socket. */
+struct served {
+  uint32_t type;
+  char *socket;
+  char *name;
+  uint16_t queue_size;
 };
 
 struct port {
@@ -90,6 +100,8 @@ struct context {
   bool block_root;
   struct share shares[MAX_ITEMS];
   int share_count;
+  struct served served[MAX_ITEMS];
+  int served_count;
   struct port ports[MAX_ITEMS];
   int port_count;
   enum vsock vsock;

@@ -58,7 +58,7 @@ static int count_devices(const struct context *context) {
                         : (context->root_disk != NULL) + (context->data_disk != NULL);
   const int implicit_console = context->no_implicit_console ? 0 : 1;
   return always + vsock + disks + implicit_console + context->virtio_count + context->share_count +
-         cards;
+         context->served_count + cards;
 }
 
 int32_t check_limits(const struct context *context) {

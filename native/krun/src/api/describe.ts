@@ -10,6 +10,7 @@ export type CType =
   | 'char*'
   | 'const char*'
   | 'const char*const[]'
+  | 'const uint16_t*'
   | 'const uint8_t*'
   | 'const uint8_t**'
   | 'const void*'
@@ -58,7 +59,7 @@ export type ErrnoName =
 
 export interface ApiFunction {
   /** The first release that has it. */
-  readonly since: `${number}.${number}.${number}`;
+  readonly since: `${number}.${number}.${number}` | 'unreleased';
   /** As the header writes it; both are 32 bits. */
   readonly returns: 'int32_t' | 'int';
   /** What a result that is not negative means. */
@@ -79,10 +80,10 @@ export interface ApiFunction {
 }
 
 /**
- * `blk`, `net`: compiled with BLK=1, NET=1; `tee`: libkrun-sev and libkrun-tdx alone; `plain`: all
+ * `blk`, `net`, `vhost-user`: compiled with BLK=1, NET=1, VHOST_USER=1; `tee`: libkrun-sev and libkrun-tdx alone; `plain`: all
  * but those and the one for Nitro enclaves; `plain-blk`: both.
  */
-export type Builds = 'blk' | 'net' | 'tee' | 'plain' | 'plain-blk';
+export type Builds = 'blk' | 'net' | 'vhost-user' | 'tee' | 'plain' | 'plain-blk';
 
 type Named<N extends string, T extends CType> = { readonly name: N; readonly type: T };
 

@@ -9,6 +9,7 @@
  */
 import { CONSTANTS } from '../api/constants.ts';
 import type { FunctionName } from '../api/functions.ts';
+import { VIRTIO_FS } from '../api/vhost-user.ts';
 import { KrunContext } from '../context.ts';
 import { KrunError } from '../errors.ts';
 import type { KrunLibrary } from '../library.ts';
@@ -41,6 +42,9 @@ const NETWORK_FEATURES =
   CONSTANTS.NET_FEATURE_GUEST_UFO |
   CONSTANTS.NET_FEATURE_HOST_TSO4 |
   CONSTANTS.NET_FEATURE_HOST_UFO;
+
+/** Of virtio-fs: what must not wait, and requests. QEMU gives them as many places. */
+const SHARE_QUEUES = Uint16Array.of(128, 128);
 
 /** The ends of the guest's console. */
 export interface ConsoleDescriptors {
@@ -75,7 +79,7 @@ export function neededFunctions(description: ShimDescription): readonly Function
     ...networkDevices.map(({ kind }) => networkFunction(kind)),
   );
   if (disks.length > 0) needed.push('krun_add_disk3');
-  if (shares.length > 0) needed.push('krun_add_virtiofs3');
+  if (shares.length > 0) needed.push('krun_add_vhost_user_device');
   if (ports.length + tsi.length > 0) needed.push('krun_add_vsock', 'krun_add_vsock_port2');
   if (console !== undefined) needed.push(consoleFunction(console.device));
   return needed;
@@ -157,8 +161,9 @@ function addDevices(
     const sync = CONSTANTS.KRUN_SYNC_FULL;
     context.call('krun_add_disk3', id, path, DISK_FORMATS[format], readonly, false, sync);
   }
-  for (const { tag, path, readonly } of shares) {
-    context.call('krun_add_virtiofs3', tag, path, 0n, readonly);
+  for (const { tag, socket } of shares) {
+    const { length } = SHARE_QUEUES;
+    context.call('krun_add_vhost_user_device', VIRTIO_FS, socket, tag, length, SHARE_QUEUES);
   }
   for (const device of networkDevices) addNetworkDevice(context, device);
 }

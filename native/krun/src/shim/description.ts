@@ -52,7 +52,8 @@ const disk = z.strictObject({
   readonly: z.boolean(),
 });
 
-const share = z.strictObject({ tag: text(36), path, readonly: z.boolean() });
+/** Of a file server that listens at a socket. Its tag is the one that the guest mounts it by. */
+const share = z.strictObject({ tag: text(36), socket: socketPath });
 
 const networkDevice = z.discriminatedUnion('kind', [
   /** A connected socket of passt, or the path at which it listens. */

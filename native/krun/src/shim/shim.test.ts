@@ -40,7 +40,7 @@ let running: ShimProcess | undefined;
 beforeAll(async () => {
   libraries = new TestLibraries();
   shim = await bundleShim(libraries.directory);
-  library = libraries.build();
+  library = libraries.build({ vhostUser: true });
 });
 
 beforeEach(() => {
@@ -71,13 +71,16 @@ describe('the shim', () => {
       vcpus: 2,
       memoryMib: 512,
       disks: [{ id: 'layer-0', path: '/dev/null', format: 'raw', readonly: true }],
-      shares: [{ tag: 'bind-0', path: directory, readonly: true }],
+      shares: [{ tag: 'bind-0', socket: '/run/fs0.sock' }],
       networkDevices: [{ kind: 'stream-path', path: '/run/passt.sock', mac: '02:00:00:00:00:2a' }],
       ports: [{ port: 1024, path: join(directory, 'ctl.sock'), listen: true }],
       console: { device: 'serial', file: CONSOLE_DESCRIPTOR },
     };
     expect(await start(description, { run: 'exit:0' }).ended()).toBe(0);
-    const calls = libraries.takeRecord().filter(({ call }) => !/feature|max_vcpus/.test(call));
+    const [asked, ...others] = libraries.takeRecord();
+    // Whether it was compiled with VHOST_USER=1.
+    expect(asked).toMatchObject({ call: 'krun_add_vhost_user_device', result: -22 });
+    const calls = others.filter(({ call }) => !/feature|max_vcpus/.test(call));
     // A library without the log is good enough.
     const needed = ['krun_init_log', ...neededFunctions(description)];
     expect(needed).toEqual(expect.arrayContaining(calls.map(({ call }) => call)));
@@ -87,7 +90,7 @@ describe('the shim', () => {
       ['krun_set_vm_config', 0, 2, 512],
       ['krun_set_kernel', 0, libraries.kernelPath, 1, null, 'quiet'],
       ['krun_add_disk3', 0, 'layer-0', '/dev/null', 0, true, false, 2],
-      ['krun_add_virtiofs3', 0, 'bind-0', directory, 0, true],
+      ['krun_add_vhost_user_device', 0, 26, '/run/fs0.sock', 'bind-0', 2, '80008000'],
       ['krun_add_net_unixstream', 0, '/run/passt.sock', -1, '02000000002a', 0x4c83, 0],
       ['krun_disable_implicit_vsock', 0],
       ['krun_add_vsock', 0, 0],

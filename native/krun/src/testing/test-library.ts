@@ -30,6 +30,8 @@ export interface LibraryBuild {
   readonly release?: number;
   readonly without?: readonly ('NET' | 'BLK')[];
   readonly tee?: boolean;
+  /** As the branch after 1.19.0: compiled with VHOST_USER=1, or without it. */
+  readonly vhostUser?: boolean;
   /** What its environment says otherwise, for the shim of a server, which has none. */
   readonly defaults?: Pick<LibraryBehaviour, 'run' | 'serialName'> & { readonly record?: string };
 }
@@ -69,11 +71,13 @@ export class TestLibraries implements Disposable {
   }
 
   /** The path of the library in this build; compiled once. */
-  build({ release, without = [], tee = false, defaults = {} }: LibraryBuild = {}): string {
+  build(asked: LibraryBuild = {}): string {
+    const { release, without = [], tee = false, vhostUser, defaults = {} } = asked;
     const flags = [
       ...(release === undefined ? [] : [`-DKRUN_RELEASE=${release}`]),
       ...without.map((name) => `-DKRUN_NO_${name}`),
       ...(tee ? ['-DKRUN_TEE'] : []),
+      ...(vhostUser === undefined ? [] : [`-DKRUN_VHOST_USER=${vhostUser ? 1 : 0}`]),
       ...Object.entries(DEFAULTS).flatMap(([name, macro]) => {
         const value = defaults[name as keyof typeof DEFAULTS];
         return value === undefined ? [] : [`-D${macro}="${value}"`];
