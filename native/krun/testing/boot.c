@@ -3,8 +3,9 @@
  *
  * QEMU's machine `microvm` has what libkrun has on x86-64: virtio-mmio devices that the kernel's
  * command line names, no PCI, no ACPI, a serial port, and a reset in place of power off. It has
- * places for eight devices, with the interrupt lines from 5; the balloon of libkrun, which no guest
- * uses, is left out. Devices have the order of libkrun's.
+ * places for eight devices, with the interrupt lines from 5. The balloon of libkrun, which no guest
+ * uses, is left out, and where there is no place for it the source of random numbers. Devices have
+ * the order of libkrun's.
  *
  * A card that leads to a socket is one of QEMU's, and so is virtio-fs of a file server. QEMU takes
  * its tag from the device's name: it does not ask the server. Directories that libkrun would serve
@@ -235,7 +236,8 @@ int boot_qemu(const struct context *context) {
   add(&command, "-global");
   /* libkrun's devices are those of virtio 1.0 and newer. */
   add(&command, "virtio-mmio.force-legacy=false");
-  add_device(&command, "virtio-rng-device");
+  const int others = context->disk_count + context->card_count + context->served_count;
+  if (others + 2 <= PLACES) add_device(&command, "virtio-rng-device");
   describe_disks(&command, context);
   describe_ports(&command, context);
   describe_cards(&command, context);
