@@ -61,7 +61,6 @@ export const CONFIGURED = 'configured: A3S_ENGINE';
 /** What an engine may be unable to do for a box. */
 export type EngineFeature =
   | 'architecture'
-  | 'binds'
   | 'confidential'
   | 'disk-limits'
   | 'egress'
@@ -73,7 +72,6 @@ const LACKING: Readonly<Record<EngineName, Readonly<Partial<Record<EngineFeature
   qemu: {},
   krun: {
     architecture: 'runs guests of the host’s architecture alone',
-    binds: 'was never seen to serve files of the host to a box',
     confidential: 'starts no confidential boxes',
     'disk-limits': 'limits no rates of disks',
     egress: 'has no network cards that lead to a network of the host, where policies are enforced',

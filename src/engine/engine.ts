@@ -455,6 +455,13 @@ export interface Engine {
   /** @throws A3sError `engine-unavailable`, with the reason */
   requireAvailable(name: EngineName): Promise<void>;
   /**
+   * Whether VMs of the engine are given directories of the host.
+   *
+   * @param what is refused otherwise, as a verb and its object
+   * @throws A3sError `engine-unsupported`
+   */
+  requireShares(name: EngineName, what: string): Promise<void>;
+  /**
    * Starts a VM. When it cannot, it rejects with `A3sError` and leaves nothing behind:
    * `accelerator-unavailable` where the spec names one that this host does not have.
    */

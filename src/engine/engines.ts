@@ -42,6 +42,10 @@ export class Engines implements Engine {
     await (name === 'krun' ? this.#krun.requireAvailable() : this.#qemu.requireAvailable());
   }
 
+  async requireShares(name: EngineName, what: string): Promise<void> {
+    if (name === 'krun') await this.#krun.requireShares(what);
+  }
+
   async launch(spec: VmSpec, signal: AbortSignal): Promise<Vm> {
     return await (spec.engine === 'krun' ? this.#krun : this.#qemu).launch(spec, signal);
   }

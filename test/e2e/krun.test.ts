@@ -9,6 +9,7 @@ import {
   readdir,
   readFile,
   rm,
+  stat,
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,9 +26,9 @@ import { bundleShim } from '../../native/krun/src/testing/shim-process.ts';
 import { TestLibraries } from '../../native/krun/src/testing/test-library.ts';
 import { retry } from '../../src/async/retry.ts';
 import { readBootSet } from '../../src/boot/bootset.ts';
+import { CONTROL_PORT } from '../../src/engine/control-port-name.ts';
 import { kernelWithTables } from '../../src/engine/krun/acpi/kernel-with-tables.ts';
 import { findProcesses } from '../../src/engine/processes/processes.ts';
-import { CONTROL_PORT } from '../../src/engine/qemu/command-line/arguments.ts';
 import { openSocket } from '../../src/engine/socket.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import { identityFor, isJailUid, jailGroup } from '../../src/jail/identity.ts';
@@ -195,7 +196,10 @@ describe.each(ANY_ACTOR)('the engine krun, for %s', (name) => {
   beforeAll(async () => {
     installation = await install();
     actor = new Actor(name, installation);
-    const library = libraries.build({ defaults: { run: 'boot', serialName: CONTROL_PORT } });
+    const library = libraries.build({
+      vhostUser: true,
+      defaults: { run: 'boot', serialName: CONTROL_PORT },
+    });
     env = { A3S_KRUN_LIBRARY: library, A3S_KVM_TIMEOUT: '120' };
     await actor.ok(['load', '-i', installation.archives.busybox], { env });
   });
@@ -258,6 +262,34 @@ describe.each(ANY_ACTOR)('the engine krun, for %s', (name) => {
     expect(actor.boxProcesses()).toEqual([]);
     expect(await readdir(join(actor.home, 'krun'))).toEqual(['kernels', 'probe.json']);
     expect(await readdir(join(actor.home, 'boxes'))).toEqual([]);
+  });
+
+  it('gives a box directories of the host and volumes, as their owners have them', async () => {
+    const shared = join(actor.directory, 'shared');
+    await mkdir(shared);
+    actor.own(shared);
+    await writeFile(join(shared, 'given'), 'of the host');
+    const script = [
+      'cat /shared/given; cp /shared/given /shared/made; cp /shared/given /volume/kept',
+      'cat /readonly/given; touch /readonly/refused 2> /dev/null || echo refused',
+    ].join('; ');
+    const mounts = [
+      '-v',
+      `${shared}:/shared`,
+      '-v',
+      `${shared}:/readonly:ro`,
+      '-v',
+      'data:/volume',
+    ];
+    const shape = ['--engine', 'krun', '--network', 'none', '--rm', ...mounts];
+    const output = await ok(['run', ...shape, BUSYBOX, 'sh', '-c', script]);
+    expect(output).toBe('of the hostof the hostrefused');
+    const [given, made] = [await stat(shared), await stat(join(shared, 'made'))];
+    expect([made.uid, made.gid]).toEqual([given.uid, given.gid]);
+    const again = ['--engine', 'krun', '--network', 'none', '--rm', '-v', 'data:/volume'];
+    expect(await ok(['run', ...again, BUSYBOX, 'cat', '/volume/kept'])).toBe('of the host');
+    await ok(['volume', 'rm', 'data']);
+    expect(actor.boxProcesses()).toEqual([]);
   });
 
   it('runs a box of doctor’s own on libkrun', async () => {

@@ -164,6 +164,24 @@ it('uses no library whose guest does not come up, and says why', async () => {
   await expect(engineWith(missing).requireAvailable()).rejects.toThrow(`there is no ${missing}`);
 });
 
+it('starts a file server of its own for each share, which libkrun connects to', async () => {
+  const engine = await engineThat('wait', { vhostUser: true });
+  await engine.requireShares('create a box with bind mounts or volumes');
+  const shared = await mkdtemp(join(root, 'shared-'));
+  const vm = await launch(engine, {
+    shares: [{ tag: 'bind-0', path: shared, readonly: true }],
+  });
+  expect(calls('krun_add_vhost_user_device').at(-1)).toEqual([
+    ...['krun_add_vhost_user_device', 26, join(runtimeDir, 'fs0.sock'), 'bind-0', 2, '80008000'],
+  ]);
+  const server = findProcesses(runtimeDir, isJailUid).find(
+    ({ program }) => program === 'virtiofsd',
+  );
+  expect(server?.args).toContain('--tag=bind-0');
+  await vm.kill();
+  expect(findProcesses(runtimeDir, isJailUid)).toEqual([]);
+});
+
 it('refuses what libkrun, or this build of it, does not have', async () => {
   const engine = await engineThat('wait', { without: ['NET'] });
   const refused = { code: 'engine-unsupported', message: expect.stringContaining('krun') };
@@ -172,6 +190,7 @@ it('refuses what libkrun, or this build of it, does not have', async () => {
   for (const more of [
     { nic },
     { nic: { ...nic, tap: 3 } },
+    { shares: [{ tag: 'bind-0', path: root, readonly: true }] },
     { disks: Array.from({ length: 9 }, () => disk) },
     { disks: [{ ...disk, backing: [join(root, 'layer')] }] },
     { boot: { ...boot(), architecture: 'arm64' } },
@@ -180,6 +199,8 @@ it('refuses what libkrun, or this build of it, does not have', async () => {
   ] as const) {
     await expect(launch(engine, more), JSON.stringify(more)).rejects.toMatchObject(refused);
   }
+  const mounts = engine.requireShares('create a box with bind mounts or volumes');
+  await expect(mounts).rejects.toMatchObject(refused);
   const vm = await launch(engine);
   await expect(vm.pause()).rejects.toMatchObject(refused);
   await expect(vm.attachDisks('name', [disk])).rejects.toMatchObject(refused);

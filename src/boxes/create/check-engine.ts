@@ -55,10 +55,11 @@ export async function chooseEngine(
  *
  * @throws A3sError `engine-unsupported`
  */
-export function checkEngineMounts(
-  engine: BoxDefinition['engine'],
+export async function checkEngineMounts(
+  { engine }: Pick<Services, 'engine'>,
+  chosen: BoxDefinition['engine'],
   { binds, volumeMounts }: Mounts,
-): void {
-  if (binds.length + volumeMounts.length === 0) return;
-  requireFeature(engine?.name, 'binds', 'create a box with bind mounts or volumes');
+): Promise<void> {
+  if (chosen === undefined || binds.length + volumeMounts.length === 0) return;
+  await engine.requireShares(chosen.name, 'create a box with bind mounts or volumes');
 }

@@ -80,7 +80,7 @@ export async function createBox(
   checkVolumes(image.config.volumes);
   const mounts = withImageVolumes(rt, wanted, request, image);
   checkVolumeDriver(request.volumeDriver, mounts);
-  checkEngineMounts(engine, mounts);
+  await checkEngineMounts(rt, engine, mounts);
   const names = namesUsed(request.image, image);
   const trust = trustRecord(
     await authorizeImage(

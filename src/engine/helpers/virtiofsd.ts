@@ -72,6 +72,8 @@ export interface FileServers {
   readonly identity: JailIdentity;
   /** How many there are. */
   readonly count: number;
+  /** The VMM asks the server for the tag of its share, as libkrun does. */
+  readonly asksForTag?: boolean;
   /** Processors of the host that the box may have; absent: all. */
   readonly processors?: readonly number[] | undefined;
 }
@@ -86,12 +88,14 @@ export interface FileServerOptions {
   readonly root: boolean;
   /** How many files it may have open. */
   readonly openFiles: number;
+  /** What it names its share to a VMM that asks. */
+  readonly tag?: string | undefined;
 }
 
 export function virtiofsdArguments(
   socket: string,
   { readonly, mountsBelow = false }: Pick<Share, 'readonly' | 'mountsBelow'>,
-  { root, openFiles }: FileServerOptions,
+  { root, openFiles, tag }: FileServerOptions,
 ): string[] {
   const squash = `squash-guest:0:0:${ALL_IDS}`;
   return [
@@ -102,6 +106,7 @@ export function virtiofsdArguments(
     '--log-level=error',
     // The jail sets this limit.
     '--rlimit-nofile=0',
+    ...(tag === undefined ? [] : [`--tag=${tag}`]),
     // Without the second, shared mappings would be refused.
     ...(openFiles < FEW_FILES ? ['--cache=never', '--allow-mmap'] : []),
     ...(readonly ? ['--readonly'] : []),
@@ -130,7 +135,8 @@ export async function startVirtiofsd(
   signal: AbortSignal,
   path?: string,
 ): Promise<Helper> {
-  const { runtimeDir, identity, count } = servers;
+  const { runtimeDir, identity, count, asksForTag = false } = servers;
+  const tag = asksForTag ? share.tag : undefined;
   const features = await jailFeatures();
   if (!features.namespaces) {
     throw new A3sError(
@@ -150,7 +156,7 @@ export async function startVirtiofsd(
   const readonly = share.readonly || share.mountsBelow === true;
   const program = {
     path: path ?? (await findTool('virtiofsd')),
-    args: virtiofsdArguments(socket, share, { root: features.identity, openFiles }),
+    args: virtiofsdArguments(socket, share, { root: features.identity, openFiles, tag }),
     identity,
     group: jailGroup(runtimeDir),
     rootCapabilities: CAPABILITIES,

@@ -10,12 +10,10 @@ import type { ShimDescription } from '@a3s-box/krun/shim';
 import type { VmSpec } from '../engine.ts';
 import { checkKrunSize, engineUnsupported, KRUN_DEVICES } from '../engine-name.ts';
 import { passtSocket } from '../helpers/passt.ts';
+import { shareSocket } from '../helpers/virtiofsd.ts';
 
 /** The vsock port of the control stream. */
 export const CONTROL_VSOCK_PORT = 1024;
-
-/** Where the shim sees the shares, each in a directory by its number. */
-export const SHARES = '/share';
 
 /** Descriptors of the shim, by number. */
 export interface ShimFiles {
@@ -82,11 +80,7 @@ export function describeVm(spec: VmSpec, library: string, files: ShimFiles): Shi
       format: 'raw',
       readonly,
     })),
-    shares: spec.shares.map(({ tag, readonly }, index) => ({
-      tag,
-      path: `${SHARES}/${index}`,
-      readonly,
-    })),
+    shares: spec.shares.map(({ tag }, index) => ({ tag, socket: shareSocket(runtimeDir, index) })),
     networkDevices:
       nic === undefined
         ? []

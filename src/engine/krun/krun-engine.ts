@@ -7,10 +7,12 @@
  * @module
  */
 import { join } from 'node:path';
+import { settleOrAbort } from '../../async/settle-all.ts';
 import { type ConfidentialLaunch, PROBE_DIRECTORIES, type Vm, type VmSpec } from '../engine.ts';
 import { engineUnsupported } from '../engine-name.ts';
 import type { EngineReport } from '../engine-report.ts';
 import { checkPort, startTranslator } from '../helpers/passt.ts';
+import { fileServers, startVirtiofsd } from '../helpers/virtiofsd.ts';
 import { checkMemory } from '../memory.ts';
 import { probesEnded } from '../probe/probe.ts';
 import { endProcesses } from '../processes/sweep.ts';
@@ -75,6 +77,13 @@ export class KrunEngine {
     if (reason !== undefined) throw unavailable(reason);
   }
 
+  /** @throws A3sError `engine-unavailable`, `engine-unsupported` */
+  async requireShares(what: string): Promise<void> {
+    const { reason, missing } = await this.#probe(await findLibrary(this.#options.library));
+    if (reason !== undefined) throw unavailable(reason);
+    checkShares(missing, what);
+  }
+
   async launch(spec: VmSpec, signal: AbortSignal): Promise<Vm> {
     signal.throwIfAborted();
     checkSpec(spec);
@@ -124,17 +133,21 @@ export class KrunEngine {
     const { id, runtimeDir, identity, cpus, memoryBytes, hostLimits } = spec;
     const run = this.#run(runtimeDir);
     const kernels = join(this.#options.directory, KERNELS);
-    const kernelPath = await kernelWithTables(spec.boot.kernelPath, kernels);
-    const booted = { ...spec, boot: { ...spec.boot, kernelPath } };
     await prepareDirectory(runtimeDir, identity);
     try {
-      // passt listens before libkrun connects to it.
-      const translators = await Promise.all(startTranslator(spec, signal));
+      // They listen before libkrun connects to them.
+      const servers = { ...fileServers(spec), asksForTag: true };
+      const [kernelPath, ...others] = await settleOrAbort(signal, (waiting) => [
+        kernelWithTables(spec.boot.kernelPath, kernels),
+        ...startTranslator(spec, waiting),
+        ...spec.shares.map((share, index) => startVirtiofsd(share, index, servers, waiting)),
+      ]);
+      const booted = { ...spec, boot: { ...spec.boot, kernelPath } };
       const { probeMs } = this.#options;
       const shim = await startShim(booted, { ...this.#options, library }, run, { signal, probeMs });
       const found = await findShim(runtimeDir);
       const size = { cpus, memoryBytes };
-      const helpers = [shim, ...translators];
+      const helpers = [shim, ...others];
       const vm = new KrunVm({ id, runtimeDir, size, run, ...found, helpers });
       if (hostLimits !== undefined) await vm.applyLimits(hostLimits);
       return vm;
@@ -182,16 +195,27 @@ export class KrunEngine {
 const KERNELS = 'kernels';
 
 /** Functions that a VM needs for what not every build of libkrun has. */
-const SHARES_FUNCTION = 'krun_add_virtiofs3';
+const SHARES_FUNCTION = 'krun_add_vhost_user_device';
 const NETWORK_FUNCTION = 'krun_add_net_unixstream';
 
 /** @throws A3sError `engine-unavailable`, `engine-unsupported` */
 function checkFunctions({ shares, nic }: VmSpec, { reason, missing }: KrunVerdict): void {
   if (reason !== undefined) throw unavailable(reason);
-  if (shares.length > 0 && missing.includes(SHARES_FUNCTION)) {
-    throw engineUnsupported('krun', 'share files', `has no ${SHARES_FUNCTION} on this host`);
-  }
+  if (shares.length > 0) checkShares(missing, 'share files with the microVM');
   if (nic !== undefined && missing.includes(NETWORK_FUNCTION)) {
     throw engineUnsupported('krun', 'give a network', `has no ${NETWORK_FUNCTION} on this host`);
   }
+}
+
+/**
+ * libkrun's own file server would run in the VMM, as one user of the host who owns none of root's
+ * files. So a server of its own serves each share, as with QEMU.
+ */
+function checkShares(missing: readonly string[], what: string): void {
+  if (!missing.includes(SHARES_FUNCTION)) return;
+  throw engineUnsupported(
+    'krun',
+    what,
+    `has no ${SHARES_FUNCTION} on this host, which libkrun has after 1.19.0 where it was compiled with VHOST_USER=1`,
+  );
 }

@@ -9,7 +9,7 @@ import { mkdir, open, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { RECORD_BYTES, type RunRecord, readRecord, type ShimDescription } from '@a3s-box/krun/shim';
 import * as z from 'zod';
-import { systemCallFilter } from '../../jail/system-calls.ts';
+import { type FilterOptions, systemCallFilter } from '../../jail/system-calls.ts';
 import { isGone } from '../../processes/gone.ts';
 import type { VmSize } from '../engine.ts';
 
@@ -43,13 +43,13 @@ export class RunDirectory {
   }
 
   /** Makes it anew, with the filter of system calls for the jail, and empty files. */
-  async make(description: ShimDescription): Promise<void> {
+  async make(description: ShimDescription, filter: FilterOptions): Promise<void> {
     await this.remove();
     await mkdir(this.path, { recursive: true, mode: 0o700 });
     const write = (name: keyof typeof NAMES, text: string | Buffer) =>
       writeFile(this.fileOf(name), text, { mode: 0o600, flag: 'wx' });
     for (const name of ['run', 'status', 'console'] as const) await write(name, '');
-    await write('systemCalls', systemCallFilter({ memoryFiles: false }));
+    await write('systemCalls', systemCallFilter(filter));
     await write('description', JSON.stringify(description));
   }
 

@@ -11,16 +11,14 @@ import { SHIM_DESCRIPTORS, SHIM_ENVIRONMENT, SHIM_MONITOR, shimCommand } from '@
 import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 import { jailGroup } from '../../jail/identity.ts';
-import type { JailBind, JailDevice, JailProgram } from '../../jail/jail.ts';
-import { jailFeatures } from '../../jail/spawn.ts';
+import type { JailDevice, JailProgram } from '../../jail/jail.ts';
 import { deadline } from '../deadline.ts';
 import type { VmSpec } from '../engine.ts';
 import { DescriptorTable } from '../helpers/descriptor-table.ts';
 import { Helper, printable } from '../helpers/helper.ts';
-import { resolveShare } from '../helpers/resolve-share.ts';
 import { findTogether } from '../processes/find-together.ts';
 import type { FoundProcess } from '../processes/processes.ts';
-import { describeVm, SHARES, type ShimFiles } from './describe-vm.ts';
+import { describeVm, type ShimFiles } from './describe-vm.ts';
 import type { RunDirectory } from './run-directory.ts';
 
 /** What a shim is started with on this host. */
@@ -36,8 +34,7 @@ export interface ShimHost {
 const SHIM = 'libkrun';
 const KVM = '/dev/kvm';
 const READY_MS = 30_000;
-/** libkrun's file server holds a descriptor of each file that the guest knows. */
-const OPEN_FILES = 65_536;
+const OPEN_FILES = 4096;
 /** Threads too: of Node, of each processor of the guest and of each device. */
 const PROCESSES = 4096;
 /** Of Node and libkrun, beside the guest's memory. */
@@ -54,7 +51,7 @@ const { O_RDONLY, O_RDWR, O_APPEND } = constants;
  *
  * @param probeMs the time that a guest has on this host, which a slow one was given
  * @throws A3sError `vmm-failed` with the reason of the shim or of libkrun, `state-unusable` for a
- * file that cannot be opened, and for shares without namespaces
+ * file that cannot be opened
  */
 export async function startShim(
   spec: VmSpec,
@@ -115,7 +112,8 @@ async function spawnShim(spec: VmSpec, host: ShimHost, run: RunDirectory): Promi
     initrd: firstOther + 2,
     disks: disks.map((_, index) => firstOther + 3 + index),
   };
-  await run.make(describeVm(spec, host.library, numbers));
+  const memoryFiles = spec.shares.length > 0;
+  await run.make(describeVm(spec, host.library, numbers), { memoryFiles });
   // In the order of their numbers.
   await table.open(run.fileOf('description'), O_RDONLY);
   await table.open(run.fileOf('run'), O_RDWR | O_APPEND);
@@ -134,7 +132,6 @@ async function spawnShim(spec: VmSpec, host: ShimHost, run: RunDirectory): Promi
     // libkrun opens them again.
     reopened: [numbers.console, ...numbers.disks.filter((_, n) => disks[n]?.readonly === false)],
     readable: [host.program, host.modules, ...[host.library, process.execPath].filter(isOutside)],
-    binds: await shareBinds(spec, table),
     devices: await kvmDevices(),
     network: false,
     // Its numbers are those of x86-64.
@@ -155,33 +152,13 @@ function isOutside(path: string): boolean {
   return !path.startsWith('/usr/');
 }
 
-/** Without namespaces nothing is bound, and the guest would be served the host's own directory. */
-async function shareBinds({ shares }: VmSpec, table: DescriptorTable): Promise<JailBind[]> {
-  const { namespaces, reason = '' } = await jailFeatures();
-  if (shares.length > 0 && !namespaces) {
-    throw new A3sError(
-      'state-unusable',
-      `Cannot share files with the microVM: that needs namespaces (${reason})`,
-      { remedy: 'Install bubblewrap, and allow user namespaces.' },
-    );
-  }
-  const binds: JailBind[] = [];
-  for (const [index, share] of shares.entries()) {
-    const { source, name, held } = await resolveShare(share);
-    const target = [SHARES, index, ...(name === undefined ? [] : [name])].join('/');
-    const from = held === undefined ? source : table.keep(held);
-    binds.push({ source: from, target, readonly: share.readonly, file: name !== undefined });
-  }
-  return binds;
-}
-
 /**
- * No file becomes longer than the longest disk. Files of a share belong to the guest, and may.
+ * No file becomes longer than the longest disk. Memory that file servers map is a file, too.
  */
-async function fileLimit({ disks, shares }: VmSpec): Promise<{ fileBytes?: number }> {
-  if (shares.length > 0) return {};
+async function fileLimit({ disks, shares, memoryBytes }: VmSpec): Promise<{ fileBytes: number }> {
   const sizes = disks.map(async ({ path }) => (await stat(path)).size);
-  return { fileBytes: Math.max(FILE_BYTES, ...(await Promise.all(sizes))) };
+  const memory = shares.length > 0 ? memoryBytes : 0;
+  return { fileBytes: Math.max(FILE_BYTES, memory, ...(await Promise.all(sizes))) };
 }
 
 /**

@@ -114,6 +114,9 @@ export class QemuEngine implements Engine {
   /** The launch reports what QEMU lacks. */
   async requireAvailable(): Promise<void> {}
 
+  /** Every VM of QEMU is. */
+  async requireShares(): Promise<void> {}
+
   async report(): Promise<EngineReport> {
     const firmware = this.#options.boot?.confidential !== undefined;
     let version: string;

@@ -19,7 +19,7 @@ import type {
   VmSpec,
 } from '../engine.ts';
 import { TEMPLATE_SLOTS } from '../engine.ts';
-import type { EngineName } from '../engine-name.ts';
+import { type EngineName, engineUnsupported } from '../engine-name.ts';
 import type { EngineReport } from '../engine-report.ts';
 import { checkPlan } from '../qemu/confidential/plan.ts';
 import { fakeLaunchRecord } from './fake-launch-record.ts';
@@ -44,6 +44,8 @@ export class FakeHost {
   readonly expected: Tee[] = [];
   /** Engines that the host does not have, with the reasons. */
   readonly lacking = new Map<EngineName, string>();
+  /** The reasons why VMs of engines get no directories of the host. */
+  readonly withoutShares = new Map<EngineName, string>();
   /** Ids that were swept. */
   readonly sweeps: string[] = [];
   #failures: Error[] = [];
@@ -164,6 +166,11 @@ export class FakeEngine implements Engine {
   async requireAvailable(name: EngineName): Promise<void> {
     const reason = this.#host.lacking.get(name);
     if (reason !== undefined) throw new A3sError('engine-unavailable', reason);
+  }
+
+  async requireShares(name: EngineName, what: string): Promise<void> {
+    const reason = this.#host.withoutShares.get(name);
+    if (reason !== undefined) throw engineUnsupported(name, what, reason);
   }
 
   async launch(spec: VmSpec, signal: AbortSignal): Promise<Vm> {

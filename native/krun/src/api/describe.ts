@@ -80,8 +80,8 @@ export interface ApiFunction {
 }
 
 /**
- * `blk`, `net`, `vhost-user`: compiled with BLK=1, NET=1, VHOST_USER=1; `tee`: libkrun-sev and libkrun-tdx alone; `plain`: all
- * but those and the one for Nitro enclaves; `plain-blk`: both.
+ * `blk`, `net`, `vhost-user`: compiled with BLK=1, NET=1, VHOST_USER=1; `tee`: libkrun-sev and
+ * libkrun-tdx alone; `plain`: all but those and the one for Nitro enclaves; `plain-blk`: both.
  */
 export type Builds = 'blk' | 'net' | 'vhost-user' | 'tee' | 'plain' | 'plain-blk';
 

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { CONTROL_PORT } from '../../control-port-name.ts';
 import type { Accelerator, GuestArchitecture, VmSpec } from '../../engine.ts';
 import { backingSet, diskSet, KVM_SET, STATE_SET, setFile } from './descriptor-sets.ts';
 import { forkDevices, forkMemory } from './fork-devices.ts';
@@ -47,8 +48,6 @@ export interface VmmSockets {
   readonly processor: string;
 }
 
-/** Name of the virtio-serial port, as the guest protocol says. */
-export const CONTROL_PORT = 'a3s.control';
 /** The port's id in the monitor's events, which report when the guest opens it. */
 export const CONTROL_PORT_ID = 'control-port';
 /** The guest's console is a ring of this many bytes in the VMM. */

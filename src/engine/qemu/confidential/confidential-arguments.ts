@@ -8,12 +8,12 @@
  *
  * @module
  */
+import { CONTROL_PORT } from '../../control-port-name.ts';
 import { passtSocket } from '../../helpers/passt.ts';
 import {
   acceleration,
   addFd,
   CONTROL,
-  CONTROL_PORT,
   CONTROL_PORT_ID,
   confinement,
   identity,
