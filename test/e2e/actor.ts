@@ -23,6 +23,7 @@ import { recordedDirectory } from '../../src/snapshots/memory-directory.ts';
 import type { Installation } from './installation.ts';
 import { processesWith, until } from './processes.ts';
 import { SOAK } from './soak.ts';
+import { ENGINE, engineSettings, giveVerdict, isVmm } from './support/engine-under-test.ts';
 import { scaled, slowHost } from './time-scale.ts';
 
 /** No account of this number exists; none is needed. */
@@ -89,6 +90,7 @@ export class Actor {
     }
     const known = join(installation.root, 'accelerator.json');
     if (existsSync(known)) copyFileSync(known, join(this.home, 'accelerator.json'));
+    this.own(...giveVerdict(installation.root, this.home));
     this.own(this.directory, ...readdirSync(this.home).map((name) => join(this.home, name)));
     this.env = {
       PATH: process.env['PATH'] ?? '/usr/bin:/bin',
@@ -97,6 +99,7 @@ export class Actor {
       A3S_HOME: this.home,
       LANG: 'C.UTF-8',
       ...slowHost(),
+      ...engineSettings(installation.root),
     };
     const config = readConfig(this.env, this.#uid, join(installation.root, 'dist'));
     this.socket = config.socket;
@@ -171,7 +174,7 @@ export class Actor {
     const first = new Actor(this.name, this.#installation);
     try {
       await first.load('busybox', 'distroless');
-      await first.ok(['template', 'warm'], { deadlineMs: 180_000 });
+      if (ENGINE === 'qemu') await first.ok(['template', 'warm'], { deadlineMs: 180_000 });
       await first.stopServer();
       mkdirSync(join(path, '..'), { recursive: true });
       renameSync(first.home, path);
@@ -227,9 +230,7 @@ export class Actor {
    * it.
    */
   vmms() {
-    return this.boxProcesses().filter(({ commandLine }) =>
-      commandLine.startsWith('/usr/bin/qemu-system'),
-    );
+    return this.boxProcesses().filter(({ commandLine }) => isVmm(commandLine));
   }
 
   /** Removes every box, ends the server, and forgets the home. */

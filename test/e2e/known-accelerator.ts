@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { Actor } from './actor.ts';
 import { type Installation, installForAll } from './installation.ts';
 import { until } from './processes.ts';
+import { installEngine, keepVerdict } from './support/engine-under-test.ts';
 
 const VERDICT = 'accelerator.json';
 
@@ -19,6 +20,7 @@ const VERDICT = 'accelerator.json';
  */
 export async function prepareRun(): Promise<Installation> {
   const installation = await installForAll();
+  installEngine(installation.root);
   const known = join(installation.root, VERDICT);
   if (process.getuid?.() !== 0 || existsSync(known)) return installation;
   const root = new Actor('root', installation);
@@ -29,6 +31,7 @@ export async function prepareRun(): Promise<Installation> {
     await until('the second probe of KVM has ended', () => !isUnsure(found), 120_000);
     copyFileSync(found, known);
   }
+  keepVerdict(installation.root, root.home);
   await root.leave();
   return installation;
 }
