@@ -1,21 +1,11 @@
 // A guest that was taken over, in a real VM with a real virtio port, against the real control
 // server.
-import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { BOOT_FILES, BootDocument, bootSetId } from '../../src/boot/document.ts';
-import { cpio } from '../../src/boot/make/cpio.ts';
 import { Actor } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
+import { hostileBootSet } from './support/hostile-boot-set.ts';
 import { scaled } from './time-scale.ts';
 
 const MOST_MEMORY = 400 * 1024;
@@ -43,42 +33,14 @@ function serverMemory(): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
 }
 
-/** A boot set whose guest is `hostile-init.c`. */
-function hostileSet(): string {
-  const directory = join(actor.directory, 'hostile');
-  mkdirSync(directory, { mode: 0o755 });
-  for (const file of [...BOOT_FILES, 'boot.json']) {
-    copyFileSync(join(installation.root, 'dist/boot', file), join(directory, file));
-    chmodSync(join(directory, file), 0o644);
-  }
-  const program = join(actor.directory, 'init');
-  execFileSync('gcc', [
-    '-static',
-    '-O2',
-    '-o',
-    program,
-    join(import.meta.dirname, 'hostile-init.c'),
-  ]);
-  const initrd = cpio([
-    { kind: 'directory', path: 'dev', mode: 0o755 },
-    { kind: 'character-device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
-    { kind: 'file', path: 'init', mode: 0o755, data: readFileSync(program) },
-  ]);
-  const path = join(directory, 'boot.json');
-  const document = BootDocument.parse(JSON.parse(readFileSync(path, 'utf8')));
-  const sha256 = createHash('sha256').update(initrd).digest('hex');
-  const files = { ...document.files, initrd: { sha256, size: initrd.length } };
-  const changed = { ...document, files };
-  writeFileSync(join(directory, 'initrd'), initrd);
-  writeFileSync(path, JSON.stringify({ ...changed, id: bootSetId(changed) }));
-  return directory;
-}
-
 it('a hostile guest fails alone, in time, in bounded memory and without control characters', async () => {
   const other = await actor.ok(['run', '-d', '--network', 'none', BUSYBOX, 'sleep', '1000']);
   await actor.stopServer();
   // The next server takes the other box over.
-  const env = { A3S_BOOT: hostileSet(), A3S_START_TIMEOUT: String(START_SECONDS) };
+  const env = {
+    A3S_BOOT: hostileBootSet(actor, installation, 'hostile-init.c'),
+    A3S_START_TIMEOUT: String(START_SECONDS),
+  };
   expect(await actor.ok(['exec', other, 'echo', 'works'], { env })).toBe('works');
   const server = actor.serverPid();
   const before = serverMemory();
