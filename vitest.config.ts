@@ -1,6 +1,7 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 import { TEMPORARY } from './scripts/test/memory-directory.ts';
 import { isolatedFiles } from './scripts/test/selection/isolation.ts';
+import { suitesOf } from './test/e2e/support/engine-suites.ts';
 import { scaled } from './test/e2e/time-scale.ts';
 
 /** How long a property test searches; see test/fuzz. */
@@ -39,7 +40,7 @@ const UNIT_ISOLATED = isolatedFiles(import.meta.dirname, UNIT);
 const PLAIN = [
   'test/host/{channel,lost-writes}.test.ts',
   'test/clients/docker-script.test.ts',
-  'test/krun/engine.test.ts',
+  'test/krun/*.test.ts',
   'test/escape/escape.test.ts',
 ];
 
@@ -64,6 +65,12 @@ const LONG_FILES = [
   'test/e2e/{databases,docker-inside,named-builders,pods-churn,power-cut-boxes,rootless-networks,sealed-database}.test.ts',
 ];
 const OTHER_FILES = process.env['SOAK'] === undefined ? LONG_FILES : [];
+
+/** Of a run of `npm run test:krun -- --suites`. */
+const OTHER_ENGINE = process.env['A3S_TEST_ENGINE'] === 'krun';
+const VM = OTHER_ENGINE
+  ? suitesOf('krun').map((file) => `test/e2e/${file}.test.ts`)
+  : ['test/{e2e,clients}/**/*.test.ts'];
 
 const resolve = { conditions: ['a3s-source'] };
 const ssr = { resolve: { conditions: ['a3s-source'] } };
@@ -156,7 +163,7 @@ export default defineConfig({
         test: {
           name: 'vm',
           expect: { poll: { timeout: scaled(120_000) } },
-          include: ['test/{e2e,clients}/**/*.test.ts'],
+          include: VM,
           exclude: [...configDefaults.exclude, ...PLAIN, ...HOST, ...OTHER_FILES],
           globalSetup: ['test/e2e/global-setup.ts'],
           // Other limits than these are scaled as well: by `scaled`, and no others.
