@@ -163,6 +163,12 @@ describe('the filter of system calls', () => {
       expect(decideAll(number, [], builder)).toBe(REFUSE);
     }
     expect(decideAll(chroot, [], { chroots: true })).toBe(ALLOW);
+    const [newNetwork, newMounts] = [0x4000_0000, 0x2_0000];
+    const joiner = { ...builder, entersNetworks: true };
+    expect(decideAll(setns, [5, newNetwork], joiner)).toBe(ALLOW);
+    for (const kind of [0, newMounts, newUser, newNetwork | newMounts]) {
+      expect(decideAll(setns, [5, kind], joiner)).toBe(REFUSE);
+    }
     const [netlink, inet, packet] = [16, 2, 17];
     expect(decideAll(socket, [netlink, 3, 0], builder)).toBe(ALLOW);
     expect(decideAll(socket, [inet, 2, 1], builder)).toBe(ALLOW);

@@ -189,10 +189,23 @@ export interface FilterOptions {
    * about networks; and whether it sends echo requests.
    */
   readonly confinesItself?: boolean;
+  /** Whether it enters network namespaces, and no other ones. */
+  readonly entersNetworks?: boolean;
   /**
    * Whether the program has processes of others in its process namespace, and is kept from them.
    */
   readonly amongOthers?: boolean;
+}
+
+/** Allows to enter a namespace that is said to be one of networks, and refuses any other. */
+function networksAlone(): Instruction[] {
+  return [
+    [IF_EQUAL, 0, 4, REFUSED_CALLS.setns],
+    load(SECOND_ARGUMENT),
+    [IF_EQUAL, 1, 0, CLONE_NEWNET],
+    refuse,
+    allow,
+  ];
 }
 
 /** What a program calls that builds namespaces for itself. */
@@ -202,15 +215,19 @@ const BUILDING: readonly number[] = [
   REFUSED_CALLS.pivot_root,
 ];
 const AF_NETLINK = 16;
+const CLONE_NEWNET = 0x4000_0000;
 /** ICMP, and that of IPv6. */
 const ECHO_PROTOCOLS = [1, 58];
 
 /** The filter, as bubblewrap reads it from a descriptor. */
 export function systemCallFilter(options: FilterOptions = { memoryFiles: true }): Buffer {
   const { confinesItself = false, chroots = false, amongOthers = false } = options;
+  const { entersNetworks = false } = options;
   const refused = [
     ...[...Object.values(REFUSED_CALLS), OPEN_TREE_ATTR].filter(
-      (number) => !(confinesItself && BUILDING.includes(number)),
+      (number) =>
+        !(confinesItself && BUILDING.includes(number)) &&
+        !(entersNetworks && number === REFUSED_CALLS.setns),
     ),
     ...(amongOthers ? Object.values(OTHERS_CALLS) : []),
     ...(chroots ? [] : [CHECKED_CALLS.chroot]),
@@ -223,6 +240,7 @@ export function systemCallFilter(options: FilterOptions = { memoryFiles: true })
     [IF_AT_LEAST, 0, 1, X32],
     [RETURN, 0, 0, KILL],
     ...refused.flatMap((number): Instruction[] => [[IF_EQUAL, 0, 1, number], refuse]),
+    ...(entersNetworks ? networksAlone() : []),
     ...(amongOthers ? signalsAndLimits() : []),
     ...fileLengths(),
     ...(options.memoryFiles ? [] : memoryFiles()),
