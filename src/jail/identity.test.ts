@@ -6,6 +6,7 @@ import {
   identityFor,
   jailGroup,
   NAME_SERVER_IDENTITY,
+  PASTA_IDENTITY,
   SELF_TEST_IDENTITY,
   TEMPLATE_IDENTITY,
 } from './identity.ts';
@@ -26,10 +27,11 @@ it('gives the programs that check what a box sends an identity that is no box’
 });
 
 it('refuses when all identities are taken, and never allocates those of other programs', () => {
-  const all = Array.from({ length: 0xfffc }, (_, index) => 0x7a35_0000 + index);
+  const all = Array.from({ length: 0xfffa }, (_, index) => 0x7a35_0000 + index);
   expect(all).not.toContain(CONVERTER_IDENTITY.uid);
   expect(all).not.toContain(TEMPLATE_IDENTITY.uid);
   expect(all).not.toContain(NAME_SERVER_IDENTITY.uid);
+  expect(all).not.toContain(PASTA_IDENTITY.uid);
   expect(all).not.toContain(SELF_TEST_IDENTITY.uid);
   expect(TEMPLATE_IDENTITY).not.toEqual(CONVERTER_IDENTITY);
   expect(() => allocateIdentity(all)).toThrow(expect.objectContaining({ code: 'conflict' }));

@@ -33,6 +33,15 @@ export const SELF_TEST_IDENTITY: JailIdentity = { uid: FIRST + COUNT - 3, gid: F
 /** The user of programs that lead published ports to the loopback: never a box's. */
 export const RELAY_IDENTITY: JailIdentity = { uid: FIRST + COUNT - 4, gid: FIRST + COUNT - 4 };
 
+/** The user of programs that join networks to the host's: never a box's. */
+export const PASTA_IDENTITY: JailIdentity = { uid: FIRST + COUNT - 5, gid: FIRST + COUNT - 5 };
+
+/** Whether pasta of this process's networks can have this user id. */
+export function isPastaUser(uid: number | undefined): boolean {
+  const own = process.geteuid?.();
+  return uid !== undefined && (uid === own || (own === 0 && uid === PASTA_IDENTITY.uid));
+}
+
 /**
  * From a box's id to that of the programs that check what the box sends: in a range of their own,
  * which follows that of boxes.
@@ -45,7 +54,7 @@ export function checkingIdentity({ uid, gid }: JailIdentity): JailIdentity {
 }
 
 /** The number of ids for boxes. */
-const BOXES = COUNT - 4;
+const BOXES = COUNT - 5;
 
 /**
  * The user of a converter: an identity of its own when root runs the server, the caller's
@@ -60,7 +69,7 @@ export function converterIdentity(): JailIdentity {
  * The lowest identity that no box has.
  *
  * @param taken the user ids of all boxes that exist
- * @throws A3sError `conflict` when all 65531 are taken
+ * @throws A3sError `conflict` when all 65530 are taken
  */
 export function allocateIdentity(taken: Iterable<number>): JailIdentity {
   const used = new Set(taken);

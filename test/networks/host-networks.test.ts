@@ -13,6 +13,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { PASTA_IDENTITY } from '../../src/jail/identity.ts';
+import { readJail } from '../../src/jail/read-jail.ts';
+import { setLeastJail } from '../../src/jail/spawn.ts';
 import { attachWhole } from '../../src/networks/host/attach-whole.ts';
 import { userNetworks } from '../../src/networks/host/available.ts';
 import type { Endpoint } from '../../src/networks/host/endpoint.ts';
@@ -68,6 +71,33 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
     return { address: `10.89.1.${last}`, mac: `02:00:0a:59:01:0${last}` };
   }
   const nameOf = (of: string): string => (of === 'holder' ? of : `${of}.abababababab`);
+
+  const at = (name: string): string => join(directory, name);
+
+  /** What confines the pasta of a namespace that runs. */
+  function pastaOf(name: string) {
+    const pid = Number(readFileSync(at(`${name}.pid`), 'utf8'));
+    const { userId: user, namespaces } = readJail(pid) ?? expect.fail('pasta has ended');
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const capabilities = Number.parseInt(/^CapEff:\t(\S+)/m.exec(status)?.[1] ?? '', 16);
+    const others = namespaces.filter((kind) => kind !== 'cgroup');
+    return { user, namespaces: others, capabilities, files: readdirSync(`/proc/${pid}/root`) };
+  }
+
+  /** The user who made the user namespace of a network namespace. */
+  function ownerOf(path: string): number {
+    const args = [
+      '-n',
+      '-o',
+      'NS,UID',
+      '-t',
+      'user',
+      '-p',
+      readFileSync(`${path}.pid`, 'utf8').trim(),
+    ];
+    const line = execFileSync('lsns', args, { encoding: 'utf8' }).trim();
+    return Number(line.split(/ +/)[1]);
+  }
 
   /** Processes of these networks: their command lines have the directory. */
   function processes(): string[] {
@@ -215,6 +245,37 @@ describe.runIf(process.geteuid?.() === 0)('networks on the host', () => {
   it('a box has no way out of an internal network', async () => {
     await attach({ box: web, network: { ...network, internal: true } });
     expect(inside(web, 'ip', 'route')).not.toContain('default');
+  });
+
+  it('confines pasta to a user namespace that has nothing but its network', async () => {
+    await attach({ box: web });
+    const { user, capabilities, namespaces, files } = pastaOf('holder');
+    expect(user).toBe(PASTA_IDENTITY.uid);
+    expect(namespaces).toEqual(['ipc', 'mnt', 'pid', 'user', 'uts']);
+    // That of its own namespace alone: to bind ports, and to enter its network.
+    expect(capabilities).toBe(0x20_0400);
+    expect(files).toEqual([]);
+    expect(ownerOf(at('holder'))).toBe(PASTA_IDENTITY.uid);
+  });
+
+  it('leaves root to a pasta that binds a port which only root may bind', async () => {
+    const low = { hostIp: '127.0.0.77', hostPort: 997, boxPort: 80, protocol: 'tcp' as const };
+    await attach({ box: web, ports: [low] });
+    expect(pastaOf('holder').user).toBe(PASTA_IDENTITY.uid);
+    const { user, capabilities, namespaces, files } = pastaOf(nameOf(web));
+    expect(user).toBe(0);
+    expect(namespaces).toEqual(['ipc', 'mnt', 'pid', 'uts']);
+    expect(capabilities).toBe(0x20_0400);
+    expect(files).toEqual([]);
+    setLeastJail('all-features');
+    try {
+      await networks.detach(web);
+      await expect(attach({ box: web, ports: [low] })).rejects.toMatchObject({
+        code: 'state-unusable',
+      });
+    } finally {
+      setLeastJail('one-feature');
+    }
   });
 
   it('refuses a port that is taken, and leaves nothing of the box', async () => {

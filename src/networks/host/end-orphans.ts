@@ -6,6 +6,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { isPastaUser } from '../../jail/identity.ts';
 import { endAll } from '../../processes/end-all.ts';
 import { readProc, userOf } from '../../processes/fence.ts';
 import { configOf, type NameServerPlace, processOf } from './names/name-server.ts';
@@ -41,9 +42,11 @@ function isOrphan(pid: number, place: Place): boolean {
   const program = basename(args[0] ?? '');
   if (args.includes(configOf(place))) return NAME_SERVER.includes(program) && isLost(pid, place);
   // Other users' processes may have any arguments.
-  if (userOf(pid) !== process.geteuid?.()) return false;
+  if (!isPastaUser(userOf(pid))) return false;
   if (args.includes(join(directory, 'netavark'))) return NETAVARK.includes(program);
-  if (!program.startsWith('pasta') || !args.includes('--pid')) return false;
+  // What confines it has its name among the arguments.
+  const isPasta = args.some((word) => basename(word).startsWith('pasta'));
+  if (!isPasta || !args.includes('--pid')) return false;
   // It writes its number once it is ready.
   const pidFile = args[args.indexOf('--pid') + 1] ?? '';
   return pidFile.startsWith(`${directory}/`) && Number(readProc(pidFile)) !== pid;

@@ -55,6 +55,7 @@ import {
 import { hasPorts6 } from './published.ts';
 import { loadRules, routeBox, routePublished, routeUplink } from './routed.ts';
 import { routePublished6 } from './routed6.ts';
+import { ownerOfNetworks } from './run-pasta.ts';
 import { runProgram } from './run-program.ts';
 import { openTap } from './tap.ts';
 
@@ -277,7 +278,7 @@ export class NamespaceNetworks implements HostNetworks {
     await this.#ensureDirectory();
     // What a crash leaves is found by this file.
     await this.#record(namespace, endpoint);
-    await makeNamespace(namespace);
+    await makeNamespace(namespace, await ownerOfNetworks());
     await loadRules(namespace, endpoint, limitingRules(endpoint));
     await this.#publish(namespace, endpoint);
     return await openTap(namespace);
@@ -365,7 +366,7 @@ export class NamespaceNetworks implements HostNetworks {
     await this.#ensureDirectory('netavark');
     await prepareNameServer(this.#place());
     const { holder, pidFile } = this.#place();
-    if (!isMounted(holder)) await makeNamespace(holder);
+    if (!isMounted(holder)) await makeNamespace(holder, await ownerOfNetworks());
     // A set-up that failed half-way has left the namespace without rules or routes.
     await runProgram('nft', ['-f', '-'], { namespace: holder, input: HOLDER_RULES });
     await writeSettings(holder, { ipv4: NAME_SERVER_SETTING });

@@ -3,20 +3,84 @@
  *
  * @module
  */
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once as onceEmitted } from 'node:events';
+import { closeSync, openSync, readlinkSync, writeFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
 import { once } from '../../async/once.ts';
 import { A3sError } from '../../errors.ts';
+import type { JailIdentity } from '../../jail/jail.ts';
+import { findTool } from '../../jail/tools.ts';
 import { libc } from './libc.ts';
 import { isMounted } from './mount-table.ts';
 import { runProgram } from './run-program.ts';
 
 const CLONE_NEWNET = 0x4000_0000;
 
-/** Makes a namespace in which only the loopback device is up. */
-export async function makeNamespace(path: string): Promise<void> {
+// linux/nsfs.h
+const NS_GET_USERNS = 0xb701;
+const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+/** Ends when its input does. */
+const LOOPBACK_UP = 'ip link set lo up && echo made && read -r _';
+
+/**
+ * Makes a namespace in which only the loopback device is up.
+ *
+ * @param owner who is root of a user namespace that the network belongs to, and has no power over
+ * any other; absent: it belongs to that of this process. Root's server alone gives one.
+ */
+export async function makeNamespace(path: string, owner?: JailIdentity): Promise<void> {
   await writeFile(path, '', { mode: 0o600 });
-  await runProgram('unshare', [`--net=${path}`, 'ip', 'link', 'set', 'lo', 'up']);
+  if (owner === undefined) {
+    await runProgram('unshare', [`--net=${path}`, 'ip', 'link', 'set', 'lo', 'up']);
+    return;
+  }
+  const { bind, errno } = await libc();
+  const child = spawn(
+    await findTool('setpriv'),
+    [
+      ...[`--reuid=${owner.uid}`, `--regid=${owner.gid}`, '--clear-groups', '--', 'unshare'],
+      ...['--user', '--map-root-user', '--net', '--', '/bin/sh', '-c', LOOPBACK_UP],
+    ],
+    { stdio: 'pipe', env: { PATH } },
+  );
+  const complaint = text(child.stderr);
+  const ended = onceEmitted(child, 'close').then(() => false);
+  try {
+    const made = onceEmitted(child.stdout, 'data').then(() => true);
+    if (!(await Promise.race([made, ended]))) throw notMade((await complaint).trim());
+    if (bind(`/proc/${child.pid}/ns/net`, path) !== 0) throw notMade(`error ${errno()}`);
+  } finally {
+    child.stdin.on('error', () => undefined).end();
+    await ended;
+  }
+}
+
+function notMade(why: string): A3sError {
+  return new A3sError('network-failed', `Cannot make a network namespace: ${why}`, {
+    remedy: 'See a3s-box info for what this host lacks.',
+  });
+}
+
+/**
+ * The user namespace that a network namespace belongs to.
+ *
+ * @returns its descriptor, which the caller closes; undefined: it is that of this process
+ */
+export async function openOwner(path: string): Promise<number | undefined> {
+  const { ioctl, errno } = await libc();
+  const network = openSync(path, 'r');
+  try {
+    const owner = ioctl(network, NS_GET_USERNS, Buffer.alloc(0));
+    if (owner < 0) throw notMade(`its owner is unknown, error ${errno()}`);
+    const isOwn = readlinkSync(`/proc/self/fd/${owner}`) === readlinkSync('/proc/self/ns/user');
+    if (!isOwn) return owner;
+    closeSync(owner);
+    return undefined;
+  } finally {
+    closeSync(network);
+  }
 }
 
 /**

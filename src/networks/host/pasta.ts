@@ -9,6 +9,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
+import { isPastaUser } from '../../jail/identity.ts';
 import { portOptions } from '../../jail/passt-ports.ts';
 import {
   killProcess,
@@ -16,6 +17,7 @@ import {
   readProc,
   statOf,
   untilGone,
+  userOf,
 } from '../../processes/fence.ts';
 import type { Endpoint, PublishedPort } from './endpoint.ts';
 import { ifMissing } from './if-missing.ts';
@@ -23,11 +25,12 @@ import { RESOLVER, UPLINK } from './netavark.ts';
 import { hasPorts6 } from './published.ts';
 import { HOST, PUBLISH } from './routed.ts';
 import { PUBLISH6 } from './routed6.ts';
+import { type PastaPlace, runPasta } from './run-pasta.ts';
 import { runProgram } from './run-program.ts';
 
 const END_MS = 10_000;
 
-/** Only root may enter the namespace, so root's pasta stays root; it confines itself otherwise. */
+/** It is root where it starts, and only root may enter the namespace. */
 const COMMON = ['--quiet', '--runas', '0:0', '--no-map-gw'];
 const IPV4 = ['--ipv4-only'];
 /** The server sets the addresses and routes of IPv6: pasta advertises none and leases none. */
@@ -39,11 +42,11 @@ const IS_BUSY = /Failed to set up tap device/;
 const BUSY_MS = 5_000;
 const PAUSE_MS = 20;
 
-async function runPasta(args: readonly string[]): Promise<void> {
+async function startPasta(place: PastaPlace, args: readonly string[]): Promise<void> {
   const end = Date.now() + BUSY_MS;
   for (;;) {
     try {
-      await runProgram('pasta', args);
+      await runPasta(place, args);
       return;
     } catch (error) {
       const isBusy = error instanceof A3sError && IS_BUSY.test(error.message);
@@ -55,7 +58,7 @@ async function runPasta(args: readonly string[]): Promise<void> {
 
 /** The way out of the namespace that holds the bridges: by IPv6 as well, where the host has it. */
 export async function startWayOut(namespace: string, pidFile: string): Promise<void> {
-  await runPasta([
+  await startPasta({ namespace, pidFile, hostPorts: [] }, [
     ...[...COMMON, ...IPV6],
     '--config-net',
     ...['--netns', namespace, '--pid', pidFile],
@@ -74,7 +77,7 @@ export async function startOwnWayOut(
   { address, network, resolver }: Pick<Endpoint, 'address' | 'network' | 'resolver'>,
 ): Promise<void> {
   const { gateway, subnet, mtu } = network;
-  await runPasta([
+  await startPasta({ namespace, pidFile, hostPorts: [] }, [
     ...[...COMMON, ...IPV4],
     '--config-net',
     ...['--netns', namespace, '--pid', pidFile, '--ns-ifname', UPLINK, '--mtu', String(mtu)],
@@ -136,7 +139,8 @@ export async function startPublishing(
 ): Promise<void> {
   const { device, address, prefixLength, gateway } = PUBLISH;
   try {
-    await runPasta([
+    const hostPorts = ports.map(({ hostPort }) => hostPort);
+    await startPasta({ namespace, pidFile, hostPorts }, [
       ...COMMON,
       ...['--netns', namespace, '--pid', pidFile, '--ns-ifname', device, '--mtu', String(mtu)],
       ...['--address', address, '--netmask', String(prefixLength), '--gateway', gateway],
@@ -202,8 +206,8 @@ async function untilEnded(pasta: ProcessFence): Promise<void> {
   }
 }
 
-/** Another process may have the number by now. */
+/** Another process may have the number by now, and pasta may have written any. */
 function isPasta(namespace: string, pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 1) return false;
+  if (!Number.isInteger(pid) || pid <= 1 || !isPastaUser(userOf(pid))) return false;
   return readProc(`/proc/${pid}/cmdline`)?.split('\0').includes(namespace) ?? false;
 }

@@ -31,11 +31,11 @@ export interface ProgramInput {
  * not 0; `tool-missing`
  */
 export async function runProgram(
-  tool: Tool,
+  tool: Tool | `/${string}`,
   args: readonly string[],
   { namespace, input = '', umask, asFilter = false }: ProgramInput = {},
 ): Promise<string> {
-  const path = await findTool(tool);
+  const path = isPath(tool) ? tool : await findTool(tool);
   const first = [
     ...(umask === undefined ? [] : [`umask ${umask}`]),
     ...(asFilter ? [`exec ${FILTER}<&0 </dev/null`] : []),
@@ -67,6 +67,10 @@ export async function runProgram(
   throw new A3sError('network-failed', `Cannot set up the network: ${tool}: ${why}`, {
     remedy: 'See a3s-box info for what this host lacks.',
   });
+}
+
+function isPath(tool: Tool | `/${string}`): tool is `/${string}` {
+  return tool.startsWith('/');
 }
 
 function lastLine(output: string): string {

@@ -9,8 +9,8 @@
 import type { JailHost } from '../../../jail/arguments.ts';
 import type { JailFeatures, JailIdentity } from '../../../jail/jail.ts';
 import { FILTER } from '../run-program.ts';
+import { DEVICES, systemTree } from '../system-tree.ts';
 
-const DEVICES = ['/dev/null', '/dev/urandom'];
 /** Changes of files, none of which it needs but one: the number of its process. */
 const CHANGES =
   'write-file,truncate,remove-file,remove-dir,make-reg,make-dir,make-sym,make-fifo,make-sock,make-char,make-block,refer';
@@ -76,15 +76,10 @@ function unprivileged(identity: JailIdentity | undefined): string[] {
   ];
 }
 
-function ownTree({ roots }: Pick<JailHost, 'roots'>, { config, pidFile }: ConfinedFiles): string[] {
+function ownTree(host: Pick<JailHost, 'roots'>, { config, pidFile }: ConfinedFiles): string[] {
   return [
     ...['--unshare-user', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try'],
-    ...['--disable-userns', '--new-session', '--cap-drop', 'ALL', '--ro-bind', '/usr', '/usr'],
-    ...[...roots].flatMap(([path, target]) =>
-      target === undefined ? ['--ro-bind', path, path] : ['--symlink', target, path],
-    ),
-    ...['/etc/ld.so.cache', '/etc/resolv.conf'].flatMap((path) => ['--ro-bind-try', path, path]),
-    ...DEVICES.flatMap((path) => ['--dev-bind', path, path]),
+    ...['--disable-userns', '--new-session', '--cap-drop', 'ALL', ...systemTree(host)],
     ...['--ro-bind', config, config, '--bind', pidFile, pidFile],
     ...['--remount-ro', '/', '--chdir', '/'],
   ];
