@@ -164,8 +164,8 @@ describe('the report on a library', () => {
     const report = library.report();
     expect(report).toMatchObject({ atLeast: '1.19.0', maxVcpus: 288 });
     expect(report.missing.map(({ name }) => name)).toEqual([
-      'krun_add_vhost_user_device',
       'krun_set_tee_config_file',
+      'krun_add_vhost_user_device',
     ]);
     expect(report.features).toMatchObject({ net: true, blk: true, tee: false, 'init-blob': true });
   });
