@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { chmod, chown, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
@@ -162,6 +162,16 @@ it('uses no library whose guest does not come up, and says why', async () => {
   expect(await readdir(join(root, 'state'))).toEqual(['kernels']);
   const missing = join(root, 'libkrun.so.1');
   await expect(engineWith(missing).requireAvailable()).rejects.toThrow(`there is no ${missing}`);
+});
+
+it.runIf(process.geteuid?.() === 0)('gives the VMM a disk that it writes', async () => {
+  const engine = await engineThat('wait');
+  const volume = join(root, 'volume');
+  await writeFile(volume, 'volume', { mode: 0o600 });
+  const disks = [...spec().disks, { path: volume, serial: 'volume-0', readonly: false }];
+  const vm = await launch(engine, { disks });
+  expect((await stat(volume)).uid).toBe(identity.uid);
+  await vm.kill();
 });
 
 it('starts a file server of its own for each share, which libkrun connects to', async () => {

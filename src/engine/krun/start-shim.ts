@@ -5,7 +5,7 @@
  * @module
  */
 import { constants } from 'node:fs';
-import { chmod, stat } from 'node:fs/promises';
+import { chmod, lchown, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { SHIM_DESCRIPTORS, SHIM_ENVIRONMENT, SHIM_MONITOR, shimCommand } from '@a3s-box/krun/shim';
 import { retry } from '../../async/retry.ts';
@@ -105,6 +105,7 @@ async function spawnShim(spec: VmSpec, host: ShimHost, run: RunDirectory): Promi
   await using table = new DescriptorTable();
   const readonlyDisks = disks.filter(({ readonly }) => readonly).map(({ path }) => path);
   for (const path of [boot.kernelPath, boot.initrdPath, ...readonlyDisks]) await letRead(path);
+  for (const { path, readonly } of disks) if (!readonly) await letWrite(path, identity);
   const { firstOther } = SHIM_DESCRIPTORS;
   const numbers: ShimFiles = {
     console: firstOther,
@@ -169,6 +170,15 @@ async function letRead(path: string): Promise<void> {
   if (process.geteuid?.() !== 0) return;
   const { mode } = await stat(path);
   if ((mode & OTHERS_READ) === 0) await chmod(path, (mode & 0o777) | OTHERS_READ);
+}
+
+/**
+ * A disk that is written has one box at a time. A volume's is root's until then: QEMU gets it
+ * opened.
+ */
+async function letWrite(path: string, { uid, gid }: VmSpec['identity']): Promise<void> {
+  if (process.geteuid?.() !== 0 || (await stat(path)).uid === uid) return;
+  await lchown(path, uid, gid);
 }
 
 /** The device of KVM, which libkrun opens itself. None: libkrun says so. */
