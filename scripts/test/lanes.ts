@@ -67,6 +67,7 @@ const SLOW: readonly string[] = [
   'test/e2e/volumes.test.ts',
   'test/e2e/network-connect.test.ts',
   'test/e2e/poor-host.test.ts',
+  'test/e2e/fuzzed-guest.test.ts',
   'test/e2e/egress.test.ts',
   'test/e2e/systemd.test.ts',
   'test/e2e/pool-network.test.ts',
