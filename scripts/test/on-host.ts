@@ -1,8 +1,8 @@
 /**
  * `npm run test:host [FILES]` after its set-up: runs test files of the vm stage on an emulated host
- * with KVM, all of them unless some are named, and reports them as `npm test` does. A file that
- * fails does not keep the next ones from running. With `--resume`, files that passed in the last
- * run are not run again: their results are taken from it.
+ * with KVM, all of them that have a sense there unless some are named, and reports them as
+ * `npm test` does. A file that fails does not keep the next ones from running. With `--resume`,
+ * files that passed in the last run are not run again: their results are taken from it.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { join } from 'node:path';
 import { install } from '../../test/e2e/installation.ts';
 import { lastingQemu, startKvmHost, TIME_SCALE } from '../../test/host/kvm-host.ts';
+import { NOT_ON_KVM } from './not-on-kvm.ts';
 import { closing } from './results/closing.ts';
 import { count, type StageReport } from './results/report.ts';
 import { kept, passedFiles } from './results/resume.ts';
@@ -84,6 +85,15 @@ function writeReports(reports: readonly StageReport[]): void {
   renameSync(`${REPORTED}.new`, REPORTED);
 }
 
+/** All but those that {@link NOT_ON_KVM} names, which it says. */
+function filesForKvm(files: readonly string[]): readonly string[] {
+  return files.filter((file) => {
+    const reason = NOT_ON_KVM[file];
+    if (reason !== undefined) print(`left out: ${file}: ${reason}\n`);
+    return reason === undefined;
+  });
+}
+
 async function main(args: readonly string[]): Promise<boolean> {
   const names = args.filter((argument) => argument !== RESUME);
   const known = filesOf('vm');
@@ -91,7 +101,7 @@ async function main(args: readonly string[]): Promise<boolean> {
   if (unknown.length > 0) throw new Error(`no files of the vm stage: ${unknown.join(', ')}`);
   const passed = args.includes(RESUME) ? passedBefore() : new Map<string, StageReport>();
   const reports: StageReport[] = [];
-  for (const file of names.length === 0 ? known : names) {
+  for (const file of names.length === 0 ? filesForKvm(known) : names) {
     const before = passed.get(file);
     if (before !== undefined) {
       reports.push(before);
