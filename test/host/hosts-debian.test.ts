@@ -10,6 +10,8 @@ import { HOST_MODULES, hostInitrd, ROOT_TAG, sharedRoot } from './initrd.ts';
 
 const RUN = ['run', '--rm', '--network', 'none', BUSYBOX, 'echo', 'ran'];
 const QEMU_TAG = 'qemu';
+/** For four boots by emulation on an emulated host, where there is no KVM. */
+const LONG_MS = 2_400_000;
 
 interface Debian {
   readonly suite: Suite;
@@ -87,7 +89,7 @@ describe.each(DEBIANS)(
       );
     });
 
-    it('runs a booted box, and one from a template', async () => {
+    it('runs a booted box, and one from a template', { timeout: LONG_MS }, async () => {
       expect(await user.ok(RUN, { A3S_TEMPLATES: 'off' })).toBe('ran');
       await user.stopServer();
       await user.ok(['template', 'warm']);
