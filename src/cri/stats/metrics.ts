@@ -12,7 +12,7 @@ import { MetricType } from '../api/enums.ts';
 import type * as cri from '../api/messages.ts';
 import type { CriHost } from '../host.ts';
 import { inPieces } from '../in-pieces.ts';
-import { workingSetOf } from './usage.ts';
+import { CONTAINER_METRICS, type CountedUse } from './container-metrics.ts';
 
 type Device = NonNullable<Stats['detail']>['networks'][number];
 
@@ -21,60 +21,11 @@ interface Described {
   readonly type: number;
 }
 
-interface OfContainer extends Described {
-  read(stats: Stats): number;
-}
-
 interface OfDevice extends Described {
   read(device: Device): number;
 }
 
-const { COUNTER, GAUGE } = MetricType;
-const MICROSECONDS = 1_000_000;
-
-/** Values of CRI are whole numbers: seconds lose their fractions. */
-const CONTAINER: Readonly<Record<string, OfContainer>> = {
-  container_cpu_usage_seconds_total: {
-    ...{ help: 'CPU time, in seconds', type: COUNTER },
-    read: ({ cpuUsec }) => Math.floor(cpuUsec / MICROSECONDS),
-  },
-  container_cpu_user_seconds_total: {
-    ...{ help: 'CPU time of user mode, in seconds', type: COUNTER },
-    read: ({ detail }) => Math.floor((detail?.userUsec ?? 0) / MICROSECONDS),
-  },
-  container_cpu_system_seconds_total: {
-    ...{ help: 'CPU time of the kernel, in seconds', type: COUNTER },
-    read: ({ detail }) => Math.floor((detail?.kernelUsec ?? 0) / MICROSECONDS),
-  },
-  container_cpu_cfs_throttled_periods_total: {
-    ...{ help: 'Periods in which the limit was reached', type: COUNTER },
-    read: ({ detail }) => detail?.throttled.throttledPeriods ?? 0,
-  },
-  container_memory_usage_bytes: {
-    ...{ help: 'Memory with all caches, in bytes', type: GAUGE },
-    read: ({ memoryBytes }) => memoryBytes,
-  },
-  container_memory_working_set_bytes: {
-    ...{ help: 'Memory that cannot be dropped at once, in bytes', type: GAUGE },
-    read: workingSetOf,
-  },
-  container_memory_max_usage_bytes: {
-    ...{ help: 'The most memory so far, in bytes', type: GAUGE },
-    read: ({ memoryPeakBytes }) => memoryPeakBytes,
-  },
-  container_spec_memory_limit_bytes: {
-    ...{ help: 'The limit of memory in bytes; 0: none', type: GAUGE },
-    read: ({ detail }) => detail?.memoryLimitBytes ?? 0,
-  },
-  container_oom_events_total: {
-    ...{ help: 'Processes that were killed for want of memory', type: COUNTER },
-    read: ({ detail }) => detail?.oomKills ?? 0,
-  },
-  container_processes: {
-    ...{ help: 'Processes', type: GAUGE },
-    read: ({ pids }) => pids,
-  },
-};
+const { COUNTER } = MetricType;
 
 const NETWORK: Readonly<Record<string, OfDevice>> = {
   container_network_receive_bytes_total: {
@@ -84,6 +35,10 @@ const NETWORK: Readonly<Record<string, OfDevice>> = {
   container_network_receive_errors_total: {
     ...{ help: 'Errors while receiving', type: COUNTER },
     read: ({ receiveErrors }) => receiveErrors,
+  },
+  container_network_receive_packets_total: {
+    ...{ help: 'Packets received', type: COUNTER },
+    read: ({ receivedPackets }) => receivedPackets,
   },
   container_network_receive_packets_dropped_total: {
     ...{ help: 'Packets dropped while receiving', type: COUNTER },
@@ -97,6 +52,10 @@ const NETWORK: Readonly<Record<string, OfDevice>> = {
     ...{ help: 'Errors while sending', type: COUNTER },
     read: ({ sendErrors }) => sendErrors,
   },
+  container_network_transmit_packets_total: {
+    ...{ help: 'Packets sent', type: COUNTER },
+    read: ({ sentPackets }) => sentPackets,
+  },
   container_network_transmit_packets_dropped_total: {
     ...{ help: 'Packets dropped while sending', type: COUNTER },
     read: ({ sendDropped }) => sendDropped,
@@ -107,10 +66,15 @@ const CONTAINER_LABELS = ['id', 'name'];
 const NETWORK_LABELS = ['id', 'interface'];
 
 export function listMetricDescriptors(): Answer<cri.ListMetricDescriptorsResponse> {
-  const described = (all: Readonly<Record<string, Described>>, labelKeys: string[]) =>
-    Object.entries(all).map(([name, { help }]) => ({ name, help, labelKeys }));
   return {
-    descriptors: [...described(CONTAINER, CONTAINER_LABELS), ...described(NETWORK, NETWORK_LABELS)],
+    descriptors: [
+      ...Object.entries(CONTAINER_METRICS).map(([name, { help, labels }]) => ({
+        ...{ name, help, labelKeys: [...CONTAINER_LABELS, ...labels] },
+      })),
+      ...Object.entries(NETWORK).map(([name, { help }]) => ({
+        ...{ name, help, labelKeys: NETWORK_LABELS },
+      })),
+    ],
   };
 }
 
@@ -143,14 +107,20 @@ function podMetrics({ pod, stats, containers }: PodUse): Answer<cri.PodSandboxMe
         value: { value: BigInt(read(device)) },
       })),
     ),
-    containerMetrics: containers.flatMap(({ container, stats: own }) => {
-      if (own === undefined) return [];
-      const { id: containerId, metadata } = container.definition;
-      const metrics = Object.entries(CONTAINER).map(([name, { type, read }]) => ({
-        ...{ name, timestamp, metricType: type, labelValues: [containerId, metadata.name] },
-        value: { value: BigInt(read(own)) },
-      }));
-      return [{ containerId, metrics }];
-    }),
+    containerMetrics: containers.flatMap(({ stats: own, ...use }) =>
+      own === undefined ? [] : [containerMetrics({ ...use, stats: own }, timestamp)],
+    ),
   };
+}
+
+function containerMetrics(use: CountedUse, timestamp: bigint): Answer<cri.ContainerMetrics> {
+  const { id: containerId, metadata } = use.container.definition;
+  const metrics = Object.entries(CONTAINER_METRICS).flatMap(([name, { type, read }]) =>
+    read(use).map(({ labels, value }) => ({
+      ...{ name, timestamp, metricType: type },
+      labelValues: [containerId, metadata.name, ...labels],
+      value: { value: BigInt(value) },
+    })),
+  );
+  return { containerId, metrics };
 }

@@ -33,6 +33,7 @@ const create = async (name: string) => {
   const config = {
     ...{ metadata: { name, attempt: 0 }, labels: { app: name }, image: { image: 'busybox' } },
     command: ['sleep', 'infinity'],
+    linux: { resources: { cpuPeriod: 100_000n, cpuQuota: 50_000n } },
   };
   return (await client.call(createContainer, { podSandboxId: pod, config })).containerId;
 };
@@ -145,6 +146,22 @@ describe('stats', () => {
     expect(new Set(all.map(({ name }) => name)).size).toBe(descriptors.length);
     const working = all.find(({ name }) => name === 'container_memory_working_set_bytes');
     expect(working).toMatchObject({ labelValues: [web, 'web'], value: { value: 786_432n } });
+    const valuesOf = (wanted: string) =>
+      all
+        .filter(({ name }) => name === wanted)
+        .map(({ labelValues, value }) => [...labelValues.slice(2), value?.value]);
+    expect(valuesOf('container_blkio_device_usage_total')).toEqual([
+      ['254:0', '254', '0', 'Read', 4096n],
+      ['254:0', '254', '0', 'Write', 8192n],
+    ]);
+    expect(valuesOf('container_fs_writes_total')).toEqual([['254:0', 2n]]);
+    expect(valuesOf('container_cpu_cfs_periods_total')).toEqual([[10n]]);
+    expect(valuesOf('container_memory_rss')).toEqual([[524_288n]]);
+    expect(valuesOf('container_spec_cpu_quota')).toEqual([[50_000n]]);
+    const [[started] = []] = valuesOf('container_start_time_seconds');
+    const [[seen] = []] = valuesOf('container_last_seen');
+    expect(started).toBeGreaterThan(1_000_000_000n);
+    expect(seen).toBeGreaterThanOrEqual(started as bigint);
     const [streamed] = await client.stream(streamPodSandboxMetrics, {});
     expect(streamed?.podSandboxMetrics[0]?.containerMetrics).toHaveLength(1);
   });
