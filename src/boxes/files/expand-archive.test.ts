@@ -93,7 +93,10 @@ describe.each(['xz', 'zstd'])('%s', (tool) => {
     });
     for await (const _ of expanded) break;
     await expect.poll(() => ended).toBe(true);
-    expect(programs).toMatchObject([{ signalCode: 'SIGKILL' }]);
+    // It is killed, unless it ends first because nobody reads what it writes.
+    expect(programs.map(({ exitCode, signalCode }) => signalCode ?? exitCode)).toEqual([
+      expect.toSatisfy((end: unknown) => end !== null && end !== 0),
+    ]);
   });
 });
 
