@@ -278,7 +278,9 @@ export class NamespaceNetworks implements HostNetworks {
     await this.#ensureDirectory();
     // What a crash leaves is found by this file.
     await this.#record(namespace, endpoint);
-    await makeNamespace(namespace, await ownerOfNetworks());
+    const { egress } = endpoint;
+    const known = egress === undefined ? [] : [egress.uid];
+    await makeNamespace(namespace, await ownerOfNetworks(known));
     await loadRules(namespace, endpoint, limitingRules(endpoint));
     await this.#publish(namespace, endpoint);
     return await openTap(namespace);
@@ -366,7 +368,7 @@ export class NamespaceNetworks implements HostNetworks {
     await this.#ensureDirectory('netavark');
     await prepareNameServer(this.#place());
     const { holder, pidFile } = this.#place();
-    if (!isMounted(holder)) await makeNamespace(holder, await ownerOfNetworks());
+    if (!isMounted(holder)) await makeNamespace(holder, await ownerOfNetworks([]));
     // A set-up that failed half-way has left the namespace without rules or routes.
     await runProgram('nft', ['-f', '-'], { namespace: holder, input: HOLDER_RULES });
     await writeSettings(holder, { ipv4: NAME_SERVER_SETTING });

@@ -22,26 +22,38 @@ const CLONE_NEWNET = 0x4000_0000;
 const NS_GET_USERNS = 0xb701;
 const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 /** Ends when its input does. */
-const LOOPBACK_UP = 'ip link set lo up && echo made && read -r _';
+const WAIT = 'echo made && read -r _';
+
+/** Whose user namespace a network belongs to. */
+export interface NetworkOwner {
+  /** Root of the user namespace, and without power over any other. */
+  readonly root: JailIdentity;
+  /**
+   * Users of the host whom the user namespace knows by the same ids: rules of packets compare ids
+   * as they are there.
+   */
+  readonly known: readonly number[];
+}
 
 /**
  * Makes a namespace in which only the loopback device is up.
  *
- * @param owner who is root of a user namespace that the network belongs to, and has no power over
- * any other; absent: it belongs to that of this process. Root's server alone gives one.
+ * @param owner absent: the network belongs to the user namespace of this process. Root's server
+ * alone gives one.
  */
-export async function makeNamespace(path: string, owner?: JailIdentity): Promise<void> {
+export async function makeNamespace(path: string, owner?: NetworkOwner): Promise<void> {
   await writeFile(path, '', { mode: 0o600 });
   if (owner === undefined) {
     await runProgram('unshare', [`--net=${path}`, 'ip', 'link', 'set', 'lo', 'up']);
     return;
   }
+  const { root, known } = owner;
   const { bind, errno } = await libc();
   const child = spawn(
     await findTool('setpriv'),
     [
-      ...[`--reuid=${owner.uid}`, `--regid=${owner.gid}`, '--clear-groups', '--', 'unshare'],
-      ...['--user', '--map-root-user', '--net', '--', '/bin/sh', '-c', LOOPBACK_UP],
+      ...[`--reuid=${root.uid}`, `--regid=${root.gid}`, '--clear-groups', '--', 'unshare'],
+      ...['--user', '--net', '--', '/bin/sh', '-c', WAIT],
     ],
     { stdio: 'pipe', env: { PATH } },
   );
@@ -50,11 +62,20 @@ export async function makeNamespace(path: string, owner?: JailIdentity): Promise
   try {
     const made = onceEmitted(child.stdout, 'data').then(() => true);
     if (!(await Promise.race([made, ended]))) throw notMade((await complaint).trim());
+    await writeFile(`/proc/${child.pid}/uid_map`, identities(root.uid, known));
+    await writeFile(`/proc/${child.pid}/setgroups`, 'deny');
+    await writeFile(`/proc/${child.pid}/gid_map`, identities(root.gid, []));
     if (bind(`/proc/${child.pid}/ns/net`, path) !== 0) throw notMade(`error ${errno()}`);
   } finally {
     child.stdin.on('error', () => undefined).end();
     await ended;
   }
+  await runProgram('ip', ['link', 'set', 'lo', 'up'], { namespace: path });
+}
+
+/** Lines of user_namespaces(7): the id inside, the id of the host, and how many. */
+function identities(root: number, known: readonly number[]): string {
+  return [`0 ${root} 1`, ...known.map((id) => `${id} ${id} 1`), ''].join('\n');
 }
 
 function notMade(why: string): A3sError {

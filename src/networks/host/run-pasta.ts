@@ -19,7 +19,7 @@ import { findTool } from '../../jail/tools.ts';
 import { confinedPasta } from './confine-pasta.ts';
 import { ifMissing } from './if-missing.ts';
 import { libc } from './libc.ts';
-import { openOwner } from './namespace.ts';
+import { type NetworkOwner, openOwner } from './namespace.ts';
 import { runProgram } from './run-program.ts';
 import { TUN } from './tap.ts';
 
@@ -40,10 +40,12 @@ export interface PastaPlace {
 
 /**
  * The user whose namespaces root's networks belong to. Undefined: they belong to this process's.
+ *
+ * @param known users of the host whom rules of the network name
  */
-export async function ownerOfNetworks(): Promise<JailIdentity | undefined> {
+export async function ownerOfNetworks(known: readonly number[]): Promise<NetworkOwner | undefined> {
   const { identity, namespaces } = await jailFeatures();
-  return identity && namespaces ? PASTA_IDENTITY : undefined;
+  return identity && namespaces ? { root: PASTA_IDENTITY, known } : undefined;
 }
 
 /**
