@@ -9,6 +9,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { install } from '../../test/e2e/installation.ts';
+import type { EmulatedHost } from '../../test/host/emulated-host.ts';
 import { lastingQemu, startKvmHost, TIME_SCALE } from '../../test/host/kvm-host.ts';
 import { NOT_ON_KVM } from './not-on-kvm.ts';
 import { closing } from './results/closing.ts';
@@ -34,8 +35,9 @@ const print: Print = (text) => process.stdout.write(text);
  */
 async function onHost(file: string): Promise<StageReport> {
   const installation = await install();
-  const { host } = await startKvmHost(installation, { keep: true, qemu: await lastingQemu() });
+  let host: EmulatedHost | undefined;
   try {
+    ({ host } = await startKvmHost(installation, { keep: true, qemu: await lastingQemu() }));
     const vitest = ['node_modules/.bin/vitest', 'run', '--project', 'vm', '--reporter=default'];
     const { code } = await host.run(
       [...vitest, '--reporter=scripts/test/vitest-reporter.ts', file],
@@ -61,7 +63,7 @@ async function onHost(file: string): Promise<StageReport> {
     const { files, errors } = JSON.parse(stdout.toString()) as Omit<StageReport, 'stage'>;
     return { stage: 'kvm', files, errors };
   } finally {
-    await host.kill();
+    await host?.kill();
     installation.remove();
   }
 }

@@ -42,6 +42,9 @@ busybox ip addr add ${ADDRESS}/24 dev eth0
 busybox ip route add default via 192.168.76.2
 `;
 
+/** For ordinary users: no udev gives it to the group kvm. */
+const OPEN_KVM = 'chmod 666 /dev/kvm\n';
+
 /** Only what hangs takes so long. */
 const DEADLINE_MS = 600_000;
 
@@ -158,7 +161,7 @@ export async function startKvmHost(
 ): Promise<KvmHost> {
   const initrd = join(ROOT, 'build/host/kvm.initrd');
   mkdirSync(join(ROOT, 'build/host'), { recursive: true });
-  writeFileSync(initrd, await hostInitrd({ script: sharedRoot() }));
+  writeFileSync(initrd, await hostInitrd({ script: `${OPEN_KVM}${sharedRoot()}` }));
   const spec: HostSpec = {
     kernel: join(ROOT, 'dist/boot/vmlinux'),
     initrd,
