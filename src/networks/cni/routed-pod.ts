@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { GATEWAY_MAC } from '../host/routed.ts';
+import { arpRules, GATEWAY_MAC } from '../host/routed.ts';
 import { LINK_MESSAGES, settings6 } from '../host/routed6.ts';
 import { runProgram } from '../host/run-program.ts';
 import { TAP } from '../host/tap.ts';
@@ -82,11 +82,6 @@ export function podRules({ address, address6, mac }: RoutedPod): string {
     '}',
     'table arp pod {}',
     'delete table arp pod',
-    'table arp pod {',
-    'chain spoofed { type filter hook input priority filter; policy accept;',
-    `iifname ${TAP} arp saddr ether != ${mac} drop`,
-    `iifname ${TAP} arp saddr ip != ${address} drop`,
-    '}',
-    '}',
+    ...arpRules('pod', { mac, address }),
   ]);
 }

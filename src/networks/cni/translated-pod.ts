@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { GATEWAY_MAC } from '../host/routed.ts';
+import { arpRules, GATEWAY_MAC } from '../host/routed.ts';
 import { runProgram } from '../host/run-program.ts';
 import { TAP } from '../host/tap.ts';
 import { forwardPackets, ipBatch, lines, POD_DEVICE, podMtu } from './pod-namespace.ts';
@@ -98,11 +98,6 @@ export function translatingRules(
     '}',
     'table arp pod {}',
     'delete table arp pod',
-    'table arp pod {',
-    'chain spoofed { type filter hook input priority filter; policy accept;',
-    `iifname ${TAP} arp saddr ether != ${mac} drop`,
-    `iifname ${TAP} arp saddr ip != ${constant} drop`,
-    '}',
-    '}',
+    ...arpRules('pod', { mac, address: constant }),
   ]);
 }

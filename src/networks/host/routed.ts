@@ -187,14 +187,29 @@ export function ruleset(endpoint: Endpoint): string {
     `oifname ${TAP}${onlyIpv4} ct status dnat snat ip to ${network.gateway}`,
     '}',
     '}',
-    // Each sender of a question gets an entry in a table that all namespaces of the host share.
-    'table arp box {',
+    ...arpRules('box', { mac, address }),
+  ]);
+}
+
+/**
+ * Rules that take questions for hardware addresses from the guest alone. Each sender of one gets an
+ * entry in a table that all namespaces of the host share.
+ *
+ * @param table its name
+ * @param address that the guest has on its card
+ */
+export function arpRules(
+  table: string,
+  { mac, address }: { readonly mac: string; readonly address: string },
+): string[] {
+  return [
+    `table arp ${table} {`,
     'chain spoofed { type filter hook input priority filter; policy accept;',
     `iifname ${TAP} arp saddr ether != ${mac} drop`,
     `iifname ${TAP} arp saddr ip != ${address} drop`,
     '}',
     '}',
-  ]);
+  ];
 }
 
 /** The namespace answers for every address that it has a route to, without delay. */
