@@ -47,7 +47,7 @@ export async function makeNamespace(path: string, owner?: NetworkOwner): Promise
     await runProgram('unshare', [`--net=${path}`, 'ip', 'link', 'set', 'lo', 'up']);
     return;
   }
-  const { root, known } = owner;
+  const { root } = owner;
   const { bind, errno } = await libc();
   const child = spawn(
     await findTool('setpriv'),
@@ -62,15 +62,24 @@ export async function makeNamespace(path: string, owner?: NetworkOwner): Promise
   try {
     const made = onceEmitted(child.stdout, 'data').then(() => true);
     if (!(await Promise.race([made, ended]))) throw notMade((await complaint).trim());
-    await writeFile(`/proc/${child.pid}/uid_map`, identities(root.uid, known));
-    await writeFile(`/proc/${child.pid}/setgroups`, 'deny');
-    await writeFile(`/proc/${child.pid}/gid_map`, identities(root.gid, []));
+    await mapUsers(`/proc/${child.pid}`, owner);
     if (bind(`/proc/${child.pid}/ns/net`, path) !== 0) throw notMade(`error ${errno()}`);
   } finally {
     child.stdin.on('error', () => undefined).end();
     await ended;
   }
   await runProgram('ip', ['link', 'set', 'lo', 'up'], { namespace: path });
+}
+
+/** Says who the users of a new user namespace are on the host. */
+async function mapUsers(process: string, { root, known }: NetworkOwner): Promise<void> {
+  try {
+    await writeFile(`${process}/uid_map`, identities(root.uid, known));
+    await writeFile(`${process}/setgroups`, 'deny');
+    await writeFile(`${process}/gid_map`, identities(root.gid, []));
+  } catch (error) {
+    throw notMade(error instanceof Error ? error.message : String(error));
+  }
 }
 
 /** Lines of user_namespaces(7): the id inside, the id of the host, and how many. */

@@ -63,7 +63,8 @@ export async function runPasta(
   const pasta = program ?? (await findTool('pasta'));
   const [features, host] = [await jailFeatures(), await jailHost()];
   const { bwrap } = host;
-  const filtered = features.namespaces && process.arch === 'x64';
+  const isConfined = features.namespaces && bwrap !== undefined;
+  const filtered = isConfined && process.arch === 'x64';
   // It may write this one file, and make none.
   await rm(pidFile, { force: true });
   await writeFile(pidFile, '', { flag: 'wx', mode: 0o600 });
@@ -71,7 +72,7 @@ export async function runPasta(
   try {
     const isRoot = owner === undefined && features.identity;
     if (features.allRequired && (isRoot || !filtered)) throw tooWeak(isRoot);
-    if (!features.namespaces || bwrap === undefined) {
+    if (!isConfined) {
       await runProgram(program ?? 'pasta', args);
       return;
     }
@@ -109,9 +110,10 @@ async function tunFor({ uid, gid }: JailIdentity, directory: string): Promise<st
   if ((await stat(own).catch(ifMissing)) === undefined) {
     const { makeDevice, errno } = await libc();
     if (makeDevice(own, 0o600, TUN_DEVICE) !== 0) throw noTun(`error ${errno()}`);
-    await chown(own, uid, gid);
   }
   try {
+    // A server that was killed may have left one that is root's.
+    await chown(own, uid, gid);
     await (await open(own, 'r+')).close();
   } catch (cause) {
     throw noTun(cause instanceof Error ? cause.message : String(cause));
