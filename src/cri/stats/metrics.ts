@@ -16,18 +16,15 @@ import { CONTAINER_METRICS, type CountedUse } from './container-metrics.ts';
 
 type Device = NonNullable<Stats['detail']>['networks'][number];
 
-interface Described {
+interface DeviceMetric {
   readonly help: string;
   readonly type: number;
-}
-
-interface OfDevice extends Described {
   read(device: Device): number;
 }
 
 const { COUNTER } = MetricType;
 
-const NETWORK: Readonly<Record<string, OfDevice>> = {
+const NETWORK: Readonly<Record<string, DeviceMetric>> = {
   container_network_receive_bytes_total: {
     ...{ help: 'Bytes received', type: COUNTER },
     read: ({ receivedBytes }) => receivedBytes,
