@@ -1,5 +1,4 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
@@ -14,13 +13,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { BOOT_FILES, BootDocument, bootSetId } from '../../src/boot/document.ts';
-import { cpio } from '../../src/boot/make/cpio.ts';
+import { BOOT_FILES } from '../../src/boot/document.ts';
 import { Actor, ANY_ACTOR } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { itInSoak } from './it-where.ts';
 import { until } from './processes.ts';
 import { expectRefusal } from './refusal.ts';
+import { initrdOf, replaceInitrd } from './support/hostile-boot-set.ts';
 import { scaled } from './time-scale.ts';
 
 let installation: Installation;
@@ -64,7 +63,8 @@ describe.each(ANY_ACTOR)('the boot set of %s', (name) => {
 
   it('shows the console of a guest that never answers', async () => {
     const silent = copyBootSet(actor.directory);
-    replaceInitrd(silent, silentInitrd(actor.directory));
+    // A guest that boots, says a line, and serves nobody.
+    replaceInitrd(silent, initrdOf(actor.directory, 'silent-init.c'));
     const seconds = scaled(20);
     const env = { A3S_BOOT: silent, A3S_START_TIMEOUT: String(seconds) };
     const result = await actor.run(RUN, { env });
@@ -234,27 +234,4 @@ function copyBootSet(directory: string): string {
     chmodSync(join(copy, file), 0o644);
   }
   return copy;
-}
-
-/** A guest that boots, says a line, and serves nobody. */
-function silentInitrd(directory: string): Buffer {
-  const program = join(directory, 'init');
-  const source = join(import.meta.dirname, 'silent-init.c');
-  execFileSync('gcc', ['-static', '-O2', '-o', program, source]);
-  return cpio([
-    { kind: 'directory', path: 'dev', mode: 0o755 },
-    { kind: 'character-device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
-    { kind: 'file', path: 'init', mode: 0o755, data: readFileSync(program) },
-  ]);
-}
-
-/** A set of its own: `boot.json` names the new initrd, and the id follows. */
-function replaceInitrd(directory: string, initrd: Buffer): void {
-  const path = join(directory, 'boot.json');
-  const document = BootDocument.parse(JSON.parse(readFileSync(path, 'utf8')));
-  const sha256 = createHash('sha256').update(initrd).digest('hex');
-  const files = { ...document.files, initrd: { sha256, size: initrd.length } };
-  const changed = { ...document, files };
-  writeFileSync(join(directory, 'initrd'), initrd);
-  writeFileSync(path, JSON.stringify({ ...changed, id: bootSetId(changed) }));
 }

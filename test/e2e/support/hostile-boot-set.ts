@@ -29,16 +29,30 @@ export function hostileBootSet(
     copyFileSync(join(installation.root, 'dist/boot', file), join(directory, file));
     chmodSync(join(directory, file), 0o644);
   }
-  const program = join(actor.directory, 'init');
+  const own = initrdOf(actor.directory, source);
+  // A later archive replaces files of an earlier one.
+  const before = modules ? [readFileSync(join(directory, 'initrd'))] : [];
+  replaceInitrd(directory, Buffer.concat([...before, own]));
+  return directory;
+}
+
+/**
+ * An initrd whose only program is compiled from a source in C beside the tests.
+ *
+ * @param directory for the program
+ */
+export function initrdOf(directory: string, source: string): Buffer {
+  const program = join(directory, 'init');
   execFileSync('gcc', ['-static', '-O2', '-o', program, join(import.meta.dirname, '..', source)]);
-  const own = cpio([
+  return cpio([
     { kind: 'directory', path: 'dev', mode: 0o755 },
     { kind: 'character-device', path: 'dev/console', mode: 0o600, major: 5, minor: 1 },
     { kind: 'file', path: 'init', mode: 0o755, data: readFileSync(program) },
   ]);
-  // A later archive replaces files of an earlier one.
-  const before = modules ? [readFileSync(join(directory, 'initrd'))] : [];
-  const initrd = Buffer.concat([...before, own]);
+}
+
+/** A boot set of its own: `boot.json` names the new initrd, and the id follows. */
+export function replaceInitrd(directory: string, initrd: Buffer): void {
   const path = join(directory, 'boot.json');
   const document = BootDocument.parse(JSON.parse(readFileSync(path, 'utf8')));
   const sha256 = createHash('sha256').update(initrd).digest('hex');
@@ -46,5 +60,4 @@ export function hostileBootSet(
   const changed = { ...document, files };
   writeFileSync(join(directory, 'initrd'), initrd);
   writeFileSync(path, JSON.stringify({ ...changed, id: bootSetId(changed) }));
-  return directory;
 }
