@@ -127,7 +127,7 @@ static void use_vsock(void) {
   }
 }
 
-/* Memory of which the devices are told. */
+/* Memory whose addresses the devices get. */
 struct pages {
   unsigned char *bytes;
   uint64_t physical[3 * QUEUES + DATA_PAGES];

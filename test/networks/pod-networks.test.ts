@@ -155,8 +155,8 @@ describe.runIf(process.geteuid?.() === 0)('the network of pods, by plugins of CN
         });`;
       const node = spawn('nsenter', [`--net=${at('node')}`, process.execPath, '-e', program]);
       const said = createInterface(node.stdout)[Symbol.asyncIterator]();
-      const heard = { from: gateway, to: GUEST.address, text: 'hello' };
-      expect(await received(tap)).toEqual(heard);
+      const question = { from: gateway, to: GUEST.address, text: 'hello' };
+      expect(await received(tap)).toEqual(question);
       const neighbour = onNode('ip', 'neigh', 'show', GUEST.address);
       if (isForeign) expect(neighbour).not.toContain('lladdr');
       writeSync(tap, frame({ from: '10.0.2.99', to: gateway, text: 'forged' }));

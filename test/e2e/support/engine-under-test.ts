@@ -2,7 +2,7 @@
  * The engine that the boxes of a run of the tests have: `A3S_TEST_ENGINE`, QEMU where it says none.
  *
  * With `krun` a library with libkrun's ABI takes the place of libkrun, and boots the described
- * microVM in QEMU. Every server of the run is told so by its environment, as a user would.
+ * microVM in QEMU. Every server of the run gets that by its environment, as from a user.
  *
  * @module
  */
