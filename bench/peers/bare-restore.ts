@@ -12,7 +12,6 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { retry } from '../../src/async/retry.ts';
-import type { Accelerator, VmSpec } from '../../src/engine/engine.ts';
 import { memoryFile } from '../../src/engine/memory-file.ts';
 import {
   CONTROL_PORT_ID,
@@ -26,6 +25,7 @@ import { executeAll } from '../../src/engine/qemu/monitor/execute-all.ts';
 import { QmpClient, type QmpEvent } from '../../src/engine/qemu/monitor/qmp.ts';
 import { growthLimit } from '../../src/engine/qemu/template/memory-growth.ts';
 import { openSocket } from '../../src/engine/socket.ts';
+import type { Accelerator, VmSpec } from '../../src/engine/vm/vm-spec.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import { timed } from '../statistics.ts';
 import {

@@ -10,11 +10,11 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kernelHashes, kernelHashTable, measuredOvmf } from '@a3s-box/attestation/measure';
 import type { ConfidentialBoot } from '../../src/boot/bootset.ts';
-import type { Accelerator } from '../../src/engine/engine.ts';
 import { listenFor } from '../../src/engine/helpers/listener.ts';
 import { vmmSockets } from '../../src/engine/qemu/command-line/arguments.ts';
 import { confidentialArguments } from '../../src/engine/qemu/confidential/confidential-arguments.ts';
 import type { ConfidentialSpec } from '../../src/engine/qemu/confidential/plan.ts';
+import type { Accelerator } from '../../src/engine/vm/vm-spec.ts';
 
 const DEADLINE_MS = 120_000;
 const MEMORY = 512 * 1024 * 1024;

@@ -7,13 +7,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readBootSet } from '../../src/boot/bootset.ts';
-import type { Accelerator, VmSpec } from '../../src/engine/engine.ts';
 import { listenFor } from '../../src/engine/helpers/listener.ts';
 import {
   qemuArguments,
   type VmmPlan,
   vmmSockets,
 } from '../../src/engine/qemu/command-line/arguments.ts';
+import type { Accelerator, VmSpec } from '../../src/engine/vm/vm-spec.ts';
 
 /** The memory of the VM of a box that asks for nothing, and of a template. */
 const MEMORY = 512 * 1024 * 1024;

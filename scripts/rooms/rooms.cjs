@@ -162,7 +162,7 @@ const ROOMS = {
     'tls-proxy/make-authority',
     'boxes',
     'boot',
-    'engine/engine',
+    'engine/vm',
     'guest',
     'images/image',
     'snapshots',
@@ -223,15 +223,7 @@ const ROOMS = {
     'async',
   ],
   // Memory and disks of boxes as they were, not the boxes.
-  snapshots: [
-    'snapshots',
-    'engine/engine',
-    'engine/memory',
-    'state',
-    'durable',
-    'disk-full',
-    'errors',
-  ],
+  snapshots: ['snapshots', 'engine/vm', 'engine/memory', 'state', 'durable', 'disk-full', 'errors'],
   // Directories that outlive boxes, not the boxes that mount them.
   volumes: ['volumes', 'state', 'durable', 'errors', 'async'],
   // Which networks there are and who is where in them, not the boxes.
@@ -262,7 +254,7 @@ const ROOMS = {
     'processes',
   ],
   // The interface alone: a guest is reached through the byte stream of a microVM.
-  guest: ['guest', 'narrow', 'engine/engine', 'jail/jail', 'oci/digest-text', 'async', 'errors'],
+  guest: ['guest', 'narrow', 'engine/vm', 'jail/jail', 'oci/digest-text', 'async', 'errors'],
   boot: ['boot', 'canonical-json', 'durable', 'errors'],
   jail: ['jail', 'errors'],
   state: ['state', 'disk-full', 'errors'],

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import type { SavedState } from '../boxes/verbs/save-and-remove.ts';
 import { renameDurably, syncDirectory } from '../durable.ts';
-import { SAVED_FILES } from '../engine/engine.ts';
+import { SAVED_FILES } from '../engine/vm/saved-vm.ts';
 import { A3sError } from '../errors.ts';
 import { SavedMachine } from '../snapshots/snapshot.ts';
 import type { SavedBox, SnapshotDirectories } from '../snapshots/snapshots.ts';

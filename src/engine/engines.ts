@@ -4,19 +4,16 @@
  *
  * @module
  */
-import type {
-  ConfidentialLaunch,
-  Engine,
-  Tee,
-  TemplateRequest,
-  Vm,
-  VmShape,
-  VmSpec,
-} from './engine.ts';
+
+import type { Engine } from './engine.ts';
 import type { EngineName } from './engine-name.ts';
 import type { EngineReport } from './engine-report.ts';
 import type { KrunEngine } from './krun/krun-engine.ts';
 import type { QemuEngine } from './qemu/qemu-engine.ts';
+import type { ConfidentialLaunch, Tee } from './vm/confidential-launch.ts';
+import type { TemplateRequest, VmShape } from './vm/template.ts';
+import type { Vm } from './vm/vm.ts';
+import type { VmSpec } from './vm/vm-spec.ts';
 
 export class Engines implements Engine {
   readonly #qemu: QemuEngine;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HOTPLUG_CAPACITY } from './engine.ts';
+import { HOTPLUG_CAPACITY } from './vm/slots.ts';
 
 /** A port has disks or shares, but not both. */
 export function hotplugPorts(disks: number, shares: number): number {

@@ -4,7 +4,7 @@
  * @module
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Vm } from '../engine/engine.ts';
+import type { Vm } from '../engine/vm/vm.ts';
 import { A3sError } from '../errors.ts';
 import { Guest } from './guest.ts';
 import { GuestConnection } from './http2-connection.ts';

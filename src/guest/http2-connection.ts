@@ -5,7 +5,7 @@
  */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import type * as z from 'zod';
-import type { ControlStream } from '../engine/engine.ts';
+import type { ControlStream } from '../engine/vm/vm.ts';
 import { A3sError } from '../errors.ts';
 import { narrow } from '../narrow.ts';
 import { atIntervals } from './at-intervals.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Vm } from '../engine/engine.ts';
+import type { Vm } from '../engine/vm/vm.ts';
 import { connectGuest, type KnownAgent } from './connection.ts';
 import type { Guest } from './guest.ts';
 

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import { CHANGES_SERIALS } from '../engine/engine.ts';
+import { CHANGES_SERIALS } from '../engine/vm/slots.ts';
 
 const Extent = z.strictObject({ offset: z.int().min(0), bytes: z.int().min(1) });
 

@@ -8,7 +8,7 @@ import { access, mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path';
 import { isDiskFull } from '../disk-full.ts';
 import { removeDurably, syncDirectory } from '../durable.ts';
-import { type OpenSavedVm, SAVED_FILES } from '../engine/engine.ts';
+import { type OpenSavedVm, SAVED_FILES } from '../engine/vm/saved-vm.ts';
 import { A3sError } from '../errors.ts';
 import {
   checkRoom,

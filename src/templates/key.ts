@@ -4,7 +4,8 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import type { Engine, VmShape } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { VmShape } from '../engine/vm/template.ts';
 import { PROTOCOL } from '../guest/protocol.ts';
 import { BLANK_DISK } from './blank-disk.ts';
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Engine, VmShape } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { VmShape } from '../engine/vm/template.ts';
 import type { Clock } from './template-directory.ts';
 
 export type TemplateAction =

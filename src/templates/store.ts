@@ -6,7 +6,7 @@
  */
 import { rm, statfs } from 'node:fs/promises';
 import { unlessAborted } from '../async/unless-aborted.ts';
-import type { VmShape } from '../engine/engine.ts';
+import type { VmShape } from '../engine/vm/template.ts';
 import { A3sError } from '../errors.ts';
 import { ageOf, due, expired } from './age.ts';
 import { excess } from './bounds.ts';

@@ -6,7 +6,7 @@
  */
 import { fstat } from 'node:fs';
 import { promisify } from 'node:util';
-import type { VmShape } from '../engine/engine.ts';
+import type { VmShape } from '../engine/vm/template.ts';
 import { type MappedTemplate, mapTemplate } from './mapped-template.ts';
 import type { StoredTemplate } from './template-directory.ts';
 import type { TakenTemplate } from './templates.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Template, VmShape } from '../engine/engine.ts';
+import type { Template, VmShape } from '../engine/vm/template.ts';
 import { A3sError } from '../errors.ts';
 import type { JailIdentity } from '../jail/jail.ts';
 

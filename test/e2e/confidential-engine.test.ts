@@ -7,7 +7,6 @@ import { evidenceFromCertificateTable } from '@a3s-box/attestation/envelopes';
 import { measureOvmf, measureRecord } from '@a3s-box/attestation/measure';
 import { openSimulatedProcessor, verifySimulated } from '@a3s-box/attestation/simulated';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import type { ConfidentialLaunch, Vm, VmSpec } from '../../src/engine/engine.ts';
 import { findVmm } from '../../src/engine/qemu/boot/vmm.ts';
 import type { ConfidentialSpec } from '../../src/engine/qemu/confidential/plan.ts';
 import { closeSealed, sealFile } from '../../src/engine/qemu/confidential/sealed-file.ts';
@@ -15,6 +14,9 @@ import { spawnMeasured } from '../../src/engine/qemu/confidential/spawn-measured
 import type { QemuEngine, QemuEngineOptions } from '../../src/engine/qemu/qemu-engine.ts';
 import { prepareDirectory } from '../../src/engine/runtime-directory.ts';
 import { InstalledProcessor } from '../../src/engine/secure-processor/processor.ts';
+import type { ConfidentialLaunch } from '../../src/engine/vm/confidential-launch.ts';
+import type { Vm } from '../../src/engine/vm/vm.ts';
+import type { VmSpec } from '../../src/engine/vm/vm-spec.ts';
 import { confidentialPlace, flipped } from './support/confidential-vm.ts';
 import { closeEngines, openEngine } from './support/engines.ts';
 import { scaled } from './time-scale.ts';

@@ -15,9 +15,10 @@ import {
 } from '@a3s-box/policies';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { readBootSet } from '../../src/boot/bootset.ts';
-import type { Vm, VmSpec } from '../../src/engine/engine.ts';
 import { ANY_ANSWER, QmpClient } from '../../src/engine/qemu/monitor/qmp.ts';
 import type { QemuEngine } from '../../src/engine/qemu/qemu-engine.ts';
+import type { Vm } from '../../src/engine/vm/vm.ts';
+import type { VmSpec } from '../../src/engine/vm/vm-spec.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { Guest } from '../../src/guest/guest.ts';
 import type { GuestContainer } from '../../src/guest/guest-container.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { BOX_SPEC_SCHEMA, type BoxSpec, type ProcessSpec } from '@a3s-box/policies';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Vm } from '../../src/engine/engine.ts';
+import type { Vm } from '../../src/engine/vm/vm.ts';
 import { connectGuest } from '../../src/guest/connection.ts';
 import type { OutputChunk } from '../../src/guest/frame.ts';
 import type { Guest } from '../../src/guest/guest.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BOX_SPEC_SCHEMA, type BoxSpec } from '@a3s-box/policies';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Vm } from '../../src/engine/engine.ts';
+import type { Vm } from '../../src/engine/vm/vm.ts';
 import type { Guest } from '../../src/guest/guest.ts';
 import { MAIN } from '../../src/guest/protocol.ts';
 import { bootBusybox, processOf } from './support/busybox-guest.ts';

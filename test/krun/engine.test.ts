@@ -10,9 +10,11 @@ import {
   TestLibraries,
 } from '../../native/krun/src/testing/test-library.ts';
 import { retry } from '../../src/async/retry.ts';
-import type { Vm, VmSpec } from '../../src/engine/engine.ts';
 import { KrunEngine } from '../../src/engine/krun/krun-engine.ts';
 import { findProcesses } from '../../src/engine/processes/processes.ts';
+import type { GuestBoot } from '../../src/engine/vm/guest-boot.ts';
+import type { Vm } from '../../src/engine/vm/vm.ts';
+import type { VmSpec } from '../../src/engine/vm/vm-spec.ts';
 import { identityFor, isJailUid } from '../../src/jail/identity.ts';
 
 const ID = 'a1'.repeat(32);
@@ -67,7 +69,7 @@ function engineWith(library: string | undefined): KrunEngine {
   });
 }
 
-function boot(): VmSpec['boot'] {
+function boot(): GuestBoot {
   return {
     kernelPath: join(root, 'kernel'),
     initrdPath: join(root, 'initrd'),

@@ -8,7 +8,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Accelerator, VmSpec } from '../../../src/engine/engine.ts';
+import type { Accelerator, VmSpec } from '../../../src/engine/vm/vm-spec.ts';
 import { BUSYBOX } from '../../../test/e2e/installation.ts';
 import type { Benchmark } from '../../benchmark.ts';
 import { inTurns } from '../../in-turns.ts';

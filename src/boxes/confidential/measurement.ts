@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { type LaunchRecord, launchRecordOf } from '@a3s-box/attestation/measure';
 import type { ConfidentialBoot } from '../../boot/bootset.ts';
 import { PRIVILEGED_WORD } from '../../boot/profiles.ts';
-import type { Tee } from '../../engine/engine.ts';
+import type { Tee } from '../../engine/vm/confidential-launch.ts';
 import { A3sError } from '../../errors.ts';
 
 export interface LaunchOptions {

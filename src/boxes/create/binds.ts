@@ -6,7 +6,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
 import type { BoxSpec } from '@a3s-box/policies';
-import { SHARED_FILE, type Share } from '../../engine/engine.ts';
+import { SHARED_FILE, type Share } from '../../engine/vm/devices.ts';
 import { A3sError } from '../../errors.ts';
 import { makeDirectories, makeDirectoriesUnlinked } from '../../make-directories.ts';
 import { mountTable } from '../../networks/host/mount-table.ts';

@@ -10,7 +10,7 @@ import { ATTESTATION_POLICY_SCHEMA } from '@a3s-box/policies/attestation-policy'
 import { findVulnerable } from '@a3s-box/policies/known-vulnerable';
 import type { ConfidentialBoot } from '../../boot/bootset.ts';
 import { knownVulnerable } from '../../boot/vulnerable.ts';
-import type { Tee } from '../../engine/engine.ts';
+import type { Tee } from '../../engine/vm/confidential-launch.ts';
 import { A3sError } from '../../errors.ts';
 import { checkConfidential } from '../confidential/check.ts';
 import { confidentialBoot, planConfidential } from '../confidential/launch-plan.ts';

@@ -13,7 +13,7 @@ import { chown, link, open, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isDiskFull } from '../../disk-full.ts';
 import { renameDurably } from '../../durable.ts';
-import type { Disk } from '../../engine/engine.ts';
+import type { Disk } from '../../engine/vm/devices.ts';
 import { A3sError } from '../../errors.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import { overlayImage } from './overlay-image.ts';

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS } from '../../engine/engine.ts';
+
 import { hotplugPorts } from '../../engine/hotplug-ports.ts';
+import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS } from '../../engine/vm/slots.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import { isLedByHost } from '../run/network-places.ts';
 import { askedCpus, vmCpus, vmMemory } from '../spec/resources.ts';

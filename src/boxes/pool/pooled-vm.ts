@@ -7,7 +7,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TEMPLATE_SLOTS, type VmShape, type VmSpec } from '../../engine/engine.ts';
+import { TEMPLATE_SLOTS } from '../../engine/vm/slots.ts';
+import type { VmShape } from '../../engine/vm/template.ts';
+import type { VmSpec } from '../../engine/vm/vm-spec.ts';
 import { A3sError } from '../../errors.ts';
 import { connectGuest } from '../../guest/connection.ts';
 import type { JailIdentity } from '../../jail/jail.ts';

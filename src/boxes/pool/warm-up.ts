@@ -5,7 +5,8 @@
  * @module
  */
 import type { BoxSpec } from '@a3s-box/policies';
-import { type Disk, TEMPLATE_SLOTS } from '../../engine/engine.ts';
+import type { Disk } from '../../engine/vm/devices.ts';
+import { TEMPLATE_SLOTS } from '../../engine/vm/slots.ts';
 import { writeProgramDisk } from '../disks/program-disk.ts';
 import { NO_LIMITS } from '../record/limits.ts';
 import { NO_NAMES } from '../record/names.ts';

@@ -4,7 +4,7 @@
  * @module
  */
 import type { BrokerEndpoint, HostPermission, Sealing } from '@a3s-box/policies';
-import type { Tee } from '../../engine/engine.ts';
+import type { Tee } from '../../engine/vm/confidential-launch.ts';
 
 export interface ConfidentialRequest {
   readonly tee: Tee;

@@ -6,7 +6,7 @@
 import { BrokerEndpoint, HOST_PERMISSIONS, SEALING } from '@a3s-box/policies';
 import { hostDataOf } from '@a3s-box/policies/host-data';
 import * as z from 'zod';
-import { TEES } from '../../engine/engine.ts';
+import { TEES } from '../../engine/vm/confidential-launch.ts';
 
 const hex = (bytes: number) => z.string().regex(new RegExp(`^[0-9a-f]{${2 * bytes}}$`));
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Tee } from '../../engine/engine.ts';
+import type { Tee } from '../../engine/vm/confidential-launch.ts';
 import type { Box } from './box.ts';
 import { hostDataOfBox } from './confidential.ts';
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { GuestArchitecture } from '../../engine/engine.ts';
+import type { GuestArchitecture } from '../../engine/vm/guest-boot.ts';
 
 /** What it prints. */
 export const SELF_TEST_LINE = 'a3s-box self-test\n';

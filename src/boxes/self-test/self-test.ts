@@ -10,13 +10,11 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BoxSpec } from '@a3s-box/policies';
-import {
-  type Accelerator,
-  type GuestArchitecture,
-  PROBE_DIRECTORIES,
-  type Vm,
-} from '../../engine/engine.ts';
+import { PROBE_DIRECTORIES } from '../../engine/engine.ts';
 import type { EngineName } from '../../engine/engine-name.ts';
+import type { GuestArchitecture } from '../../engine/vm/guest-boot.ts';
+import type { Vm } from '../../engine/vm/vm.ts';
+import type { Accelerator } from '../../engine/vm/vm-spec.ts';
 import { A3sError } from '../../errors.ts';
 import { connectGuest } from '../../guest/connection.ts';
 import type { Guest } from '../../guest/guest.ts';

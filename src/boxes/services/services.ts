@@ -6,7 +6,8 @@
  */
 import type { KeyedLock } from '../../async/keyed-lock.ts';
 import type { BootSet } from '../../boot/bootset.ts';
-import type { Engine, GuestArchitecture } from '../../engine/engine.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { GuestArchitecture } from '../../engine/vm/guest-boot.ts';
 import type { ImageStore } from '../../images/image.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import type { Networks } from '../../networks/networks.ts';

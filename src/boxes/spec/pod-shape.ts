@@ -3,7 +3,9 @@
  *
  * @module
  */
-import type { Share, VmShape, VmSpec } from '../../engine/engine.ts';
+import type { Share } from '../../engine/vm/devices.ts';
+import type { GuestBoot } from '../../engine/vm/guest-boot.ts';
+import type { VmShape } from '../../engine/vm/template.ts';
 import { vmCpus } from './resources.ts';
 
 /**
@@ -17,7 +19,7 @@ const SPARE_PORTS = 13;
 export const POD_SHARE = 'pod';
 
 /** @param nanoCpus 0: without a limit */
-export function podShape(nanoCpus: number, boot: VmSpec['boot']): VmShape {
+export function podShape(nanoCpus: number, boot: GuestBoot): VmShape {
   return { cpus: vmCpus(nanoCpus), boot, sparePorts: SPARE_PORTS };
 }
 

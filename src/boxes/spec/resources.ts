@@ -5,7 +5,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Resources } from '@a3s-box/policies';
-import type { HostLimits } from '../../engine/engine.ts';
+import type { HostLimits } from '../../engine/vm/host-limits.ts';
 import type { BoxDefinition } from '../record/box.ts';
 import type { Limits } from '../record/limits.ts';
 import { parseCpuset } from './cpuset.ts';

@@ -8,7 +8,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BoxSpec } from '@a3s-box/policies';
 import { settleAll } from '../../async/settle-all.ts';
-import { type Disk, TEMPLATE_SLOTS, type VmSpec } from '../../engine/engine.ts';
+import type { Disk } from '../../engine/vm/devices.ts';
+import type { GuestBoot } from '../../engine/vm/guest-boot.ts';
+import { TEMPLATE_SLOTS } from '../../engine/vm/slots.ts';
+import type { VmSpec } from '../../engine/vm/vm-spec.ts';
 import type { Image } from '../../images/image.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { bindPaths } from '../create/binds.ts';
@@ -39,7 +42,7 @@ const THROWAWAY = 'changes.slot';
 
 /** The parts that every start of a box needs, from any source. */
 export interface Found {
-  readonly boot: VmSpec['boot'];
+  readonly boot: GuestBoot;
   readonly layers: readonly Disk[];
   readonly shares: VmSpec['shares'];
   /** Of volumes, and of images that the box mounts. */

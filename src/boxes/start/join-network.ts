@@ -5,7 +5,7 @@
  */
 import { closeSync } from 'node:fs';
 import type { BoxSpec } from '@a3s-box/policies';
-import type { Nic } from '../../engine/engine.ts';
+import type { Nic } from '../../engine/vm/devices.ts';
 import { A3sError } from '../../errors.ts';
 import { idleMac, permittedNetworks } from '../confidential/permitted-networks.ts';
 import type { Box, BoxDefinition, Port } from '../record/box.ts';

@@ -6,7 +6,7 @@
  */
 import { rm } from 'node:fs/promises';
 import type { BoxSpec } from '@a3s-box/policies';
-import type { Vm } from '../../engine/engine.ts';
+import type { Vm } from '../../engine/vm/vm.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';

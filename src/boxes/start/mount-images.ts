@@ -4,7 +4,7 @@
  * @module
  */
 import type { BoxSpec } from '@a3s-box/policies';
-import type { Disk } from '../../engine/engine.ts';
+import type { Disk } from '../../engine/vm/devices.ts';
 import type { ImageMount } from '../record/box.ts';
 import { pinnedImage } from '../record/pinned-image.ts';
 import type { Services } from '../services/services.ts';

@@ -5,7 +5,7 @@
  * @module
  */
 import type { BoxSpec } from '@a3s-box/policies';
-import { type Disk, SHARED_FILE, type Share } from '../../engine/engine.ts';
+import { type Disk, SHARED_FILE, type Share } from '../../engine/vm/devices.ts';
 import { A3sError } from '../../errors.ts';
 import { partOf } from '../../volumes/part.ts';
 import type { MountedVolume } from '../../volumes/volumes.ts';

@@ -5,7 +5,8 @@
  */
 import { linkedSignal } from '../../async/linked-signal.ts';
 import { settleAll } from '../../async/settle-all.ts';
-import type { Vm, VmSpec } from '../../engine/engine.ts';
+import type { Vm } from '../../engine/vm/vm.ts';
+import type { VmSpec } from '../../engine/vm/vm-spec.ts';
 import { A3sError } from '../../errors.ts';
 import type { Box, BoxState, Port } from '../record/box.ts';
 import type { BoxStore } from '../record/store.ts';

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS } from '../../engine/engine.ts';
 import { hotplugPorts } from '../../engine/hotplug-ports.ts';
+import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS } from '../../engine/vm/slots.ts';
 import { A3sError } from '../../errors.ts';
 import type { Image } from '../../images/image.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Vm } from '../../engine/engine.ts';
+import type { Vm } from '../../engine/vm/vm.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { RunningBox, RunningBoxOptions } from '../run/running-box.ts';
 

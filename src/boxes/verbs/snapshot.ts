@@ -5,8 +5,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { linkedSignal } from '../../async/linked-signal.ts';
-import type { SavedVm } from '../../engine/engine.ts';
 import { requireFeature } from '../../engine/engine-name.ts';
+import type { SavedVm } from '../../engine/vm/saved-vm.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import { MAIN } from '../../guest/protocol.ts';

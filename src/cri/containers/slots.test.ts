@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
+import { TEMPLATE_SLOTS } from '../../engine/vm/slots.ts';
 import { A3sError } from '../../errors.ts';
 import { PROTOCOL } from '../../guest/protocol.ts';
 import { FakeTemplates } from '../../server/testing/templates.ts';

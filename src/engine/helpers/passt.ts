@@ -22,8 +22,9 @@ import { portOptions } from '../../jail/passt-ports.ts';
 import { jailFeatures } from '../../jail/spawn.ts';
 import { findTool } from '../../jail/tools.ts';
 import { deadline } from '../deadline.ts';
-import type { Nic, PortForward, VmSpec } from '../engine.ts';
 import { GUEST_NETWORK } from '../network.ts';
+import type { Nic, PortForward } from '../vm/devices.ts';
+import type { VmSpec } from '../vm/vm-spec.ts';
 import { Helper } from './helper.ts';
 import { listensRenamed } from './listening.ts';
 

@@ -5,7 +5,7 @@
  */
 import { type FileHandle, realpath, stat } from 'node:fs/promises';
 import { A3sError } from '../../errors.ts';
-import { SHARED_FILE, type Share } from '../engine.ts';
+import { SHARED_FILE, type Share } from '../vm/devices.ts';
 import { openWithoutLinks } from './open-without-links.ts';
 
 /** What is shared. */

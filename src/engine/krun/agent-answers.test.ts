@@ -4,7 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Vm, VmExit } from '../engine.ts';
+import type { Vm, VmExit } from '../vm/vm.ts';
 import { agentAnswers } from './agent-answers.ts';
 
 let root: string;

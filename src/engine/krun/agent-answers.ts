@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { unlessAborted } from '../../async/unless-aborted.ts';
 import { A3sError } from '../../errors.ts';
-import type { Vm } from '../engine.ts';
+import type { Vm } from '../vm/vm.ts';
 
 /** The start of HTTP/2 and an empty SETTINGS frame: an agent answers with its own settings. */
 const GREETING = Buffer.concat([

@@ -7,10 +7,10 @@
  * @module
  */
 import type { ShimDescription } from '@a3s-box/krun/shim';
-import type { VmSpec } from '../engine.ts';
 import { checkKrunSize, engineUnsupported, KRUN_DEVICES } from '../engine-name.ts';
 import { passtSocket } from '../helpers/passt.ts';
 import { shareSocket } from '../helpers/virtiofsd.ts';
+import type { VmSpec } from '../vm/vm-spec.ts';
 
 /** The vsock port of the control stream. */
 export const CONTROL_VSOCK_PORT = 1024;

@@ -8,7 +8,7 @@
  */
 import { join } from 'node:path';
 import { settleOrAbort } from '../../async/settle-all.ts';
-import { type ConfidentialLaunch, PROBE_DIRECTORIES, type Vm, type VmSpec } from '../engine.ts';
+import { PROBE_DIRECTORIES } from '../engine.ts';
 import { engineUnsupported } from '../engine-name.ts';
 import type { EngineReport } from '../engine-report.ts';
 import { checkPort, startTranslator } from '../helpers/passt.ts';
@@ -17,6 +17,10 @@ import { checkMemory } from '../memory.ts';
 import { probesEnded } from '../probe/probe.ts';
 import { endProcesses } from '../processes/sweep.ts';
 import { prepareDirectory } from '../runtime-directory.ts';
+import type { ConfidentialLaunch } from '../vm/confidential-launch.ts';
+import type { GuestBoot } from '../vm/guest-boot.ts';
+import type { Vm } from '../vm/vm.ts';
+import type { VmSpec } from '../vm/vm-spec.ts';
 import { kernelWithTables } from './acpi/kernel-with-tables.ts';
 import { checkSpec } from './describe-vm.ts';
 import { findLibrary, unavailable } from './find-library.ts';
@@ -29,7 +33,7 @@ export interface KrunEngineOptions extends Omit<ShimHost, 'library'> {
   /** `A3S_KRUN_LIBRARY`. */
   readonly library: string | undefined;
   /** The boot set of the probe; undefined while there is none. */
-  readonly boot: VmSpec['boot'] | undefined;
+  readonly boot: GuestBoot | undefined;
   /** The directory with what is kept of runs, such as `A3S_HOME/krun`. */
   readonly directory: string;
   /** The runtime directory of this home. The probe makes its own directory in it. */

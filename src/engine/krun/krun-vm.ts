@@ -13,13 +13,15 @@ import type { RunRecord } from '@a3s-box/krun/shim';
 import { retry } from '../../async/retry.ts';
 import { A3sError } from '../../errors.ts';
 import { isRunning, killProcess, type ProcessFence } from '../../processes/fence.ts';
-import type { ControlStream, HostLimits, SavedVm, Vm, VmExit, VmSize } from '../engine.ts';
 import { engineUnsupported } from '../engine-name.ts';
 import { type Helper, printable } from '../helpers/helper.ts';
 import { agentFailure, panicReason } from '../panic-reason.ts';
 import { limitProcesses } from '../processes/process-limits.ts';
 import { endProcesses } from '../processes/sweep.ts';
 import { openSocket } from '../socket.ts';
+import type { HostLimits } from '../vm/host-limits.ts';
+import type { SavedVm } from '../vm/saved-vm.ts';
+import type { ControlStream, Vm, VmExit, VmSize } from '../vm/vm.ts';
 import { controlSocket } from './describe-vm.ts';
 import type { RunDirectory } from './run-directory.ts';
 

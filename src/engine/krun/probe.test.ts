@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Vm } from '../engine.ts';
+import type { Vm } from '../vm/vm.ts';
 import { type KrunProbe, probeKrun } from './probe.ts';
 
 let root: string;

@@ -16,10 +16,12 @@ import { cpus, release } from 'node:os';
 import { pipeline } from 'node:stream/promises';
 import * as z from 'zod';
 import { parseJson } from '../../parse-json.ts';
-import type { Vm, VmSpec } from '../engine.ts';
 import { printable } from '../helpers/helper.ts';
 import { keep } from '../probe/keep.ts';
 import { withProbe } from '../probe/probe.ts';
+import type { GuestBoot } from '../vm/guest-boot.ts';
+import type { Vm } from '../vm/vm.ts';
+import type { VmSpec } from '../vm/vm-spec.ts';
 import { agentAnswers } from './agent-answers.ts';
 import { kvmRefusal } from './start-shim.ts';
 
@@ -42,7 +44,7 @@ export interface KrunVerdict {
 
 export interface KrunProbe {
   readonly library: string;
-  readonly boot: VmSpec['boot'];
+  readonly boot: GuestBoot;
   /** The file with the result. */
   readonly cacheFile: string;
   /** A short path that does not exist; made and removed by the probe. */

@@ -11,7 +11,7 @@ import { RECORD_BYTES, type RunRecord, readRecord, type ShimDescription } from '
 import * as z from 'zod';
 import { type FilterOptions, systemCallFilter } from '../../jail/system-calls.ts';
 import { isGone } from '../../processes/gone.ts';
-import type { VmSize } from '../engine.ts';
+import type { VmSize } from '../vm/vm.ts';
 
 const NAMES = {
   description: 'description',

@@ -13,11 +13,11 @@ import { A3sError } from '../../errors.ts';
 import { jailGroup } from '../../jail/identity.ts';
 import type { JailDevice, JailProgram } from '../../jail/jail.ts';
 import { deadline } from '../deadline.ts';
-import type { VmSpec } from '../engine.ts';
 import { DescriptorTable } from '../helpers/descriptor-table.ts';
 import { Helper, printable } from '../helpers/helper.ts';
 import { findTogether } from '../processes/find-together.ts';
 import type { FoundProcess } from '../processes/processes.ts';
+import type { VmSpec } from '../vm/vm-spec.ts';
 import { describeVm, type ShimFiles } from './describe-vm.ts';
 import type { RunDirectory } from './run-directory.ts';
 

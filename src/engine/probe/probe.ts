@@ -5,14 +5,15 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { CONVERTER_IDENTITY, identityFor } from '../../jail/identity.ts';
-import type { VmSpec } from '../engine.ts';
 import { endProcesses } from '../processes/sweep.ts';
 import { prepareDirectory } from '../runtime-directory.ts';
+import type { GuestBoot } from '../vm/guest-boot.ts';
+import type { VmSpec } from '../vm/vm-spec.ts';
 
 const MEMORY = 256 * 2 ** 20;
 
 export interface ProbePlace {
-  readonly boot: VmSpec['boot'];
+  readonly boot: GuestBoot;
   /** A short path that does not exist. The probe makes and removes it. */
   readonly runtimeDir: string;
 }

@@ -15,7 +15,7 @@ import { A3sError } from '../../errors.ts';
 import { findTool } from '../../jail/tools.ts';
 import { isRunning, type ProcessFence } from '../../processes/fence.ts';
 import { isGone } from '../../processes/gone.ts';
-import type { Disk } from '../engine.ts';
+import type { Disk } from '../vm/devices.ts';
 
 /**
  * A qcow2 file is longer than its disk by its tables, and saved memory by its page numbers and what

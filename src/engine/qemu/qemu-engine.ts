@@ -8,18 +8,7 @@ import { dirname, join } from 'node:path';
 import * as z from 'zod';
 import { A3sError } from '../../errors.ts';
 import { deadline } from '../deadline.ts';
-import {
-  type Accelerator,
-  type ConfidentialLaunch,
-  type Engine,
-  type HostLimits,
-  PROBE_DIRECTORIES,
-  type Tee,
-  type TemplateRequest,
-  type Vm,
-  type VmShape,
-  type VmSpec,
-} from '../engine.ts';
+import { type Engine, PROBE_DIRECTORIES } from '../engine.ts';
 import type { EngineReport } from '../engine-report.ts';
 import { checkPort } from '../helpers/passt.ts';
 import { checkMemory } from '../memory.ts';
@@ -29,6 +18,12 @@ import { endProcesses } from '../processes/sweep.ts';
 import { prepareDirectory } from '../runtime-directory.ts';
 import { InstalledProcessor } from '../secure-processor/processor.ts';
 import { reportTees } from '../tees.ts';
+import type { ConfidentialLaunch, Tee } from '../vm/confidential-launch.ts';
+import type { GuestBoot } from '../vm/guest-boot.ts';
+import type { HostLimits } from '../vm/host-limits.ts';
+import type { TemplateRequest, VmShape } from '../vm/template.ts';
+import type { Vm } from '../vm/vm.ts';
+import type { Accelerator, VmSpec } from '../vm/vm-spec.ts';
 import { launchVm } from './boot/launch.ts';
 import { vmmAmong } from './boot/vmm.ts';
 import { vmmSockets } from './command-line/arguments.ts';
@@ -73,7 +68,7 @@ export interface QemuEngineOptions {
    * The boot set that the accelerator is probed with, which also decides whether confidential VMs
    * could boot; undefined while there is none.
    */
-  readonly boot: (VmSpec['boot'] & { readonly confidential?: object | undefined }) | undefined;
+  readonly boot: (GuestBoot & { readonly confidential?: object | undefined }) | undefined;
   /** The file with the accelerator's verdict, such as `A3S_HOME/accelerator.json`. */
   readonly cacheFile: string;
   /** The runtime directory of this home. The probe makes its own directory in it. */
@@ -372,7 +367,7 @@ async function limited(vm: QemuVm, limits: HostLimits): Promise<void> {
 }
 
 /** Whether a guest has another architecture than this host: it is emulated then. */
-function isForeign({ architecture = 'amd64' }: VmSpec['boot']): boolean {
+function isForeign({ architecture = 'amd64' }: GuestBoot): boolean {
   return architecture !== (process.arch === 'x64' ? 'amd64' : process.arch);
 }
 

@@ -10,21 +10,6 @@ import { settleOrAbort } from '../../async/settle-all.ts';
 import { A3sError } from '../../errors.ts';
 import type { JailIdentity } from '../../jail/jail.ts';
 import { killProcess, type ProcessFence, untilGone } from '../../processes/fence.ts';
-import type {
-  ControlStream,
-  Disk,
-  FixedCard,
-  HostLimits,
-  LaterNic,
-  PortForward,
-  SavedVm,
-  SaveRequest,
-  Share,
-  ShareServers,
-  Vm,
-  VmExit,
-  VmSize,
-} from '../engine.ts';
 import { type Helper, printable } from '../helpers/helper.ts';
 import { checkPort, passtSocket, startPasst } from '../helpers/passt.ts';
 import { startVirtiofsd } from '../helpers/virtiofsd.ts';
@@ -33,6 +18,10 @@ import { allowDisks } from '../processes/file-length.ts';
 import { limitProcesses } from '../processes/process-limits.ts';
 import { endProcesses, removeSockets } from '../processes/sweep.ts';
 import type { ProcessorPort } from '../secure-processor/port.ts';
+import type { Disk, FixedCard, LaterNic, PortForward, Share, ShareServers } from '../vm/devices.ts';
+import type { HostLimits } from '../vm/host-limits.ts';
+import type { SavedVm, SaveRequest } from '../vm/saved-vm.ts';
+import type { ControlStream, Vm, VmExit, VmSize } from '../vm/vm.ts';
 import { ControlPort } from './boot/control-port.ts';
 import { vmmSockets } from './command-line/arguments.ts';
 import { attachDiskSet, detachDiskSet } from './monitor/attach-disk-set.ts';

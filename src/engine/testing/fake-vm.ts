@@ -8,20 +8,13 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { LaunchRecord } from '@a3s-box/attestation/measure';
 import { A3sError } from '../../errors.ts';
-import type {
-  ControlStream,
-  Disk,
-  FixedCard,
-  HostLimits,
-  LaterNic,
-  SavedVm,
-  SaveRequest,
-  Share,
-  Vm,
-  VmExit,
-  VmSpec,
-} from '../engine.ts';
-import { SAVED_FILES, TEMPLATE_SLOTS } from '../engine.ts';
+import type { Disk, FixedCard, LaterNic, Share } from '../vm/devices.ts';
+import type { HostLimits } from '../vm/host-limits.ts';
+import type { SavedVm, SaveRequest } from '../vm/saved-vm.ts';
+import { SAVED_FILES } from '../vm/saved-vm.ts';
+import { TEMPLATE_SLOTS } from '../vm/slots.ts';
+import type { ControlStream, Vm, VmExit } from '../vm/vm.ts';
+import type { VmSpec } from '../vm/vm-spec.ts';
 import { duplexPair } from './duplex-pair.ts';
 
 /** What the inside of a fake VM can do to it. */

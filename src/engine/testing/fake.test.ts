@@ -2,7 +2,8 @@ import type { Duplex } from 'node:stream';
 import { measureRecord, parseLaunchRecord } from '@a3s-box/attestation/measure';
 import { describe, expect, it } from 'vitest';
 import { A3sError } from '../../errors.ts';
-import type { ConfidentialLaunch, VmSpec } from '../engine.ts';
+import type { ConfidentialLaunch } from '../vm/confidential-launch.ts';
+import type { VmSpec } from '../vm/vm-spec.ts';
 import { FakeEngine, FakeHost } from './fake.ts';
 
 const spec: VmSpec = {

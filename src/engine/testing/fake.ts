@@ -9,19 +9,15 @@
 import { ftruncateSync, writeSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { A3sError } from '../../errors.ts';
-import type {
-  ConfidentialLaunch,
-  Engine,
-  Tee,
-  TemplateRequest,
-  Vm,
-  VmShape,
-  VmSpec,
-} from '../engine.ts';
-import { TEMPLATE_SLOTS } from '../engine.ts';
+import type { Engine } from '../engine.ts';
 import { type EngineName, engineUnsupported } from '../engine-name.ts';
 import type { EngineReport } from '../engine-report.ts';
 import { checkPlan } from '../qemu/confidential/plan.ts';
+import type { ConfidentialLaunch, Tee } from '../vm/confidential-launch.ts';
+import { TEMPLATE_SLOTS } from '../vm/slots.ts';
+import type { TemplateRequest, VmShape } from '../vm/template.ts';
+import type { Vm } from '../vm/vm.ts';
+import type { VmSpec } from '../vm/vm-spec.ts';
 import { fakeLaunchRecord } from './fake-launch-record.ts';
 import { type FakeAgent, FakeVm, handle } from './fake-vm.ts';
 

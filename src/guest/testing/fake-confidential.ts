@@ -9,7 +9,7 @@ import { EventEmitter, once } from 'node:events';
 import type { ServerHttp2Stream } from 'node:http2';
 import { type HostPermission, LaunchSpec, launchSpecText } from '@a3s-box/policies';
 import { hostDataOf } from '@a3s-box/policies/host-data';
-import type { Tee } from '../../engine/engine.ts';
+import type { Tee } from '../../engine/vm/confidential-launch.ts';
 import type { GuestNetworks } from '../networks.ts';
 import { type LaunchSpecTaken, MAX_CERTIFICATES, type SecretsReport } from '../protocol.ts';
 import { closing, json, readBytes } from './fake-agent-streams.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Vm, VmExit } from '../../engine/engine.ts';
+import type { Vm, VmExit } from '../../engine/vm/vm.ts';
 import type { FakeAgent } from './fake-agent.ts';
 import { fakeStreams } from './fake-streams.ts';
 

@@ -10,7 +10,7 @@ import type { AdoptionTiming } from '../../boxes/adopt/adopt.ts';
 import { now, timestamp } from '../../boxes/record/clock.ts';
 import { runtimeDirectory } from '../../boxes/record/directories.ts';
 import { retryRecord } from '../../boxes/supervise/retry-record.ts';
-import type { Vm } from '../../engine/engine.ts';
+import type { Vm } from '../../engine/vm/vm.ts';
 import { type ContainerState, MAIN } from '../../guest/protocol.ts';
 import { finality } from '../../guest/refusal.ts';
 import { isRecordFull } from '../../state/reserve.ts';

@@ -5,7 +5,7 @@
  * @module
  */
 import type { PodLaunchSpec } from '@a3s-box/policies';
-import type { Disk } from '../../engine/engine.ts';
+import type { Disk } from '../../engine/vm/devices.ts';
 import { A3sError } from '../../errors.ts';
 import type { VerityLayer } from '../../images/image.ts';
 import { namedContainer } from './pod-launch-spec.ts';

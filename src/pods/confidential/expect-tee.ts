@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Tee } from '../../engine/engine.ts';
+import type { Tee } from '../../engine/vm/confidential-launch.ts';
 import { A3sError } from '../../errors.ts';
 import type { PodHost } from '../pod-host.ts';
 

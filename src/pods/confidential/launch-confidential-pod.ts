@@ -12,7 +12,7 @@ import { hostCertificates } from '../../boxes/confidential/host-certificates.ts'
 import { commandLineOf } from '../../boxes/confidential/measurement.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../../boxes/record/directories.ts';
 import { vmMemory } from '../../boxes/spec/resources.ts';
-import type { VmSpec } from '../../engine/engine.ts';
+import type { VmSpec } from '../../engine/vm/vm-spec.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import type { PodAttachment } from '../../networks/cni/pod-networks.ts';

@@ -7,7 +7,8 @@
 import { CONTAINER_SPEC_SCHEMA, ContainerSpec } from '@a3s-box/policies';
 import { POD_SHARE } from '../../boxes/spec/pod-shape.ts';
 import type { MountedImages } from '../../boxes/start/mount-images.ts';
-import { type Disk, TEMPLATE_SLOTS } from '../../engine/engine.ts';
+import type { Disk } from '../../engine/vm/devices.ts';
+import { TEMPLATE_SLOTS } from '../../engine/vm/slots.ts';
 import type { BootLayer } from '../../images/image.ts';
 import { mountName } from '../mounts/pod-mounts.ts';
 import type { ContainerDefinition } from '../record/container.ts';

@@ -6,7 +6,7 @@
  * @module
  */
 import { rename } from 'node:fs/promises';
-import { TEMPLATE_SLOTS } from '../../engine/engine.ts';
+import { TEMPLATE_SLOTS } from '../../engine/vm/slots.ts';
 import type { BootLayer } from '../../images/image.ts';
 import { ifMissing } from '../../networks/host/if-missing.ts';
 import type { PodHost } from '../pod-host.ts';

@@ -12,7 +12,9 @@ import { resolverOf } from '../../boxes/spec/resolver.ts';
 import { resourcesOf, vmMemory } from '../../boxes/spec/resources.ts';
 import { sysctlsOf } from '../../boxes/spec/sysctls.ts';
 import { type JoinedNetwork, ownNetwork } from '../../boxes/start/join-network.ts';
-import type { Disk, VmSpec } from '../../engine/engine.ts';
+import type { Disk } from '../../engine/vm/devices.ts';
+import type { GuestBoot } from '../../engine/vm/guest-boot.ts';
+import type { VmSpec } from '../../engine/vm/vm-spec.ts';
 import { A3sError } from '../../errors.ts';
 import type { PodAddresses, PodAttachment } from '../../networks/cni/pod-networks.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
@@ -35,7 +37,7 @@ export interface DescribedPod {
 export async function describePod(
   pod: PodDefinition,
   given: {
-    readonly boot: VmSpec['boot'];
+    readonly boot: GuestBoot;
     readonly runtimeDir: string;
     readonly disks: readonly Disk[];
     readonly taken: TakenTemplate | undefined;

@@ -10,7 +10,9 @@ import type { PooledVm } from '../../boxes/pool/vm-pools.ts';
 import { makeRuntimeDirectory, runtimeDirectory } from '../../boxes/record/directories.ts';
 import { Handshake, RESUME_MS } from '../../boxes/run/handshake.ts';
 import { podShape } from '../../boxes/spec/pod-shape.ts';
-import { type Disk, TEMPLATE_SLOTS, type VmSpec } from '../../engine/engine.ts';
+import type { Disk } from '../../engine/vm/devices.ts';
+import type { GuestBoot } from '../../engine/vm/guest-boot.ts';
+import { TEMPLATE_SLOTS } from '../../engine/vm/slots.ts';
 import { A3sError, ERRORS } from '../../errors.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import { launchConfidentialPod } from '../confidential/launch-confidential-pod.ts';
@@ -124,7 +126,7 @@ async function templateFailure(
 }
 
 interface LaunchedFrom extends PodPlaces {
-  readonly boot: VmSpec['boot'];
+  readonly boot: GuestBoot;
   readonly taken: TakenTemplate | undefined;
 }
 

@@ -5,7 +5,7 @@
  */
 import { setMaxListeners } from 'node:events';
 import type { BoxInput } from '../../boxes/run/input.ts';
-import type { Vm, VmExit } from '../../engine/engine.ts';
+import type { Vm, VmExit } from '../../engine/vm/vm.ts';
 import { A3sError } from '../../errors.ts';
 import type { Guest } from '../../guest/guest.ts';
 import { KeptGuest, type KeptGuestOptions } from '../../guest/kept-guest.ts';

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import { Names } from '../../boxes/record/names.ts';
-import { TEES } from '../../engine/engine.ts';
+import { TEES } from '../../engine/vm/confidential-launch.ts';
 import { POD_STATUSES } from './states.ts';
 
 const PodPort = z.strictObject({

@@ -17,7 +17,7 @@ import {
 } from '../../boot/bootset.ts';
 import { type BootPlaces, findBootSet, isKept } from '../../boot/sets.ts';
 import type { BootSets } from '../../boxes/services/services.ts';
-import type { GuestArchitecture } from '../../engine/engine.ts';
+import type { GuestArchitecture } from '../../engine/vm/guest-boot.ts';
 import { A3sError } from '../../errors.ts';
 
 /** Far longer than a copy of a set takes. */

@@ -6,7 +6,7 @@
  */
 import type { BoxSpec } from '@a3s-box/policies';
 import type { BoxDefinition } from '../../boxes/record/box.ts';
-import type { VmSpec } from '../../engine/engine.ts';
+import type { VmSpec } from '../../engine/vm/vm-spec.ts';
 
 /** The layer that needs a field: the record, by which the server acts, the engine, or the guest. */
 export interface Effects {

@@ -4,7 +4,7 @@
  * @module
  */
 import { writeFile } from 'node:fs/promises';
-import type { VmShape } from '../../engine/engine.ts';
+import type { VmShape } from '../../engine/vm/template.ts';
 import { PROTOCOL } from '../../guest/protocol.ts';
 import { NoTemplates, type TakenTemplate } from '../../templates/templates.ts';
 

@@ -7,7 +7,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { VmShape } from '../../engine/engine.ts';
+import type { VmShape } from '../../engine/vm/template.ts';
 import type { Inputs } from '../key.ts';
 import type { TemplateStoreOptions } from '../options.ts';
 import type { TemplateRecord } from '../record.ts';

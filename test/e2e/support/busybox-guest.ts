@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { ProcessSpec } from '@a3s-box/policies';
 import { readBootSet } from '../../../src/boot/bootset.ts';
-import type { Vm } from '../../../src/engine/engine.ts';
+import type { Vm } from '../../../src/engine/vm/vm.ts';
 import { connectGuest } from '../../../src/guest/connection.ts';
 import type { Guest } from '../../../src/guest/guest.ts';
 import { identityFor } from '../../../src/jail/identity.ts';

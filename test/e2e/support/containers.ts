@@ -14,7 +14,7 @@ import {
   type PodSpec,
 } from '@a3s-box/policies';
 import { expect } from 'vitest';
-import type { Vm } from '../../../src/engine/engine.ts';
+import type { Vm } from '../../../src/engine/vm/vm.ts';
 import type { Guest } from '../../../src/guest/guest.ts';
 import type { GuestContainer } from '../../../src/guest/guest-container.ts';
 import { MAIN } from '../../../src/guest/protocol.ts';

@@ -5,7 +5,8 @@
  * @module
  */
 import { measureRecord } from '@a3s-box/attestation/measure';
-import type { Disk, Vm } from '../../../engine/engine.ts';
+import type { Disk } from '../../../engine/vm/devices.ts';
+import type { Vm } from '../../../engine/vm/vm.ts';
 import { A3sError } from '../../../errors.ts';
 import type { Guest } from '../../../guest/guest.ts';
 import type { LaunchSpecTaken } from '../../../guest/protocol.ts';

@@ -6,7 +6,7 @@
  */
 import { chown, rename, rm } from 'node:fs/promises';
 import { settleAll } from '../../../async/settle-all.ts';
-import { TEMPLATE_SLOTS } from '../../../engine/engine.ts';
+import { TEMPLATE_SLOTS } from '../../../engine/vm/slots.ts';
 import { A3sError, ERRORS } from '../../../errors.ts';
 import { syncWritableLayer, writableLayerPath } from '../../disks/writable-layer.ts';
 import { endPooled, type Host as PoolHost } from '../../pool/pooled-vm.ts';

@@ -5,7 +5,8 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import type { Disk, Vm } from '../../../engine/engine.ts';
+import type { Disk } from '../../../engine/vm/devices.ts';
+import type { Vm } from '../../../engine/vm/vm.ts';
 import { vmUuid } from '../../../engine/vm-uuid.ts';
 import type { KnownAgent } from '../../../guest/connection.ts';
 import { ENTROPY_BYTES, type Fork } from '../../../guest/protocol.ts';

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { VmShape } from '../../../engine/engine.ts';
+import type { VmShape } from '../../../engine/vm/template.ts';
 import { A3sError, ERRORS } from '../../../errors.ts';
 import type { TakenTemplate } from '../../../templates/templates.ts';
 import type { Box, BoxDefinition } from '../../record/box.ts';

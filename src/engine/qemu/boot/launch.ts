@@ -9,10 +9,10 @@
  */
 import * as z from 'zod';
 import { settleOrAbort } from '../../../async/settle-all.ts';
-import type { VmSpec } from '../../engine.ts';
 import type { Helper } from '../../helpers/helper.ts';
 import { startTranslator } from '../../helpers/passt.ts';
 import { fileServers, shareSocket, startVirtiofsd } from '../../helpers/virtiofsd.ts';
+import type { VmSpec } from '../../vm/vm-spec.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
 import { diskCommands, nicCommands, shareCommands } from '../command-line/devices.ts';
 import { VmEvents } from '../monitor/events.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { VmSpec } from '../../engine.ts';
+import type { VmSpec } from '../../vm/vm-spec.ts';
 import { qemuArguments, type VmmPlan } from './arguments.ts';
 
 const MEBIBYTE = 2 ** 20;

@@ -7,7 +7,8 @@
  * @module
  */
 import { CONTROL_PORT } from '../../control-port-name.ts';
-import type { Accelerator, GuestArchitecture, VmSpec } from '../../engine.ts';
+import type { GuestArchitecture } from '../../vm/guest-boot.ts';
+import type { Accelerator, VmSpec } from '../../vm/vm-spec.ts';
 import { backingSet, diskSet, KVM_SET, STATE_SET, setFile } from './descriptor-sets.ts';
 import { forkDevices, forkMemory } from './fork-devices.ts';
 import { hasSharedRam } from './shared-ram.ts';

@@ -3,8 +3,10 @@
  *
  * @module
  */
-import type { Disk, Nic, VmSpec } from '../../engine.ts';
+
 import { passtSocket } from '../../helpers/passt.ts';
+import type { Disk, Nic } from '../../vm/devices.ts';
+import type { VmSpec } from '../../vm/vm-spec.ts';
 import { backingSet, diskSet, setFile } from './descriptor-sets.ts';
 import { diskSlots, nicSlot, type Slot, shareSlots } from './slots.ts';
 

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import type { OpenSavedVm, VmSpec } from '../../engine.ts';
+import type { OpenSavedVm } from '../../vm/saved-vm.ts';
+import type { VmSpec } from '../../vm/vm-spec.ts';
 import { forkDevices, forkMemory } from './fork-devices.ts';
 
 const MEBIBYTE = 2 ** 20;

@@ -5,7 +5,8 @@
  * @module
  */
 import { A3sError } from '../../../errors.ts';
-import type { OpenSavedVm, RamExtent, SavedVm, VmSpec } from '../../engine.ts';
+import type { OpenSavedVm, RamExtent, SavedVm } from '../../vm/saved-vm.ts';
+import type { VmSpec } from '../../vm/vm-spec.ts';
 import { asArguments, diskCommands, placedDisks } from './devices.ts';
 import { extraSlots } from './slots.ts';
 import { templateDevices } from './template-devices.ts';

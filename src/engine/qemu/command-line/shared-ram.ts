@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { VmSpec } from '../../engine.ts';
+import type { VmSpec } from '../../vm/vm-spec.ts';
 
 /** Of a VM from a template. */
 export function hasSharedRam({

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { VmSpec } from '../../engine.ts';
+import type { VmSpec } from '../../vm/vm-spec.ts';
 import { extraSlots, rootPorts, shareSlots, templatePorts } from './slots.ts';
 
 const spec = (disks: number, shares: number): VmSpec =>

@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { type Disk, HOTPLUG_CAPACITY, TEMPLATE_SLOTS, type VmSpec } from '../../engine.ts';
+import type { Disk } from '../../vm/devices.ts';
+import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS } from '../../vm/slots.ts';
+import type { VmSpec } from '../../vm/vm-spec.ts';
 
 const FUNCTIONS = HOTPLUG_CAPACITY.functions;
 /**

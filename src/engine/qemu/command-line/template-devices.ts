@@ -5,7 +5,9 @@
  *
  * @module
  */
-import { type Nic, TEMPLATE_SLOTS, type VmSpec } from '../../engine.ts';
+import type { Nic } from '../../vm/devices.ts';
+import { TEMPLATE_SLOTS } from '../../vm/slots.ts';
+import type { VmSpec } from '../../vm/vm-spec.ts';
 import {
   asArguments,
   type Command,

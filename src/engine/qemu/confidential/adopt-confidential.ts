@@ -5,10 +5,10 @@
  * @module
  */
 import { A3sError } from '../../../errors.ts';
-import type { ConfidentialLaunch } from '../../engine.ts';
 import { readGuestFile } from '../../secure-processor/guest-file.ts';
 import { ProcessorPort } from '../../secure-processor/port.ts';
 import type { InstalledProcessor } from '../../secure-processor/processor.ts';
+import type { ConfidentialLaunch } from '../../vm/confidential-launch.ts';
 import { vmmSockets } from '../command-line/arguments.ts';
 import type { ConfidentialParts } from '../vm.ts';
 

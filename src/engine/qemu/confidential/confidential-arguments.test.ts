@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ConfidentialLaunch } from '../../engine.ts';
+import type { ConfidentialLaunch } from '../../vm/confidential-launch.ts';
 import { type ConfidentialDescriptors, confidentialArguments } from './confidential-arguments.ts';
 import { MOST_DISKS } from './device-places.ts';
 import type { ConfidentialPlan, ConfidentialSpec } from './plan.ts';

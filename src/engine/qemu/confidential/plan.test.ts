@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import type { VmSpec } from '../../engine.ts';
+import type { GuestBoot } from '../../vm/guest-boot.ts';
 import { MOST_DISKS } from './device-places.ts';
 import { type ConfidentialPlan, type ConfidentialSpec, checkPlan } from './plan.ts';
 
 const disk = { path: '/layer', serial: 'layer-0', readonly: true };
-const boot: VmSpec['boot'] = { kernelPath: '/k', initrdPath: '/i', commandLine: [] };
+const boot: GuestBoot = { kernelPath: '/k', initrdPath: '/i', commandLine: [] };
 const spec: ConfidentialSpec = {
   id: 'ab'.repeat(32),
   runtimeDir: '/run/box',

@@ -5,7 +5,8 @@
  * @module
  */
 import { A3sError } from '../../../errors.ts';
-import type { Accelerator, ConfidentialLaunch, VmSpec } from '../../engine.ts';
+import type { ConfidentialLaunch } from '../../vm/confidential-launch.ts';
+import type { Accelerator, VmSpec } from '../../vm/vm-spec.ts';
 import { roomForDisks } from './device-places.ts';
 
 /** A spec whose VM is launched measured. */

@@ -11,7 +11,7 @@ import { open } from 'node:fs/promises';
 import * as z from 'zod';
 import { retry } from '../../../async/retry.ts';
 import { A3sError } from '../../../errors.ts';
-import type { Disk } from '../../engine.ts';
+import type { Disk } from '../../vm/devices.ts';
 import { overlaySet } from '../command-line/descriptor-sets.ts';
 import { type Command, type DiskSets, diskOfSets, modern } from '../command-line/devices.ts';
 import { freeSlots } from '../command-line/slots.ts';

@@ -4,8 +4,8 @@
  * @module
  */
 import { A3sError } from '../../../errors.ts';
-import type { Share } from '../../engine.ts';
 import { shareSocket } from '../../helpers/virtiofsd.ts';
+import type { Share } from '../../vm/devices.ts';
 import { placedShares } from '../command-line/devices.ts';
 import { freeSlots } from '../command-line/slots.ts';
 import { executeAll } from './execute-all.ts';

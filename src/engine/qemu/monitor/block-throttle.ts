@@ -5,7 +5,7 @@
  * @module
  */
 import * as z from 'zod';
-import type { HostLimits } from '../../engine.ts';
+import type { HostLimits } from '../../vm/host-limits.ts';
 import { findDisks } from './find-disks.ts';
 import type { QmpClient } from './qmp.ts';
 

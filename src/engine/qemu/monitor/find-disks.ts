@@ -5,7 +5,7 @@
  * @module
  */
 import * as z from 'zod';
-import { CHANGES_SERIALS, TEMPLATE_SLOTS } from '../../engine.ts';
+import { CHANGES_SERIALS, TEMPLATE_SLOTS } from '../../vm/slots.ts';
 import type { QmpClient } from './qmp.ts';
 
 const MOST_DEVICES = 128;

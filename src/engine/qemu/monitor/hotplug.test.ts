@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Disk, VmSpec } from '../../engine.ts';
+import type { Disk } from '../../vm/devices.ts';
+import type { VmSpec } from '../../vm/vm-spec.ts';
 import { diskCommands, nicCommands, shareCommands } from '../command-line/devices.ts';
 import { extraSlots, rootPorts, templateSlots } from '../command-line/slots.ts';
 import { executeAll } from './execute-all.ts';

@@ -5,7 +5,7 @@
  */
 import * as z from 'zod';
 import { A3sError } from '../../../errors.ts';
-import type { FixedCard } from '../../engine.ts';
+import type { FixedCard } from '../../vm/devices.ts';
 import { cardId, isOnHub, joinedIds, joinedTap } from '../command-line/card-hub.ts';
 import { executeAll } from './execute-all.ts';
 import { attachedDevices } from './hotplug.ts';

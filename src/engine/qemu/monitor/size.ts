@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from 'zod';
-import type { VmSize } from '../../engine.ts';
+import type { VmSize } from '../../vm/vm.ts';
 import type { QmpClient } from './qmp.ts';
 
 const Memory = z.object({

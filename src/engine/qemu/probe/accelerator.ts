@@ -21,10 +21,11 @@ import * as z from 'zod';
 import { A3sError } from '../../../errors.ts';
 import { parseJson } from '../../../parse-json.ts';
 import { whenAborted } from '../../deadline.ts';
-import type { Accelerator, VmSpec } from '../../engine.ts';
 import { printable } from '../../helpers/helper.ts';
 import { keep } from '../../probe/keep.ts';
 import { withProbe } from '../../probe/probe.ts';
+import type { GuestBoot } from '../../vm/guest-boot.ts';
+import type { Accelerator, VmSpec } from '../../vm/vm-spec.ts';
 import { startVmm } from '../boot/vmm.ts';
 import { CONTROL_PORT_ID } from '../command-line/arguments.ts';
 
@@ -47,7 +48,7 @@ export interface Verdict {
 }
 
 export interface ProbeOptions {
-  readonly boot: VmSpec['boot'];
+  readonly boot: GuestBoot;
   readonly qemuVersion: string;
   /** The file with the verdict. */
   readonly cacheFile: string;

@@ -12,9 +12,9 @@ import { readFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import * as z from 'zod';
 import { parseJson } from '../../../parse-json.ts';
-import type { Accelerator } from '../../engine.ts';
 import { keep } from '../../probe/keep.ts';
 import { type ProbePlace, withProbe } from '../../probe/probe.ts';
+import type { Accelerator } from '../../vm/vm-spec.ts';
 import { startVmm } from '../boot/vmm.ts';
 import { cpuModel } from '../command-line/arguments.ts';
 

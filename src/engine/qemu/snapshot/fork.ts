@@ -7,8 +7,9 @@
 import { settleOrAbort } from '../../../async/settle-all.ts';
 import { A3sError } from '../../../errors.ts';
 import { whenAborted } from '../../deadline.ts';
-import type { OpenSavedVm, VmSpec } from '../../engine.ts';
 import { startTranslator } from '../../helpers/passt.ts';
+import type { OpenSavedVm } from '../../vm/saved-vm.ts';
+import type { VmSpec } from '../../vm/vm-spec.ts';
 import { startVmm } from '../boot/vmm.ts';
 import type { VmmPlan } from '../command-line/arguments.ts';
 import { loadedCard } from '../command-line/template-devices.ts';

@@ -15,7 +15,7 @@ import * as z from 'zod';
 import { retry } from '../../../async/retry.ts';
 import { A3sError } from '../../../errors.ts';
 import { deadline } from '../../deadline.ts';
-import { SAVED_FILES, type SavedVm, type SaveRequest } from '../../engine.ts';
+import { SAVED_FILES, type SavedVm, type SaveRequest } from '../../vm/saved-vm.ts';
 import { overlaySet, SAVING_SETS, setFile } from '../command-line/descriptor-sets.ts';
 import { RAM_BLOCKS } from '../command-line/fork-devices.ts';
 import { executeAll } from '../monitor/execute-all.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { VmSpec } from '../../engine.ts';
+import type { VmSpec } from '../../vm/vm-spec.ts';
 import { growthCommands, growthLimit } from './memory-growth.ts';
 
 const MIB = 2 ** 20;

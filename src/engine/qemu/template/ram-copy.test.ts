@@ -3,7 +3,7 @@ import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Template } from '../../engine.ts';
+import type { Template } from '../../vm/template.ts';
 import { privateRam } from './ram-copy.ts';
 
 const MEBIBYTE = 2 ** 20;

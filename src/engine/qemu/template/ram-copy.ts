@@ -12,7 +12,7 @@ import { isDiskFull } from '../../../disk-full.ts';
 import { A3sError } from '../../../errors.ts';
 import type { JailIdentity } from '../../../jail/jail.ts';
 import { dataExtents, type Extent } from '../../data-extents.ts';
-import type { Template } from '../../engine.ts';
+import type { Template } from '../../vm/template.ts';
 
 const DIRECTORY = '/dev/shm';
 const TMPFS_MAGIC = 0x01021994;

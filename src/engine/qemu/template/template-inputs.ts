@@ -6,7 +6,9 @@
 
 import { A3sError } from '../../../errors.ts';
 import { findTool } from '../../../jail/tools.ts';
-import { type Accelerator, TEMPLATE_SLOTS, type VmShape } from '../../engine.ts';
+import { TEMPLATE_SLOTS } from '../../vm/slots.ts';
+import type { VmShape } from '../../vm/template.ts';
+import type { Accelerator } from '../../vm/vm-spec.ts';
 import { QEMU } from '../boot/vmm.ts';
 import { qemuArguments } from '../command-line/arguments.ts';
 import { expandedCpuModel } from '../probe/cpu-model.ts';

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config } from '../../../../config.ts';
-import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS } from '../../../../engine/engine.ts';
+import { HOTPLUG_CAPACITY, TEMPLATE_SLOTS } from '../../../../engine/vm/slots.ts';
 import { A3sError } from '../../../../errors.ts';
 import { TestHome } from '../../../testing/home.ts';
 import { FakeImages, TEST_IMAGE } from '../../../testing/images.ts';
