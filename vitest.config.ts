@@ -21,7 +21,8 @@ const IN_MEMORY = 'scripts/test/memory-directory.ts';
 /** The programs as they are installed, and others beside them, without a virtual machine. */
 const HOST = [
   'test/{browser,docs,networks}/**/*.test.ts',
-  'test/clients/{attestation-peers,broker-agent,broker-postgres,broker-token,build,build-bad-input,build-contexts,build-features,build-full-disk,build-policy,cosign,cri,dockerfiles,kubectl}.test.ts',
+  'test/clients/{attestation-peers,cosign,cri,kubectl}.test.ts',
+  'test/clients/{broker,build}/*.test.ts',
   'test/e2e/{bad-input,damaged-home}.test.ts',
   'test/host/power-cut.test.ts',
 ];
@@ -39,7 +40,7 @@ const UNIT_ISOLATED = isolatedFiles(import.meta.dirname, UNIT);
  */
 const PLAIN = [
   'test/host/{channel,lost-writes}.test.ts',
-  'test/clients/docker-script.test.ts',
+  'test/clients/docker/script.test.ts',
   'test/krun/*.test.ts',
   'test/escape/escape.test.ts',
 ];
@@ -59,8 +60,9 @@ const OTHER_HOSTS = [
  * `builder` has in every run, and of devices that a host attaches to a confidential guest.
  */
 const LONG_FILES = [
-  'test/clients/{applications,compose-page,dockerfiles,large-application,tiers}.test.ts',
-  'test/clients/testcontainers-databases.test.ts',
+  'test/clients/build/dockerfiles.test.ts',
+  'test/clients/compose/{applications,large-application,page,tiers}.test.ts',
+  'test/clients/docker/testcontainers-databases.test.ts',
   'test/e2e/hostile-host/plugged-devices.test.ts',
   'test/e2e/{databases,docker-inside,named-builders,pods-churn,power-cut-boxes,rootless-networks,sealed-database}.test.ts',
 ];

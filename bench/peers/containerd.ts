@@ -15,8 +15,8 @@ import { RuntimeService } from '../../src/cri/grpc/library.ts';
 import { CriClient } from '../../src/cri/testing/cri-client.ts';
 import { buildImage, dockerArchive } from '../../src/images/testing/build-image.ts';
 import { busyboxImage } from '../../src/images/testing/busybox-image.ts';
-import { controlGroups, removeGroup } from '../../test/clients/control-groups.ts';
 import { until } from '../../test/e2e/processes.ts';
+import { controlGroups, removeGroup } from '../../test/peers/control-groups.ts';
 
 const PAUSE = 'docker.io/test/pause:1';
 

@@ -17,10 +17,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { controlGroups, removeGroup } from '../../test/clients/control-groups.ts';
-import { writePodmanConfiguration } from '../../test/clients/podman-configuration.ts';
 import { BUSYBOX } from '../../test/e2e/installation.ts';
 import { until } from '../../test/e2e/processes.ts';
+import { controlGroups, removeGroup } from '../../test/peers/control-groups.ts';
+import { writePodmanConfiguration } from '../../test/peers/podman-configuration.ts';
 
 export interface PeerQuestion {
   readonly id: number;

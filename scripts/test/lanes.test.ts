@@ -52,7 +52,7 @@ describe('the files of the vm stage', () => {
     const all = filesOf('vm').toReversed();
     const batches = batchesOf(all);
     expect(batches.flat().toSorted()).toEqual(all.toSorted());
-    expect(batches[0]).toEqual(['test/clients/docker-transcript.test.ts']);
+    expect(batches[0]).toEqual(['test/clients/docker/transcript.test.ts']);
     expect(Math.max(...batches.map((batch) => batch.length))).toBe(4);
     // The files listed as slow run one at a time, before all other batches, and so do the last.
     expect(batches.slice(0, 13).every((batch) => batch.length === 1)).toBe(true);

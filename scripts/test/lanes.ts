@@ -53,9 +53,9 @@ export function splitVmStage(
  * start must not be among them.
  */
 const SLOW: readonly string[] = [
-  'test/clients/docker-transcript.test.ts',
+  'test/clients/docker/transcript.test.ts',
   'test/e2e/warm.test.ts',
-  'test/clients/compose.test.ts',
+  'test/clients/compose/compose.test.ts',
   'test/e2e/user-networks.test.ts',
   'test/e2e/sealing.test.ts',
   'test/e2e/run.test.ts',
@@ -74,7 +74,7 @@ const SLOW: readonly string[] = [
   'test/e2e/confidential-pods.test.ts',
   'test/e2e/confidential-pod.test.ts',
   'test/e2e/hostile-host/firmware.test.ts',
-  'test/clients/dockerode.test.ts',
+  'test/clients/docker/dockerode.test.ts',
   'test/e2e/hostile-host/sessions.test.ts',
   'test/e2e/template-engine.test.ts',
   'test/e2e/templates.test.ts',
@@ -85,7 +85,7 @@ const SLOW: readonly string[] = [
   'test/e2e/pool.test.ts',
   'test/e2e/gates.test.ts',
   'test/e2e/bind-files.test.ts',
-  'test/clients/testcontainers.test.ts',
+  'test/clients/docker/testcontainers.test.ts',
   'test/e2e/krun.test.ts',
   'test/e2e/confidential-agent.test.ts',
   'test/e2e/boot-sets.test.ts',

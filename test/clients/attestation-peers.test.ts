@@ -21,9 +21,9 @@ import {
 import { answerNow } from '../../attestation/src/verify/node-signatures.ts';
 import { tracedVerification } from '../../attestation/src/verify/run.ts';
 import { VERIFY_CHECKS, type VerifyCode } from '../../attestation/src/verify/verify-checks.ts';
-import { amdNamedGenoa, reportDataOf } from './amd-named.ts';
-import { type Chain, OpenSsl } from './openssl.ts';
-import { tinfoilVerifies, tinfoilVerifiesUnder } from './tinfoil.ts';
+import { amdNamedGenoa, reportDataOf } from '../peers/amd-named.ts';
+import { type Chain, OpenSsl } from '../peers/openssl.ts';
+import { tinfoilVerifies, tinfoilVerifiesUnder } from '../peers/tinfoil.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'a3s-openssl-'));
 const openssl = new OpenSsl(directory);

@@ -12,7 +12,7 @@ import {
 import { ACTORS, Actor, type Result } from '../e2e/actor.ts';
 import { type Installation, install } from '../e2e/installation.ts';
 import { expectRefusal } from '../e2e/refusal.ts';
-import { CosignPublisher, PASSWORD } from './cosign-publisher.ts';
+import { CosignPublisher, PASSWORD } from '../peers/cosign-publisher.ts';
 
 const CHECK = 'https://example.com/check/v1';
 

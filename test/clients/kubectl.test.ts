@@ -15,7 +15,7 @@ import { A3sError } from '../../src/errors.ts';
 import { ContainerLog } from '../../src/pods/logs/container-log.ts';
 import { LOG_START } from '../../src/pods/logs/log-position.ts';
 import type { TerminalClient } from '../../src/pods/streams/terminal-client.ts';
-import { KubernetesApi, POD } from './kubernetes-api.ts';
+import { KubernetesApi, POD } from '../peers/kubernetes-api.ts';
 
 /** Either protocol of `kubectl`: what its environment says, and what it upgrades to. */
 const PROTOCOLS = [

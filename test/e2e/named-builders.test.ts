@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { buildAgent } from '../../src/boot/make/agent.ts';
 import type { BuilderSocket } from '../../src/docker-api/a3s/builder.ts';
-import { cachedSteps, EVENTS } from '../clients/cached-steps.ts';
+import { cachedSteps, EVENTS } from '../clients/build/cached-steps.ts';
 import { Actor, type Result } from './actor.ts';
 import { BUSYBOX, type Installation, install } from './installation.ts';
 import { scaled } from './time-scale.ts';

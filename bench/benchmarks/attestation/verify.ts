@@ -16,8 +16,8 @@ import { parseReport } from '../../../attestation/src/report/parse.ts';
 import { signatureOf, signedBytes } from '../../../attestation/src/report/parsed-report.ts';
 import { answerNow } from '../../../attestation/src/verify/node-signatures.ts';
 import { tracedVerification } from '../../../attestation/src/verify/run.ts';
-import { type AmdNamed, amdNamedGenoa, reportDataOf } from '../../../test/clients/amd-named.ts';
-import { tinfoilVerifiesUnder } from '../../../test/clients/tinfoil.ts';
+import { type AmdNamed, amdNamedGenoa, reportDataOf } from '../../../test/peers/amd-named.ts';
+import { tinfoilVerifiesUnder } from '../../../test/peers/tinfoil.ts';
 import type { Asked, Benchmark } from '../../benchmark.ts';
 import { alone, compared } from '../../statistics.ts';
 

@@ -6,10 +6,10 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Buildah } from '../../../test/clients/buildah.ts';
 import type { Actor } from '../../../test/e2e/actor.ts';
 import { BUSYBOX } from '../../../test/e2e/installation.ts';
 import { until } from '../../../test/e2e/processes.ts';
+import { Buildah } from '../../../test/peers/buildah.ts';
 import type { Asked, Benchmark } from '../../benchmark.ts';
 import { inTurns } from '../../in-turns.ts';
 import { alone, type BenchmarkResult, compared, timed } from '../../statistics.ts';

@@ -16,9 +16,9 @@ import { decideTrust } from '../../../src/trust/decide.ts';
 import { loadPolicy } from '../../../src/trust/policy/load-policy.ts';
 import type { LoadedPolicy } from '../../../src/trust/policy.ts';
 import type { TrustQuestion } from '../../../src/trust/question.ts';
-import { CosignPublisher } from '../../../test/clients/cosign-publisher.ts';
 import { Actor } from '../../../test/e2e/actor.ts';
 import { install } from '../../../test/e2e/installation.ts';
+import { CosignPublisher } from '../../../test/peers/cosign-publisher.ts';
 import type { Benchmark } from '../../benchmark.ts';
 import { alone, compared, timed } from '../../statistics.ts';
 

@@ -7,9 +7,9 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startPodmanService } from '../../../test/clients/podman-service.ts';
 import { finish } from '../../../test/e2e/actor.ts';
 import { BUSYBOX } from '../../../test/e2e/installation.ts';
+import { startPodmanService } from '../../../test/peers/podman-service.ts';
 import type { Benchmark } from '../../benchmark.ts';
 import { inTurns } from '../../in-turns.ts';
 import { PODMAN_IMAGE } from '../../peers/podman.ts';

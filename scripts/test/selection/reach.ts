@@ -40,7 +40,7 @@ const PACKAGES = ['test/docs/package.test.ts', 'test/docs/examples.test.ts', 'te
 const IMAGES = [
   ...e2e('bad-input', 'damaged-home', 'poor-host', 'run', 'trust'),
   ...e2e('confidential-agent', 'hostile-host/files', 'hostile-host/layers'),
-  ...clients('layers', 'cosign', 'docker-transcript', 'dockerode'),
+  ...clients('layers', 'cosign', 'docker/transcript', 'docker/dockerode'),
 ];
 export const EVERYTHING: Plan = {
   check: 'all',
@@ -68,7 +68,7 @@ const RULES: readonly Rule[] = [
         'src/trust/conditions/conditions.test.ts',
         'ratls/src/readme.test.ts',
         'policies/src/image-policy/image-policy.test.ts',
-        'test/clients/docker-script.test.ts',
+        'test/clients/docker/script.test.ts',
       ],
       host: ['test/docs/'],
       vm: e2e('hostile-host/files'),

@@ -8,22 +8,22 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { parseBrokerConfig } from '../../src/broker/config/broker-yaml.ts';
-import { initBroker } from '../../src/broker/init.ts';
+import { parseBrokerConfig } from '../../../src/broker/config/broker-yaml.ts';
+import { initBroker } from '../../../src/broker/init.ts';
 import {
   CKA,
   CKK_AES,
   CKO_SECRET_KEY,
   Cryptoki,
   type Value,
-} from '../../src/broker/keys/pkcs11/cryptoki.ts';
+} from '../../../src/broker/keys/pkcs11/cryptoki.ts';
 import {
   createTokenKey,
   openTokenKeys,
   type TokenPlace,
-} from '../../src/broker/keys/pkcs11/token-root-keys.ts';
-import { serveBroker } from '../../src/broker/serve.ts';
-import { describeRootKeys } from '../../src/broker/testing/root-keys-contract.ts';
+} from '../../../src/broker/keys/pkcs11/token-root-keys.ts';
+import { serveBroker } from '../../../src/broker/serve.ts';
+import { describeRootKeys } from '../../../src/broker/testing/root-keys-contract.ts';
 import {
   adminCall,
   launchGuest,
@@ -31,8 +31,8 @@ import {
   policyDocument,
   SERVER,
   testYaml,
-} from '../../src/broker/testing/test-broker.ts';
-import { TestGuest } from '../../src/broker/testing/test-guest.ts';
+} from '../../../src/broker/testing/test-broker.ts';
+import { TestGuest } from '../../../src/broker/testing/test-guest.ts';
 
 const MODULE = process.env['A3S_SOFTHSM'] ?? '/usr/lib/softhsm/libsofthsm2.so';
 const TOKEN = 'a3s test';
@@ -207,7 +207,7 @@ describe('a root key on a token', () => {
     const { label } = another();
     const at = join(directory, 'broker');
     mkdirSync(at, { mode: 0o700 });
-    const roots = readFileSync(new URL('../vectors/roots.pem', import.meta.url));
+    const roots = readFileSync(new URL('../../vectors/roots.pem', import.meta.url));
     const files = { 'roots.pem': roots, 'tls.crt': SERVER.cert, 'tls.key': SERVER.key };
     for (const [name, text] of Object.entries(files)) writeFileSync(join(at, name), text);
     const token = `{pkcs11: {module: ${MODULE}, token: ${TOKEN}, label: ${label}, pinFile: ../pin}}`;

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CHAPTERS } from './docker-script.ts';
+import { CHAPTERS } from './script.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
+const ROOT = join(import.meta.dirname, '../../..');
 const COMMANDS = CHAPTERS.flatMap(([, commands]) => commands);
 const DIFFERENCES = new Set(COMMANDS.flatMap(({ differs }) => differs ?? []));
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { BASE, BuildHome } from './build-home.ts';
+import { BASE, BuildHome } from './home.ts';
 
 const MIB = 1024 * 1024;
 /** Enough for what a builder has from the start, and for busybox a few times. */

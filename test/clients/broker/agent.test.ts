@@ -8,18 +8,18 @@ import { createInterface } from 'node:readline';
 import { verifyEarJwt } from '@a3s-box/attestation/ear';
 import type { BrokerEndpoint } from '@a3s-box/policies';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { buildAgent } from '../../src/boot/make/agent.ts';
-import { keyPin } from '../../src/broker/testing/certificate.ts';
-import { NOW } from '../../src/broker/testing/fixtures.ts';
+import { buildAgent } from '../../../src/boot/make/agent.ts';
+import { keyPin } from '../../../src/broker/testing/certificate.ts';
+import { NOW } from '../../../src/broker/testing/fixtures.ts';
 import {
   launchGuest,
   policyDocument,
   SERVER,
   startTestBroker,
   type TestBroker,
-} from '../../src/broker/testing/test-broker.ts';
+} from '../../../src/broker/testing/test-broker.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
+const ROOT = join(import.meta.dirname, '../../..');
 const AGENT = join(ROOT, 'native/agent');
 const PROGRAM = mkdtempSync(join(tmpdir(), 'a3s-kbs-guest-'));
 const GUEST = join(PROGRAM, 'guest');

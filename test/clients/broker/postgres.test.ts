@@ -6,17 +6,17 @@
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type PostgresAddress, PostgresClient } from '../../src/broker/store/postgres-client.ts';
-import { POSTGRES_MIGRATIONS } from '../../src/broker/store/postgres-migrations.ts';
-import { openPostgresStore } from '../../src/broker/store/postgres-store.ts';
-import type { BrokerStore } from '../../src/broker/store/store.ts';
-import { testCertificate } from '../../src/broker/testing/certificate.ts';
-import { PostgresServer } from '../../src/broker/testing/postgres.ts';
-import { describeStore } from '../../src/broker/testing/store-contract.ts';
-import { launchGuest, policyDocument } from '../../src/broker/testing/test-broker.ts';
-import { TestGuest } from '../../src/broker/testing/test-guest.ts';
-import { SOAK } from '../e2e/soak.ts';
-import { BrokerPair } from './broker-pair.ts';
+import { type PostgresAddress, PostgresClient } from '../../../src/broker/store/postgres-client.ts';
+import { POSTGRES_MIGRATIONS } from '../../../src/broker/store/postgres-migrations.ts';
+import { openPostgresStore } from '../../../src/broker/store/postgres-store.ts';
+import type { BrokerStore } from '../../../src/broker/store/store.ts';
+import { testCertificate } from '../../../src/broker/testing/certificate.ts';
+import { PostgresServer } from '../../../src/broker/testing/postgres.ts';
+import { describeStore } from '../../../src/broker/testing/store-contract.ts';
+import { launchGuest, policyDocument } from '../../../src/broker/testing/test-broker.ts';
+import { TestGuest } from '../../../src/broker/testing/test-guest.ts';
+import { SOAK } from '../../e2e/soak.ts';
+import { BrokerPair } from './pair.ts';
 
 /** Of the schema. */
 const VERSION = String(POSTGRES_MIGRATIONS.length);

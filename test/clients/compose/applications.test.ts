@@ -7,15 +7,15 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Actor } from '../e2e/actor.ts';
-import { type Installation, install } from '../e2e/installation.ts';
-import { scaled } from '../e2e/time-scale.ts';
-import { APPLICATIONS_BASE, applicationsRoot } from '../images/applications-image.ts';
+import { Actor } from '../../e2e/actor.ts';
+import { type Installation, install } from '../../e2e/installation.ts';
+import { scaled } from '../../e2e/time-scale.ts';
+import { APPLICATIONS_BASE, applicationsRoot } from '../../images/applications-image.ts';
+import { startPodmanService } from '../../peers/podman-service.ts';
 import { type ComposeEngine, describeApplication, runApplication } from './application.ts';
 import { PodmanCompose } from './podman-compose.ts';
-import { startPodmanService } from './podman-service.ts';
 
-const APPLICATIONS = join(import.meta.dirname, '../applications');
+const APPLICATIONS = join(import.meta.dirname, '../../applications');
 const DEADLINE_MS = scaled(900_000);
 /**
  * The first build takes the base image into the builder: nearly a gigabyte, unpacked file by file.

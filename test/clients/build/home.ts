@@ -15,13 +15,16 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type TemporaryStore, temporaryStore } from '../../src/images/testing/temporary-store.ts';
-import { TestHome } from '../../src/server/testing/home.ts';
+import {
+  type TemporaryStore,
+  temporaryStore,
+} from '../../../src/images/testing/temporary-store.ts';
+import { TestHome } from '../../../src/server/testing/home.ts';
 import {
   type BuilderOptions,
   type BuilderService,
   startBuilderService,
-} from './builder-service.ts';
+} from '../../peers/builder-service.ts';
 
 export interface Ran {
   readonly status: number;

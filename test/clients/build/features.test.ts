@@ -6,23 +6,23 @@ import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Builder, Builders } from '../../src/build/builder.ts';
-import { upgrade } from '../../src/build/relay/upgrade.ts';
-import { framed } from '../../src/build/wire/grpc.ts';
-import { bytesField, mapOf, readFields, textOf } from '../../src/build/wire/protobuf.ts';
-import type { BuilderSocket } from '../../src/docker-api/a3s/builder.ts';
-import { OCI_INDEX, OCI_MANIFEST } from '../../src/oci/media-types.ts';
-import { openRegistry } from '../../src/registry/open-registry.ts';
+import type { Builder, Builders } from '../../../src/build/builder.ts';
+import { upgrade } from '../../../src/build/relay/upgrade.ts';
+import { framed } from '../../../src/build/wire/grpc.ts';
+import { bytesField, mapOf, readFields, textOf } from '../../../src/build/wire/protobuf.ts';
+import type { BuilderSocket } from '../../../src/docker-api/a3s/builder.ts';
+import { OCI_INDEX, OCI_MANIFEST } from '../../../src/oci/media-types.ts';
+import { openRegistry } from '../../../src/registry/open-registry.ts';
 import {
   type StartedRegistry,
   startRegistry,
   TEST_USER,
-} from '../../src/registry/testing/start-registry.ts';
-import { BASE, BuildHome, type Ran } from './build-home.ts';
-import { authorityBytes, buildSecrets } from './build-secrets.ts';
-import { type BuilderService, startBuilderService } from './builder-service.ts';
+} from '../../../src/registry/testing/start-registry.ts';
+import { type BuilderService, startBuilderService } from '../../peers/builder-service.ts';
 import { cachedSteps, EVENTS } from './cached-steps.ts';
 import { foundIn } from './found-in.ts';
+import { BASE, BuildHome, type Ran } from './home.ts';
+import { authorityBytes, buildSecrets } from './secrets.ts';
 
 let build: BuildHome;
 let other: BuilderService | undefined;

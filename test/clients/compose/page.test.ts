@@ -3,16 +3,16 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { blocksOf, putProgram, withFreePorts } from '../docs/steps.ts';
-import { Actor, finish } from '../e2e/actor.ts';
-import { type Installation, install } from '../e2e/installation.ts';
-import { scaled } from '../e2e/time-scale.ts';
-import { dockerArchive } from '../images/build-image.ts';
-import { composeImages } from '../images/compose-images.ts';
+import { blocksOf, putProgram, withFreePorts } from '../../docs/steps.ts';
+import { Actor, finish } from '../../e2e/actor.ts';
+import { type Installation, install } from '../../e2e/installation.ts';
+import { scaled } from '../../e2e/time-scale.ts';
+import { dockerArchive } from '../../images/build-image.ts';
+import { composeImages } from '../../images/compose-images.ts';
 
 /** Two of them build an image, for which a builder starts. */
 const LONGEST = scaled(900_000);
-const PAGE = readFileSync(join(import.meta.dirname, '../../docs/boxes/compose.md'), 'utf8');
+const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/boxes/compose.md'), 'utf8');
 const [, section = ''] = PAGE.split('\n## Three applications\n');
 const [applications = ''] = section.split('\n## ');
 const [visits = '', signatures = '', development = '', ...others] = blocksOf(applications, 'sh');

@@ -8,19 +8,19 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { BUILDX, findPlugin } from '../../src/cli/commands/docker/find-plugin.ts';
-import type { DiskUsage } from '../../src/docker-api/system/system.ts';
-import { A3sError } from '../../src/errors.ts';
-import type { Image } from '../../src/images/image.ts';
-import { openRegistry } from '../../src/registry/open-registry.ts';
-import { startRegistry } from '../../src/registry/testing/start-registry.ts';
-import { until } from '../e2e/processes.ts';
-import { hostAddress } from '../e2e/support/host-address.ts';
-import { BASE, BuildHome, type Ran } from './build-home.ts';
+import { BUILDX, findPlugin } from '../../../src/cli/commands/docker/find-plugin.ts';
+import type { DiskUsage } from '../../../src/docker-api/system/system.ts';
+import { A3sError } from '../../../src/errors.ts';
+import type { Image } from '../../../src/images/image.ts';
+import { openRegistry } from '../../../src/registry/open-registry.ts';
+import { startRegistry } from '../../../src/registry/testing/start-registry.ts';
+import { until } from '../../e2e/processes.ts';
+import { hostAddress } from '../../e2e/support/host-address.ts';
+import { BASE, BuildHome, type Ran } from './home.ts';
 
 const DEV_CONTAINERS = join(
   import.meta.dirname,
-  '../../node_modules/@devcontainers/cli/devcontainer.js',
+  '../../../node_modules/@devcontainers/cli/devcontainer.js',
 );
 
 let build: BuildHome;

@@ -7,10 +7,10 @@ import { once } from 'node:events';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Actor, type Result } from '../e2e/actor.ts';
-import { BUSYBOX, type Installation, install } from '../e2e/installation.ts';
-import { until } from '../e2e/processes.ts';
-import { SOAK } from '../e2e/soak.ts';
+import { Actor, type Result } from '../../e2e/actor.ts';
+import { BUSYBOX, type Installation, install } from '../../e2e/installation.ts';
+import { until } from '../../e2e/processes.ts';
+import { SOAK } from '../../e2e/soak.ts';
 
 const APPLICATION = `
 name: shop

@@ -7,7 +7,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { until } from '../e2e/processes.ts';
+import { until } from '../../e2e/processes.ts';
 
 const service = z.string();
 /** What a service has to answer: to HTTP on a port, or as the output of a command in it. */

@@ -8,12 +8,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { docker } from '../../src/server/testing/docker.ts';
-import { Actor } from '../e2e/actor.ts';
-import { type Installation, install } from '../e2e/installation.ts';
-import { until } from '../e2e/processes.ts';
-import { scaled } from '../e2e/time-scale.ts';
-import { tiersRoot } from '../images/tiers-image.ts';
+import { docker } from '../../../src/server/testing/docker.ts';
+import { Actor } from '../../e2e/actor.ts';
+import { type Installation, install } from '../../e2e/installation.ts';
+import { until } from '../../e2e/processes.ts';
+import { scaled } from '../../e2e/time-scale.ts';
+import { tiersRoot } from '../../images/tiers-image.ts';
 
 const IMAGE = 'localhost/a3s/tiers:1';
 const IMPORT_MS = scaled(600_000);

@@ -16,13 +16,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import * as z from 'zod';
-import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
-import { TOOLS, toolsRoot } from '../images/tools-image.ts';
-import { BuildHome } from './build-home.ts';
-import { Buildah, type ImageConfig } from './buildah.ts';
-import { differences, type FileTree, readTree } from './file-tree.ts';
+import { buildImage, busyboxImage, dockerArchive } from '../../images/build-image.ts';
+import { TOOLS, toolsRoot } from '../../images/tools-image.ts';
+import { Buildah, type ImageConfig } from '../../peers/buildah.ts';
+import { differences, type FileTree, readTree } from '../file-tree.ts';
+import { BuildHome } from './home.ts';
 
-const DOCKERFILES = join(import.meta.dirname, '../dockerfiles');
+const DOCKERFILES = join(import.meta.dirname, '../../dockerfiles');
 /** The first build takes the base image into the builder. */
 const DEADLINE_MS = 600_000;
 const RUNTIME = 'build.example/runtime:1';
@@ -41,7 +41,7 @@ const directory = mkdtempSync(join(tmpdir(), 'a3s-dockerfiles-'));
 const walker = join(directory, 'walk');
 
 beforeAll(async () => {
-  execFileSync('gcc', ['-static', '-O2', '-o', walker, join(import.meta.dirname, 'walk.c')]);
+  execFileSync('gcc', ['-static', '-O2', '-o', walker, join(import.meta.dirname, '../walk.c')]);
   build = await BuildHome.start();
   const runtime = join(directory, 'runtime.tar');
   const image = busyboxImage(RUNTIME);

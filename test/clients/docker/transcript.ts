@@ -10,8 +10,8 @@
  * @module
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { docker } from '../../src/server/testing/docker.ts';
-import { scaled } from '../e2e/time-scale.ts';
+import { docker } from '../../../src/server/testing/docker.ts';
+import { scaled } from '../../e2e/time-scale.ts';
 
 /** A command of the script. */
 export interface Command {

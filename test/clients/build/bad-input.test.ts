@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { CACHE_BYTES } from '../../src/builders/cache-size.ts';
-import { openRegistry } from '../../src/registry/open-registry.ts';
-import { until } from '../e2e/processes.ts';
-import { SOAK } from '../e2e/soak.ts';
-import { BASE, BuildHome, type Ran } from './build-home.ts';
+import { CACHE_BYTES } from '../../../src/builders/cache-size.ts';
+import { openRegistry } from '../../../src/registry/open-registry.ts';
+import { until } from '../../e2e/processes.ts';
+import { SOAK } from '../../e2e/soak.ts';
+import { BASE, BuildHome, type Ran } from './home.ts';
 
 /** In `npm test`; the soak takes as many as a large project has. */
 const MANY = SOAK ? 100_000 : 2_000;

@@ -6,11 +6,11 @@
 import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Actor, type Result } from '../e2e/actor.ts';
-import { type Installation, install } from '../e2e/installation.ts';
-import { until } from '../e2e/processes.ts';
-import { scaled } from '../e2e/time-scale.ts';
-import { APPLICATIONS_BASE, applicationsRoot } from '../images/applications-image.ts';
+import { Actor, type Result } from '../../e2e/actor.ts';
+import { type Installation, install } from '../../e2e/installation.ts';
+import { until } from '../../e2e/processes.ts';
+import { scaled } from '../../e2e/time-scale.ts';
+import { APPLICATIONS_BASE, applicationsRoot } from '../../images/applications-image.ts';
 
 const LONGEST = scaled(1_800_000);
 /** All that go on; `migrate` ends, and is what others wait for. */
@@ -28,7 +28,7 @@ beforeAll(async () => {
   actor = new Actor('root', installation);
   await actor.prepare();
   project = join(actor.directory, 'shop');
-  cpSync(join(import.meta.dirname, '../large-application'), project, { recursive: true });
+  cpSync(join(import.meta.dirname, '../../large-application'), project, { recursive: true });
   const options = { deadlineMs: LONGEST };
   await actor.ok(['import', await applicationsRoot(), APPLICATIONS_BASE], options);
 }, LONGEST);

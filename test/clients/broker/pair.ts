@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { build } from 'esbuild';
-import type { PostgresAddress } from '../../src/broker/store/postgres-client.ts';
+import type { PostgresAddress } from '../../../src/broker/store/postgres-client.ts';
 import {
   type Answer,
   adminCall,
@@ -18,9 +18,9 @@ import {
   SERVER,
   testYaml,
   type Who,
-} from '../../src/broker/testing/test-broker.ts';
+} from '../../../src/broker/testing/test-broker.ts';
 
-const ROOT = join(import.meta.dirname, '../..');
+const ROOT = join(import.meta.dirname, '../../..');
 const OPTIONS = { env: { ...process.env, NODE_PATH: join(ROOT, 'node_modules') } };
 const KEYS = ['root.key', 'audit.key', 'results.key'];
 

@@ -8,11 +8,11 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import { Problem } from '../../src/docker-api/problem.ts';
-import type { Reply } from '../../src/server/http/replies.ts';
-import type { RouteEntry } from '../../src/server/http/route.ts';
-import { ROUTES } from '../../src/server/routes.ts';
-import { splitVersion } from '../../src/server/version.ts';
+import { Problem } from '../../../src/docker-api/problem.ts';
+import type { Reply } from '../../../src/server/http/replies.ts';
+import type { RouteEntry } from '../../../src/server/http/route.ts';
+import { ROUTES } from '../../../src/server/routes.ts';
+import { splitVersion } from '../../../src/server/version.ts';
 
 export interface Overheard {
   /** Where the client connects. */

@@ -6,11 +6,11 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ACTORS, Actor } from '../e2e/actor.ts';
-import { type Installation, install } from '../e2e/installation.ts';
-import { scaled } from '../e2e/time-scale.ts';
-import { buildImage, dockerArchive } from '../images/build-image.ts';
-import { CLUSTER, databaseImage, SOCKETS } from '../images/database-image.ts';
+import { ACTORS, Actor } from '../../e2e/actor.ts';
+import { type Installation, install } from '../../e2e/installation.ts';
+import { scaled } from '../../e2e/time-scale.ts';
+import { buildImage, dockerArchive } from '../../images/build-image.ts';
+import { CLUSTER, databaseImage, SOCKETS } from '../../images/database-image.ts';
 import { type Overheard, overhear } from './overheard.ts';
 
 const IMAGE = 'localhost/a3s/databases:1';

@@ -11,9 +11,9 @@ import { request } from 'node:http';
 import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { finish } from '../e2e/actor.ts';
+import { finish } from '../../e2e/actor.ts';
+import type { EngineService } from '../../peers/engine-service.ts';
 import type { ComposeEngine } from './application.ts';
-import type { EngineService } from './engine-service.ts';
 
 const HEALTH_MS = 1000;
 

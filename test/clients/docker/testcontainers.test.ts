@@ -11,9 +11,9 @@ import {
   Wait,
 } from 'testcontainers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ACTORS, Actor } from '../e2e/actor.ts';
-import { BUSYBOX, type Installation, install } from '../e2e/installation.ts';
-import { scaled } from '../e2e/time-scale.ts';
+import { ACTORS, Actor } from '../../e2e/actor.ts';
+import { BUSYBOX, type Installation, install } from '../../e2e/installation.ts';
+import { scaled } from '../../e2e/time-scale.ts';
 import { type Overheard, overhear } from './overheard.ts';
 
 /** What it waits for has two minutes, whatever else the host is busy with. */

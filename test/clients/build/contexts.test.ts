@@ -14,17 +14,20 @@ import { createServer } from 'node:http';
 import type { AddressInfo, LookupFunction } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readBootSet } from '../../src/boot/bootset.ts';
-import { readConfig } from '../../src/config.ts';
-import { openDownloads } from '../../src/registry/downloads.ts';
-import { openRegistry } from '../../src/registry/open-registry.ts';
-import { type StartedRegistry, startRegistry } from '../../src/registry/testing/start-registry.ts';
-import { openTrust } from '../../src/server/home/open-trust.ts';
-import { blocksOf, putProgram, scriptOf } from '../docs/steps.ts';
-import { install } from '../e2e/installation.ts';
-import { makeRepository, serveGit } from '../e2e/support/git-site.ts';
-import { hostAddress } from '../e2e/support/host-address.ts';
-import { BuildHome, type Ran } from './build-home.ts';
+import { readBootSet } from '../../../src/boot/bootset.ts';
+import { readConfig } from '../../../src/config.ts';
+import { openDownloads } from '../../../src/registry/downloads.ts';
+import { openRegistry } from '../../../src/registry/open-registry.ts';
+import {
+  type StartedRegistry,
+  startRegistry,
+} from '../../../src/registry/testing/start-registry.ts';
+import { openTrust } from '../../../src/server/home/open-trust.ts';
+import { blocksOf, putProgram, scriptOf } from '../../docs/steps.ts';
+import { install } from '../../e2e/installation.ts';
+import { makeRepository, serveGit } from '../../e2e/support/git-site.ts';
+import { hostAddress } from '../../e2e/support/host-address.ts';
+import { BuildHome, type Ran } from './home.ts';
 
 /** It has no files of a context. */
 const ALONE = 'FROM scratch\nLABEL made=alone\n';
@@ -221,7 +224,7 @@ RUN exit 1
 });
 
 it('docs/boxes/build.md builds, pushes, signs and measures for a confidential box', async () => {
-  const text = readFileSync(join(import.meta.dirname, '../../docs/boxes/build.md'), 'utf8');
+  const text = readFileSync(join(import.meta.dirname, '../../../docs/boxes/build.md'), 'utf8');
   const [, section = ''] = text.split('\n## For a confidential box\n');
   const [steps = ''] = blocksOf(section, '');
   const host = `registry.example:${registry.host.split(':')[1]}`;

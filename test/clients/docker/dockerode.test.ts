@@ -4,8 +4,8 @@ import { PassThrough, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ACTORS, Actor } from '../e2e/actor.ts';
-import { BUSYBOX, type Installation, install } from '../e2e/installation.ts';
+import { ACTORS, Actor } from '../../e2e/actor.ts';
+import { BUSYBOX, type Installation, install } from '../../e2e/installation.ts';
 import { type Overheard, overhear } from './overheard.ts';
 
 /** Ends as the test asks, and prints that. */

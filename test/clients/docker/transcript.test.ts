@@ -4,16 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { docker } from '../../src/server/testing/docker.ts';
-import { ACTORS, Actor } from '../e2e/actor.ts';
-import { type Installation, install } from '../e2e/installation.ts';
-import { SOAK } from '../e2e/soak.ts';
-import { scaled } from '../e2e/time-scale.ts';
-import { buildImage, busyboxImage, dockerArchive } from '../images/build-image.ts';
-import { CHAPTERS } from './docker-script.ts';
-import { startDockerdService } from './dockerd-service.ts';
-import type { EngineService } from './engine-service.ts';
-import { startPodmanService } from './podman-service.ts';
+import { docker } from '../../../src/server/testing/docker.ts';
+import { ACTORS, Actor } from '../../e2e/actor.ts';
+import { type Installation, install } from '../../e2e/installation.ts';
+import { SOAK } from '../../e2e/soak.ts';
+import { scaled } from '../../e2e/time-scale.ts';
+import { buildImage, busyboxImage, dockerArchive } from '../../images/build-image.ts';
+import { startDockerdService } from '../../peers/dockerd-service.ts';
+import type { EngineService } from '../../peers/engine-service.ts';
+import { startPodmanService } from '../../peers/podman-service.ts';
+import { CHAPTERS } from './script.ts';
 import { type Answer, type Command, take } from './transcript.ts';
 
 const HISTORY = [
