@@ -44,7 +44,7 @@ func TestAGuestIsPreparedForWhatTheHostAsksFor(t *testing.T) {
 			t.Errorf("%s: the host does not ask for %s", field, want)
 		}
 	}
-	if !strings.Contains(source("engine/engine.ts"), "changes: '"+expectedSerial+"'") {
+	if !strings.Contains(source("engine/vm/slots.ts"), "changes: '"+expectedSerial+"'") {
 		t.Errorf("the writable layer is not %q", expectedSerial)
 	}
 }
