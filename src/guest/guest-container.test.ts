@@ -30,14 +30,16 @@ const pod: PodSpec = {
 class Recorder implements RequestConnection {
   readonly version: number;
   readonly asked: string[] = [];
+  body: unknown;
   answer: unknown;
 
   constructor(version = 12) {
     this.version = version;
   }
 
-  async call<T>(method: string, path: string, _body: unknown, schema: z.ZodType<T>): Promise<T> {
+  async call<T>(method: string, path: string, body: unknown, schema: z.ZodType<T>): Promise<T> {
     this.asked.push(`${method} ${path}`);
+    this.body = body;
     return schema.parse(this.answer);
   }
 
@@ -92,6 +94,28 @@ it('lists the containers of a pod, and refuses an agent that knows no pods', asy
   await expect(older.putPod(pod)).rejects.toMatchObject({ code: 'agent-failed' });
   await expect(older.containers()).rejects.toMatchObject({ code: 'agent-failed' });
   expect(() => older.container('c1')).toThrow('speaks protocol 11: pods came with protocol 12');
+});
+
+it('sends the IPv6 of a pod to agents that give it, and all else to those before', async () => {
+  const nic: Extract<PodSpec['network'], { kind: 'nic' }> = {
+    kind: 'nic',
+    ...{ mac: '02:00:00:00:00:02', mtu: 1500, address: '10.0.0.2', prefixLength: 24 },
+    ...{ gateway: '10.0.0.1', nameservers: [], search: [] },
+  };
+  const ipv6 = { address: 'fd00::2', prefixLength: 64, router: 'fe80::1', routerMac: nic.mac };
+  const sent = async (version: number, network: PodSpec['network']) => {
+    const connection = new Recorder(version);
+    connection.answer = { spec: DIGEST };
+    const guest = new Guest(connection as unknown as GuestConnection);
+    await guest.putPod({ ...pod, network });
+    return [guest.givesPodsIpv6, connection.body];
+  };
+  const dual = { ...nic, ipv6 };
+  expect(PodSpec.parse({ ...pod, network: dual })).toEqual({ ...pod, network: dual });
+  expect(await sent(22, dual)).toEqual([true, { ...pod, network: dual }]);
+  expect(await sent(21, dual)).toEqual([false, { ...pod, network: nic }]);
+  expect(await sent(21, nic)).toEqual([false, { ...pod, network: nic }]);
+  expect(await sent(21, { kind: 'none' })).toEqual([false, pod]);
 });
 
 it('reads in specs of pod and container what the agent reads', () => {

@@ -209,12 +209,19 @@ export class Guest extends GuestBox {
 
   /**
    * Sends the spec of a pod in place of a box spec, once: the guest has containers then. Returns
-   * the digest of the bytes that arrived. Protocol 12.
+   * the digest of the bytes that arrived. Protocol 12. An agent that gives pods no IPv6 refuses
+   * unknown fields, so the spec is sent to it without that.
    */
   async putPod(spec: PodSpec, signal?: AbortSignal): Promise<string> {
     expectProtocol(this.#connection, 12, 'pods');
     const options = { signal, deadlineMs: SETUP_MS };
-    return (await this.#connection.call('PUT', '/v1/pod', spec, SpecTaken, options)).spec;
+    const document = this.givesPodsIpv6 ? spec : withoutIpv6(spec);
+    return (await this.#connection.call('PUT', '/v1/pod', document, SpecTaken, options)).spec;
+  }
+
+  /** Whether the pod has the IPv6 address of its spec. Protocol 22. */
+  get givesPodsIpv6(): boolean {
+    return this.speaks(22);
   }
 
   /** The containers of a pod: what a new host needs to adopt it. Protocol 12. */
@@ -260,4 +267,10 @@ export class Guest extends GuestBox {
   close(): void {
     this.#connection.destroy();
   }
+}
+
+function withoutIpv6(spec: PodSpec): PodSpec {
+  if (spec.network.kind === 'none') return spec;
+  const { ipv6: _, ...network } = spec.network;
+  return { ...spec, network };
 }

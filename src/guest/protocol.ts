@@ -14,7 +14,7 @@ import { digestText } from '../oci/digest-text.ts';
 const TEES = ['snp', 'simulated'] as const;
 
 /** The versions that this host speaks. */
-export const PROTOCOL = { minimum: 1, maximum: 21 } as const;
+export const PROTOCOL = { minimum: 1, maximum: 22 } as const;
 
 /** The header that carries the negotiated version on every request but `hello`. */
 export const PROTOCOL_HEADER = 'a3s-protocol';

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   mkdirSync,
   mkdtempSync,
@@ -10,7 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -241,8 +242,9 @@ it('mounts what kubelet mounts, and gives a pod of a pool an address of its node
   const cni = {
     ...{ cniVersion: '1.0.0', name: 'pods', type: 'bridge', bridge: BRIDGE, isGateway: true },
     ipam: {
-      ...{ type: 'host-local', dataDir: join(node, 'ipam'), subnet: '10.213.7.0/24' },
-      routes: [{ dst: '0.0.0.0/0' }],
+      ...{ type: 'host-local', dataDir: join(node, 'ipam') },
+      ranges: ['10.213.7.0/24', 'fd00:213:7::/64'].map((subnet) => [{ subnet }]),
+      routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
     },
   };
   writeFileSync(join(node, 'cni/10-pods.conf'), JSON.stringify(cni));
@@ -268,7 +270,9 @@ it('mounts what kubelet mounts, and gives a pod of a pool an address of its node
   const { podSandboxId } = await client.call(runPodSandbox, { config: { metadata } });
   const { status, info } = await client.call(podSandboxStatus, { podSandboxId, verbose: true });
   expect(JSON.parse(info['info'] ?? '')).toMatchObject({ vm: { start: 'pool' } });
-  expect(status?.network).toMatchObject({ ip: '10.213.7.2' });
+  expect(status?.network).toMatchObject({
+    ...{ ip: '10.213.7.2', additionalIps: [{ ip: 'fd00:213:7::2' }] },
+  });
   const web = await create(
     podSandboxId,
     'web',
@@ -279,7 +283,10 @@ it('mounts what kubelet mounts, and gives a pod of a pool an address of its node
   // Its mounts are in the namespace of the pod's file server.
   const mounted = readFileSync('/proc/self/mountinfo', 'utf8');
   expect(mounted).not.toContain(`${actor.runtimeDir}/pod-mounts`);
-  expect(await answerOf('10.213.7.2', 80)).toBe('hello\n');
+  for (const address of ['10.213.7.2', 'fd00:213:7::2']) {
+    expect(await answerOf(address, 80)).toBe('hello\n');
+  }
+  expect(await callerOf(web, 'fd00:213:7::1')).toBe('fd00:213:7::2');
   expect(await exec(web, 'nc 10.213.7.1 1; ip route')).toContain('default via 10.213.7.1');
   expect(readFileSync(join(node, 'empty/file'), 'utf8')).toBe('there\n');
   const resources = { memoryLimitInBytes: 2n ** 26n };
@@ -311,7 +318,9 @@ it('mounts what kubelet mounts, and gives a pod of a pool an address of its node
   expect(readFileSync(join(node, 'empty/copy'), 'utf8')).toBe('there\n');
 
   await client.call(removePodSandbox, { podSandboxId });
-  expect(readdirSync(join(node, 'ipam/pods')).filter((name) => name.startsWith('10.'))).toEqual([]);
+  expect(readdirSync(join(node, 'ipam/pods')).filter((name) => /^(10\.|fd)/.test(name))).toEqual(
+    [],
+  );
   // A microVM for the pool may have been starting when it was removed.
   await until('no mount point is left', async () => {
     return !readdirSync(actor.runtimeDir).includes('pod-mounts');
@@ -335,4 +344,17 @@ async function answerOf(host: string, port: number): Promise<string> {
     return text !== '';
   });
   return text;
+}
+
+/** The address from which a pod calls the node at an address of IPv6. */
+async function callerOf(containerId: string, host: string): Promise<string> {
+  const server = createServer((socket) => socket.end(`${socket.remoteAddress}`));
+  server.listen(0, host);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  try {
+    return await exec(containerId, `nc ${host} ${port} </dev/null`);
+  } finally {
+    server.close();
+  }
 }

@@ -22,6 +22,9 @@ import { GUEST_NETWORK } from '../../src/engine/network.ts';
 import { CniNetworks } from '../../src/networks/cni/cni-networks.ts';
 import type { FixedGuest, PodAttachment } from '../../src/networks/cni/pod-networks.ts';
 import { makeNamespace, removeNamespace } from '../../src/networks/host/namespace.ts';
+import { GATEWAY_MAC } from '../../src/networks/host/routed.ts';
+import { formatAddress6 } from '../../src/networks/ipv6.ts';
+import { FORGED, icmp6Frame, OF_NEIGHBOURS, udp6Frame } from './frames.ts';
 
 /** Of Debian's containernetworking-plugins. */
 const PLUGINS = '/usr/lib/cni';
@@ -110,9 +113,10 @@ describe.runIf(process.geteuid?.() === 0)('the network of pods, by plugins of CN
 
   it('leads packets of the node to the guest, and from it those of its own address alone', async () => {
     configure();
-    const { ipv4, addresses, mtu, tap } = await attach(web);
+    const { ipv4, ipv6, addresses, mtu, tap } = await attach(web);
     expect(ipv4).toEqual({ address: '10.89.7.2', prefixLength: 24, gateway: '10.89.7.1' });
-    expect([addresses, mtu]).toEqual([['10.89.7.2'], 1400]);
+    expect(ipv6).toEqual({ address: 'fd00:89:7::2', prefixLength: 64 });
+    expect([addresses, mtu]).toEqual([['10.89.7.2', 'fd00:89:7::2'], 1400]);
     // A node that answers with what it was sent, and tells who sent it.
     const program = `const s = require('dgram').createSocket('udp4');
       s.on('message', (m, from) => { console.log(from.address + ' ' + m); s.close(); });
@@ -124,8 +128,38 @@ describe.runIf(process.geteuid?.() === 0)('the network of pods, by plugins of CN
     writeSync(tap, frame({ from: '10.89.7.2', to: '10.89.7.1', text: 'genuine' }));
     expect(String((await said)[0])).toBe('10.89.7.2 genuine\n');
     await once(node, 'close');
+  });
+
+  it('leads packets of IPv6 as well, and answers neighbours that ask for the guest’s address', async () => {
+    configure();
+    const { tap } = await attach(web);
     expect(inPod(web, 'ip', '-6', 'route', 'get', '2001:db8::1')).toContain('via fd00:89:7::1');
-    expect(inPod(web, 'ip', '-6', 'route', 'get', 'fd00:89:7::2')).toContain('dev tap0');
+    const [own, gateway] = ['fd00:89:7::2', 'fd00:89:7::1'];
+    // The node may have its own address when nobody else has claimed it.
+    const tentative = () => onNode('ip', '-6', 'addr', 'show', 'dev', 'pods0', 'tentative');
+    await expect.poll(tentative, { timeout: 10_000 }).toBe('');
+    const program = `const s = require('dgram').createSocket('udp6');
+      s.on('message', (m, from) => { console.log(from.address + ' ' + m.length); s.close(); });
+      s.bind(7, '${gateway}', () => s.send('hello', 9, '${own}'));`;
+    const node = spawn('nsenter', [`--net=${at('node')}`, process.execPath, '-e', program]);
+    const said = once(node.stdout, 'data');
+    expect(await received6(tap)).toEqual({ to: own, text: 'hello' });
+    const route = { to: gateway, mac: MAC, toMac: GATEWAY_MAC };
+    const { neighbourAdvertisement: type } = OF_NEIGHBOURS;
+    const write = (bytes: Buffer) => writeSync(tap, Buffer.concat([Buffer.alloc(HEADER), bytes]));
+    write(udp6Frame(7, { ...route, from: 'fd00:89:7::9' }));
+    write(udp6Frame(7, { ...route, from: own, mac: FORGED }));
+    write(icmp6Frame({ ...route, type, from: own, about: gateway }));
+    write(udp6Frame(7, { ...route, from: own }));
+    expect(String((await said)[0])).toBe(`${own} 1\n`);
+    await once(node, 'close');
+    expect(inPod(web, 'ip', '-6', 'neigh')).not.toContain(FORGED);
+    const asked = ['-6', 'neigh', 'show', own, 'dev', 'pods0'] as const;
+    const [hardware = ''] = /lladdr \S+/.exec(onNode('ip', ...asked)) ?? [];
+    // The node asks again, this time the address itself.
+    const probed = ['dev', 'pods0', ...hardware.split(' '), 'nud', 'probe'];
+    onNode('ip', '-6', 'neigh', 'change', own, ...probed);
+    await expect.poll(() => onNode('ip', ...asked)).toContain('REACHABLE');
   });
 
   it.each([
@@ -351,6 +385,16 @@ async function received(tap: PodAttachment['tap']) {
     if (packet[9] !== 17) continue;
     const [from, to] = [packet.subarray(12, 16), packet.subarray(16, 20)].map(dotted);
     return { from, to, text: packet.subarray(28, packet.readUInt16BE(2)).toString() };
+  }
+}
+
+/** The first UDP packet of IPv6 that comes to the guest. */
+async function received6(tap: PodAttachment['tap']) {
+  for (;;) {
+    const packet = await nextFrame(tap, 0x86dd);
+    if (packet[6] !== 17) continue;
+    const to = formatAddress6(BigInt(`0x${packet.toString('hex', 24, 40)}`));
+    return { to, text: packet.subarray(48, 40 + packet.readUInt16BE(4)).toString() };
   }
 }
 

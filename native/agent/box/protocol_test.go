@@ -24,14 +24,14 @@ func TestHelloNeedsNoVersion(t *testing.T) {
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	if err != nil || !strings.HasPrefix(string(text), `{"protocol":{"minimum":1,"maximum":21},"agent":"test","kernel":"`) {
+	if err != nil || !strings.HasPrefix(string(text), `{"protocol":{"minimum":1,"maximum":22},"agent":"test","kernel":"`) {
 		t.Errorf("got %s, %v", text, err)
 	}
 }
 
 func TestEveryOtherRouteNeedsAVersion(t *testing.T) {
 	h := fresh(t)
-	for _, version := range []string{"", "0", "22", "010", "01", "1.0", "x"} {
+	for _, version := range []string{"", "0", "23", "010", "01", "1.0", "x"} {
 		request, err := http.NewRequest("GET", "http://guest/v1/state", nil)
 		if err != nil {
 			t.Fatal(err)

@@ -20,7 +20,7 @@ const (
 // Protocol versions that this agent speaks.
 const (
 	minProtocol = 1
-	maxProtocol = 21
+	maxProtocol = 22
 	// minConfidential is the first that knows of confidential guests.
 	minConfidential = 3
 	// minFrozen is the first that has a code of its own for a box that is frozen.

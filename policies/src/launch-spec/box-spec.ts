@@ -308,11 +308,10 @@ export const Nic = z.strictObject({
     .optional(),
 });
 
-const Network = z.discriminatedUnion('kind', [
-  /** Loopback only. */
-  z.strictObject({ kind: z.literal('none') }),
-  Nic,
-]);
+/** No network device but the loopback. */
+export const Loopback = z.strictObject({ kind: z.literal('none') });
+
+const Network = z.discriminatedUnion('kind', [Loopback, Nic]);
 
 export const BoxSpec = z.strictObject({
   schema: z.literal(BOX_SPEC_SCHEMA),

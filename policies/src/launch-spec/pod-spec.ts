@@ -5,7 +5,7 @@
  * @module
  */
 import * as z from 'zod';
-import { BoxSpec, Resources } from './box-spec.ts';
+import { BoxSpec, Loopback, Nic, Resources } from './box-spec.ts';
 import { shmBytes } from './tmpfs.ts';
 
 /** The value of `schema` in every document of a pod of this version. */
@@ -13,13 +13,29 @@ export const POD_SPEC_SCHEMA = 'a3s-box/pod-spec/v1';
 /** The value of `schema` in every document of a container of this version. */
 export const CONTAINER_SPEC_SCHEMA = 'a3s-box/container-spec/v1';
 
-const { hostname, network, hosts, domainname, sysctls } = BoxSpec.shape;
+const { hostname, hosts, domainname, sysctls } = BoxSpec.shape;
 const { rootfs, process, mounts, confinement, resources, init, directories, tmpfs } = BoxSpec.shape;
+
+/** The card of a pod. */
+const PodNic = Nic.extend({
+  /** Absent: none. Version 22 of the guest protocol. */
+  ipv6: z
+    .strictObject({
+      /** As RFC 5952 writes it. */
+      address: z.ipv6(),
+      prefixLength: z.int().min(8).max(126),
+      /** The way to all else, by a hardware address that the guest asks nobody for. */
+      router: z.ipv6(),
+      routerMac: Nic.shape.mac,
+    })
+    .optional(),
+});
 
 /** What the containers of a pod have in common. */
 export const PodSpec = z.strictObject({
   schema: z.literal(POD_SPEC_SCHEMA),
-  ...{ hostname, network, hosts, domainname, sysctls },
+  ...{ hostname, hosts, domainname, sysctls },
+  network: z.discriminatedUnion('kind', [Loopback, PodNic]),
   /** Limits of all containers together. */
   resources: Resources.omit({ ulimits: true }),
   /** The size of their `/dev/shm`. */

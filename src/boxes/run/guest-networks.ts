@@ -5,9 +5,7 @@
  */
 import { GUEST_NETWORK } from '../../engine/network.ts';
 import type { GuestNetworks } from '../../guest/networks.ts';
-import { GATEWAY_MAC } from '../../networks/host/routed.ts';
-import { ROUTER6 } from '../../networks/host/routed6.ts';
-import type { Endpoint } from '../../networks/network.ts';
+import { guestIpv6 } from '../../networks/host/guest-ipv6.ts';
 import type { Box, BoxDefinition } from '../record/box.ts';
 import type { BoxStore } from '../record/store.ts';
 import type { Services } from '../services/services.ts';
@@ -44,7 +42,7 @@ export function guestNetworks(
       {
         card: {
           ...{ device: `eth${card}`, mac, mtu: mtuIn(record), address, prefixLength },
-          ...(ipv6 === undefined ? {} : { ipv6: ipv6Of(ipv6) }),
+          ...(ipv6 === undefined ? {} : { ipv6: guestIpv6(ipv6) }),
           ...(linkLocal === undefined ? {} : { linkLocal }),
         },
         ...{ name: record.name, priority: gatewayPriority, internal: record.internal, gateway },
@@ -73,11 +71,6 @@ export function guestNetworks(
       ? { hosts: linkedHosts(rt, definition, boxLinkLines(rt, definition)) }
       : {}),
   };
-}
-
-/** The router is the host's side of the card. */
-function ipv6Of({ address, prefixLength }: NonNullable<Endpoint['ipv6']>) {
-  return { address, prefixLength, router: ROUTER6, routerMac: GATEWAY_MAC };
 }
 
 /** Its own network, which is Docker's `bridge`. */

@@ -272,6 +272,28 @@ describe('a pod in the network of the node', () => {
     await remove(id);
   });
 
+  it.each([
+    ['gives a guest the IPv6 address of the network, and names it in the status', 22, true],
+    ['names no IPv6 address of a guest whose agent gives it none', 21, false],
+  ])('%s', async (_, maximum, hasIpv6) => {
+    home.agentOptions = { protocol: { minimum: 1, maximum } };
+    home.podNetworks.ipv6 = { address: 'fd00:89::2', prefixLength: 64 };
+    const id = await run('dual');
+    const router = { router: 'fe80::1', routerMac: '9a:55:9a:55:9a:55' };
+    const { network } = home.agents.get(id)?.containers.pod ?? {};
+    expect(network).toMatchObject({ kind: 'nic', address: '10.89.0.2' });
+    expect(network).toHaveProperty('mtu', 1400);
+    expect(network && 'ipv6' in network ? network.ipv6 : undefined).toEqual(
+      hasIpv6 ? { ...home.podNetworks.ipv6, ...router } : undefined,
+    );
+    const answer = await client.call(podSandboxStatus, { podSandboxId: id });
+    const additionalIps = hasIpv6 ? [{ ip: 'fd00:89::2' }] : [];
+    expect(answer.status?.network).toMatchObject({ ip: '10.89.0.2', additionalIps });
+    home.agentOptions = {};
+    home.podNetworks.ipv6 = undefined;
+    await remove(id);
+  });
+
   it('prefers the DNS servers of a pod’s configuration to those of the network', async () => {
     const id = await run('dns', { dnsConfig: { servers: ['10.0.0.10'], options: ['ndots:5'] } });
     const pod = home.agents.get(id)?.containers.pod;

@@ -38,8 +38,8 @@ async function request(
 test('the fake agent answers hello without a version, and nothing else', async () => {
   const connection = open(new FakeAgent());
   const hello = await request(connection, 'GET', '/v1/hello', undefined, '');
-  expect(hello).toMatchObject({ status: 200, body: { protocol: { minimum: 1, maximum: 21 } } });
-  const state = await request(connection, 'GET', '/v1/state', undefined, '22');
+  expect(hello).toMatchObject({ status: 200, body: { protocol: { minimum: 1, maximum: 22 } } });
+  const state = await request(connection, 'GET', '/v1/state', undefined, '23');
   expect(state).toMatchObject({ status: 426, body: { error: { code: 'protocol-unsupported' } } });
 });
 

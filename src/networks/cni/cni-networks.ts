@@ -293,18 +293,19 @@ async function guestPlace(
     const chain = { command: 'ADD', type: 'of the network' } as const;
     throw pluginFailed(chain, 'the pod has no IPv4 address');
   }
-  const { ipv4, address6 } = found;
+  const { ipv4 } = found;
+  // The addresses of a guest that has its own are of IPv4.
+  const ipv6 = guest === undefined ? found.ipv6 : undefined;
   const { nameservers: all = [], domain, search = [], options = [] } = result.dns ?? {};
   const nameservers = all.filter((server) => isIPv4(server));
   const { address } = ipv4;
   const mtu =
     guest === undefined
-      ? await routePod(namespace, { address, address6, mac })
+      ? await routePod(namespace, { address, address6: ipv6?.address, mac })
       : await translatePod(namespace, { address, mac, guest, nameserver: nameservers[0] });
   return {
-    ...{ mtu, ipv4, options, nameservers },
-    // The agent gives a pod no IPv6 address, so none is promised.
-    addresses: [address],
+    ...{ mtu, ipv4, ipv6, options, nameservers },
+    addresses: ipv6 === undefined ? [address] : [address, ipv6.address],
     search: domain === undefined || domain === '' ? search : [domain, ...search],
   };
 }

@@ -56,6 +56,8 @@ export interface PodAddresses {
     readonly prefixLength: number;
     readonly gateway: string;
   };
+  /** Absent: none. */
+  readonly ipv6?: { readonly address: string; readonly prefixLength: number } | undefined;
   /** All addresses that lead to the pod. */
   readonly addresses: readonly string[];
   /** Of the network; empty: it names none. */

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIPv4 } from 'node:net';
 import * as z from 'zod';
 import { formatAddress, parseAddress, parseCidr } from '../ipv4.ts';
+import { contains6, formatAddress6, parseCidr6, readSubnet6 } from '../ipv6.ts';
 
 export const CniResult = z.looseObject({
   interfaces: z
@@ -34,7 +35,8 @@ export type CniResult = z.infer<typeof CniResult>;
 /** An address of each family; a pod has the first one that the plugins name. */
 export interface PodAddresses {
   readonly ipv4: { readonly address: string; readonly prefixLength: number; gateway: string };
-  readonly address6: string | undefined;
+  /** Undefined: none that a guest can have. */
+  readonly ipv6: { readonly address: string; readonly prefixLength: number } | undefined;
 }
 
 /** @returns undefined where no IPv4 address is among them */
@@ -45,10 +47,8 @@ export function podAddresses(result: CniResult, device: string): PodAddresses | 
   });
   const four = own.find(({ address }) => parseCidr(address) !== undefined);
   if (four === undefined) return undefined;
-  const six = own
-    .map(({ address }) => address.split('/')[0] ?? '')
-    .find((address) => isIPv6(address));
-  return { ipv4: onLink(four.address, four.gateway), address6: six };
+  const [six] = own.flatMap(({ address }) => hostAddress6(address) ?? []);
+  return { ipv4: onLink(four.address, four.gateway), ipv6: six };
 }
 
 /** The longest prefix that has room for a gateway and for the guest. */
@@ -72,5 +72,24 @@ function onLink(cidr: string, asked: string | undefined): PodAddresses['ipv4'] {
     address: formatAddress(address),
     prefixLength,
     gateway: formatAddress(isUsable ? given : other),
+  };
+}
+
+/** No host has one of these for others: the loopback, those of one link, and groups. */
+const NO_HOST6 = ['::/64', 'fe80::/10', 'ff00::/8'].map(readSubnet6);
+/** What a guest takes; others are of plugins that route, or no prefix of a link. */
+const PREFIXES6 = { shortest: 8, longest: 126, usual: 64 } as const;
+
+/** The guest has its way to the prefix by its router, whatever the plugins name. */
+function hostAddress6(cidr: string): PodAddresses['ipv6'] {
+  const found = parseCidr6(cidr);
+  if (found === undefined || NO_HOST6.some((subnet) => contains6(subnet, found.address))) {
+    return undefined;
+  }
+  const { shortest, longest, usual } = PREFIXES6;
+  const isUsable = found.bits >= shortest && found.bits <= longest;
+  return {
+    address: formatAddress6(found.address),
+    prefixLength: isUsable ? found.bits : usual,
   };
 }

@@ -29,7 +29,11 @@ export async function routePod(namespace: string, pod: RoutedPod): Promise<numbe
   const ipv6 =
     pod.address6 === undefined
       ? {}
-      : { 'conf/all/forwarding': 1, ...settings6(TAP), ...settings6(POD_DEVICE) };
+      : {
+          ...{ 'conf/all/forwarding': 1, ...settings6(TAP), ...settings6(POD_DEVICE) },
+          // Neighbours that ask the address itself are answered here, and not led to the guest.
+          'conf/all/proxy_ndp': 1,
+        };
   await forwardPackets(namespace, [TAP, POD_DEVICE], ipv6);
   const { address, address6, mac } = pod;
   await ipBatch(namespace, '-4', [
@@ -46,6 +50,7 @@ export async function routePod(namespace: string, pod: RoutedPod): Promise<numbe
     `route del local ${address6} dev ${POD_DEVICE} table local`,
     `route add ${address6}/128 dev ${TAP}`,
     `neigh add ${address6} lladdr ${mac} dev ${TAP} nud permanent`,
+    `neigh replace proxy ${address6} dev ${POD_DEVICE}`,
   ]);
   return mtu;
 }

@@ -20,6 +20,8 @@ export class FakePodNetworks implements PodNetworks {
   dns: Pick<PodAddresses, 'nameservers' | 'search' | 'options'> = {
     ...{ nameservers: ['10.96.0.10'], search: [], options: [] },
   };
+  /** What every pod has of IPv6. */
+  ipv6: PodAddresses['ipv6'];
   /** Thrown by every `detach`. */
   stuck: Error | undefined;
   /** What a pod waits for between its tap device and its addresses; absent: nothing. */
@@ -38,8 +40,10 @@ export class FakePodNetworks implements PodNetworks {
     const address = `10.89.0.${this.attached.size + 1}`;
     const joined = (async (): Promise<PodAddresses> => {
       await this.joining?.();
+      const { ipv6 } = this;
       return {
-        ...{ mtu: 1400, ...this.dns, addresses: [address] },
+        ...{ mtu: 1400, ...this.dns, ipv6 },
+        addresses: ipv6 === undefined ? [address] : [address, ipv6.address],
         ipv4: { address, prefixLength: 24, gateway: '10.89.0.1' },
       };
     })();

@@ -17,6 +17,7 @@ import type { GuestBoot } from '../../engine/vm/guest-boot.ts';
 import type { VmSpec } from '../../engine/vm/vm-spec.ts';
 import { A3sError } from '../../errors.ts';
 import type { PodAddresses, PodAttachment } from '../../networks/cni/pod-networks.ts';
+import { guestIpv6 } from '../../networks/host/guest-ipv6.ts';
 import type { TakenTemplate } from '../../templates/templates.ts';
 import type { PodDefinition } from '../record/pod.ts';
 import { validSpec } from '../valid-spec.ts';
@@ -77,7 +78,7 @@ export async function describePod(
 }
 
 interface Joined extends Pick<JoinedNetwork, 'nic' | 'hosts'> {
-  readonly network: () => Promise<JoinedNetwork['network']>;
+  readonly network: () => Promise<PodSpec['network']>;
 }
 
 async function networkOf(
@@ -96,8 +97,11 @@ async function networkOf(
     // The network publishes its ports.
     nic: { mac, ports: [], tap },
     network: async () => {
-      const { mtu, ipv4, ...resolver } = await joined;
-      return { kind: 'nic', mac, mtu, ...ipv4, ...podResolver(names, resolver) };
+      const { mtu, ipv4, ipv6, ...resolver } = await joined;
+      return {
+        ...{ kind: 'nic', mac, mtu, ...ipv4, ...podResolver(names, resolver) },
+        ...(ipv6 === undefined ? {} : { ipv6: guestIpv6(ipv6) }),
+      };
     },
     hosts: undefined,
   };

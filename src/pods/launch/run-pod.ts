@@ -13,6 +13,7 @@ import { now, timestamp } from '../../boxes/record/clock.ts';
 import { takenUids } from '../../boxes/record/taken-uids.ts';
 import { resolvePorts } from '../../boxes/start/probe-port.ts';
 import { GUEST_NETWORK } from '../../engine/network.ts';
+import type { PodAddresses } from '../../networks/cni/pod-networks.ts';
 import { podLaunchSpec } from '../confidential/pod-launch-spec.ts';
 import type { PodHost } from '../pod-host.ts';
 import { podDirectory, podsDirectory } from '../record/directories.ts';
@@ -114,11 +115,21 @@ async function startPod(
   try {
     const running = await launchPod(rt, pod, places, pooled, signal);
     const joined = await attached?.joined;
-    return { running, addresses: joined?.addresses, shared };
+    const addresses = joined && (await addressesOf(running, joined));
+    return { running, addresses, shared };
   } finally {
     // The VMM has its own, or was not started.
     if (attached !== undefined) closeSync(attached.tap);
   }
+}
+
+/** What its network has given to the pod, and the agent to its guest. */
+async function addressesOf(
+  running: RunningPod,
+  { addresses, ipv6 }: PodAddresses,
+): Promise<readonly string[]> {
+  if (ipv6 === undefined || (await running.guest()).givesPodsIpv6) return addresses;
+  return addresses.filter((address) => address !== ipv6.address);
 }
 
 /** In the network that pods share, where its record says so. */

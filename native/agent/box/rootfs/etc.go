@@ -51,6 +51,9 @@ func hosts(hostname string, spec *spec.Spec) string {
 	if network.Address != nil {
 		text += *network.Address + "\t" + HostNames(hostname, spec.Domainname) + "\n"
 	}
+	if network.IPv6 != nil {
+		text += network.IPv6.Address + "\t" + HostNames(hostname, spec.Domainname) + "\n"
+	}
 	return text
 }
 

@@ -25,6 +25,10 @@ func TestFilesOfTheNetworkAreWrittenFromTheSpec(t *testing.T) {
 	if got := hosts("box1", box); !strings.HasSuffix(got, "\n10.1.2.3\tdb\nfd00::1\tsix\n10.0.2.15\tbox1\n") {
 		t.Errorf("got %q", got)
 	}
+	box.Network.IPv6 = &spec.IPv6{Address: "fd00::15"}
+	if got := hosts("pod1", box); !strings.HasSuffix(got, "\n10.0.2.15\tpod1\nfd00::15\tpod1\n") {
+		t.Errorf("got %q", got)
+	}
 	box.Network = spec.Network{Kind: spec.NetworkNone}
 	if got := hosts("box1", box); !strings.HasSuffix(got, "\nfd00::1\tsix\n") {
 		t.Errorf("got %q", got)

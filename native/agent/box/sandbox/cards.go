@@ -75,8 +75,7 @@ func (s *Sandbox) SetNetworks(wanted *spec.Networks, hostname string, domain *st
 
 // isAddressed says whether a card has the addresses that are wanted.
 func (c card) isAddressed(wanted *spec.Card) bool {
-	same6 := c.ipv6 == nil && wanted.IPv6 == nil || c.ipv6 != nil && wanted.IPv6 != nil && *c.ipv6 == *wanted.IPv6
-	return same6 && slices.Equal(c.linkLocal, linkLocalOf(wanted)) && c.address == ipv4(wanted.Address) && c.prefixLength == int(wanted.PrefixLength)
+	return c.ipv6.Equal(wanted.IPv6) && slices.Equal(c.linkLocal, linkLocalOf(wanted)) && c.address == ipv4(wanted.Address) && c.prefixLength == int(wanted.PrefixLength)
 }
 
 func linkLocalOf(config *spec.Card) []string {
@@ -117,7 +116,7 @@ func (n *Network) present() map[string]card {
 	if n.cards == nil {
 		n.cards = map[string]card{}
 		if n.index != 0 {
-			n.cards[nicName] = card{n.index, *n.config.MAC, ipv4(*n.config.Address), int(*n.config.PrefixLength), nil, nil}
+			n.cards[nicName] = card{n.index, *n.config.MAC, ipv4(*n.config.Address), int(*n.config.PrefixLength), n.config.IPv6, nil}
 		}
 	}
 	return n.cards
@@ -155,7 +154,7 @@ func (s *Sandbox) addCard(n *Network, config *spec.Card, index int) error {
 		return fail(err)
 	}
 	if config.IPv6 != nil {
-		if err := n.addIPv6(config, index); err != nil {
+		if err := n.addIPv6(config.Device, config.IPv6, index); err != nil {
 			return fail(err)
 		}
 	}

@@ -25,18 +25,18 @@ var ipv6Settings = [][2]string{
 
 // addIPv6 gives a card its IPv6 address, and the way to the prefix by a router that is known. What
 // fails halfway can be repeated.
-func (n *Network) addIPv6(config *spec.Card, index int) error {
+func (n *Network) addIPv6(device string, config *spec.IPv6, index int) error {
 	// Outside of the box, where /proc/sys is read-only.
 	without := startThread()
 	defer without.end()
-	if err := without.do(func() error { return n.allowIPv6(config.Device) }); err != nil {
+	if err := without.do(func() error { return n.allowIPv6(device) }); err != nil {
 		return err
 	}
-	own, router, prefix := ipv6Parts(config.IPv6)
-	length := int(config.IPv6.PrefixLength)
+	own, router, prefix := ipv6Parts(config)
+	length := int(config.PrefixLength)
 	for _, step := range []func() error{
 		func() error { return n.inside.AddAddress6(index, own, length) },
-		func() error { return n.inside.AddNeighbor6(index, router, parseMAC(config.IPv6.RouterMAC)) },
+		func() error { return n.inside.AddNeighbor6(index, router, parseMAC(config.RouterMAC)) },
 		func() error { return n.inside.AddRoute6(index, prefix, length, router) },
 	} {
 		if err := step(); err != nil && !errors.Is(err, syscall.EEXIST) {
@@ -44,6 +44,22 @@ func (n *Network) addIPv6(config *spec.Card, index int) error {
 		}
 	}
 	return nil
+}
+
+// replaceIPv6 gives eth0 another IPv6 address, and the way out that belongs to it; nil is none.
+func (n *Network) replaceIPv6(before, wanted *spec.IPv6) error {
+	if before.Equal(wanted) {
+		return nil
+	}
+	if err := n.removeIPv6(card{index: n.index, ipv6: before}); err != nil {
+		return err
+	}
+	if wanted != nil {
+		if err := n.addIPv6(nicName, wanted, n.index); err != nil {
+			return err
+		}
+	}
+	return n.setGateway6(card{index: n.index, ipv6: wanted})
 }
 
 // allowIPv6 runs on a thread of its own: the files are those of the thread's network namespace.

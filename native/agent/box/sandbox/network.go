@@ -114,9 +114,10 @@ func (s *Sandbox) takeCard(n *Network, config *spec.Network, device NIC) error {
 	})
 }
 
-// reconfigure gives eth0 another address and gateway. The device stays up and in its namespace:
-// Linux 6.12 locks up when a virtio network device is taken down or moved while its announcement
-// after a resume is pending. Guests of templates made by the present host announce none.
+// reconfigure gives eth0 other addresses and another gateway. The device stays up and in its
+// namespace: Linux 6.12 locks up when a virtio network device is taken down or moved while its
+// announcement after a resume is pending. Guests of templates made by the present host announce
+// none.
 func (n *Network) reconfigure(config *spec.Network) error {
 	if n.config.EqualButMAC(config) {
 		return nil
@@ -141,6 +142,7 @@ func (n *Network) reconfigure(config *spec.Network) error {
 			// Last, since the routes of a device go with its last address.
 			return n.inside.RemoveAddress(n.index, ipv4(*before.Address), int(*before.PrefixLength))
 		},
+		func() error { return n.replaceIPv6(before.IPv6, config.IPv6) },
 	} {
 		if err := step(); err != nil {
 			return &layers.DeviceError{Kind: "network device", Name: nicName, Cause: err}
@@ -266,6 +268,7 @@ func (n *Network) configure() error {
 		announceWhenUp,
 		func() error { return n.inside.Up(n.index, uint32(*n.config.MTU)) },
 		func() error { return n.inside.AddDefaultRoute(n.index, ipv4(*n.config.Gateway)) },
+		func() error { return n.replaceIPv6(nil, n.config.IPv6) },
 		n.refuseLinkLocal,
 	} {
 		if err := step(); err != nil {

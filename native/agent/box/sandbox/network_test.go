@@ -53,7 +53,7 @@ func TestANetworkTakesACardInPlaceOfItsFirst(t *testing.T) {
 		return err
 	})
 	defer func() { _, _ = outside.Close(), syscall.Close(outsideNamespace) }()
-	take := func(mac, address, gateway string) {
+	take := func(mac, address, gateway string, ipv6 *spec.IPv6) {
 		t.Helper()
 		var card int
 		do(func() (err error) {
@@ -67,6 +67,7 @@ func TestANetworkTakesACardInPlaceOfItsFirst(t *testing.T) {
 		})
 		config := expectedNIC
 		config.MAC, config.Address, config.Gateway = &mac, &address, &gateway
+		config.IPv6 = ipv6
 		if err := s.takeCard(n, &config, NIC{index: card, mac: mac, outside: outside}); err != nil {
 			t.Fatal(err)
 		}
@@ -80,8 +81,9 @@ func TestANetworkTakesACardInPlaceOfItsFirst(t *testing.T) {
 			if got := ip("link", "show", "dev", "eth0"); !strings.Contains(got, mac) || !strings.Contains(got, "mtu 32700") || !strings.Contains(got, ",UP") {
 				t.Errorf("the card: %q", got)
 			}
-			if got := ip("-6", "address", "show", "dev", "eth0"); got != "" {
-				t.Errorf("IPv6: %q", got)
+			six, way := ip("-6", "address", "show", "dev", "eth0"), ip("-6", "route", "show", "default")
+			if ipv6 == nil && six+way != "" || ipv6 != nil && (!strings.Contains(six, " "+ipv6.Address+"/64 ") || !strings.HasPrefix(way, "default via fe80::1 dev eth0 ")) {
+				t.Errorf("IPv6: %q, %q", six, way)
 			}
 			if got := ip("-4", "route", "show", "default"); !strings.HasPrefix(got, "default via "+gateway+" dev eth0 ") {
 				t.Errorf("the way out: %q", got)
@@ -92,12 +94,12 @@ func TestANetworkTakesACardInPlaceOfItsFirst(t *testing.T) {
 			return nil
 		})
 	}
-	take("02:00:00:00:00:01", "10.0.2.15", "10.0.2.2")
+	take("02:00:00:00:00:01", "10.0.2.15", "10.0.2.2", nil)
 	do(func() error { ip("link", "delete", "eth0"); return nil })
 	if lost, err := n.hasLostCard(); !lost || err != nil {
 		t.Errorf("a card that is gone: lost %v, %v", lost, err)
 	}
-	take("02:42:0a:01:02:03", "10.1.2.3", "10.1.2.1")
+	take("02:42:0a:01:02:03", "10.1.2.3", "10.1.2.1", &spec.IPv6{Address: "fd00::3", PrefixLength: 64, Router: "fe80::1", RouterMAC: "9a:55:9a:55:9a:55"})
 	if n.index == 0 || *n.config.MAC != "02:42:0a:01:02:03" {
 		t.Errorf("the network has card %d with %v", n.index, *n.config.MAC)
 	}

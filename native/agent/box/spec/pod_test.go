@@ -7,7 +7,8 @@ import (
 )
 
 const examplePod = `{"schema":"a3s-box/pod-spec/v1","hostname":"pod1","network":{"kind":"nic","mac":"52:54:00:12:34:56","mtu":1500,
-"address":"10.0.2.15","prefixLength":24,"gateway":"10.0.2.2","nameservers":["10.0.2.3"],"search":["a.b"]},
+"address":"10.0.2.15","prefixLength":24,"gateway":"10.0.2.2","nameservers":["10.0.2.3"],"search":["a.b"],
+"ipv6":{"address":"fd00::15","prefixLength":64,"router":"fe80::1","routerMac":"9a:55:9a:55:9a:55"}},
 "hosts":[{"name":"db","address":"10.0.0.1"}],"resources":{"memoryBytes":1},"shmBytes":4096,"domainname":"example.com",
 "sysctls":[{"path":"net/core/somaxconn","value":"99"}],"privileged":false}`
 
@@ -30,7 +31,7 @@ func TestAContainerHasTheNamesAndTheNetworkOfItsPod(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Pod || c.Hostname != "pod1" || *c.Domainname != "example.com" || (*c.Hosts)[0].Name != "db" || *c.Network.Address != "10.0.2.15" ||
+	if c.Pod || c.Hostname != "pod1" || *c.Domainname != "example.com" || (*c.Hosts)[0].Name != "db" || *c.Network.Address != "10.0.2.15" || c.Network.IPv6.Address != "fd00::15" ||
 		c.ShmBytes != nil || c.Sysctls != nil || !*c.Init || *c.Resources.Pids != 3 || (*c.Directories)[0] != "/x" || (*c.Tmpfs)[0].Destination != "/t" ||
 		!slices.Equal(c.Serials(), []string{"c1-l0", "c1-changes"}) {
 		t.Errorf("got %+v", c)
@@ -63,6 +64,12 @@ func TestParsePodAndContainerRefuse(t *testing.T) {
 		"a pod's ulimits":        {readPod, examplePod, `"memoryBytes":1`, `"ulimits":[]`, "resources.ulimits: belongs to containers"},
 		"a pod's process":        {readPod, examplePod, `"hostname"`, `"process":{},"hostname"`, `unknown key "process"`},
 		"a setting of the guest": {readPod, examplePod, "net/core/somaxconn", "vm/overcommit_memory", "sysctls"},
+		"another spelling":       {readPod, examplePod, "fd00::15", "fd00:0::15", "network.ipv6.address: is not the IPv6 address of a host"},
+		"a prefix of one host":   {readPod, examplePod, `"prefixLength":64`, `"prefixLength":128`, "network.ipv6.prefixLength: must be from 8 to 126"},
+		"a router that is far":   {readPod, examplePod, "fe80::1", "fd00::1", "network.ipv6.router: is not a link-local IPv6 address"},
+		"a router of no device":  {readPod, examplePod, "9a:55:9a:55:9a:55", "9a", "network.ipv6.routerMac: is not a MAC address in lower case"},
+		"an MTU below IPv6's":    {readPod, examplePod, `"mtu":1500`, `"mtu":1279`, "network.mtu: is too small for IPv6"},
+		"IPv6 without a network": {readPod, examplePod, `"kind":"nic"`, `"kind":"none"`, "network: has keys that do not belong to none"},
 		"a pod for a container":  {readContainer, exampleContainer, "container-spec", "pod-spec", "schema: must be a3s-box/container-spec/v1"},
 		"a container's network":  {readContainer, exampleContainer, `"mounts"`, `"network":{"kind":"none"},"mounts"`, `unknown key "network"`},
 		"a container's volume": {readContainer, exampleContainer, `"kind":"virtiofs","tag":"c1-m0"`, `"kind":"disk","serial":"v"`,

@@ -173,6 +173,8 @@ type Network struct {
 	Search       *[]string `json:"search"`
 	// Options are of the resolver; nil is none.
 	Options *[]string `json:"options"`
+	// IPv6 belongs to pods; nil is none. A box has that of its cards, see Networks.
+	IPv6 *IPv6 `json:"ipv6"`
 }
 
 // Host is a name of /etc/hosts, and its address.

@@ -76,6 +76,7 @@ func TestParseSpecRefuses(t *testing.T) {
 		"a file outside of the mount": {`"a file"`, `"../x"`, "mounts[0].file: is not the name of a file"},
 		"a MAC in upper case":         {"52:54:00:12:34:56", "52:54:00:12:34:5A", "network.mac: is not a MAC address in lower case"},
 		"an IPv6 address":             {`"10.0.2.15"`, `"::1"`, "network.address: is not an IPv4 address"},
+		"IPv6 of a pod":               {`["a.b"]`, `["a.b"],"ipv6":{"address":"fd00::2","prefixLength":64,"router":"fe80::1","routerMac":"9a:55:9a:55:9a:55"}`, "network.ipv6: belongs to pods"},
 		"a mapped IPv4 address":       {`"10.0.2.15"`, `"::ffff:1.2.3.4"`, "network.address: is not an IPv4 address"},
 		"no network but keys of one":  {`"kind":"nic"`, `"kind":"none"`, "network: has keys that do not belong to none"},
 		"a NIC that lacks a key":      {`"mtu":1500,`, ``, "network: lacks a key"},

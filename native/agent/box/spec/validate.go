@@ -39,6 +39,7 @@ func Parse(data []byte) (*Spec, error) {
 	c.process(&spec.Process, "process.")
 	c.mounts(spec.Mounts)
 	c.network(&spec.Network)
+	c.that(spec.Network.IPv6 == nil, "network.ipv6", "belongs to pods")
 	c.hosts(spec.Hosts)
 	c.confinement(&spec.Confinement)
 	c.resources(&spec.Resources, "resources.")
@@ -173,6 +174,8 @@ func (c *checks) network(network *Network) {
 	c.that(isIPv4(*network.Address), "network.address", "is not an IPv4 address")
 	c.between(*network.PrefixLength, 1, 32, "network.prefixLength")
 	c.that(isIPv4(*network.Gateway), "network.gateway", "is not an IPv4 address")
+	c.ipv6(network.IPv6, "network.ipv6.")
+	c.that(network.IPv6 == nil || *network.MTU >= minMTU6, "network.mtu", "is too small for IPv6")
 	c.resolver(*network.Nameservers, *network.Search, network.Options, "network.")
 }
 
