@@ -87,10 +87,10 @@ export const LAUNCH_POLICY = 0x30000;
  * `tmpfs` and `shmBytes` with 3, sealing with 4, `volumes`, `broker` and `resource` with 5,
  * `counter`, `refresh` and `tokens` with 6, `egress` with 7, `key` of volumes with 8, `privileged`
  * with 9, `groups`, `oomScoreAdj`, `domainname` and `sysctls` with 10, `devices`, `deviceRules`,
- * `seccompProfile` and `changesBytes` with 11, `hosts` and `resolver` with 12, `hostNetworks`
- * with 13, `hostNames` with 14, launch specs of pods with 15.
+ * `seccompProfile` and `changesBytes` with 11, `hosts` and `resolver` with 12, `hostNetworks` with
+ * 13, `hostNames` with 14, launch specs of pods with 15, `secrets` of their containers with 16.
  */
-export const LAUNCH_SPEC_REVISION = 15;
+export const LAUNCH_SPEC_REVISION = 16;
 
 /** Where in the agent's module the programs are that become `/init`. */
 export const AGENT_PACKAGES = { plain: '.', confidential: './confidential' } as const;

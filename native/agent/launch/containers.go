@@ -82,7 +82,7 @@ func (c *container) TakeContainer(request []byte) (string, error) {
 	if err := c.claim(name, born, made); err != nil {
 		return "", err
 	}
-	if err := c.attach(born, made); err != nil {
+	if err := c.attach(made); err != nil {
 		return "", err
 	}
 	// Disks may take their time, and requests that are refused do not wait for them.
@@ -122,7 +122,7 @@ func (c *container) claim(name string, born *Born, made *spec.Spec) error {
 	return nil
 }
 
-func (c *container) attach(born *Born, made *spec.Spec) (err error) {
+func (c *container) attach(made *spec.Spec) (err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.gone {
@@ -134,7 +134,8 @@ func (c *container) attach(born *Born, made *spec.Spec) (err error) {
 	if made.Attachments, c.close, err = services.ForContainer(); err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(born.Spec.Secrets, isFile) {
+	// A container that gets no file has no file system for them either.
+	if !slices.ContainsFunc(c.view.Secrets, isFile) {
 		return nil
 	}
 	if c.files, err = secrets.NewFiles(); err != nil {
@@ -199,7 +200,11 @@ func (c *container) share(store *secrets.Store) (environment []string, err error
 	if c.gone {
 		return nil, box.ErrNoContainer
 	}
-	return store.Share(c.files, owner)
+	names := make([]string, len(c.view.Secrets))
+	for index, secret := range c.view.Secrets {
+		names[index] = secret.Name
+	}
+	return store.Share(c.files, owner, names)
 }
 
 // Leave lets go of what a container had that was removed. Its name is free then.

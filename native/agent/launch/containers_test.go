@@ -297,7 +297,7 @@ func TestEveryContainerHasTheSecretsOfThePodAndAgainAfterARestart(t *testing.T) 
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.offered.Secrets.Share(nil, users.User{}); err == nil {
+	if _, err := l.offered.Secrets.Share(nil, users.User{}, []string{"pin"}); err == nil {
 		t.Error("they are there")
 	}
 }

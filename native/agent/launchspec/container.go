@@ -176,12 +176,12 @@ func (s *Spec) container(index int, c *Container, env []string) *spec.Spec {
 	}
 }
 
-// OfContainer is the spec with the stop signal of one container, which is what a host may send to
-// it.
+// OfContainer is the spec with what is one container's: its stop signal, which is what a host may
+// send to it, and the secrets that it gets.
 func (s *Spec) OfContainer(name string) *Spec {
 	of := *s
 	if _, c := s.find(name); c != nil {
-		of.StopSignal = c.StopSignal
+		of.StopSignal, of.Secrets = c.StopSignal, s.secretsOf(c)
 	}
 	return &of
 }

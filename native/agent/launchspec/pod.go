@@ -57,6 +57,8 @@ type Container struct {
 	HostEnv *[]string `json:"hostEnv"`
 	// IgnoredMounts are where the host may ask for mounts, of which there are none; nil is nowhere.
 	IgnoredMounts *[]string `json:"ignoredMounts"`
+	// Secrets are the names of the secrets that it gets; nil is all of the pod.
+	Secrets *[]string `json:"secrets"`
 }
 
 // IsPod says whether the spec is that of a pod.
@@ -123,6 +125,7 @@ func (c *checks) container(s *Spec, of *Container, field string) {
 	c.resources(&of.Resources, field)
 	c.changes(&of.Rootfs, &of.Resources, field)
 	c.tmpfs(of.Tmpfs, field)
+	c.secretsOf(s, of, field)
 	c.ofHost(s, of, field)
 }
 
@@ -134,7 +137,7 @@ func (c *checks) ofHost(s *Spec, of *Container, field string) {
 		c.that(!taken[name], field+"process.env", "has a variable twice")
 		taken[name] = true
 	}
-	for _, secret := range s.Secrets {
+	for _, secret := range s.secretsOf(of) {
 		if variable := secret.Target.Variable; variable != nil {
 			c.that(!taken[*variable], field+"process.env", "has the variable of a secret")
 			taken[*variable] = true

@@ -16,6 +16,33 @@ func (s *Spec) Refreshes() bool {
 	return slices.ContainsFunc(s.Secrets, func(secret Secret) bool { return secret.Refresh != nil })
 }
 
+// secretsOf returns the secrets that a container gets.
+func (s *Spec) secretsOf(of *Container) []Secret {
+	if of.Secrets == nil {
+		return s.Secrets
+	}
+	var given []Secret
+	for _, secret := range s.Secrets {
+		if slices.Contains(*of.Secrets, secret.Name) {
+			given = append(given, secret)
+		}
+	}
+	return given
+}
+
+// secretsOf takes an empty list, which is the only way to say that a container gets no secret.
+func (c *checks) secretsOf(s *Spec, of *Container, field string) {
+	if of.Secrets == nil {
+		return
+	}
+	c.that(len(*of.Secrets) <= maxSecrets, field+"secrets", "has too many entries")
+	for _, name := range *of.Secrets {
+		known := slices.ContainsFunc(s.Secrets, func(secret Secret) bool { return secret.Name == name })
+		c.that(known, field+"secrets", "holds what is not the name of a secret of the pod")
+	}
+	c.that(ascending(*of.Secrets), field+"secrets", "must be sorted, each once")
+}
+
 func (c *checks) secrets(secrets []Secret) {
 	c.that(len(secrets) <= maxSecrets, "secrets", "has too many entries")
 	var names []string

@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"errors"
+	"slices"
 
 	"a3s.dev/box/agent/launchspec"
 	"a3s.dev/box/agent/users"
@@ -24,12 +25,13 @@ func (s *Store) HandOver(files *Files, owner users.User) (environment []string, 
 	}
 	s.files, s.owner = files, owner
 	defer s.forget()
-	return s.hand(files, owner)
+	return s.hand(files, owner, func(string) bool { return true })
 }
 
-// Share is HandOver for one of several processes, each of which has files of its own: the store
-// keeps the values for the others, until it is wiped.
-func (s *Store) Share(files *Files, owner users.User) (environment []string, err error) {
+// Share is HandOver of the secrets of these names to one of several processes, each of which has
+// files of its own: the store keeps the values for the others, until it is wiped. It waits for all
+// secrets, those of other names too. Files may be nil where none of the names is of a file.
+func (s *Store) Share(files *Files, owner users.User, names []string) (environment []string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == None {
@@ -38,12 +40,15 @@ func (s *Store) Share(files *Files, owner users.User) (environment []string, err
 	if s.state != Ready || s.ended {
 		return nil, ErrNotReady
 	}
-	return s.hand(files, owner)
+	return s.hand(files, owner, func(name string) bool { return slices.Contains(names, name) })
 }
 
 // hand is called with the lock.
-func (s *Store) hand(files *Files, owner users.User) (environment []string, err error) {
+func (s *Store) hand(files *Files, owner users.User, given func(name string) bool) (environment []string, err error) {
 	for _, entry := range s.entries {
+		if !given(entry.secret.Name) {
+			continue
+		}
 		target := entry.secret.Target
 		if target.Kind == launchspec.TargetEnv {
 			environment = append(environment, *target.Variable+"="+string(entry.value))

@@ -70,6 +70,9 @@ describe('parsePodLaunchSpec', () => {
     ['host-env-given', 'must have no variable that has a value'],
     ['secret-env-of-host', 'must have no variable that is a secret’s'],
     ['secret-refresh', 'must not be refreshed in a pod'],
+    ['container-secrets-twice', 'secrets: must be sorted, each once'],
+    ['container-secrets-unknown', 'must name no secret that the pod does not have'],
+    ['container-secrets-env-taken', 'must have no variable that is a secret’s'],
     ['seccomp-missing', 'must be there for the profile of that name'],
   ])('refuses the launch spec of a pod %s with the reason: %s', (name, reason) => {
     expect(() => parsePodLaunchSpec(vector(name))).toThrow(reason);
@@ -100,6 +103,8 @@ describe('parsePodLaunchSpec', () => {
       { ...web, tmpfs: undefined },
       { ...web, hostEnv: ['POD_IP'] },
       { ...web, ignoredMounts: ['/etc/hosts'] },
+      { ...web, secrets: [] },
+      { ...web, secrets: ['token'] },
     ];
     const texts = [FULL, ...others.map((other) => ({ ...FULL, containers: [db, other] }))].map(
       (spec) => podLaunchSpecText(PodLaunchSpec.parse({ ...spec, containers: byName(spec) })),

@@ -61,6 +61,15 @@ export const LaunchedContainer = z
       .max(64)
       .refine((paths) => ascending(paths), { error: 'must be sorted, each once' })
       .optional(),
+    /**
+     * Names of the pod's secrets that the container gets; none of them for an empty list. Absent is
+     * all. Since revision 16.
+     */
+    secrets: z
+      .array(z.string())
+      .max(64)
+      .refine((names) => ascending(names), { error: 'must be sorted, each once' })
+      .optional(),
   })
   .refine(
     ({ rootfs: { changesBytes = 0 }, resources: { memoryBytes = 0 } }) =>
@@ -86,7 +95,7 @@ export const PodLaunchSpec = z
     resources: resources.refine(({ ulimits }) => ulimits === undefined, {
       error: 'ulimits belong to containers',
     }),
-    /** Every container has all of them: a pod is trusted as a whole. */
+    /** Every container waits for all of them, and has those that its own `secrets` name. */
     secrets: secrets.refine((all) => all.every(({ refresh }) => refresh === undefined), {
       error: 'must not be refreshed in a pod',
     }),
@@ -117,14 +126,20 @@ export const PodLaunchSpec = z
     path: ['resolver'],
   })
   .refine(
-    ({ secrets, containers }) => {
-      const variables = secrets.flatMap(({ delivery }) =>
-        delivery.kind === 'env' ? [delivery.variable] : [],
-      );
-      return containers.every(({ process: { env }, hostEnv = [] }) =>
-        [...env.map(nameOf), ...hostEnv].every((name) => !variables.includes(name)),
-      );
-    },
+    ({ secrets, containers }) =>
+      containers.every(({ secrets: own = [] }) =>
+        own.every((name) => secrets.some((secret) => secret.name === name)),
+      ),
+    { error: 'must name no secret that the pod does not have', path: ['containers'] },
+  )
+  .refine(
+    ({ secrets, containers }) =>
+      containers.every(({ process: { env }, hostEnv = [], secrets: own }) => {
+        const variables = secrets.flatMap(({ name, delivery }) =>
+          delivery.kind === 'env' && own?.includes(name) !== false ? [delivery.variable] : [],
+        );
+        return [...env.map(nameOf), ...hostEnv].every((name) => !variables.includes(name));
+      }),
     { error: 'must have no variable that is a secret’s', path: ['containers'] },
   );
 /** A validated launch spec of a pod. */

@@ -57,9 +57,9 @@ export async function measurePod(
   const asked = await readOptions({ ...Object.fromEntries(own), [`${PREFIX}tee`]: tee });
   if (asked === undefined) throw new TypeError('its secure processor was named');
   checkOptions(asked);
-  const bootSet = await rt.boot.current();
-  await podBoot(rt, bootSet);
   const spec = await specOf(rt, manifest, asked);
+  const bootSet = await rt.boot.current();
+  await podBoot(rt, bootSet, spec);
   const text = podLaunchSpecText(spec);
   const measured = await measureLaunch(rt, {
     ...{ tee: asked.tee, spec: text },

@@ -93,9 +93,10 @@ async function describe(
 ): Promise<VmSpec> {
   const { id, identity, bootSet, ports, confidential } = pod;
   const { tee, specDigest } = confidential;
-  const boot = await podBoot(rt, bootSet);
+  const spec = podLaunchSpec(confidential);
+  const boot = await podBoot(rt, bootSet, spec);
   const { firmwarePath, kernelPath, initrdPath, vcpuType, policy } = boot;
-  const { resources, network } = podLaunchSpec(confidential);
+  const { resources, network } = spec;
   const { cpus, sparePorts } = confidentialPodShape(resources);
   const uplink = attached === undefined ? { ports } : { ports: [], tap: attached.tap };
   return {

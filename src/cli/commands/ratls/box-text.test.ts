@@ -23,15 +23,28 @@ it.each([
   },
 );
 
-it('says the image of each container of a pod', () => {
-  const containers = ['db', 'web'].map((name) => ({
-    name,
-    image: { manifestDigest: `sha256:${name}` },
+function textOfPod(more: Readonly<Record<string, object>>, secrets: readonly object[]): string {
+  const containers = Object.entries(more).map(([name, fields]) => ({
+    ...{ name, image: { manifestDigest: `sha256:${name}` } },
+    ...fields,
   }));
-  const common = { deployment: '', network: 'none', hostMay: [], secrets: [], sealing: 'none' };
-  const spec = { ...common, containers } as unknown as Peer['spec'];
+  const common = { deployment: '', network: 'none', hostMay: [], sealing: 'none' };
+  const spec = { ...common, secrets, containers } as unknown as Peer['spec'];
   const box = { instance: '1', specDigest: '2', measurement: '3', spec };
-  const text = describeBox(library, { accepted: true, checks: [], box } as unknown as BoxVerdict);
+  return describeBox(library, { accepted: true, checks: [], box } as unknown as BoxVerdict);
+}
+
+it('says the image of each container of a pod', () => {
+  const text = textOfPod({ db: {}, web: {} }, []);
   expect(text).toContain('Pod\n');
   expect(text).toMatch(/container db +sha256:db\n +container web +sha256:web\n/);
+});
+
+it('says the secrets of each container of a pod where one does not get all', () => {
+  const secrets = [{ name: 'pin' }, { name: 'token' }];
+  expect(textOfPod({ db: {}, web: {} }, secrets)).not.toContain('for db');
+  const own = { db: {}, init: { secrets: [] }, web: { secrets: ['pin', 'token'] } };
+  expect(textOfPod(own, secrets)).toMatch(
+    / secrets +pin, token\n +for db +all\n +for init +none\n +for web +pin, token\n/,
+  );
 });

@@ -42,6 +42,7 @@ function boxLines({ box }: BoxVerdict): readonly string[] {
     ['instance', instance],
     ['host may', spec.hostMay.join(', ') || 'nothing but end it'],
     ['secrets', secrets.join(', ') || 'none'],
+    ...secretsOfContainers(spec),
     ['sealing', sealingOf(spec)],
     ['egress', egressOf(spec)],
   ].map(([name, value]) => `  ${name}\t${value}`);
@@ -52,6 +53,15 @@ function boxLines({ box }: BoxVerdict): readonly string[] {
 function imagesOf(spec: Peer['spec']): string[][] {
   if ('image' in spec) return [['image', spec.image.manifestDigest]];
   return spec.containers.map(({ name, image }) => [`container ${name}`, image.manifestDigest]);
+}
+
+/** What each container of a pod gets, where not all of them get all. */
+function secretsOfContainers(spec: Peer['spec']): string[][] {
+  if ('image' in spec || spec.containers.every(({ secrets }) => secrets === undefined)) return [];
+  return spec.containers.map(({ name, secrets }) => [
+    `  for ${name}`,
+    secrets === undefined ? 'all' : secrets.join(', ') || 'none',
+  ]);
 }
 
 function sealingOf({ sealing, sealers = [] }: Peer['spec']): string {
