@@ -7,6 +7,7 @@ import { expect, it } from 'vitest';
 import { parseBroker } from '../box-options/broker.ts';
 import { parseSecretOptions } from '../box-options/secret.ts';
 import { HANDLERS, teeOf } from './handlers.ts';
+import { containerSecrets } from './measure/container-secrets.ts';
 import { launchedContainer } from './measure/launched-container.ts';
 import { readManifest } from './measure/pod-manifest.ts';
 import { IMAGE_CONFIG as imageConfig, VERITY_LAYER as LAYER } from './testing/manifest-image.ts';
@@ -68,6 +69,9 @@ it('the sample of a confidential deployment is one that can be measured', () => 
   expect(broker).toMatchObject({ host: 'broker.example', tenant: 'shop' });
   const secret = parseSecretOptions('token', annotations['dev.a3s.secret.token'] ?? '');
   expect(secret.resource).toBe('shop/web/token');
+  const containers = spec.containers.map(({ name }) => name);
+  const own = containerSecrets(annotations, { containers, secrets: [secret.name] });
+  expect(Object.fromEntries(own)).toEqual({ web: [], worker: ['token'] });
   const image = { config: imageConfig, manifestDigest: `sha256:${'a'.repeat(64)}` } as const;
   for (const container of spec.containers) {
     const made = launchedContainer(spec, hostname, container, { image, layers: [LAYER] });

@@ -24,6 +24,8 @@ const { containerStatus, execSync, updateContainerResources, portForward, contai
   RuntimeService.method;
 
 const SECRET = 'a-value-of-the-broker';
+/** Of one container alone. */
+const PIN = 'a-value-for-web';
 const DENIED = 7;
 const BRIDGE = 'a3scpods0';
 const ADDRESS = '10.214.7.2';
@@ -54,6 +56,7 @@ beforeAll(async () => {
   run('openssl', ['genpkey', '-algorithm', 'ed25519', '-out', key]);
   run('openssl', ['pkey', '-in', key, '-pubout', '-out', pub]);
   write(path('token'), SECRET);
+  write(path('pin'), PIN);
   write(path('shop.yaml'), shop(pub));
 });
 afterAll(async () => {
@@ -104,6 +107,9 @@ spec:
       annotations:
         dev.a3s.host-may: exec
         dev.a3s.secret.token: from=${key}
+        dev.a3s.secret.pin: from=${key}
+        dev.a3s.container-secrets.db: token
+        dev.a3s.container-secrets.web: token,pin
         dev.a3s.deployment: shop
         example.org/note: kept
     spec:
@@ -258,12 +264,17 @@ it('runs the containers of a manifest that was measured, refuses others, and pro
     /container db +sha256:[0-9a-f]{64}\n +container prepare +sha256:[0-9a-f]{64}\n +container web +sha256:/,
   );
 
+  expect(verdict).toMatch(
+    / secrets +pin, token\n +for db +token\n +for prepare +all\n +for web +pin, token\n/,
+  );
+
   client.close();
   await actor.killServer();
   await serve();
   const key = ['--key', path('broker.key')];
   await actor.ok([
     ...['inject-secret', ...trust, ...key, `127.0.0.1:${port}`, `token=@${path('token')}`],
+    `pin=@${path('pin')}`,
   ]);
   const digest = execFileSync('sha256sum', { input: SECRET, encoding: 'utf8' });
   await until('the workload has its secret', async () => {
@@ -276,6 +287,15 @@ it('runs the containers of a manifest that was measured, refuses others, and pro
   expect(await exec(db, 'cat /run/secrets/token; stat -c %a /run/secrets/token')).toBe(
     `${SECRET}400\n`,
   );
+  // Each has the secrets that its launch spec names.
+  expect(await exec(web, 'cat /run/secrets/pin')).toBe(PIN);
+  expect(await exec(db, 'ls -A /run/secrets')).toBe('token\n');
+  // Root of one container sees no process of another, and so none of its files and variables.
+  const foreign = (what: string) => exec(db, `cat /proc/[0-9]*/${what} 2>/dev/null; echo end`);
+  expect(await foreign('root/run/secrets/pin')).toBe('end\n');
+  expect(await foreign('root/run/secrets/token')).toMatch(new RegExp(`^(${SECRET})+end\n$`));
+  expect(await foreign('environ')).not.toContain('GREETING');
+  expect(await exec(web, 'cat /proc/1/environ')).toContain('GREETING');
 
   // Kubelet starts it again under another number.
   await client.call(stopContainer, { containerId: db, timeout: 0n });
@@ -288,6 +308,7 @@ it('runs the containers of a manifest that was measured, refuses others, and pro
     const found = await exec(again, 'cat /run/secrets/token').catch(() => '');
     return found === SECRET;
   });
+  expect(await exec(again, 'ls -A /run/secrets')).toBe('token\n');
   // One that runs before others ends, and runs again under the same name.
   for (const attempt of [0, 1]) {
     const first = config('prepare', ['sh', '-c', PREPARE]);
@@ -325,6 +346,10 @@ it('runs no confidential pod that is asked for otherwise, or by hardware that th
   await refused(
     { annotations: { ...annotations, 'dev.a3s.host-may': 'exec' } },
     'dev.a3s.host-may',
+  );
+  await refused(
+    { annotations: { ...annotations, 'dev.a3s.container-secrets.db': 'pin' } },
+    'dev.a3s.container-secrets.db',
   );
   await refused({ annotations: { 'dev.a3s.launch-spec': 'AAAA' } }, 'gzip');
   await refused({}, 'for the handlers a3s-snp and a3s-simulate', 'a3s');
@@ -365,6 +390,7 @@ it.runIf(process.getuid?.() === 0)(
     const key = ['--key', path('broker.key')];
     await actor.ok([
       ...['inject-secret', ...trust, ...key, `${ADDRESS}:4433`, `token=@${path('token')}`],
+      `pin=@${path('pin')}`,
     ]);
     await until('the workload runs', async () => {
       return (await exec(web, 'cat /cache/sum').catch(() => '')) !== '';

@@ -5,7 +5,12 @@
  * @module
  */
 import { createHash } from 'node:crypto';
-import { POD_LAUNCH_SPEC_SCHEMA, PodLaunchSpec, podLaunchSpecText } from '@a3s-box/policies';
+import {
+  type LaunchedContainer,
+  POD_LAUNCH_SPEC_SCHEMA,
+  PodLaunchSpec,
+  podLaunchSpecText,
+} from '@a3s-box/policies';
 import { sealersOf, secretOf } from '../../boxes/confidential/launch-spec.ts';
 import { type Measured, measureLaunch } from '../../boxes/create/measure.ts';
 import { authorizeImage } from '../../boxes/policy/authorize-image.ts';
@@ -17,6 +22,7 @@ import { encodeLaunchSpec } from '../../pods/confidential/launch-spec-annotation
 import { podBoot } from '../../pods/confidential/pod-boot.ts';
 import type { CriHost } from '../host.ts';
 import { invalid } from '../refusal.ts';
+import { containerSecrets, isContainerSecrets } from './container-secrets.ts';
 import { launchedContainer } from './launched-container.ts';
 import {
   allContainers,
@@ -54,7 +60,9 @@ export async function measurePod(
   const own = Object.entries(manifest.annotations).filter(
     ([name]) => name.trim().toLowerCase().startsWith(PREFIX) && name !== LAUNCH_SPEC,
   );
-  const asked = await readOptions({ ...Object.fromEntries(own), [`${PREFIX}tee`]: tee });
+  // A box has no such annotation.
+  const ofBoxes = own.filter(([name]) => !isContainerSecrets(name));
+  const asked = await readOptions({ ...Object.fromEntries(ofBoxes), [`${PREFIX}tee`]: tee });
   if (asked === undefined) throw new TypeError('its secure processor was named');
   checkOptions(asked);
   const spec = await specOf(rt, manifest, asked);
@@ -89,17 +97,25 @@ function checkOptions({ changes, bootSet, identity, secrets }: ConfidentialReque
 
 async function specOf(
   rt: MeasuringHost,
-  { hostname, spec: pod }: ReadManifest,
+  { hostname, spec: pod, annotations }: ReadManifest,
   asked: ConfidentialRequest,
 ): Promise<PodLaunchSpec> {
-  const containers = [];
+  const secrets = containerSecrets(annotations, {
+    containers: allContainers(pod).map(({ name }) => name),
+    secrets: asked.secrets.map(({ name }) => name),
+  });
+  const containers: LaunchedContainer[] = [];
   for (const container of allContainers(pod)) {
     const image = await rt.images.resolve(container.image);
     const names = namesUsed(container.image, image);
     const subject = { image, reference: container.image, names, confidential: true };
     await authorizeImage(rt, subject);
     const layers = await rt.images.verityLayers(image);
-    containers.push(launchedContainer(pod, hostname, container, { image, layers }));
+    const own = secrets.get(container.name);
+    containers.push({
+      ...launchedContainer(pod, hostname, container, { image, layers }),
+      ...(own === undefined ? {} : { secrets: [...own] }),
+    });
   }
   const parsed = PodLaunchSpec.safeParse({
     schema: POD_LAUNCH_SPEC_SCHEMA,

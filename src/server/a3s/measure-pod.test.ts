@@ -24,7 +24,7 @@ beforeAll(async () => {
     initrdPath: join(files, 'initrd'),
   };
   for (const path of Object.values(paths)) writeFileSync(path, ovmfImage());
-  home.boot = { ...home.boot, confidential: { ...confidential, ...paths, launchSpec: 15 } };
+  home.boot = { ...home.boot, confidential: { ...confidential, ...paths, launchSpec: 16 } };
   await home.start();
 });
 afterAll(async () => {
@@ -93,7 +93,35 @@ describe('POST /a3s/v1/measure-pod', () => {
     expect((await measured(manifest(), 'snp')).body['spec']).toBe(text);
   });
 
+  it('puts into the launch spec which secrets a container gets, and needs a boot set that knows it', async () => {
+    const own = { ...ANNOTATIONS, 'dev.a3s.container-secrets.db': '' };
+    const { body } = await measured(manifest(own));
+    const spec = parsePodLaunchSpec(Buffer.from(String(body['spec'])));
+    const [db, web] = spec.containers;
+    expect([db?.secrets, web?.secrets]).toEqual([[], undefined]);
+    const { metadata } = body['manifest'] as { metadata: { annotations: object } };
+    expect(Object.keys(metadata.annotations).sort()).toEqual([
+      'dev.a3s.launch-spec',
+      'example.org/note',
+    ]);
+    const { confidential } = home.boot;
+    if (confidential === undefined) throw new Error('the set has something for confidential boxes');
+    home.boot = { ...home.boot, confidential: { ...confidential, launchSpec: 15 } };
+    expect((await measured(manifest(own))).body).toMatchObject({
+      code: 'unsupported-option',
+      message: expect.stringContaining('does not support secrets of single containers'),
+    });
+    // Without the list nothing of it is in the text, and the older agent takes it.
+    const before = await measured(manifest());
+    home.boot = { ...home.boot, confidential };
+    expect(before.body['spec']).toBe((await measured(manifest())).body['spec']);
+    expect(String(before.body['spec'])).not.toContain('"secrets":[]');
+  });
+
   it.each([
+    [{ 'dev.a3s.container-secrets.cache': '' }, 'invalid-argument', 'no container "cache"'],
+    [{ 'dev.a3s.container-secrets.db': 'token' }, 'invalid-argument', 'no secret "token"'],
+    [{ 'dev.a3s.container-secrets': 'db' }, 'unsupported-option', 'container-secrets'],
     [{ 'dev.a3s.x': 'y' }, 'unsupported-option', 'dev.a3s.x'],
     [{ 'Dev.A3S.host-may': 'exec' }, 'unsupported-option', 'Dev.A3S.host-may'],
     [{ 'dev.a3s.egress': 'allow:example.org' }, 'unsupported-option', 'network policy'],
