@@ -183,10 +183,13 @@ func (c *checks) process(p *Process, of string) {
 }
 
 // guestCapabilities reach beyond the box: to devices, through mounts of configfs or devtmpfs, to
-// the agent's memory, and to processes that the agent is about to start. Who has one of them may be
-// able to ask the secure processor for a report over any bytes, which is then as good as the
-// agent's own. Only a privileged box has them.
-var guestCapabilities = []string{"CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_PTRACE", "CAP_SYS_RAWIO"}
+// the agent's memory, and to processes that the agent is about to start. CAP_DAC_READ_SEARCH opens
+// files by handles: also the directory behind the box's device nodes, which is not nodev, and where
+// root could make others. Who has one of them may be able to ask the secure processor for a report
+// over any bytes, which is then as good as the agent's own. Only a privileged box has them.
+var guestCapabilities = []string{
+	"CAP_BPF", "CAP_DAC_READ_SEARCH", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_PTRACE", "CAP_SYS_RAWIO",
+}
 
 func (c *checks) confinement(f *Confinement, of string) {
 	c.that(len(f.Capabilities) <= maxCapabilities, of+"confinement.capabilities", "has too many entries")

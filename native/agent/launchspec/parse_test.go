@@ -135,7 +135,7 @@ func TestParseRefusesNamesThatTheKernelDoesNotKnow(t *testing.T) {
 // With any of these the workload could have the processor's reports of every purpose.
 func TestParseRefusesCapabilitiesOverTheGuest(t *testing.T) {
 	small := textOf(t, "small")
-	for _, name := range []string{"CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_RAWIO"} {
+	for _, name := range []string{"CAP_BPF", "CAP_DAC_READ_SEARCH", "CAP_PERFMON", "CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_RAWIO"} {
 		text := bytes.Replace(small, []byte(`"capabilities":[]`), []byte(`"capabilities":["CAP_CHOWN","`+name+`"]`), 1)
 		want := "confinement.capabilities: holds " + name + ", which is good for the whole guest"
 		if _, err := Parse(text); err == nil || err.Error() != want {

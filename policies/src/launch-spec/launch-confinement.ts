@@ -14,6 +14,8 @@ type DeviceRule = NonNullable<Confinement['deviceRules']>[number];
  */
 const GUEST_CAPABILITIES: ReadonlySet<string> = new Set([
   'CAP_BPF',
+  // Opens files by handles: also the directory of the box's device nodes, to make others there.
+  'CAP_DAC_READ_SEARCH',
   'CAP_PERFMON',
   'CAP_SYS_ADMIN',
   'CAP_SYS_MODULE',

@@ -185,6 +185,11 @@ const REFUSED: readonly Refused[] = [
   ['capability-perfmon', 'For the whole guest.', ['confinement.capabilities', ['CAP_PERFMON']]],
   ['capability-module', 'For the whole guest.', ['confinement.capabilities', ['CAP_SYS_MODULE']]],
   ['capability-ptrace', 'For the whole guest.', ['confinement.capabilities', ['CAP_SYS_PTRACE']]],
+  [
+    'capability-read-search',
+    'For the whole guest.',
+    ['confinement.capabilities', ['CAP_DAC_READ_SEARCH']],
+  ],
   ['capability-rawio', 'For the whole guest.', ['confinement.capabilities', ['CAP_SYS_RAWIO']]],
   ['capabilities-65', '65 of them.', ['confinement.capabilities', Array(65).fill('CAP_CHOWN')]],
   ['seccomp-path', 'A profile of the host’s.', ['confinement.seccomp', '/etc/seccomp.json']],
