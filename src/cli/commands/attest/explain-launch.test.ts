@@ -115,6 +115,26 @@ describe('attest explain --launch', () => {
     });
   });
 
+  it('names the containers of a pod that get other secrets', async () => {
+    const pod = (db: object, web: object): string =>
+      canonicalJson({
+        containers: [
+          { name: 'db', ...db },
+          { name: 'web', ...web },
+        ],
+      });
+    write('expected', { launch: EXPECTED, spec: pod({ secrets: [] }, { secrets: ['pin'] }) });
+    const actualSpec = pod({ secrets: ['pin'] }, {});
+    write('other', { launch: EXPECTED, spec: actualSpec });
+    const done = await explain(...actual(EXPECTED.digest, actualSpec), '--record=other');
+    expect(done.stdout).toContain(
+      '✗ containers[0].secrets[0]\n    expected: nothing\n    actual:   "pin"\n',
+    );
+    expect(done.stdout).toContain(
+      '✗ containers[1].secrets\n    expected: ["pin"]\n    actual:   nothing\n',
+    );
+  });
+
   it('compares launch specs when the host has no launch record', async () => {
     write('forgotten', { launch: null, spec: OTHER });
     const done = await explain(...actual(EXPECTED.digest, OTHER), '--record=forgotten');
